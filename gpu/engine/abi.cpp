@@ -1,0 +1,186 @@
+// The engine as plain C functions over arrays; gpu/native.py declares them.
+#include <algorithm>
+#include <cstring>
+
+#include "archive.h"
+#include "mesh.h"
+
+using teiden::Mesh;
+
+namespace {
+
+struct FrameRow {  // gpu/native.py FRAME_ROW
+  int64_t injected, first_tx, first_rx;
+  int32_t src, dst, psdu_bytes, sink, attempts, offers, copies;
+  int16_t hops;
+  uint8_t priority, outcome, access_verdict, ack_verdict, pad[2];
+};
+
+template <class T, class Get>
+void fill(const Mesh& mesh, void* out, Get get) {
+  T* to = static_cast<T*>(out);
+  for (size_t i = 0; i < mesh.nodes.size(); ++i) to[i] = get(i);
+}
+
+template <class T>
+void move_out(std::vector<T>& log, void* out) {
+  if (!log.empty()) std::memcpy(out, log.data(), log.size() * sizeof(T));
+  log.clear();
+}
+
+void fill_table(std::vector<int64_t>& table, const int64_t* from, int64_t count) { table.assign(from, from + count); }
+
+}  // namespace
+
+extern "C" {
+
+const char* radio_config_names() { return teiden::kConfigNames; }
+const char* radio_counter_names() { return teiden::kCounterNames; }
+
+Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t* exp2_table, const int64_t* cost_table,
+                const int64_t* gauss_table, int64_t count, const int64_t* x_mm, const int64_t* y_mm,
+                const int64_t* extra_lu) {
+  Mesh* mesh = new Mesh;
+  teiden::Plane& plane = mesh->plane;
+  std::memcpy(&plane.config, config, sizeof(plane.config));
+  fill_table(plane.log2_table, log2_table, (1 << teiden::kTableBits) + 1);
+  fill_table(plane.exp2_table, exp2_table, (1 << teiden::kTableBits) + 1);
+  const int64_t octaves = (teiden::kCostTo - teiden::kCostFrom) >> teiden::kLogBits;
+  fill_table(plane.cost_table, cost_table, (octaves << teiden::kCostStepBits) + 1);
+  fill_table(plane.gauss_table, gauss_table, teiden::kGaussSize);
+  fill_table(plane.x_mm, x_mm, count);
+  fill_table(plane.y_mm, y_mm, count);
+  fill_table(plane.extra_lu, extra_lu, count);
+  mesh->start();
+  return mesh;
+}
+
+void radio_free(Mesh* mesh) { delete mesh; }
+
+// Links sorted by (src, dst); first has one entry a node and one more.
+void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const int64_t* loss_lu) {
+  teiden::Plane& plane = mesh->plane;
+  const int64_t links = first[plane.size()];
+  plane.link_first.assign(first, first + plane.size() + 1);
+  plane.link_dst.assign(dst, dst + links);
+  plane.link_loss_lu.assign(loss_lu, loss_lu + links);
+  plane.has_links = true;
+}
+
+void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
+  mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
+}
+
+void radio_set_parents(Mesh* mesh, const int32_t* parents, const int32_t* sinks, int64_t count) {
+  mesh->set_parents(parents, std::vector<int32_t>(sinks, sinks + count));
+}
+
+void radio_link_etx(const Mesh* mesh, int64_t count, const int32_t* src, const int32_t* dst, int64_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = mesh->plane.link_etx(src[i], dst[i]);
+}
+
+void radio_link_level(const Mesh* mesh, int64_t count, const int32_t* src, const int32_t* dst, int64_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = mesh->plane.level_lu(src[i], dst[i]);
+}
+
+void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
+                  const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
+                  const int64_t* reoffer_max) {
+  for (int64_t i = 0; i < count; ++i) {
+    teiden::Frame frame{};
+    frame.src = src[i];
+    frame.dst = dst[i];
+    frame.psdu_bytes = psdu[i];
+    frame.priority = priority[i];
+    frame.max_offers = max_offers[i];
+    frame.reoffer_min = reoffer_min[i];
+    frame.reoffer_max = reoffer_max[i];
+    mesh->inject(tick[i], frame);
+  }
+}
+
+void radio_power_off(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj) {
+  for (int64_t i = 0; i < count; ++i) mesh->power_off(node[i], tick[i], energy_nj[i]);
+}
+
+void radio_power_on(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick) {
+  for (int64_t i = 0; i < count; ++i) mesh->power_on(node[i], tick[i]);
+}
+
+void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
+int64_t radio_now(const Mesh* mesh) { return mesh->now; }
+int64_t radio_frame_count(const Mesh* mesh) { return static_cast<int64_t>(mesh->frames.size()); }
+
+void radio_log_sizes(const Mesh* mesh, int64_t out[3]) {
+  out[0] = static_cast<int64_t>(mesh->deliveries.size());
+  out[1] = static_cast<int64_t>(mesh->ends.size());
+  out[2] = static_cast<int64_t>(mesh->deaths.size());
+}
+
+void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths) {
+  move_out(mesh->deliveries, deliveries);
+  move_out(mesh->ends, ends);
+  move_out(mesh->deaths, deaths);
+}
+
+void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const teiden::Frame& f = mesh->frames[ids[i]];
+    out[i] = {f.injected, f.first_tx, f.first_rx, f.src,      f.dst,     f.psdu_bytes,     f.sink,        f.attempts,
+              f.offers,   f.copies,   f.hops,     f.priority, f.outcome, f.access_verdict, f.ack_verdict, {}};
+  }
+}
+
+void radio_counters(const Mesh* mesh, int64_t* out) { std::memcpy(out, &mesh->counters, sizeof(mesh->counters)); }
+
+void radio_outcomes(const Mesh* mesh, int64_t out[teiden::kOutcomes]) {
+  std::memcpy(out, mesh->outcome_counts, sizeof(mesh->outcome_counts));
+}
+
+void radio_digest(const Mesh* mesh, uint64_t out[2]) { mesh->digest(out); }
+
+void radio_parents(const Mesh* mesh, int32_t* out) {
+  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->parent[i]; });
+}
+void radio_hops(const Mesh* mesh, int32_t* out) {
+  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->hops[i]; });
+}
+void radio_sinks_of(const Mesh* mesh, int32_t* out) {
+  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->sink_of[i]; });
+}
+void radio_etx(const Mesh* mesh, int64_t* out) {
+  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->etx[i]; });
+}
+void radio_airtime(const Mesh* mesh, int64_t* out) {
+  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].airtime; });
+}
+void radio_alive(const Mesh* mesh, uint8_t* out) {
+  fill<uint8_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].alive; });
+}
+void radio_energy(const Mesh* mesh, int64_t tick, int64_t* out) {
+  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->energy_nj(static_cast<int32_t>(i), tick); });
+}
+
+// Energy spent on stored energy up to a tick, (listening, sending) a node.
+void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending) {
+  fill<int64_t>(*mesh, listening, [&](size_t i) { return mesh->spent_listening(static_cast<int32_t>(i), tick); });
+  fill<int64_t>(*mesh, sending, [&](size_t i) { return mesh->spent_sending(static_cast<int32_t>(i), tick); });
+}
+
+// Write the state into bytes the engine keeps until the next call; return their count.
+int64_t radio_save(Mesh* mesh, const char** bytes) {
+  thread_local teiden::Writer writer;
+  writer = teiden::Writer();
+  mesh->archive(writer);
+  *bytes = writer.bytes.data();
+  return static_cast<int64_t>(writer.bytes.size());
+}
+
+// Read a state into a mesh of the same plane; return 1 if every byte was used.
+int32_t radio_load(Mesh* mesh, const char* bytes, int64_t count) {
+  teiden::Reader reader(bytes, static_cast<uint64_t>(count));
+  mesh->archive(reader);
+  return reader.whole() ? 1 : 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,35 @@
+// The numbers one radio is made of, all integers; gpu/mesh.py fills them by the names listed here.
+#pragma once
+#include <cstdint>
+
+// clang-format off
+#define TEIDEN_CONFIG(X)                                                                              \
+  X(seed)                                                                                             \
+  /* physical layer: levels in lu (2^-20 octave) above thermal noise, powers linear (noise = 2^20) */ \
+  X(tx_lu) X(cut_lu) X(lock_lu) X(cca_power) X(audible_power) X(hard_capture)                         \
+  X(bit_rate_bps) X(bits_per_symbol) X(header_bytes) X(ack_bytes) X(channels) X(dwell_us)             \
+  X(lock_history_us)                                                                                  \
+  /* path loss: reference_lu + (log2(d^2) - log2(d0^2)) * exponent_milli / 2000 - shadowing */        \
+  X(reference_lu) X(reference_mm) X(reference_log_lu) X(exponent_milli) X(shadow_lu) X(reach_mm)      \
+  /* medium access */                                                                                 \
+  X(min_be) X(max_be) X(max_csma_backoffs) X(max_frame_retries) X(unit_backoff_us) X(cca_us)          \
+  X(turnaround_us) X(ack_wait_us) X(lifs_us) X(ack) X(queue_frames)                                   \
+  /* stored energy: 1 mW is 1 nJ a tick */                                                            \
+  X(listen_mw) X(tx_extra_mw)                                                                         \
+  /* routing */                                                                                       \
+  X(route_lu) X(route_reach_mm) X(route_psdu_bytes) X(max_link_etx)
+// clang-format on
+
+namespace teiden {
+
+struct Config {
+#define TEIDEN_FIELD(name) int64_t name;
+  TEIDEN_CONFIG(TEIDEN_FIELD)
+#undef TEIDEN_FIELD
+};
+
+#define TEIDEN_NAME(name) #name ","
+constexpr const char* kConfigNames = TEIDEN_CONFIG(TEIDEN_NAME);
+#undef TEIDEN_NAME
+
+}  // namespace teiden

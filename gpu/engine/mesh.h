@@ -1,0 +1,129 @@
+// The mesh: nodes on a plane, one event queue, one list of transmissions. The reference form.
+//
+// Written to be read: every look at the channel scans the whole list of transmissions that can still
+// matter. Files: hearing.cpp (what a node hears), mac.cpp (CSMA/CA, ACK), frames.cpp (queues, relays,
+// outcomes), life.cpp (stored energy), route.cpp (trees), mesh.cpp (event loop, digest), abi.cpp (C).
+#pragma once
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "air.h"
+#include "plane.h"
+#include "state.h"
+
+namespace teiden {
+
+uint64_t frame_key(const Frame& frame);
+
+class Mesh {
+ public:
+  Plane plane;
+  std::vector<Node> nodes;
+  std::vector<int32_t> parent, hops, sink_of;  // (N,) -1: none
+  std::vector<int64_t> etx;                    // (N,) cost to the sink, 128 = one transmission; -1: none
+  std::vector<uint8_t> is_sink;                // (N,)
+  bool routed = false;
+  int64_t now = 0;
+  Counters counters;
+  int64_t outcome_counts[kOutcomes] = {};
+  std::vector<Frame> frames;
+  std::vector<Delivery> deliveries;
+  std::vector<End> ends;
+  std::vector<Dead> deaths;
+
+  void start();  // once, after the plane is filled
+  void inject(int64_t tick, Frame frame);
+  void power_off(int32_t node, int64_t tick, int64_t energy_nj);
+  void power_on(int32_t node, int64_t tick);
+  void run_until(int64_t tick);  // every event before the tick
+  void digest(uint64_t out[2]) const;
+  int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
+  int64_t spent_listening(int32_t node, int64_t tick) const;
+  int64_t spent_sending(int32_t node, int64_t tick) const;
+
+  // route.cpp
+  void route(const std::vector<int32_t>& sinks, const uint8_t* usable);
+  void set_parents(const int32_t* given, const std::vector<int32_t>& sinks);
+
+  template <class Archive>
+  void archive(Archive& a) {
+    a(now), a(routed), a(counters), a(outcome_counts), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
+    a(frames), a(deliveries), a(ends), a(deaths), a(events_), a(taken_);
+    air_.archive(a);
+    a.each(nodes);
+  }
+
+ private:
+  struct Heard {
+    int64_t number, start, end;
+    uint64_t power;
+    int32_t channel;
+  };
+
+  // mesh.cpp
+  void schedule(int64_t tick, int32_t node, EventType type, uint64_t sequence, int64_t arg);
+  void set_timer(int32_t node, int64_t tick);
+  void handle(const Event& event);
+  const Config& config() const { return plane.config; }
+
+  // hearing.cpp
+  void hear(int32_t node, int64_t after, int64_t before);
+  void resolve_lock(int32_t node, int64_t upto);
+  bool can_lock(int32_t node, const Heard& heard) const;
+  bool wins_lock(size_t index) const;
+  int32_t listening_on(int32_t node, int64_t start) const;
+  bool channel_busy(int32_t node, int32_t channel, int64_t tick);
+  bool decodes(int32_t node, int64_t number);
+  int64_t reception_cost(const Transmission& wanted, uint64_t power, int64_t number) const;
+
+  // mac.cpp
+  void serve(int32_t node, int64_t tick);
+  void start_csma(int32_t node, int64_t tick);
+  void back_off(int32_t node, int64_t tick);
+  void timer_fired(int32_t node, int64_t tick);
+  void assess_channel(int32_t node, int64_t tick);
+  void send_data(int32_t node, int64_t tick, int32_t channel);
+  void send_ack(int32_t node, int64_t tick, int64_t data);
+  int64_t transmit(int32_t node, int64_t tick, Transmission record, int64_t ticks);
+  void count_missing_ack(int32_t node, int64_t tick);
+  void ack_missing(int32_t node, int64_t tick);
+  void sent(int32_t node, int64_t tick);
+  void receive_end(int64_t number, int64_t tick);
+  void receive_data(int64_t number, int64_t tick);
+  void receive_ack(int64_t number, int64_t tick);
+
+  // frames.cpp
+  void take_injected(int64_t frame, int64_t tick);
+  void take_over(int64_t number, int64_t tick);
+  void arrive(int64_t frame, int32_t node, int64_t tick, int32_t hops);
+  bool enqueue(int32_t node, const Copy& copy);
+  void offer_again(int32_t node, int64_t frame, int64_t tick);
+  void give_up(int32_t node, Outcome reason, int64_t tick);
+  void fail_offer(int32_t node, Copy copy, Outcome reason, int64_t tick);
+  void end_copy(int64_t frame, int32_t node, Outcome reason, int64_t tick);
+  bool has_taken(int64_t frame, int32_t node);
+  int32_t next_hop(int32_t node, int32_t dst) const;
+
+  // life.cpp
+  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj);
+  void regain_mains(int32_t node, int64_t tick);
+  void settle(int32_t node, int64_t tick);
+  void plan_death(int32_t node, int64_t tick);
+  void die(int32_t node, int64_t tick);
+  void cut_transmission(int32_t node, int64_t tick);
+  int64_t listening_nj(const Node& n, int64_t tick) const;
+  int64_t transmitting_nj(const Node& n, int64_t tick) const;
+
+  // route.cpp
+  void start_tree();
+  void measure_tree();
+
+  Air air_;
+  std::vector<Event> events_;                               // a heap
+  std::unordered_map<int64_t, std::vector<Taken>> taken_;   // of frames with copies alive
+  std::vector<Heard> heard_;                                // scratch
+  std::vector<int64_t> edges_;                              // scratch
+};
+
+}  // namespace teiden

@@ -1,0 +1,105 @@
+// Where the nodes are and what reaches whom: path loss, airtime, channels. Nothing here changes while time runs.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "config.h"
+#include "fixed.h"
+
+namespace teiden {
+
+constexpr int64_t kUnheard = INT64_MIN / 2;  // level of a link that does not exist
+
+// Return the level of shadowing of a pair, the same both ways (lu; positive is a stronger link).
+TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, uint32_t a, uint32_t b) {
+  if (config.shadow_lu == 0) return 0;
+  const uint64_t pair = a < b ? (static_cast<uint64_t>(a) << 32) | b : (static_cast<uint64_t>(b) << 32) | a;
+  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kShadow, pair, 0);
+  return (tables.gauss[draw & (kGaussSize - 1)] * config.shadow_lu) >> kGaussBits;
+}
+
+// Return the loss of the distance alone (lu); closer than the reference distance counts as there.
+TEIDEN_FN int64_t distance_loss_lu(const Config& config, const Tables& tables, int64_t dx_mm, int64_t dy_mm) {
+  const uint64_t square = static_cast<uint64_t>(dx_mm * dx_mm + dy_mm * dy_mm);
+  const uint64_t nearest = static_cast<uint64_t>(config.reference_mm * config.reference_mm);
+  if (square <= nearest) return config.reference_lu;
+  return config.reference_lu + (log2_lu(tables, square) - config.reference_log_lu) * config.exponent_milli / 2000;
+}
+
+// Return the ticks a frame of this many PSDU bytes is on air: whole symbols, rounded up to a tick.
+TEIDEN_FN int64_t airtime_us(const Config& config, int64_t psdu_bytes) {
+  const int64_t bits = (config.header_bytes + psdu_bytes) * 8;
+  const int64_t symbols = (bits + config.bits_per_symbol - 1) / config.bits_per_symbol;
+  return (symbols * config.bits_per_symbol * 1000000 + config.bit_rate_bps - 1) / config.bit_rate_bps;
+}
+
+// Return the channel a node listens on at a tick: hashed anew every dwell, always 0 with one channel.
+TEIDEN_FN int32_t home_channel(const Config& config, uint32_t node, int64_t tick) {
+  if (config.channels <= 1) return 0;
+  const uint64_t dwell = static_cast<uint64_t>(tick / config.dwell_us);
+  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kChannel, node, dwell);
+  return static_cast<int32_t>(below(draw, static_cast<uint64_t>(config.channels)));
+}
+
+// Return the cost of a frame of this airtime at a constant SINR.
+TEIDEN_FN int64_t frame_cost(const Tables& tables, int64_t sinr_lu, int64_t ticks) {
+  return tick_cost(tables, sinr_lu) * ticks;
+}
+
+struct Plane {
+  Config config;
+  std::vector<int64_t> log2_table, exp2_table, cost_table, gauss_table;
+  std::vector<int64_t> x_mm, y_mm, extra_lu;  // (N,)
+  bool has_links = false;                     // a link table replaces positions and path loss
+  std::vector<int64_t> link_first;            // (N + 1,) first link of each source
+  std::vector<int32_t> link_dst;              // (E,) ascending within a source
+  std::vector<int64_t> link_loss_lu;          // (E,)
+
+  int32_t size() const { return static_cast<int32_t>(x_mm.size()); }
+  Tables tables() const { return {log2_table.data(), exp2_table.data(), cost_table.data(), gauss_table.data()}; }
+
+  // Return the level of src at dst (lu above noise), kUnheard where the table has no such link.
+  int64_t level_lu(int32_t src, int32_t dst) const {
+    if (has_links) return linked_level_lu(src, dst);
+    const int64_t loss = distance_loss_lu(config, tables(), x_mm[src] - x_mm[dst], y_mm[src] - y_mm[dst]);
+    return config.tx_lu - loss - extra_lu[src] - extra_lu[dst] + shadow_lu(config, tables(), src, dst);
+  }
+
+  // Return the linear power of src at dst, 0 below the interference cut.
+  uint64_t power(int32_t src, int32_t dst) const {
+    const int64_t level = level_lu(src, dst);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
+  }
+
+  // Return whether two places are certainly too far apart for the interference cut.
+  bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {
+    const int64_t reach = config.reach_mm;
+    return !has_links && (dx_mm > reach || dx_mm < -reach || dy_mm > reach || dy_mm < -reach);
+  }
+
+  // Return the expected transmissions of an acknowledged frame src -> dst, times 128; 0 where not usable.
+  int64_t link_etx(int32_t src, int32_t dst) const {
+    const int64_t forward = level_lu(src, dst);
+    const int64_t back = config.ack ? level_lu(dst, src) : forward;
+    if (forward < config.route_lu || back < config.route_lu) return 0;
+    int64_t cost = frame_cost(tables(), forward, airtime_us(config, config.route_psdu_bytes));
+    if (config.ack) cost += frame_cost(tables(), back, airtime_us(config, config.ack_bytes));
+    const int64_t octave = cost >> kCostBits;
+    if (octave > 20) return 0;
+    const int64_t fraction = (cost >> (kCostBits - kLogBits)) & ((1 << kLogBits) - 1);
+    const int64_t etx = (exp2_mantissa(tables(), fraction) << octave) >> (kMantissaBits - 7);
+    return etx > config.max_link_etx ? 0 : etx;
+  }
+
+ private:
+  int64_t linked_level_lu(int32_t src, int32_t dst) const {
+    const auto first = link_dst.begin() + link_first[src];
+    const auto last = link_dst.begin() + link_first[src + 1];
+    const auto found = std::lower_bound(first, last, dst);
+    if (found == last || *found != dst) return kUnheard;
+    return config.tx_lu - link_loss_lu[found - link_dst.begin()];
+  }
+};
+
+}  // namespace teiden

@@ -1,0 +1,516 @@
+"""The mesh: radio nodes on one plane, driven in windows of simulated time; arrays in, arrays out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpu import checks, tables
+from gpu.native import DEATH_ROW, DELIVERY_ROW, END_ROW, FRAME_ROW, engine, engine_key, names, pointer
+from gpu.radio import Radio
+from teiden.errors import InputError, MissingPart
+from teiden.files import written_whole
+
+OUTCOMES = (
+    "pending", "acked", "unacked_delivered", "channel_access_failure", "no_ack", "dropped_queue", "no_route", "died",
+)  # fmt: skip
+"""Names of the outcome codes, by code."""
+
+NS_PER_TICK = 1000
+
+DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
+END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
+DEATH = np.dtype([("node", "i4"), ("t_ns", "i8")])
+FRAME = np.dtype(
+    [("frame", "i8"), ("src", "i4"), ("dst", "i4"), ("t_ns", "i8"), ("psdu_bytes", "i4"), ("priority", "u1"),
+     ("outcome", "i1"), ("attempts", "i4"), ("offers", "i4"), ("first_tx_ns", "i8"), ("first_rx_ns", "i8"),
+     ("hops", "i2"), ("sink", "i4"), ("copies", "i4"), ("access_failure", "?"), ("no_ack", "?")]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What happened since the last drain, each sorted by (t_ns, node, frame).
+
+    Attributes
+    ----------
+    deliveries : structured array
+        ``frame, node, t_ns, hops, attempts``: a frame reached its destination for the first time.
+    ends : structured array
+        ``frame, outcome, t_ns, node``: the last copy of a frame is gone; codes as in `OUTCOMES`.
+    deaths : structured array
+        ``node, t_ns``: a node's stored energy was spent.
+    """
+
+    deliveries: NDArray
+    ends: NDArray
+    deaths: NDArray
+
+
+class Mesh:
+    """A mesh of radio nodes.
+
+    Made by `Mesh.build` or `Mesh.load`. Times at the interface are integer nanoseconds; inside, a tick is 1 us:
+    what happens at ``t_ns`` happens at the first whole microsecond not before it. Results depend on what was
+    asked for, never on the windows in which `run_until` was called nor on the order of calls.
+    """
+
+    def __init__(self, handle: int, plane: dict[str, NDArray], radio: Radio, seed: int, sinks: NDArray[np.int32]):
+        self._engine = engine()
+        self._handle = handle
+        self._plane = plane
+        self.radio = radio
+        self.seed = seed
+        self.sinks = sinks
+        self.size = int(plane["x_mm"].size)
+        self.routed = False
+        self._read_tree()
+
+    def __del__(self) -> None:
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            self._engine.radio_free(handle)
+
+    # ------------------------------------------------------------------ set-up
+
+    @classmethod
+    def build(
+        cls,
+        xy_m: ArrayLike,
+        sinks: ArrayLike,
+        radio: Radio,
+        seed: int,
+        *,
+        extra_loss_db: ArrayLike | None = None,
+        links: Any = None,
+        parents: ArrayLike | None = None,
+        route: bool = True,
+        backend: str = "cpu",
+    ) -> Mesh:
+        """Place nodes and build their routes.
+
+        Parameters
+        ----------
+        xy_m : (N, 2) float
+            Positions [m], kept to the millimetre.
+        sinks : (S,) int
+            Nodes where frames for ``dst = -1`` arrive.
+        radio : Radio
+            From `gpu.profile`.
+        seed : int
+            Of every draw.
+        extra_loss_db : (N,) float, optional
+            Extra loss of a node towards all others [dB], 0 and up (a pipe shaft), kept to 0.01 dB.
+        links : (src, dst, loss_db), optional
+            Directed links that replace positions, path loss and shadowing; pairs not listed do not hear each other.
+        parents : (N,) int, optional
+            A fixed tree, -1 for none, instead of ETX routes.
+        route : bool
+            False: no tree, every frame goes straight to its ``dst``.
+        backend : str
+            "cpu".
+
+        Raises
+        ------
+        InputError
+            A value is wrong; the message names place, value and remedy.
+        MissingPart
+            ``backend="cuda"``: that form of the engine is not built yet.
+        """
+        if backend == "cuda":
+            raise MissingPart('backend "cuda" asked for, but this version has no CUDA engine; use backend "cpu"')
+        if backend != "cpu":
+            raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
+        plane = _plane(xy_m, extra_loss_db, links)
+        count = plane["x_mm"].size
+        sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
+        checks.within("sinks", sink_ids, 0, count - 1, f" (the mesh has {count} nodes)")
+        checks.unique("sinks", sink_ids)
+        given = None if parents is None else checks.tree(parents, sink_ids, count)
+        if route and sink_ids.size == 0:
+            raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
+        mesh = cls(_new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids)
+        if route:
+            mesh._route(given)
+        return mesh
+
+    def _route(self, parents: NDArray[np.int32] | None) -> None:
+        if parents is None:
+            everybody = np.ones(self.size, np.uint8)
+            self._engine.radio_route(self._handle, pointer(self.sinks), self.sinks.size, pointer(everybody))
+        else:
+            self._engine.radio_set_parents(self._handle, pointer(parents), pointer(self.sinks), self.sinks.size)
+        self.routed = True
+        self._read_tree()
+
+    def reroute(self, alive_mask: ArrayLike, sinks_alive: ArrayLike | None = None) -> None:
+        """Build the ETX tree anew over the nodes that are marked alive.
+
+        Frames being sent go on to the parent they were taken up for; all others take the new tree.
+
+        Parameters
+        ----------
+        alive_mask : (N,) bool
+            Nodes that may hold a place in the tree.
+        sinks_alive : (S,) bool, optional
+            Which of ``sinks`` work; all by default.
+        """
+        usable = np.ascontiguousarray(np.asarray(alive_mask, bool), np.uint8)
+        if usable.shape != (self.size,):
+            raise InputError(f"alive_mask has shape {usable.shape}, expected ({self.size},)")
+        if sinks_alive is not None:
+            working = np.asarray(sinks_alive, bool)
+            if working.shape != self.sinks.shape:
+                raise InputError(f"sinks_alive has shape {working.shape}, expected {self.sinks.shape}")
+            usable[self.sinks[~working]] = 0
+        self._engine.radio_route(self._handle, pointer(self.sinks), self.sinks.size, pointer(usable))
+        self.routed = True
+        self._read_tree()
+
+    def _read_tree(self) -> None:
+        self.parents = self._column("radio_parents", np.int32)
+        self.hops = self._column("radio_hops", np.int32)
+        self.sink_of = self._column("radio_sinks_of", np.int32)
+        self.etx = self._column("radio_etx", np.int64)
+
+    def _column(self, function: str, dtype: type) -> NDArray:
+        out = np.empty(self.size, dtype)
+        getattr(self._engine, function)(self._handle, pointer(out))
+        return out
+
+    # ------------------------------------------------------------------ links
+
+    def link_etx(self, src: ArrayLike, dst: ArrayLike) -> NDArray[np.int64]:
+        """Return the routing cost of links, 128 for one transmission; 0 where a link is not usable."""
+        return self._links("radio_link_etx", src, dst)
+
+    def link_snr_db(self, src: ArrayLike, dst: ArrayLike) -> NDArray[np.float64]:
+        """Return the level of ``src`` at ``dst`` above the noise [dB]; -inf where there is no link."""
+        level = self._links("radio_link_level", src, dst)
+        snr = level / tables.level_lu(1) if level.size else level.astype(float)
+        return np.where(level < -(1 << 40), -np.inf, snr)
+
+    def _links(self, function: str, src: ArrayLike, dst: ArrayLike) -> NDArray[np.int64]:
+        a, b = np.broadcast_arrays(checks.whole("src", src, np.int32), checks.whole("dst", dst, np.int32))
+        for where, ids in (("src", a), ("dst", b)):
+            checks.within(where, ids, 0, self.size - 1)
+        one, two = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        out = np.empty(a.shape, np.int64)
+        getattr(self._engine, function)(self._handle, out.size, pointer(one), pointer(two), pointer(out))
+        return out
+
+    # ------------------------------------------------------------------ what happens when
+
+    def inject(
+        self,
+        t_ns: ArrayLike,
+        src: ArrayLike,
+        dst: ArrayLike,
+        psdu_bytes: ArrayLike,
+        *,
+        priority: ArrayLike = 0,
+        max_offers: ArrayLike = 1,
+        reoffer_min_ns: ArrayLike = 0,
+        reoffer_max_ns: ArrayLike = 0,
+    ) -> NDArray[np.int64]:
+        """Hand frames to the MACs of their sources.
+
+        Parameters
+        ----------
+        t_ns : int or (M,) int
+            When, not before ``now_ns``. All arguments broadcast.
+        src : int or (M,) int
+            Where.
+        dst : int or (M,) int
+            Destination; -1: the sink of the tree.
+        psdu_bytes : int or (M,) int
+            Size.
+        priority : int or (M,) int
+            0 to 255; higher goes ahead of what waits, never of what is being sent.
+        max_offers : int or (M,) int
+            How often each node that holds the frame hands it to its MAC before the copy is lost.
+        reoffer_min_ns, reoffer_max_ns : int or (M,) int
+            Range of the delay before the next offer.
+
+        Returns
+        -------
+        (M,) int64
+            Frame ids, counting up from 0 in the order of injection.
+        """
+        given = dict(t_ns=t_ns, src=src, dst=dst, psdu_bytes=psdu_bytes, priority=priority, max_offers=max_offers,
+                     reoffer_min_ns=reoffer_min_ns, reoffer_max_ns=reoffer_max_ns)  # fmt: skip
+        try:
+            arrays = np.broadcast_arrays(*(checks.whole(key, value) for key, value in given.items()))
+        except ValueError as problem:
+            if isinstance(problem, InputError):
+                raise
+            raise InputError(f"inject: {problem}") from None
+        columns = dict(zip(given, (np.atleast_1d(a) for a in arrays), strict=True))
+        self._check_frames(columns)
+        as_type = {"src": np.int32, "dst": np.int32, "psdu_bytes": np.int32, "priority": np.uint8,
+                   "max_offers": np.int32}  # fmt: skip
+        ready = [
+            _ticks(column) if key.endswith("_ns") else np.ascontiguousarray(column, as_type[key])
+            for key, column in columns.items()
+        ]
+        first = self._engine.radio_frame_count(self._handle)
+        count = ready[0].size
+        self._engine.radio_inject(self._handle, count, *(pointer(column) for column in ready))
+        return np.arange(first, first + count)
+
+    def _check_frames(self, columns: dict[str, NDArray]) -> None:
+        self._check_times("t_ns", columns["t_ns"])
+        nodes = f" (the mesh has {self.size} nodes)"
+        checks.within("src", columns["src"], 0, self.size - 1, nodes)
+        checks.within("dst", columns["dst"], -1, self.size - 1, nodes)
+        checks.within("psdu_bytes", columns["psdu_bytes"], 1, self.radio.max_psdu_bytes)
+        checks.within("priority", columns["priority"], 0, 255)
+        checks.within("max_offers", columns["max_offers"], 1, 10**6)
+        checks.within("reoffer_min_ns", columns["reoffer_min_ns"], 0, 10**18)
+        checks.within("reoffer_max_ns", columns["reoffer_max_ns"], 0, 10**18)
+        bad = np.flatnonzero(columns["reoffer_max_ns"] < columns["reoffer_min_ns"])
+        if bad.size:
+            i = int(bad[0])
+            raise InputError(f"reoffer_max_ns[{i}] = {columns['reoffer_max_ns'][i]}, expected at least "
+                             f"reoffer_min_ns = {columns['reoffer_min_ns'][i]}")  # fmt: skip
+        itself = np.flatnonzero(columns["src"] == columns["dst"])
+        if itself.size:
+            i = int(itself[0])
+            raise InputError(f"dst[{i}] = {columns['dst'][i]}, expected another node than src")
+        lost = np.flatnonzero(columns["dst"] < 0)
+        if lost.size and not self.routed:
+            raise InputError(f"dst[{lost[0]}] = -1, expected a node: the mesh was built with route=False")
+
+    def _check_times(self, where: str, t_ns: NDArray) -> None:
+        bad = np.flatnonzero(t_ns < self.now_ns)
+        if bad.size:
+            i = int(bad[0])
+            raise InputError(f"{where}[{i}] = {t_ns[i]} ns is in the past, expected {self.now_ns} (now) or later")
+        checks.within(where, t_ns, 0, 10**18)
+
+    def power_off(self, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> None:
+        """Let nodes live on stored energy [nJ] from ``t_ns`` (int, not before now) until it is spent.
+
+        A node that is already dead stays dead; one on stored energy goes on with the energy given now.
+        """
+        ids, t, energy = self._power("power_off", nodes, t_ns, energy_nj)
+        checks.within("energy_nj", energy, 0, 10**17)
+        self._engine.radio_power_off(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy))
+
+    def power_on(self, nodes: ArrayLike, t_ns: ArrayLike) -> None:
+        """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue."""
+        ids, t, _ = self._power("power_on", nodes, t_ns, 0)
+        self._engine.radio_power_on(self._handle, ids.size, pointer(ids), pointer(t))
+
+    def _power(self, what: str, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> tuple[NDArray, ...]:
+        ids, t, energy = np.broadcast_arrays(
+            np.atleast_1d(checks.whole("nodes", nodes)), checks.whole("t_ns", t_ns), checks.whole("energy_nj", energy_nj)
+        )
+        checks.within(f"{what} nodes", ids, 0, self.size - 1, f" (the mesh has {self.size} nodes)")
+        self._check_times(f"{what} t_ns", t)
+        return np.ascontiguousarray(ids, np.int32), _ticks(t), np.ascontiguousarray(energy)
+
+    def run_until(self, t_ns: int) -> None:
+        """Let everything before ``t_ns`` happen; what happens at ``t_ns`` itself is still to come."""
+        if not isinstance(t_ns, int | np.integer) or t_ns < self.now_ns:
+            raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
+        self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
+
+    # ------------------------------------------------------------------ what happened
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time [ns]: all before it has happened."""
+        return int(self._engine.radio_now(self._handle)) * NS_PER_TICK
+
+    def drain(self) -> Drained:
+        """Return and forget what happened since the last drain."""
+        sizes = np.empty(3, np.int64)
+        self._engine.radio_log_sizes(self._handle, pointer(sizes))
+        rows = [np.empty(n, dtype) for n, dtype in zip(sizes, (DELIVERY_ROW, END_ROW, DEATH_ROW), strict=True)]
+        self._engine.radio_drain(self._handle, *(pointer(row) for row in rows))
+        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, (DELIVERY, END, DEATH), strict=True)))
+
+    def frames(self, ids: ArrayLike | None = None) -> NDArray:
+        """Return what is known of frames (all by default), as a structured array of `FRAME`.
+
+        ``first_tx_ns`` and ``first_rx_ns`` are -1 until they happen, ``sink`` until it arrives; ``attempts``,
+        ``offers`` and ``copies`` count over all nodes; ``access_failure`` and ``no_ack`` are a sender's verdicts.
+        """
+        total = self._engine.radio_frame_count(self._handle)
+        wanted = np.arange(total) if ids is None else np.atleast_1d(checks.whole("ids", ids))
+        checks.within("ids", wanted, 0, total - 1)
+        rows = np.empty(wanted.size, FRAME_ROW)
+        self._engine.radio_frames(self._handle, wanted.size, pointer(wanted), pointer(rows))
+        out = np.empty(wanted.size, FRAME)
+        out["frame"] = wanted
+        out["t_ns"] = rows["injected"] * NS_PER_TICK
+        for key in ("first_tx", "first_rx"):
+            out[f"{key}_ns"] = np.where(rows[key] < 0, -1, rows[key] * NS_PER_TICK)
+        out["access_failure"], out["no_ack"] = rows["access_verdict"], rows["ack_verdict"]
+        for key in ("src", "dst", "psdu_bytes", "priority", "outcome", "attempts", "offers", "hops", "sink", "copies"):
+            out[key] = rows[key]
+        return out
+
+    def counters(self) -> dict[str, int]:
+        """Return totals since the start.
+
+        Frames: ``injected = resolved + alive``, and one count an outcome; ``on_air_data_us`` and
+        ``on_air_ack_us`` are summed airtimes of all that was put on air [us].
+        """
+        keys = names(self._engine.radio_counter_names())
+        values = np.empty(len(keys), np.int64)
+        self._engine.radio_counters(self._handle, pointer(values))
+        outcomes = np.empty(len(OUTCOMES), np.int64)
+        self._engine.radio_outcomes(self._handle, pointer(outcomes))
+        counts = dict(zip(keys, values.tolist(), strict=True))
+        counts["alive"] = counts["injected"] - counts["resolved"]
+        counts.update(zip(OUTCOMES[1:], outcomes[1:].tolist(), strict=True))
+        return counts
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """(N,) whether each node has power."""
+        return self._column("radio_alive", np.uint8).astype(bool)
+
+    @property
+    def airtime_ns(self) -> NDArray[np.int64]:
+        """(N,) time each node has put on air [ns], a frame decided on counting whole."""
+        return np.asarray(self._column("radio_airtime", np.int64) * NS_PER_TICK)
+
+    def energy_nj(self, t_ns: int | None = None) -> NDArray[np.int64]:
+        """Return the stored energy left at ``t_ns`` (now by default) [nJ]: -1 on the mains, 0 when dead."""
+        out = np.empty(self.size, np.int64)
+        self._engine.radio_energy(self._handle, self._tick_from_now(t_ns), pointer(out))
+        return out
+
+    def energy_spent_nj(self, t_ns: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the stored energy spent so far on listening and, beyond that, on sending [nJ], (N,) each."""
+        listening, sending = np.empty(self.size, np.int64), np.empty(self.size, np.int64)
+        self._engine.radio_spent(self._handle, self._tick_from_now(t_ns), pointer(listening), pointer(sending))
+        return listening, sending
+
+    def _tick_from_now(self, t_ns: int | None) -> int:
+        if t_ns is None:
+            return self.now_ns // NS_PER_TICK
+        self._check_times("t_ns", np.atleast_1d(checks.whole("t_ns", t_ns)))
+        return int(t_ns) // NS_PER_TICK
+
+    def digest(self) -> str:
+        """Return a hash of the whole state: equal for any windows, order of calls, save and load."""
+        out = np.empty(2, np.uint64)
+        self._engine.radio_digest(self._handle, pointer(out))
+        return "".join(f"{int(lane):016x}" for lane in out)
+
+    # ------------------------------------------------------------------ save and load
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state; `Mesh.load` goes on from it as if nothing had happened."""
+        address = np.empty(1, np.uint64)
+        size = self._engine.radio_save(self._handle, pointer(address))
+        state = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_ubyte * size).from_address(int(address[0])))
+        head = json.dumps({"engine": engine_key(), "seed": self.seed, "routed": self.routed, "radio": asdict(self.radio)})
+        with written_whole(Path(path)) as beside, open(beside, "wb") as file:
+            np.savez(file, head=np.array(head), state=state, sinks=self.sinks, **self._plane)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Mesh:
+        """Return the mesh saved in a file; InputError if it is not one, or another engine's."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                parts = {key: file[key] for key in file.files}
+            head = json.loads(str(parts.pop("head")))
+            state, sinks = parts.pop("state"), parts.pop("sinks")
+        except (OSError, ValueError, KeyError) as problem:
+            raise InputError(f"{path}: not a saved mesh ({problem})") from None
+        if head["engine"] != engine_key():
+            raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
+        radio = Radio(**head["radio"])
+        mesh = cls(_new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks)
+        if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
+            raise InputError(f"{path}: the saved state is damaged")
+        mesh.routed = head["routed"]
+        mesh._read_tree()
+        return mesh
+
+
+def _plane(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -> dict[str, NDArray]:
+    """Return the arrays that say who hears whom."""
+    xy = checks.positions_mm(xy_m)
+    plane = {"x_mm": np.ascontiguousarray(xy[:, 0]), "y_mm": np.ascontiguousarray(xy[:, 1])}
+    centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
+    plane["extra_lu"] = centidb * tables.level_lu(1) // 100
+    if links is None:
+        return plane
+    if extra_loss_db is not None:
+        raise InputError("extra_loss_db and links given, expected one of them: a link's loss is its whole loss")
+    first, dst, loss_db = checks.link_table(links, len(xy))
+    centi = np.rint(loss_db * 100).astype(np.int64)
+    return plane | {"link_first": first, "link_dst": dst, "link_loss_lu": centi * tables.level_lu(1) // 100}
+
+
+def _new_engine(plane: dict[str, NDArray], radio: Radio, seed: int) -> int:
+    library = engine()
+    numbers = _config(radio, seed)
+    config = np.array([numbers[key] for key in names(library.radio_config_names())], np.int64)
+    made = (tables.log2_table(), tables.exp2_table(), tables.cost_table(radio.modulation, radio.bit_rate_bps),
+            tables.gauss_table())  # fmt: skip
+    handle = library.radio_new(
+        pointer(config), *(pointer(table) for table in made), plane["x_mm"].size,
+        *(pointer(plane[key]) for key in ("x_mm", "y_mm", "extra_lu")),
+    )  # fmt: skip
+    if "link_first" in plane:
+        library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
+    return int(handle)
+
+
+def _config(radio: Radio, seed: int) -> dict[str, int]:
+    """Return the engine's integers for a radio, by the names of gpu/engine/config.h."""
+    same = ("bit_rate_bps", "bits_per_symbol", "ack_bytes", "channels", "dwell_us", "lock_history_us", "min_be",
+            "max_be", "max_csma_backoffs", "max_frame_retries", "unit_backoff_us", "cca_us", "turnaround_us",
+            "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "route_psdu_bytes",
+            "max_link_etx")  # fmt: skip
+    noise = radio.noise_dbm
+    reference_mm = round(radio.reference_m * 1000)
+    strongest_shadow_db = radio.shadowing_db * 3.0  # the Gaussian table ends at 2.9 sigma
+    budget_db = radio.tx_power_dbm - radio.reference_db + strongest_shadow_db
+    route_dbm = radio.sensitivity_dbm + radio.route_margin_db
+    return {key: getattr(radio, key) for key in same} | {
+        "seed": int(np.array(seed & (1 << 64) - 1, np.uint64).astype(np.int64)),
+        "tx_lu": tables.level_lu(radio.tx_power_dbm - noise),
+        "cut_lu": tables.level_lu(radio.interference_cut_dbm - noise),
+        "lock_lu": tables.level_lu(radio.lock_sinr_db),
+        "cca_power": tables.noise_multiple(radio.cca_threshold_dbm - noise),
+        "audible_power": tables.noise_multiple(radio.lock_sinr_db),
+        "hard_capture": int(radio.capture == "hard"),
+        "header_bytes": radio.header_bytes + radio.fcs_bytes,
+        "reference_lu": tables.level_lu(radio.reference_db),
+        "reference_mm": reference_mm,
+        "reference_log_lu": tables.square_log_lu(reference_mm),
+        "exponent_milli": round(radio.exponent * 1000),
+        "shadow_lu": tables.level_lu(radio.shadowing_db),
+        "reach_mm": tables.reach_mm(budget_db - radio.interference_cut_dbm, radio.exponent, reference_mm),
+        "ack": int(radio.ack),
+        "route_lu": tables.level_lu(route_dbm - noise),
+        "route_reach_mm": tables.reach_mm(budget_db - route_dbm, radio.exponent, reference_mm),
+    }
+
+
+def _ticks(t_ns: NDArray) -> NDArray[np.int64]:
+    """Return the first tick not before a time."""
+    return np.ascontiguousarray(-(-t_ns // NS_PER_TICK), np.int64)
+
+
+def _in_order(rows: NDArray, dtype: np.dtype) -> NDArray:
+    """Return log rows in the public form, sorted by (t_ns, node, frame)."""
+    keys = (rows["frame"],) if "frame" in (rows.dtype.names or ()) else ()
+    rows = rows[np.lexsort((*keys, rows["node"], rows["tick"]))]
+    out = np.empty(rows.size, dtype)
+    for key in dtype.names or ():
+        out[key] = rows["tick"] * NS_PER_TICK if key == "t_ns" else rows[key]
+    return out

@@ -1,0 +1,247 @@
+"""Radio profiles: physical layer, medium access, path loss and supply draw, every constant a parameter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from teiden.errors import InputError
+
+
+@dataclass(frozen=True)
+class Radio:
+    """One radio: what `gpu.Mesh` needs to know about physical layer, medium access and propagation.
+
+    Powers in dBm, times in microseconds. Made by `profile`; checked by `problems`.
+    """
+
+    name: str
+    # physical layer
+    modulation: str  # "oqpsk" (2.4 GHz, as ns-3) or "fsk" (non-coherent 2-FSK)
+    bit_rate_bps: int
+    symbol_us: float  # a frame lasts whole symbols
+    header_bytes: int  # preamble, SFD and PHR
+    fcs_bytes: int  # on air behind the PSDU; 0 where the PSDU size includes it
+    ack_bytes: int  # PSDU
+    max_psdu_bytes: int
+    tx_power_dbm: float
+    sensitivity_dbm: float
+    noise_dbm: float
+    cca_threshold_dbm: float
+    lock_sinr_db: float  # a receiver locks on a frame above this SINR at its first bit
+    interference_cut_dbm: float  # weaker signals do not exist
+    capture: str = "sinr"  # or "hard": any audible overlap kills
+    channels: int = 1
+    dwell_us: int = 255_000  # Wi-SUN unicast dwell (wisun-br-linux and mbed-os defaults)
+    lock_history_us: int = 500_000  # an unbroken run of frames longer than this is looked at no further back
+    # medium access
+    min_be: int = 3
+    max_be: int = 5
+    max_csma_backoffs: int = 4
+    max_frame_retries: int = 3
+    unit_backoff_us: int = 320
+    cca_us: int = 128
+    turnaround_us: int = 192
+    ack_wait_us: int = 864
+    lifs_us: int = 640
+    ack: bool = True
+    queue_frames: int = 8  # the one being sent included
+    # path loss: reference_db + 10 exponent log10(d / reference_m), normal shadowing a pair
+    model: str = "log-distance"
+    exponent: float = 3.0
+    reference_db: float = 46.68
+    reference_m: float = 1.0
+    shadowing_db: float = 0.0
+    # stored energy; DOMAIN 3.4: 100 mW listening, 0.35 W sending
+    listen_mw: int = 100
+    tx_extra_mw: int = 250
+    # routing
+    route_margin_db: float = 10.0  # a route's links are this much above the sensitivity (mbed-os ws_config.h)
+    route_psdu_bytes: int = 150  # ETX is that of such frames
+    max_link_etx: int = 1024  # 128 = one transmission (mbed-os ws_common_defines.h)
+
+    def air_us(self, psdu_bytes: int) -> int:
+        """Return the time a frame of this PSDU is on air, rounded up to whole symbols and microseconds."""
+        per_symbol = self.bits_per_symbol
+        symbols = -(-(self.header_bytes + self.fcs_bytes + psdu_bytes) * 8 // per_symbol)
+        return -(-symbols * per_symbol * 1_000_000 // self.bit_rate_bps)
+
+    @property
+    def bits_per_symbol(self) -> int:
+        """Bits a symbol carries, from the bit rate and the symbol time."""
+        return max(1, round(self.bit_rate_bps * self.symbol_us / 1e6))
+
+
+_OQPSK = Radio(
+    name="oqpsk-250k-2450",
+    modulation="oqpsk",
+    bit_rate_bps=250_000,
+    symbol_us=16.0,
+    header_bytes=6,
+    fcs_bytes=0,  # ns-3 counts it in the PSDU
+    ack_bytes=5,
+    max_psdu_bytes=127,
+    tx_power_dbm=0.0,
+    sensitivity_dbm=-106.58,
+    noise_dbm=-106.99,  # kT * 5 MHz
+    cca_threshold_dbm=-96.58,
+    lock_sinr_db=-5.0,
+    interference_cut_dbm=-120.0,
+    route_psdu_bytes=100,
+)
+
+
+def _fsk(rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack_wait_us: int) -> Radio:
+    """Return a Wi-SUN FAN FSK profile for Japan (ARIB STD-T108): DOMAIN 2.2 to 2.6 unless said otherwise."""
+    return Radio(
+        name=f"fsk-{rate_kbps}k-920",
+        modulation="fsk",
+        bit_rate_bps=rate_kbps * 1000,
+        symbol_us=1000 / rate_kbps,
+        header_bytes=preamble_bytes + 2 + 2,  # SFD, PHR (wisun-br-linux ws_regdb_frame_duration_ms)
+        fcs_bytes=4,
+        ack_bytes=56,  # enhanced ACK with Wi-SUN information elements; estimate, +-15 B
+        max_psdu_bytes=2047 - 4,
+        tx_power_dbm=13.0,  # 20 mW
+        sensitivity_dbm=round(noise_dbm + 12.6, 1),  # PER 10 % at 250 B needs Eb/N0 12.6 dB
+        noise_dbm=noise_dbm,  # kT + 10 log10(bit rate) + 8 dB noise figure
+        cca_threshold_dbm=-80.0,
+        lock_sinr_db=3.0,  # assumed: below it one bit in five is wrong and no sync word is found
+        interference_cut_dbm=round(noise_dbm - 6.0, 1),  # assumed: 9 dB below what can be locked on
+        max_csma_backoffs=8,  # wisun-br-linux wsbrd.conf
+        max_frame_retries=7,
+        unit_backoff_us=1000 + cca_us,  # aTurnaroundTime + aCCATime
+        cca_us=cca_us,  # 8 symbols, and at least the 128 us of the Japanese rule
+        turnaround_us=1000,
+        ack_wait_us=ack_wait_us,
+        lifs_us=2000,  # pause of at least 2 ms after a burst (notification 123 of 2019)
+        exponent=3.8,  # assumed; DOMAIN 2.6: 3.0 to 4.5
+        reference_db=31.7,  # free space at 1 m, 920 MHz
+        shadowing_db=6.0,  # assumed; DOMAIN 2.6: 6 to 10
+    )
+
+
+_PROFILES = {
+    radio.name: radio
+    for radio in (
+        _OQPSK,
+        _fsk(50, 8, -119.0, 160, 16_000),  # ACK wait: 800 symbols
+        _fsk(100, 8, -116.0, 128, 8_000),
+        _fsk(150, 12, -114.2, 128, 5_400),
+        _fsk(300, 24, -111.2, 128, 4_000),  # 800 symbols would end before the enhanced ACK does
+    )
+}
+
+PROFILES = tuple(_PROFILES)
+"""Names of the profiles."""
+
+
+def profile(name: str, **overrides: Any) -> Radio:
+    """Return a profile with some constants replaced.
+
+    Parameters
+    ----------
+    name : str
+        One of `PROFILES`.
+    **overrides
+        Fields of `Radio` by name.
+
+    Raises
+    ------
+    InputError
+        Unknown profile or field, or a value out of range; every problem is listed.
+    """
+    if name not in _PROFILES:
+        raise InputError(f"profile = {name!r}, expected one of {', '.join(PROFILES)}")
+    base = _PROFILES[name]
+    known = {f.name for f in fields(Radio)} - {"name", "modulation"}
+    unknown = [f"{key} = {value!r}, expected one of {', '.join(sorted(known))}"
+               for key, value in overrides.items() if key not in known]  # fmt: skip
+    found = unknown + [p for key, value in overrides.items() if key in known for p in _field_problems(key, value)]
+    if found:
+        raise InputError("\n".join(found))
+    radio = replace(base, **{key: _as_declared(key, value) for key, value in overrides.items()})
+    found = problems(radio)
+    if found:
+        raise InputError("\n".join(found))
+    return radio
+
+
+_CHOICES = {"capture": ("sinr", "hard"), "model": ("log-distance",)}
+_LIMITS: dict[str, tuple[float, float]] = {
+    "bit_rate_bps": (1000, 10_000_000),
+    "symbol_us": (0.1, 10_000),
+    "header_bytes": (0, 1000),
+    "fcs_bytes": (0, 16),
+    "ack_bytes": (0, 2047),
+    "max_psdu_bytes": (1, 4095),
+    "tx_power_dbm": (-60, 60),
+    "sensitivity_dbm": (-160, 0),
+    "noise_dbm": (-160, 0),
+    "cca_threshold_dbm": (-160, 60),
+    "lock_sinr_db": (-12, 24),
+    "interference_cut_dbm": (-300, 0),
+    "channels": (1, 1000),
+    "dwell_us": (1, 10**9),
+    "lock_history_us": (1000, 10**8),
+    "min_be": (0, 20),
+    "max_be": (0, 20),
+    "max_csma_backoffs": (0, 100),
+    "max_frame_retries": (0, 100),
+    "unit_backoff_us": (1, 10**7),
+    "cca_us": (1, 10**6),
+    "turnaround_us": (1, 10**6),
+    "ack_wait_us": (1, 10**7),
+    "lifs_us": (0, 10**7),
+    "queue_frames": (1, 10**6),
+    "exponent": (0.5, 10),
+    "reference_db": (0, 200),
+    "reference_m": (0.001, 1000),
+    "shadowing_db": (0, 30),
+    "listen_mw": (0, 10**6),
+    "tx_extra_mw": (0, 10**6),
+    "route_margin_db": (-30, 60),
+    "route_psdu_bytes": (1, 4095),
+    "max_link_etx": (128, 10**6),
+}
+_WHOLE = {f.name for f in fields(Radio) if f.type == "int"}
+
+
+def _field_problems(key: str, value: Any) -> list[str]:
+    """Return what is wrong with one value."""
+    if key in _CHOICES:
+        return [] if value in _CHOICES[key] else [f"{key} = {value!r}, expected one of {', '.join(_CHOICES[key])}"]
+    if key == "ack":
+        return [] if isinstance(value, bool) else [f"ack = {value!r}, expected true or false"]
+    low, high = _LIMITS[key]
+    kind = "a whole number" if key in _WHOLE else "a number"
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if right and key in _WHOLE:
+        right = value == int(value)
+    if not right or not low <= value <= high:
+        return [f"{key} = {value!r}, expected {kind} from {low:g} to {high:g}"]
+    return []
+
+
+def _as_declared(key: str, value: Any) -> Any:
+    if key in _CHOICES or key == "ack":
+        return value
+    return int(value) if key in _WHOLE else float(value)
+
+
+def problems(radio: Radio) -> list[str]:
+    """Return what does not fit together in a radio, one line a problem."""
+    found = []
+    if radio.max_be < radio.min_be:
+        found.append(f"max_be = {radio.max_be}, expected at least min_be = {radio.min_be}")
+    shortest = radio.turnaround_us + radio.air_us(radio.ack_bytes) + 1
+    if radio.ack and radio.ack_wait_us < shortest:
+        found.append(f"ack_wait_us = {radio.ack_wait_us}, expected at least {shortest} (turnaround, ACK and one tick)")
+    if radio.air_us(radio.max_psdu_bytes) > radio.lock_history_us:
+        found.append(f"lock_history_us = {radio.lock_history_us}, expected at least the longest frame, "
+                     f"{radio.air_us(radio.max_psdu_bytes)} us")  # fmt: skip
+    if radio.interference_cut_dbm > radio.noise_dbm + radio.lock_sinr_db:
+        found.append(f"interference_cut_dbm = {radio.interference_cut_dbm:g}, expected at most noise_dbm + "
+                     f"lock_sinr_db = {radio.noise_dbm + radio.lock_sinr_db:g}: frames would be lost unseen")  # fmt: skip
+    return found

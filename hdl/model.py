@@ -1,0 +1,266 @@
+"""Bit-exact integer model of the front-end, one sample a step, written from HDL.md section 7.
+
+It holds no clocks: what the RTL does in the background is done at once and shown at the sample
+where the RTL publishes it. Order within a sample: publication, detector, half-cycle boundary.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import isqrt
+from typing import NamedTuple
+
+TAPS = 16  # moving sum in front of the zero-crossing detector
+DELAYED = 8  # the sample split at a boundary: the sum's delay of 7.5, and the cell of a sample starting at it
+PUBLISH_SAMPLES = 16
+MIN_PERIOD, MAX_PERIOD, FIRST_PERIOD = 114, 188, 160  # samples
+HALF_CYCLES_IN_PERIOD10 = 20
+OFF, IDLE, SUSPECT, CONFIRMED = range(4)
+POWER_FAIL, POWER_FAIL_CONFIRMED, POWER_FAIL_WITHDRAWN, POWER_RETURN = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings registers; the defaults are their reset values, 100 V and 50 Hz at 8 kS/s."""
+
+    hysteresis: int = 1342177
+    blank: int = 40
+    timeout: int = 104
+    cadence: int = 80
+    k: int = 6516
+    drop: int = 27472225
+    low: int = 11792955
+    floor: int = 6030488
+    ratio: int = 80
+    persist: int = 13
+    confirm: int = 160
+    confirm_rms: int = 21353910
+    return_rms: int = 35589850
+    return_samples: int = 800
+
+
+class Boundary(NamedTuple):
+    """End of a half cycle, seen at a sample; it lies at that sample's number - 1 + fraction / 65536."""
+
+    crossing: bool
+    restart: bool
+    fraction: int
+
+
+class ZeroCross:
+    """Half-cycle boundaries from the 16-sample moving sum (td_zero_cross)."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.line = deque([0] * (TAPS + 1), maxlen=TAPS + 1)  # newest last
+        self.sum = 0
+        self.count = 0
+        self.lost = True
+        self.above = self.under = False
+
+    @property
+    def delayed(self) -> int:
+        """The sample `DELAYED` before the newest."""
+        return self.line[-1 - DELAYED]
+
+    def step(self, sample: int) -> Boundary | None:
+        """Take one sample and return the boundary found at it."""
+        limits = self.settings
+        before = self.sum
+        self.line.append(sample)
+        self.sum = now = before + sample - self.line[0]
+        self.count = min(self.count + 1, 255)
+        turned = (self.under and before <= 0 < now) or (self.above and before >= 0 > now)
+        crossing = turned and (self.lost or self.count >= limits.blank)
+        expired = not crossing and self.count >= (limits.cadence if self.lost else limits.timeout)
+        if crossing:
+            self.above = self.under = False
+        self.above = self.above or now > limits.hysteresis
+        self.under = self.under or now < -limits.hysteresis
+        if not (crossing or expired):
+            return None
+        restart = crossing and self.lost
+        self.lost = not crossing
+        self.count = 0
+        fraction = (abs(before) << 16) // (abs(before) + abs(now)) if crossing else 0
+        return Boundary(crossing, restart, fraction)
+
+
+class Published(NamedTuple):
+    """Half-cycle values as the registers show them."""
+
+    half_cycles: int = 0
+    u_half: int = 0  # 1/16 code
+    urms: int = 0  # 1/16 code
+    urms_valid: bool = False
+    period10: int = 0  # 1/65536 sample
+    period: int = FIRST_PERIOD  # samples
+    cross: int = 0  # 1/65536 sample, on the time axis of the moving sum
+
+
+class HalfCycle:
+    """Sums of squares between boundaries, their roots, and the length of ten cycles (td_half_cycle)."""
+
+    def __init__(self) -> None:
+        self.shown = Published()
+        self.running = 0
+        self.place = 0  # of the last boundary, 1/65536 sample
+        self.closed: list[tuple[int, int]] = []  # sum and length of up to two neighbouring half cycles
+        self.crossings: list[int] = []  # places in a row without a gap
+        self.pending: Published | None = None
+        self.wait = 0
+
+    def publish(self) -> bool:
+        """Count down at a new sample; return whether new values are shown from here on."""
+        if self.pending is None:
+            return False
+        self.wait -= 1
+        if self.wait:
+            return False
+        new = self.pending
+        if not new.urms_valid or not self.closed:  # a crossing that ended a loss came in between
+            new = new._replace(urms=self.shown.urms, urms_valid=self.shown.urms_valid)
+        if not self.closed:
+            new = new._replace(period=self.shown.period)
+        self.shown = new._replace(half_cycles=self.shown.half_cycles + 1 & 0xFFFFFFFF)
+        self.pending = None
+        return True
+
+    def step(self, index: int, delayed: int, boundary: Boundary | None) -> None:
+        """Take the delayed sample belonging to sample ``index`` and the boundary found there."""
+        square = delayed * delayed
+        if boundary is None:
+            self.running += square
+            return
+        part = (square * boundary.fraction + 0x8000) >> 16
+        place = (index - 1 << 16) + boundary.fraction
+        total, length = self.running + part, place - self.place
+        self.running, self.place = square - part, place
+        if boundary.restart:
+            self.closed = []
+            self.crossings = [place]
+            self.shown = self.shown._replace(urms_valid=False)
+            return
+        self.closed = [*self.closed[-1:], (total, length)]
+        self.crossings = [*self.crossings[-HALF_CYCLES_IN_PERIOD10:], place] if boundary.crossing else []
+        self.pending, self.wait = self._values(place), PUBLISH_SAMPLES
+
+    def _values(self, place: int) -> Published:
+        sums = sum(total for total, _ in self.closed)
+        lengths = sum(length for _, length in self.closed)
+        half_sum, half_length = self.closed[-1]
+        samples = (lengths + 0x8000) >> 16
+        full = len(self.crossings) > HALF_CYCLES_IN_PERIOD10
+        tracked = len(self.crossings) > 2 and MIN_PERIOD <= samples <= MAX_PERIOD
+        return Published(
+            u_half=isqrt((half_sum << 24) // half_length),
+            urms=isqrt((sums << 24) // lengths),
+            urms_valid=len(self.closed) == 2,
+            period10=place - self.crossings[0] if full else 0,
+            period=samples if tracked else self.shown.period,
+            cross=place,
+        )
+
+
+class PowerFail:
+    """Quadrature envelope, its limits and the states of the detector (td_power_fail)."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.volts = deque([0, 0, 0], maxlen=3)
+        self.envelopes = deque([0] * 256, maxlen=256)
+        self.row = 0
+        self.below = False
+        self.state = OFF
+        self.wait = 0
+
+    @property
+    def envelope(self) -> int:
+        """The envelope of the last sample."""
+        return self.envelopes[-1]
+
+    def step(self, sample: int, shown: Published, fresh: bool, enabled: bool = True) -> int:
+        """Take one sample and return the kind of event it makes, 0 for none.
+
+        ``shown`` are the published half-cycle values; ``fresh``: they were published with this sample.
+        """
+        limits = self.settings
+        self.volts.append(sample >> 6)
+        total = self.volts[2] + self.volts[0]
+        slope = (self.volts[2] - self.volts[0]) * limits.k >> 8
+        slope = max(-(1 << 19), min((1 << 19) - 1, slope))
+        envelope = total * total + slope * slope >> 8
+        earlier = max(self.envelopes[256 - shown.period], limits.floor)
+        self.envelopes.append(envelope)
+        dropped = envelope < limits.drop and envelope << 8 < earlier * limits.ratio
+        self.below = dropped or envelope < limits.low
+        self.row = min(self.row + 1, limits.persist) if self.below else 0
+        if not enabled:
+            self.state, self.wait = OFF, 0
+            return 0
+        return self._decide(shown, fresh and shown.urms_valid)
+
+    def _decide(self, shown: Published, fresh: bool) -> int:
+        limits = self.settings
+        tripped = self.row >= limits.persist
+        if self.state == IDLE:
+            if not tripped:
+                return 0
+            self.state, self.wait = SUSPECT, 1
+            return POWER_FAIL
+        if self.state == SUSPECT:
+            if self.wait < limits.confirm:
+                self.wait += 1
+                return 0
+            if tripped or (fresh and shown.urms < limits.confirm_rms):
+                self.state, self.wait = CONFIRMED, 0
+                return POWER_FAIL_CONFIRMED
+            if fresh:
+                self.state = IDLE
+                return POWER_FAIL_WITHDRAWN
+            return 0
+        back = shown.urms_valid and shown.urms >= limits.return_rms
+        if back and self.wait >= limits.return_samples:
+            former, self.state = self.state, IDLE
+            return POWER_RETURN if former == CONFIRMED else 0
+        self.wait = self.wait + 1 if back else 0
+        return 0
+
+
+@dataclass
+class FrontEndModel:
+    """The whole front-end: push samples, read `shown` and `events` (kind, sample, urms)."""
+
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        self.zero_cross = ZeroCross(self.settings)
+        self.half_cycle = HalfCycle()
+        self.power_fail = PowerFail(self.settings)
+        self.samples = 0
+        self.events: list[tuple[int, int, int]] = []
+        self.published: list[tuple[int, Published]] = []  # sample of publication and values
+
+    @property
+    def shown(self) -> Published:
+        """The half-cycle values as the registers show them."""
+        return self.half_cycle.shown
+
+    def push(self, codes: Iterable[int]) -> None:
+        """Take samples, ADC codes."""
+        for code in codes:
+            self._step(int(code))
+
+    def _step(self, code: int) -> None:
+        index = self.samples
+        self.samples += 1
+        fresh = self.half_cycle.publish()
+        if fresh:
+            self.published.append((index, self.shown))
+        kind = self.power_fail.step(code, self.shown, fresh)
+        if kind:
+            self.events.append((kind, index, self.shown.urms))
+        boundary = self.zero_cross.step(code)
+        self.half_cycle.step(index, self.zero_cross.delayed, boundary)

@@ -1,0 +1,134 @@
+"""Make everything that follows from teiden_frontend.rdl.
+
+    python -m hdl.regs.generate            write hdl/regs/generated/
+    python -m hdl.regs.generate --check    exit 1 if that would change a file
+
+Needs peakrdl and peakrdl-etana (the ``hdl`` extra); what it writes is kept in the repository, so
+nothing else needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from systemrdl import RDLCompiler  # type: ignore[import-not-found, unused-ignore]
+from systemrdl.node import AddressableNode, AddrmapNode, MemNode, RegNode  # type: ignore[import-not-found, unused-ignore]
+
+from teiden.build import require_tool
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE / "teiden_frontend.rdl"
+TARGET = HERE / "generated"
+MADE_BY = "Made by hdl/regs/generate.py from teiden_frontend.rdl; do not edit."
+
+
+def map_hash() -> int:
+    """Return the first 32 bits of the SHA-256 of the register description."""
+    return int(hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:8], 16)
+
+
+def read_map() -> AddrmapNode:
+    """Return the elaborated address map."""
+    compiler = RDLCompiler()
+    compiler.compile_file(str(SOURCE))
+    return compiler.elaborate().top
+
+
+def nodes(top: AddrmapNode) -> Iterator[AddressableNode]:
+    """Yield registers and memories in address order."""
+    found = [node for node in top.children(unroll=True) if isinstance(node, AddressableNode)]
+    yield from sorted(found, key=lambda node: node.absolute_address)
+
+
+def constants_text(top: AddrmapNode) -> str:
+    """Return regs.py: an address per register, a mask and a shift per field."""
+    lines = ['"""Addresses, field masks and shifts of the front-end.', "", f"{MADE_BY}", '"""', ""]
+    lines.append(f"MAP_HASH_EXPECTED = 0x{map_hash():08X}")
+    for node in nodes(top):
+        lines += ["", f"{node.inst_name} = 0x{node.absolute_address:04X}"]
+        if isinstance(node, MemNode):
+            lines.append(f"{node.inst_name}_WORDS = {node.get_property('mementries')}")
+        elif isinstance(node, RegNode):
+            for field in node.fields():
+                name = f"{node.inst_name}_{field.inst_name.upper()}"
+                lines.append(f"{name}_MASK = 0x{((1 << field.width) - 1) << field.low:08X}")
+                lines.append(f"{name}_SHIFT = {field.low}")
+    return "\n".join(lines) + "\n"
+
+
+def package_text() -> str:
+    """Return td_map_pkg.sv: the hash of the map for the register that tells it."""
+    return f"// {MADE_BY}\npackage td_map_pkg;\n  localparam logic [31:0] MapHash = 32'h{map_hash():08X};\nendpackage\n"
+
+
+def page_text(top: AddrmapNode) -> str:
+    """Return registers.md: the map as a page for docs/."""
+    lines = [f"<!-- {MADE_BY} -->", "# Registers of the front-end", "", str(top.get_property("desc")), ""]
+    lines += [f"`MAP_HASH` of this page: `0x{map_hash():08X}`.", ""]
+    lines += ["| address | register | bits | field | access | after reset | meaning |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    for node in nodes(top):
+        first = f"| `0x{node.absolute_address:04X}` | `{node.inst_name}` |"
+        if isinstance(node, MemNode):
+            last = node.absolute_address + node.size - 4
+            lines.append(f"{first} 31:0 | | r | | {node.get_property('desc')} Up to `0x{last:04X}`. |")
+        elif isinstance(node, RegNode):
+            lines.append(f"{first} | | | | {node.get_property('desc')} |")
+            for field in node.fields():
+                access = str(field.get_property("sw")).rpartition(".")[2]
+                access = "w1c" if field.get_property("woclr") else access
+                reset = field.get_property("reset")
+                lines.append(
+                    f"| | | {field.high}:{field.low} | `{field.inst_name}` | {access} | "
+                    f"{'' if reset is None else reset} | {field.get_property('desc')} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def register_rtl() -> str:
+    """Return td_regs.sv as peakrdl-etana makes it."""
+    tool = require_tool("peakrdl", "to generate the register file", "pip install 'teiden[hdl]'")
+    with tempfile.TemporaryDirectory() as work:
+        command = [tool, "etana", str(SOURCE), "-o", work, "--cpuif", "axi4-lite-flat", "--module-name", "td_regs"]
+        command += ["--default-reset", "rst_n", "--type-style", "hier"]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        text = (Path(work) / "td_regs.sv").read_text()
+    kept = [line.rstrip() for line in text.splitlines() if not line.startswith("`timescale")]  # as the other modules
+    return "\n".join(kept) + "\n"
+
+
+def generate() -> dict[str, str]:
+    """Return every generated file by name."""
+    top = read_map()
+    return {
+        "td_regs.sv": register_rtl(),
+        "td_map_pkg.sv": package_text(),
+        "regs.py": constants_text(top),
+        "registers.md": page_text(top),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` only say which would change."""
+    check = arguments == ["--check"]
+    changed = []
+    TARGET.mkdir(exist_ok=True)
+    for name, text in generate().items():
+        path = TARGET / name
+        if path.exists() and path.read_text() == text:
+            continue
+        changed.append(name)
+        if not check:
+            path.write_text(text)
+    for name in changed:
+        print(f"{name}: {'would change' if check else 'written'}", file=sys.stderr)
+    return 1 if check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,391 @@
+// Metering front-end: voltage samples in, half-cycle RMS, frequency and power-fail events out,
+// behind an AXI4-Lite register map (hdl/regs/teiden_frontend.rdl, docs/front-end.md).
+//
+// sample_i is taken with each valid_i; at least 64 clocks lie between two of them (STATUS.overrun
+// tells when not). Every measured quantity depends on the samples only, not on the clocks between
+// them. tick_i enables the time base of the trigger stamp: 1 on a board; valid_i only with tick_i.
+// irq_o is a level: an enabled bit of IRQ_STATUS is set.
+module td_frontend #(
+  parameter int CaptureDepth = 4096
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic               tick_i,
+  input  logic               valid_i,
+  input  logic signed [23:0] sample_i,  // ADC codes
+  input  logic               trig_i,    // asynchronous
+  output logic               irq_o,
+  // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
+  input  logic [14:0]        s_axil_awaddr,
+  input  logic [2:0]         s_axil_awprot,
+  input  logic               s_axil_awvalid,
+  output logic               s_axil_awready,
+  input  logic [31:0]        s_axil_wdata,
+  input  logic [3:0]         s_axil_wstrb,
+  input  logic               s_axil_wvalid,
+  output logic               s_axil_wready,
+  output logic [1:0]         s_axil_bresp,
+  output logic               s_axil_bvalid,
+  input  logic               s_axil_bready,
+  input  logic [14:0]        s_axil_araddr,
+  input  logic [2:0]         s_axil_arprot,
+  input  logic               s_axil_arvalid,
+  output logic               s_axil_arready,
+  output logic [31:0]        s_axil_rdata,
+  output logic [1:0]         s_axil_rresp,
+  output logic               s_axil_rvalid,
+  input  logic               s_axil_rready
+);
+  localparam int PlaceWidth = $clog2(CaptureDepth);
+
+  // ---- the newest sample and its number ---------------------------------------------------------
+  logic               valid_q;
+  logic signed [23:0] sample_q;
+  logic [47:0]        total_q, index;  // samples so far; number of the newest
+  logic               busy_cross, busy_half, busy_detect, overrun, railed;
+
+  assign index   = total_q - 48'd1;
+  assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect);
+  assign railed  = valid_q && (sample_q == 24'sh7FFFFF || sample_q == 24'sh800000 || sample_q == 24'sh800001);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q  <= 1'b0;
+      sample_q <= '0;
+      total_q  <= '0;
+    end else begin
+      valid_q <= valid_i;
+      if (valid_i) begin
+        sample_q <= sample_i;
+        total_q  <= total_q + 48'd1;
+      end
+    end
+  end
+
+  // ---- registers -> blocks ------------------------------------------------------------------------
+  logic        detect, take, pop, arm, freeze;
+  logic [27:0] hysteresis, confirm_rms, return_rms;
+  logic [7:0]  blank, timeout, cadence, ratio;
+  logic [12:0] k;
+  logic [31:0] drop, low, floor_value;
+  logic [4:0]  persist;
+  logic [15:0] confirm_samples, return_samples;
+  logic [11:0] post;
+  logic        irq_en_event, irq_en_half, irq_en_trigger, irq_en_capture;
+  logic        irq_event, irq_half, irq_trigger, irq_capture;
+
+  assign irq_o = (irq_event && irq_en_event) || (irq_half && irq_en_half)
+              || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture);
+
+  // ---- half cycles ----------------------------------------------------------------------------------
+  logic               lost, step, boundary, crossing, restart;
+  logic        [15:0] fraction;
+  logic signed [23:0] delayed;
+  logic               publish, urms_valid;
+  logic        [31:0] half_count, period10;
+  logic        [27:0] u_half, urms;
+  logic        [7:0]  period;
+  logic        [47:0] cross_index;
+  logic        [15:0] cross_fraction;
+
+  td_zero_cross u_zero_cross (
+    .clk_i,
+    .rst_ni,
+    .valid_i     (valid_q),
+    .sample_i    (sample_q),
+    .hysteresis_i(hysteresis),
+    .blank_i     (blank),
+    .timeout_i   (timeout),
+    .cadence_i   (cadence),
+    .busy_o      (busy_cross),
+    .lost_o      (lost),
+    .step_o      (step),
+    .boundary_o  (boundary),
+    .crossing_o  (crossing),
+    .restart_o   (restart),
+    .fraction_o  (fraction),
+    .delayed_o   (delayed)
+  );
+
+  td_half_cycle u_half_cycle (
+    .clk_i,
+    .rst_ni,
+    .valid_i         (valid_q),
+    .index_i         (index),
+    .step_i          (step),
+    .boundary_i      (boundary),
+    .crossing_i      (crossing),
+    .restart_i       (restart),
+    .fraction_i      (fraction),
+    .delayed_i       (delayed),
+    .busy_o          (busy_half),
+    .publish_o       (publish),
+    .count_o         (half_count),
+    .u_half_o        (u_half),
+    .urms_o          (urms),
+    .urms_valid_o    (urms_valid),
+    .period10_o      (period10),
+    .period_o        (period),
+    .cross_index_o   (cross_index),
+    .cross_fraction_o(cross_fraction)
+  );
+
+  // ---- power fail, events, trigger, capture ---------------------------------------------------------
+  logic [1:0]          state;
+  logic                below, event_in, event_lost;
+  logic [31:0]         envelope;
+  logic [3:0]          kind, head_kind;
+  logic [4:0]          waiting;
+  logic [47:0]         head_sample;
+  logic [27:0]         head_urms;
+  logic                edge_seen, frozen, capture_done, read_ack, read_req;
+  logic [47:0]         trig_sample, first;
+  logic [31:0]         trig_ticks, ticks_period, read_data;
+  logic [15:0]         trig_count;
+  logic [PlaceWidth:0] capture_count;
+  logic [13:0]         read_addr;
+
+  td_power_fail u_power_fail (
+    .clk_i,
+    .rst_ni,
+    .enable_i     (detect),
+    .valid_i      (valid_q),
+    .sample_i     (sample_q),
+    .period_i     (period),
+    .publish_i    (publish),
+    .urms_valid_i (urms_valid),
+    .urms_i       (urms),
+    .k_i          (k),
+    .drop_i       (drop),
+    .low_i        (low),
+    .floor_i      (floor_value),
+    .ratio_i      (ratio),
+    .persist_i    (persist),
+    .confirm_i    (confirm_samples),
+    .confirm_rms_i(confirm_rms),
+    .return_rms_i (return_rms),
+    .return_i     (return_samples),
+    .busy_o       (busy_detect),
+    .state_o      (state),
+    .below_o      (below),
+    .envelope_o   (envelope),
+    .event_o      (event_in),
+    .kind_o       (kind)
+  );
+
+  td_event_fifo #(
+    .Width(80),
+    .Depth(16)
+  ) u_event_fifo (
+    .clk_i,
+    .rst_ni,
+    .push_i   (event_in),
+    .data_i   ({kind, index, urms}),
+    .pop_i    (pop),
+    .data_o   ({head_kind, head_sample, head_urms}),
+    .waiting_o(waiting),
+    .lost_o   (event_lost)
+  );
+
+  td_trigger u_trigger (
+    .clk_i,
+    .rst_ni,
+    .tick_i,
+    .valid_i,
+    .index_i (total_q),
+    .trig_i,
+    .edge_o  (edge_seen),
+    .sample_o(trig_sample),
+    .ticks_o (trig_ticks),
+    .count_o (trig_count),
+    .period_o(ticks_period)
+  );
+
+  td_capture #(
+    .SampleWidth(24),
+    .Depth      (CaptureDepth)
+  ) u_capture (
+    .clk_i,
+    .rst_ni,
+    .valid_i  (valid_q),
+    .sample_i (sample_q),
+    .index_i  (index),
+    .suspect_i(event_in && kind == 4'd1),
+    .arm_i    (arm),
+    .freeze_i (freeze),
+    .post_i   (PlaceWidth'(post)),
+    .frozen_o (frozen),
+    .done_o   (capture_done),
+    .count_o  (capture_count),
+    .first_o  (first),
+    .req_i    (read_req),
+    .addr_i   (PlaceWidth'(read_addr >> 2)),
+    .ack_o    (read_ack),
+    .data_o   (read_data)
+  );
+
+  // ---- latest transition of each kind: place 0 suspect, 1 confirmed, 2 withdrawn, 3 return ---------
+  logic [47:0] stamp_q [4];
+  logic [15:0] stamps_q [4];
+
+  always_ff @(posedge clk_i) begin
+    for (int j = 0; j < 4; j++) begin
+      if (!rst_ni) begin
+        stamp_q[j]  <= '0;
+        stamps_q[j] <= '0;
+      end else if (event_in && kind == 4'(j + 1)) begin
+        stamp_q[j]  <= index;
+        stamps_q[j] <= stamps_q[j] + 1'b1;
+      end
+    end
+  end
+
+  // ---- snapshot: all at one clock ---------------------------------------------------------------
+  logic [47:0] total_s, cross_index_s, trig_sample_s;
+  logic [31:0] half_count_s, period10_s, envelope_s, trig_ticks_s, ticks_period_s;
+  logic [27:0] u_half_s, urms_s;
+  logic [15:0] cross_fraction_s, trig_count_s;
+  logic [1:0]  state_s;
+  logic        below_s;
+  logic [7:0]  period_s;
+  logic [47:0] stamp_s [4];
+  logic [15:0] stamps_s [4];
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      total_s          <= total_q;
+      half_count_s     <= half_count;
+      u_half_s         <= u_half;
+      urms_s           <= urms;
+      period10_s       <= period10;
+      cross_index_s    <= cross_index;
+      cross_fraction_s <= cross_fraction;
+      envelope_s       <= envelope;
+      state_s          <= state;
+      below_s          <= below;
+      period_s         <= period;
+      trig_sample_s    <= trig_sample;
+      trig_ticks_s     <= trig_ticks;
+      trig_count_s     <= trig_count;
+      ticks_period_s   <= ticks_period;
+      for (int j = 0; j < 4; j++) begin
+        stamp_s[j]  <= stamp_q[j];
+        stamps_s[j] <= stamps_q[j];
+      end
+    end
+  end
+
+  // ---- register file ----------------------------------------------------------------------------
+  logic saturated_flag, overflow_flag, overrun_flag;  // sticky bits live in the register file
+  logic unused;
+  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, read_addr[1:0]};
+
+  td_regs u_regs (
+    .clk                               (clk_i),
+    .rst_n                             (rst_ni),
+    .s_axil_awready,
+    .s_axil_awvalid,
+    .s_axil_awaddr,
+    .s_axil_awprot,
+    .s_axil_wready,
+    .s_axil_wvalid,
+    .s_axil_wdata,
+    .s_axil_wstrb,
+    .s_axil_bready,
+    .s_axil_bvalid,
+    .s_axil_bresp,
+    .s_axil_arready,
+    .s_axil_arvalid,
+    .s_axil_araddr,
+    .s_axil_arprot,
+    .s_axil_rready,
+    .s_axil_rvalid,
+    .s_axil_rdata,
+    .s_axil_rresp,
+    .hwif_in_map_hash_value            (td_map_pkg::MapHash),
+    .hwif_out_ctrl_detect              (detect),
+    .hwif_out_status_saturated         (saturated_flag),
+    .hwif_in_status_saturated_hwset    (railed),
+    .hwif_out_status_event_overflow    (overflow_flag),
+    .hwif_in_status_event_overflow_hwset(event_lost),
+    .hwif_out_status_overrun           (overrun_flag),
+    .hwif_in_status_overrun_hwset      (overrun),
+    .hwif_in_status_crossing_lost      (lost),
+    .hwif_in_status_urms_valid         (urms_valid),
+    .hwif_in_status_period_valid       (period10 != '0),
+    .hwif_out_irq_enable_event_in      (irq_en_event),
+    .hwif_out_irq_enable_half_cycle    (irq_en_half),
+    .hwif_out_irq_enable_trigger       (irq_en_trigger),
+    .hwif_out_irq_enable_capture       (irq_en_capture),
+    .hwif_out_irq_status_event_in      (irq_event),
+    .hwif_in_irq_status_event_in_hwset (event_in),
+    .hwif_out_irq_status_half_cycle    (irq_half),
+    .hwif_in_irq_status_half_cycle_hwset(publish),
+    .hwif_out_irq_status_trigger       (irq_trigger),
+    .hwif_in_irq_status_trigger_hwset  (edge_seen),
+    .hwif_out_irq_status_capture       (irq_capture),
+    .hwif_in_irq_status_capture_hwset  (capture_done),
+    .hwif_out_snapshot_take            (take),
+    .hwif_in_sample_lo_value           (total_s[31:0]),
+    .hwif_in_sample_hi_value           (total_s[47:32]),
+    .hwif_in_half_count_value          (half_count_s),
+    .hwif_in_u_half_value              (u_half_s),
+    .hwif_in_urms_half_value           (urms_s),
+    .hwif_in_period_10_value           (period10_s),
+    .hwif_in_cross_lo_value            (cross_index_s[31:0]),
+    .hwif_in_cross_hi_sample           (cross_index_s[47:32]),
+    .hwif_in_cross_hi_fraction         (cross_fraction_s),
+    .hwif_in_envelope_value            (envelope_s),
+    .hwif_in_det_state_state           (state_s),
+    .hwif_in_det_state_below           (below_s),
+    .hwif_in_det_state_period          (period_s),
+    .hwif_in_suspect_lo_value          (stamp_s[0][31:0]),
+    .hwif_in_suspect_hi_sample         (stamp_s[0][47:32]),
+    .hwif_in_suspect_hi_count          (stamps_s[0]),
+    .hwif_in_confirmed_lo_value        (stamp_s[1][31:0]),
+    .hwif_in_confirmed_hi_sample       (stamp_s[1][47:32]),
+    .hwif_in_confirmed_hi_count        (stamps_s[1]),
+    .hwif_in_withdrawn_lo_value        (stamp_s[2][31:0]),
+    .hwif_in_withdrawn_hi_sample       (stamp_s[2][47:32]),
+    .hwif_in_withdrawn_hi_count        (stamps_s[2]),
+    .hwif_in_return_lo_value           (stamp_s[3][31:0]),
+    .hwif_in_return_hi_sample          (stamp_s[3][47:32]),
+    .hwif_in_return_hi_count           (stamps_s[3]),
+    .hwif_in_trig_lo_value             (trig_sample_s[31:0]),
+    .hwif_in_trig_hi_sample            (trig_sample_s[47:32]),
+    .hwif_in_trig_hi_count             (trig_count_s),
+    .hwif_in_trig_ticks_value          (trig_ticks_s),
+    .hwif_in_ticks_per_sample_value    (ticks_period_s),
+    .hwif_in_event_kind                (head_kind),
+    .hwif_in_event_waiting             (waiting),
+    .hwif_in_event_lo_value            (head_sample[31:0]),
+    .hwif_in_event_hi_value            (head_sample[47:32]),
+    .hwif_in_event_urms_value          (head_urms),
+    .hwif_out_event_pop_drop           (pop),
+    .hwif_out_cross_hysteresis_value   (hysteresis),
+    .hwif_out_cross_timing_blank       (blank),
+    .hwif_out_cross_timing_timeout     (timeout),
+    .hwif_out_cross_timing_cadence     (cadence),
+    .hwif_out_det_k_value              (k),
+    .hwif_out_det_drop_value           (drop),
+    .hwif_out_det_low_value            (low),
+    .hwif_out_det_floor_value          (floor_value),
+    .hwif_out_det_shape_ratio          (ratio),
+    .hwif_out_det_shape_persist        (persist),
+    .hwif_out_det_confirm_samples      (confirm_samples),
+    .hwif_out_det_confirm_rms_value    (confirm_rms),
+    .hwif_out_det_return_rms_value     (return_rms),
+    .hwif_out_det_return_samples       (return_samples),
+    .hwif_out_cap_ctrl_arm             (arm),
+    .hwif_out_cap_ctrl_freeze          (freeze),
+    .hwif_out_cap_post_samples         (post),
+    .hwif_in_cap_status_frozen         (frozen),
+    .hwif_in_cap_status_count          (13'(capture_count)),
+    .hwif_in_cap_first_lo_value        (first[31:0]),
+    .hwif_in_cap_first_hi_value        (first[47:32]),
+    .hwif_out_cap_data_addr            (read_addr),
+    .hwif_out_cap_data_req             (read_req),
+    .hwif_in_cap_data_rd_data          (read_data),
+    .hwif_in_cap_data_rd_ack           (read_ack)
+  );
+endmodule

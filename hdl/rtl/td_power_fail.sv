@@ -1,0 +1,216 @@
+// Power-fail detector: quadrature envelope, its ratio to one tracked period earlier, persistence.
+//   v = top 18 bits of the sample         s = v[n] + v[n-2]
+//   d = ((v[n] - v[n-2]) k_i) >> 8, clamped to 20 bits         E = (s s + d d) >> 8
+//   below = (E < drop_i and 256 E < ratio_i max(E[n - period_i], floor_i)) or E < low_i
+// idle -> suspect when below held for persist_i samples in a row; confirm_i samples later it is
+// confirmed if below still holds that long, else the next Urms(1/2) decides: below confirm_rms_i
+// confirmed, otherwise withdrawn (idle again). From confirmed, and from off after a reset or with
+// enable_i low, idle comes back once Urms(1/2) has been at or above return_rms_i for return_i
+// samples; only the way from confirmed makes an event.
+//
+// event_o is high for one clock, 8 clocks after valid_i, with kind_o: 1 suspect, 2 confirmed,
+// 3 withdrawn, 4 return. envelope_o and below_o are those of the last sample from then on.
+// Limits: persist_i >= 1; return_i >= 256, the memory of the envelope; 8 clocks a sample.
+module td_power_fail #(
+  parameter int SampleWidth = 24
+) (
+  input  logic                          clk_i,
+  input  logic                          rst_ni,
+  input  logic                          enable_i,
+  input  logic                          valid_i,
+  input  logic signed [SampleWidth-1:0] sample_i,       // ADC codes
+  input  logic        [7:0]             period_i,       // samples
+  input  logic                          publish_i,      // urms_i is new
+  input  logic                          urms_valid_i,
+  input  logic        [27:0]            urms_i,         // 1/16 ADC code
+  input  logic        [12:0]            k_i,            // 1/256
+  input  logic        [31:0]            drop_i,         // envelope units
+  input  logic        [31:0]            low_i,          // envelope units
+  input  logic        [31:0]            floor_i,        // envelope units
+  input  logic        [7:0]             ratio_i,        // 1/256
+  input  logic        [4:0]             persist_i,      // samples
+  input  logic        [15:0]            confirm_i,      // samples
+  input  logic        [27:0]            confirm_rms_i,  // 1/16 ADC code
+  input  logic        [27:0]            return_rms_i,   // 1/16 ADC code
+  input  logic        [15:0]            return_i,       // samples
+  output logic                          busy_o,
+  output logic        [1:0]             state_o,
+  output logic                          below_o,
+  output logic        [31:0]            envelope_o,
+  output logic                          event_o,
+  output logic        [3:0]             kind_o
+);
+  localparam int VoltWidth = 18;
+
+  // ---- one step a clock after the sample: one 20 x 20 multiplier for all three products ------------
+  logic        [7:1]           step_q;  // one-hot
+  logic signed [VoltWidth-1:0] volt, volt1_q, volt2_q;
+  logic signed [VoltWidth:0]   plus_q, minus_q;
+  logic signed [19:0]          diff_q, factor_a, factor_b;
+  logic signed [39:0]          product_q;
+  logic        [37:0]          square_q;
+  logic        [31:0]          envelope_q;
+
+  assign volt = sample_i[SampleWidth-1-:VoltWidth];
+
+  always_comb begin
+    factor_a = diff_q;
+    factor_b = diff_q;
+    if (step_q[1]) begin
+      factor_a = 20'(minus_q);
+      factor_b = {7'd0, k_i};
+    end else if (step_q[2]) begin
+      factor_a = 20'(plus_q);
+      factor_b = 20'(plus_q);
+    end
+  end
+
+  function automatic logic signed [19:0] clamp(input logic signed [31:0] wide);
+    if (wide > 32'sd524287) return 20'sd524287;
+    if (wide < -32'sd524288) return -20'sd524288;
+    return wide[19:0];
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      step_q     <= '0;
+      volt1_q    <= '0;
+      volt2_q    <= '0;
+      plus_q     <= '0;
+      minus_q    <= '0;
+      diff_q     <= '0;
+      product_q  <= '0;
+      square_q   <= '0;
+      envelope_q <= '0;
+    end else begin
+      step_q    <= {step_q[6:1], valid_i};
+      product_q <= factor_a * factor_b;
+      if (valid_i) begin
+        volt1_q <= volt;
+        volt2_q <= volt1_q;
+        plus_q  <= (VoltWidth+1)'(volt) + (VoltWidth+1)'(volt2_q);
+        minus_q <= (VoltWidth+1)'(volt) - (VoltWidth+1)'(volt2_q);
+      end
+      if (step_q[2]) diff_q <= clamp(product_q[39:8]);
+      if (step_q[3]) square_q <= product_q[37:0];
+      if (step_q[4]) envelope_q <= 32'((39'(square_q) + 39'(product_q[38:0])) >> 8);
+    end
+  end
+
+  assign busy_o     = step_q != '0;
+  assign envelope_o = envelope_q;
+
+  // ---- envelope one tracked period earlier ------------------------------------------------------
+  logic [31:0] line_q [256];
+  logic [7:0]  place_q;
+  logic [31:0] earlier_q, reference;
+  logic [39:0] bound_q;
+  logic        below_d, below_q;
+  logic [4:0]  row_d, row_q;  // samples below in a row, up to persist_i
+  logic        tripped;
+
+  assign reference = earlier_q > floor_i ? earlier_q : floor_i;
+  assign below_d   = (envelope_q < drop_i && {envelope_q, 8'd0} < bound_q) || envelope_q < low_i;
+  assign row_d     = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
+  assign tripped   = row_q >= persist_i;
+  assign below_o   = below_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      place_q   <= '0;
+      earlier_q <= '0;
+      bound_q   <= '0;
+      below_q   <= 1'b0;
+      row_q     <= '0;
+    end else begin
+      if (step_q[4]) earlier_q <= line_q[place_q - period_i];
+      if (step_q[5]) bound_q <= 40'(reference) * 40'(ratio_i);
+      if (step_q[6]) begin
+        below_q <= below_d;
+        row_q   <= row_d;
+        place_q <= place_q + 1'b1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (step_q[5]) line_q[place_q] <= envelope_q;
+  end
+
+  // ---- states -----------------------------------------------------------------------------------
+  typedef enum logic [1:0] {Off, Idle, Suspect, Confirmed} state_e;
+  localparam logic [3:0] KindSuspect   = 4'd1;
+  localparam logic [3:0] KindConfirmed = 4'd2;
+  localparam logic [3:0] KindWithdrawn = 4'd3;
+  localparam logic [3:0] KindReturn    = 4'd4;
+
+  state_e      state_d, state_q;
+  logic [15:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
+  logic        fresh_d, fresh_q, due, back;
+  logic [3:0]  kind_d, kind_q;
+
+  assign state_o = state_q;
+  assign due     = wait_q >= confirm_i;
+  assign back    = urms_valid_i && urms_i >= return_rms_i;
+
+  always_comb begin
+    state_d = state_q;
+    wait_d  = wait_q;
+    fresh_d = fresh_q || (publish_i && urms_valid_i);  // Urms(1/2) since the last sample decided upon
+    kind_d  = '0;
+    if (step_q[7]) begin
+      fresh_d = 1'b0;
+      unique case (state_q)
+        Off, Confirmed: begin
+          wait_d = back ? wait_q + 1'b1 : 16'd0;
+          if (back && wait_q >= return_i) begin
+            state_d = Idle;
+            kind_d  = state_q == Confirmed ? KindReturn : '0;
+          end
+        end
+        Idle: begin
+          wait_d = '0;
+          if (tripped) begin
+            wait_d  = 16'd1;
+            state_d = Suspect;
+            kind_d  = KindSuspect;
+          end
+        end
+        Suspect: begin
+          wait_d = due ? wait_q : wait_q + 1'b1;
+          if (due && (tripped || (fresh_q && urms_i < confirm_rms_i))) begin
+            state_d = Confirmed;
+            wait_d  = '0;
+            kind_d  = KindConfirmed;
+          end else if (due && fresh_q) begin
+            state_d = Idle;
+            kind_d  = KindWithdrawn;
+          end
+        end
+        default: state_d = Off;
+      endcase
+    end
+    if (!enable_i) begin
+      state_d = Off;
+      wait_d  = '0;
+      kind_d  = '0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      state_q <= Off;
+      wait_q  <= '0;
+      fresh_q <= 1'b0;
+      kind_q  <= '0;
+    end else begin
+      state_q <= state_d;
+      wait_q  <= wait_d;
+      fresh_q <= fresh_d;
+      kind_q  <= kind_d;
+    end
+  end
+
+  assign kind_o  = kind_q;
+  assign event_o = kind_q != '0;
+endmodule

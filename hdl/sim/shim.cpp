@@ -1,0 +1,160 @@
+// C interface around the Verilated front-end: samples in blocks, register access through real
+// AXI4-Lite handshakes. Simulated time (tick_i) passes in td_push alone.
+#include <cstdint>
+#include <memory>
+
+#include "Vtd_frontend.h"
+#include "verilated.h"
+#ifdef TD_TRACE
+#include "verilated_fst_c.h"
+#endif
+
+namespace {
+
+constexpr int kBusClocks = 64;  // an access takes 6; more means that the bus hangs
+
+struct Board {
+    VerilatedContext context;
+    std::unique_ptr<Vtd_frontend> top;
+#ifdef TD_TRACE
+    VerilatedFstC trace;
+#endif
+    int clocks_per_sample;
+    int trigger_left = 0;  // ticks the trigger line stays high
+
+    Board(int clocks, const char* trace_path) : clocks_per_sample(clocks) {
+        context.traceEverOn(trace_path != nullptr);
+        top = std::make_unique<Vtd_frontend>(&context, "td_frontend");
+#ifdef TD_TRACE
+        top->trace(&trace, 99);
+        trace.open(trace_path);
+#endif
+        top->clk_i = 0;
+        top->rst_ni = 0;
+        for (int k = 0; k < 4; k++) clock();
+        top->rst_ni = 1;
+        clock();
+    }
+
+    ~Board() {
+#ifdef TD_TRACE
+        trace.close();
+#endif
+        top->final();
+    }
+
+    void edge(int level) {
+        top->clk_i = level;
+        top->eval();
+#ifdef TD_TRACE
+        trace.dump(context.time());
+        context.timeInc(1);
+#endif
+    }
+
+    void clock() {  // inputs set before count at this rising edge
+        edge(1);
+        edge(0);
+    }
+
+    void tick() {
+        top->trig_i = trigger_left > 0;
+        if (trigger_left > 0) trigger_left--;
+        clock();
+    }
+
+    // Waits until both flags were seen ready with valid high; returns false if the bus hangs.
+    bool write(uint32_t address, uint32_t value) {
+        bool address_done = false, data_done = false;
+        top->s_axil_awaddr = address;
+        top->s_axil_wdata = value;
+        top->s_axil_wstrb = 0xF;
+        top->s_axil_bready = 1;
+        bool answered = false;
+        for (int k = 0; k < kBusClocks && !answered; k++) {
+            top->s_axil_awvalid = !address_done;
+            top->s_axil_wvalid = !data_done;
+            top->eval();
+            const bool address_taken = top->s_axil_awvalid && top->s_axil_awready;
+            const bool data_taken = top->s_axil_wvalid && top->s_axil_wready;
+            answered = top->s_axil_bvalid;
+            clock();
+            address_done |= address_taken;
+            data_done |= data_taken;
+        }
+        top->s_axil_awvalid = 0;
+        top->s_axil_wvalid = 0;
+        top->s_axil_bready = 0;
+        clock();  // single-pulse fields have acted when the call returns
+        clock();
+        return answered;
+    }
+
+    bool read(uint32_t address, uint32_t* value) {
+        bool address_done = false, answered = false;
+        top->s_axil_araddr = address;
+        top->s_axil_rready = 1;
+        for (int k = 0; k < kBusClocks && !answered; k++) {
+            top->s_axil_arvalid = !address_done;
+            top->eval();
+            const bool address_taken = top->s_axil_arvalid && top->s_axil_arready;
+            answered = top->s_axil_rvalid;
+            *value = top->s_axil_rdata;
+            clock();
+            address_done |= address_taken;
+        }
+        top->s_axil_arvalid = 0;
+        top->s_axil_rready = 0;
+        return answered;
+    }
+};
+
+}  // namespace
+
+#define TD_API __attribute__((visibility("default")))
+
+extern "C" {
+
+TD_API void* td_new(int clocks_per_sample, const char* trace_path) { return new Board(clocks_per_sample, trace_path); }
+
+TD_API void td_delete(void* board) { delete static_cast<Board*>(board); }
+
+TD_API int td_irq(void* board) { return static_cast<Board*>(board)->top->irq_o; }
+
+// Returns the number of samples consumed. With stop_on_irq it ends behind the sample in whose
+// clocks the interrupt line rose.
+TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64_t trigger_sample, int trigger_clock,
+                int stop_on_irq) {
+    Board& b = *static_cast<Board*>(board);
+    bool line = b.top->irq_o;
+    b.top->tick_i = 1;
+    int64_t n = 0;
+    bool stop = false;
+    while (n < count && !stop) {
+        b.top->sample_i = static_cast<uint32_t>(samples[n]) & 0xFFFFFF;
+        for (int k = 0; k < b.clocks_per_sample; k++) {
+            if (n == trigger_sample && k == trigger_clock) b.trigger_left = b.clocks_per_sample;
+            b.top->valid_i = k == 0;
+            b.tick();
+            stop |= stop_on_irq && b.top->irq_o && !line;
+            line = b.top->irq_o;
+        }
+        n++;
+    }
+    b.top->tick_i = 0;
+    return n;
+}
+
+// 1: done, 0: no answer on the bus.
+TD_API int td_read(void* board, uint32_t address, int64_t count, uint32_t* values) {
+    for (int64_t k = 0; k < count; k++) {
+        if (!static_cast<Board*>(board)->read(address + 4 * static_cast<uint32_t>(k), values + k)) return 0;
+    }
+    return 1;
+}
+
+TD_API int td_write(void* board, uint32_t address, uint32_t value) {
+    return static_cast<Board*>(board)->write(address, value);
+}
+
+}  // extern "C"

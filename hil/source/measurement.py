@@ -1,0 +1,46 @@
+"""Read-back of a simulated source: RMS and frequency of the last samples it really played."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_S = 4096 * 25e-6  # a 681x acquires 4096 points at 25 µs; BENCH: Keysight 6811C Programming Guide
+
+
+class Readback:
+    """The last 102.4 ms played, whatever blocks they came in."""
+
+    def __init__(self) -> None:
+        self._rate_hz = 0
+        self._volts: NDArray[np.float64] = np.empty(0)
+
+    def add(self, volts: NDArray[np.float64], rate_hz: int) -> None:
+        """Take in a block; a change of rate begins a new window."""
+        kept = max(2, math.ceil(WINDOW_S * rate_hz))
+        earlier = self._volts if rate_hz == self._rate_hz else np.empty(0)
+        self._volts = np.concatenate([earlier[max(0, earlier.size + volts.size - kept) :], volts[-kept:]])
+        self._rate_hz = rate_hz
+
+    def rms_v(self) -> float | None:
+        """Return the RMS without the mean [V], or None before anything was played.
+
+        A Hann window keeps a window that is no whole number of cycles from showing as ripple.
+        """
+        if self._volts.size < 2:
+            return None
+        window = np.hanning(self._volts.size + 2)[1:-1]
+        weight = window / window.sum()
+        alternating = self._volts - float(weight @ self._volts)
+        return math.sqrt(float(weight @ alternating**2))
+
+    def frequency_hz(self) -> float | None:
+        """Return the frequency from the first to the last rising zero [Hz], or None with fewer than two."""
+        low, high = self._volts[:-1], self._volts[1:]
+        rising = np.flatnonzero((low < 0) & (high >= 0))
+        if rising.size < 2:
+            return None
+        at = rising - low[rising] / (high[rising] - low[rising])
+        return float((rising.size - 1) * self._rate_hz / (at[-1] - at[0]))

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Set everything up and check the project: style, types, import rules, tests. Further words go to pytest.
+# TEIDEN_SLOW=1 adds the proofs that take minutes, as .ci/run does.
+set -eu
+cd "$(dirname "$0")"
+. ./setup.sh
+teiden_setup "test"
+export PATH="$PWD/.venv/bin:$PATH"
+ruff check .
+ruff format --check .
+mypy
+lint-imports
+select=(-m "not slow and not gpu and not board")
+[ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not gpu and not board")
+exec pytest "${select[@]}" "$@"

@@ -1,0 +1,288 @@
+"""The loop: the twin grants windows; rig, mesh and office live through each; what they say to each other crosses here.
+
+One window: supply changes take effect at its start, everything due before its end goes on the air,
+the rig and the mesh run to its end side by side, then the office hears what arrived. Nothing that
+one part learns in a window can act on another before the next window begins: handoff, turnaround
+and WAN latency are each at least one window long, and the scenario is refused otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import gpu
+from twin import wire
+from twin.field.adversary import Adversary
+from twin.field.book import NEVER
+from twin.field.meters import ANSWER_HANDOFFS, Meters
+from twin.field.notice import NOTICE_PSDU_BYTES, POLL_PSDU_BYTES, meter_key
+from twin.office.headend import Verdict
+from twin.office.office import Office
+from twin.office.polling import Poll
+from twin.plan import Plan
+from twin.scenario import ms_ns, ns
+
+SECOND_NS = 1_000_000_000
+CHECKPOINT_NS = 10 * SECOND_NS
+ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
+
+
+@dataclass
+class AirSample:
+    """Transmitting time and frames within one second."""
+
+    t_ns: int
+    data_air_ns: int
+    ack_air_ns: int
+    data_frames: int
+    ack_frames: int
+    busiest_substation: int
+    busiest_load: float
+
+
+@dataclass
+class Record:
+    """What a run leaves besides the states of its parts."""
+
+    board_events: list[wire.BoardEvent] = field(default_factory=list)
+    air: list[AirSample] = field(default_factory=list)
+    checkpoints: list[tuple[int, str]] = field(default_factory=list)
+    security: Counter[str] = field(default_factory=Counter)
+    stopped: wire.Stopped | None = None
+    wall_s: float = 0.0
+
+
+class Loop:
+    """One run, from time 0 to the scenario's end.
+
+    Parameters
+    ----------
+    plan : Plan
+        Grid, timeline, population and mesh, built.
+    rig : wire.Lockstep
+        A rig that has said hello and is configured (see `board_configuration`).
+    """
+
+    def __init__(self, plan: Plan, rig: wire.Lockstep):
+        scenario = plan.scenario
+        self.plan = plan
+        self.rig = rig
+        self.record = Record()
+        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board)
+        self.office = Office(
+            scenario, plan.grid, plan.population, lambda meter: meter_key(scenario.seed, meter), self._transmit_poll
+        )
+        self.adversary = Adversary(scenario.adversary, scenario.seed, self.meters, ns(scenario.fault.at_s))
+        self._polls_out: dict[int, Poll] = {}  # engine frame -> poll on its way to a meter
+        self._answers: dict[int, tuple[Poll, bytes]] = {}  # engine frame -> answer on its way back
+        self._board_polls: dict[int, Poll] = {}
+        self._downlinks: list[wire.Downlink] = []
+        self._poll_outbox: list[tuple[int, Poll]] = []
+        self._last_air = self._air_totals()
+
+    def run(self, watch: Callable[[int, Loop], None]) -> Record:
+        """Run to the end; ``watch(now_ns, loop)`` is called after every window."""
+        started = time.monotonic()
+        for begin_ns, end_ns in self._windows():
+            self._window(begin_ns, end_ns)
+            if end_ns % SECOND_NS == 0:
+                self._sample_air(end_ns)
+            if end_ns % CHECKPOINT_NS == 0:
+                self.record.checkpoints.append((end_ns, self.digest()))
+            watch(end_ns, self)
+        self.record.stopped = self.rig.stop()
+        self.record.wall_s = time.monotonic() - started
+        return self.record
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that has happened so far, in radio, books, beliefs and on the board."""
+        total = hashlib.sha256(self.plan.mesh.digest().encode())
+        total.update(np.ascontiguousarray(self.meters.book.rows).tobytes())
+        for change in self.office.head_end.beliefs.changes:
+            total.update(repr(change).encode())
+        for event in self.record.board_events:
+            total.update(wire.encode(event))
+        if self.office.polling is not None:
+            for poll in self.office.polling.polls:
+                total.update(f"{poll.number} {poll.meter} {poll.asked_ns} {poll.answered_ns} {poll.supply}".encode())
+        return total.hexdigest()
+
+    def _windows(self) -> Iterator[tuple[int, int]]:
+        """Give (begin, end) of all windows; cut at full seconds and at the supply's steps."""
+        end_ns = ns(self.plan.scenario.time.duration_s)
+        width_ns = ms_ns(self.plan.scenario.time.window_ms)
+        cuts = {step.t_ns for step in self.plan.timeline.steps} | set(range(0, end_ns, SECOND_NS)) | {end_ns}
+        begin_ns = 0
+        for cut_ns in sorted(c for c in cuts if 0 < c <= end_ns):
+            while begin_ns < cut_ns:
+                until_ns = min(begin_ns + width_ns, cut_ns)
+                yield begin_ns, until_ns
+                begin_ns = until_ns
+
+    def _window(self, begin_ns: int, end_ns: int) -> None:
+        changes = [self._supply_step(step) for step in self.plan.timeline.steps if step.t_ns == begin_ns]
+        downlinks, self._downlinks = self._downlinks, []
+        self.rig.grant(end_ns, changes, downlinks)
+        self._send_polls()
+        self.meters.act_until(end_ns)
+        self.adversary.act_until(end_ns)
+        self.plan.mesh.run_until(end_ns)
+        self._take_mesh()
+        for event in self.rig.collect():
+            self._take_board(event)
+        self.office.run_until(end_ns)
+
+    def _supply_step(self, step: Any) -> wire.SupplyChange:
+        self.meters.supply(step.t_ns, step.dark)
+        if step.kind == "trip":
+            self.office.breaker_alarm(step.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
+        home = int(self.plan.population.meter_substation[self.plan.board])
+        return wire.SupplyChange(step.t_ns, float(step.residual_pu[home]))
+
+    def _take_mesh(self) -> None:
+        drained = self.plan.mesh.drain()
+        deaths = drained.deaths
+        self.meters.died(deaths["node"].astype(np.int64), deaths["t_ns"])
+        self._take_ends(drained.ends)
+        self._take_deliveries(drained.deliveries)
+
+    def _take_ends(self, ends: NDArray[Any]) -> None:
+        frames = ends["frame"].astype(np.int64)
+        rows = self.meters.book.rows_of(frames)
+        known = rows != NEVER
+        self.meters.book.rows["radio"][rows[known]] = ends["outcome"][known]
+        for frame, outcome in zip(frames[~known].tolist(), ends["outcome"][~known].tolist(), strict=True):
+            poll = self._polls_out.get(frame) or (self._answers[frame][0] if frame in self._answers else None)
+            if poll is not None and poll.answered_ns is None and gpu.OUTCOMES[outcome] not in ARRIVED:
+                poll.cause = gpu.OUTCOMES[outcome]
+
+    def _take_deliveries(self, deliveries: NDArray[Any]) -> None:
+        frames, nodes, times = (deliveries[name].astype(np.int64) for name in ("frame", "node", "t_ns"))
+        rows = self.meters.book.rows_of(frames)
+        first = self.meters.count
+        for frame, node, t_ns, row in zip(frames.tolist(), nodes.tolist(), times.tolist(), rows.tolist(), strict=True):
+            if row != NEVER:
+                self._hear_notice(row, node - first, t_ns)
+            elif frame in self._polls_out:
+                self._reach_meter(self._polls_out[frame], node, t_ns)
+            elif frame in self._answers:
+                self._hear_answer(*self._answers[frame], node - first, t_ns)
+            else:
+                kind, data = self.adversary.frames[frame]
+                self.record.security[f"{kind}_heard"] += 1
+                self.office.heard(t_ns, node - first, data, partial(self._judge_attack, kind))
+
+    def _hear_notice(self, row: int, concentrator: int, t_ns: int) -> None:
+        entry = self.meters.book.rows
+        if entry["concentrator_ns"][row] == NEVER:
+            entry["concentrator_ns"][row] = t_ns
+        self.adversary.overhear(np.array([row]), t_ns)
+        self.office.heard(t_ns, concentrator, self.meters.notice_bytes(row), partial(self._judge_notice, row))
+
+    def _judge_notice(self, row: int, verdict: Verdict | None) -> None:
+        rows = self.meters.book.rows
+        if verdict is None:
+            rows["wan_lost"][row] = True
+        elif verdict.reason == "accepted" and rows["head_end_ns"][row] == NEVER:
+            rows["head_end_ns"][row] = verdict.t_ns
+
+    def _judge_attack(self, kind: str, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            self.record.security[f"{kind}_{'accepted' if verdict.reason == 'accepted' else 'refused'}"] += 1
+
+    def _transmit_poll(self, poll: Poll, t_ns: int) -> None:
+        self._poll_outbox.append((t_ns, poll))
+
+    def _send_polls(self) -> None:
+        """Hand the mesh what concentrators sent on; it starts at or after the window that begins now."""
+        for t_ns, poll in self._poll_outbox:
+            sink = int(self.plan.mesh.sink_of[poll.meter])
+            if sink < 0:
+                poll.cause = "no_route"
+                continue
+            frame = self.meters.put_on_air(t_ns, sink, POLL_PSDU_BYTES, dst=poll.meter, priority=1)
+            self._polls_out[frame] = poll
+        self._poll_outbox.clear()
+
+    def _reach_meter(self, poll: Poll, node: int, t_ns: int) -> None:
+        if node == self.plan.board:
+            self._board_polls[poll.number] = poll
+            self._downlinks.append(wire.Downlink(t_ns, poll.number))
+        else:
+            frame, data = self.meters.answer_poll(t_ns, node)
+            self._answers[frame] = (poll, data)
+
+    def _hear_answer(self, poll: Poll, data: bytes, concentrator: int, t_ns: int) -> None:
+        def tell(verdict: Verdict | None) -> None:
+            if verdict is None:
+                poll.cause = "wan"
+            elif verdict.notice is not None:
+                poll.answer(verdict.t_ns, verdict.notice.supply)
+
+        self.office.heard(t_ns, concentrator, data, tell)
+
+    def _take_board(self, event: wire.BoardEvent | wire.Notice) -> None:
+        if isinstance(event, wire.BoardEvent):
+            self.record.board_events.append(event)
+        elif event.kind == "poll_answer":
+            frame = self.meters.put_on_air(event.t_ns, self.plan.board, NOTICE_PSDU_BYTES, priority=1)
+            self._answers[frame] = (self._board_polls.pop(event.poll), event.data)
+        else:
+            self.meters.board_notice(event)
+
+    def _air_totals(self) -> tuple[dict[str, int], NDArray[np.int64]]:
+        stations = self.plan.node_substation
+        airtime_ns = np.bincount(stations, weights=self.plan.mesh.airtime_ns, minlength=int(stations.max()) + 1)
+        return dict(self.plan.mesh.counters()), airtime_ns
+
+    def _sample_air(self, t_ns: int) -> None:
+        (before, station_before), now = self._last_air, self._air_totals()
+        counters, station = now
+        spent_ns = station - station_before
+        busiest = int(np.argmax(spent_ns))
+        self.record.air.append(
+            AirSample(
+                t_ns,
+                counters["data_air_ns"] - before["data_air_ns"],
+                counters["ack_air_ns"] - before["ack_air_ns"],
+                counters["data_frames"] - before["data_frames"],
+                counters["ack_frames"] - before["ack_frames"],
+                busiest,
+                float(spent_ns[busiest]) / SECOND_NS,
+            )
+        )
+        self._last_air = now
+
+
+def board_configuration(plan: Plan, holdup_nj: int) -> wire.Configure:
+    """Return what the rig must know to play the board's meter."""
+    s = plan.scenario
+    return wire.Configure(
+        meter=plan.board,
+        key=meter_key(s.seed, plan.board),
+        seed=s.seed,
+        nominal_v=s.source.nominal_v,
+        nominal_hz=s.source.nominal_hz,
+        point_on_wave_deg=s.source.point_on_wave_deg,
+        source_port=s.source.port,
+        clocks_per_sample=s.board.clocks_per_sample,
+        declare_ns=ns(s.policy.declare_s),
+        window_ns=ns(s.policy.window_s),
+        confirm_return_ns=ns(s.restoration.confirm_s),
+        notice_window_ns=ns(s.restoration.notice_window_s),
+        handoff_ns=ms_ns(s.meter.handoff_ms),
+        answer_ns=ANSWER_HANDOFFS * ms_ns(s.meter.handoff_ms),
+        holdup_nj=int(holdup_nj),
+        listen_nw=s.meter.listen_mw * 1_000_000,
+        sends_notices=s.policy.kind != "polling",
+        credits=s.link.credits,
+    )

@@ -1,0 +1,414 @@
+"""Scenarios: TOML in, frozen and checked settings out, every problem reported at once with its place."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from teiden.errors import InputError, ScenarioError
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Table(BaseModel):
+    """One table of a scenario: frozen, no unknown keys, no guessing of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Time(Table):
+    """How long the run is, and how far board and mesh may run apart."""
+
+    duration_s: Annotated[float, Field(gt=0, le=864_000, description="Simulated length of the run")] = 270.0
+    window_ms: Annotated[
+        float, Field(ge=1, le=1000, description="Lockstep window: one grant to the rig; also the look-ahead")
+    ] = 20.0
+
+
+class GridTable(Table):
+    """Which medium-voltage network fails."""
+
+    network: Annotated[
+        str, Field(description='"mv_oberrhein", or the path of a pandapower JSON network with coordinates')
+    ] = "mv_oberrhein"
+
+
+class Fault(Table):
+    """The short circuit on one MV line and what the operator does about it; times count from ``at_s``."""
+
+    line: Annotated[str, Field(description='Name or index of the MV line that fails, or "auto"')] = "auto"
+    at_s: Annotated[float, Field(ge=1, description="Moment of the short circuit; the source needs 1 s before it")] = (
+        10.0
+    )
+    position: Annotated[Share, Field(description="Where on the line, 0 at the fed end to 1")] = 0.5
+    fault_ohm: Annotated[NotNegative, Field(description="Resistance of the arc; sets the dip until the trip")] = 0.3
+    upstream_mva: Annotated[Positive, Field(description="Short-circuit power behind the HV/MV transformer")] = 3000.0
+    trip_s: Annotated[Positive, Field(description="Breaker opens: the whole feeder is dark")] = 0.3
+    isolate_s: Annotated[Positive, Field(description="Section isolated, breaker closed again")] = 90.0
+    tie_s: Annotated[Positive, Field(description="Normally open tie closed: healthy parts return")] = 150.0
+    repair_s: Annotated[float, Field(ge=0, description="Line repaired, normal state again; 0: not in this run")] = 0.0
+
+
+class PopulationTable(Table):
+    """The low-voltage meters, their places and their concentrators."""
+
+    meters: Annotated[int, Field(ge=1000, le=1_000_000, description="Meters in total, shared out by load power")] = (
+        20_000
+    )
+    density_per_km2: Annotated[float, Field(gt=0, le=1e6, description="Meters per area around a substation")] = 1000.0
+    meters_per_concentrator: Annotated[int, Field(ge=10, le=5000)] = 500
+    pipe_shaft_share: Annotated[Share, Field(description="Meters in a pipe shaft behind a metal door")] = 0.1
+    pipe_shaft_loss_db: Annotated[float, Field(ge=0, le=60)] = 20.0
+
+
+class Radio(Table):
+    """The mesh: a profile of the engine and what differs from it."""
+
+    profile: Annotated[str, Field(description="Radio profile, e.g. fsk-100k-920")] = "fsk-100k-920"
+    overrides: Annotated[
+        dict[str, float | int | bool | str], Field(description="Constants of the profile to replace, by name")
+    ] = {}
+
+
+class Meter(Table):
+    """The meter's hold-up supply and its reaction times."""
+
+    capacitance_f: Annotated[Positive, Field(description="Hold-up capacitor, new")] = 1.0
+    start_v: Annotated[Positive, Field(description="Capacitor voltage when the mains is lost")] = 5.0
+    stop_v: Annotated[Positive, Field(description="Voltage at which the radio's regulator drops out")] = 2.5
+    efficiency: Annotated[float, Field(gt=0, le=1)] = 0.85
+    aged_least: Annotated[float, Field(gt=0, le=1, description="Capacitance of the oldest part, share of new")] = 0.6
+    listen_mw: Annotated[int, Field(ge=1, le=100_000, description="Draw on hold-up while listening")] = 100
+    transmit_mw: Annotated[int, Field(ge=1, le=100_000, description="Draw on hold-up while transmitting")] = 350
+    detect_min_ms: Annotated[NotNegative, Field(description="Fastest power-fail detection of a virtual meter")] = 0.9
+    detect_max_ms: Annotated[
+        NotNegative, Field(description="Slowest; HDL figure: 1.875 ms over all points on wave")
+    ] = 1.9
+    handoff_ms: Annotated[Positive, Field(description="From metrology to the radio's MAC; at least time.window_ms")] = (
+        20.0
+    )
+
+
+class Policy(Table):
+    """How the office learns of an outage."""
+
+    kind: Annotated[
+        Literal["last_gasp", "polling", "last_gasp+polling"],
+        Field(description="Last Gasp from the meters, polls from the head end, or both"),
+    ] = "last_gasp"
+    declare_s: Annotated[NotNegative, Field(description="Outage must last this long before it is declared")] = 3.0
+    window_s: Annotated[NotNegative, Field(description="Random start of the Last Gasp within this window")] = 20.0
+    offers: Annotated[int, Field(ge=1, le=20, description="Times each holder offers a frame to its MAC")] = 5
+    reoffer_min_s: Annotated[NotNegative, Field(description="Pause after a failed offer, least")] = 0.2
+    reoffer_max_s: Annotated[NotNegative, Field(description="Pause after a failed offer, most")] = 10.0
+    poll_sample: Annotated[int, Field(ge=1, le=10_000, description="Suspects polled per substation and round")] = 3
+    poll_tries: Annotated[int, Field(ge=1, le=10, description="Unanswered polls before a meter is called dark")] = 2
+    poll_timeout_s: Annotated[Positive, Field(description="Wait for an answer to one poll")] = 8.0
+    poll_round_s: Annotated[Positive, Field(description="Pause between rounds over the suspects")] = 20.0
+    poll_rate_per_s: Annotated[Positive, Field(description="Polls the head end sends per second")] = 20.0
+
+
+class Restoration(Table):
+    """How meters come back when the voltage returns."""
+
+    confirm_s: Annotated[NotNegative, Field(description="Voltage must be back this long before it is reported")] = 1.0
+    notice_window_s: Annotated[NotNegative, Field(description="Random start of the power-return notice")] = 20.0
+    rejoin_min_s: Annotated[
+        NotNegative, Field(description="A radio that had died is in the mesh again after this, least")
+    ] = 10.0
+    rejoin_max_s: Annotated[NotNegative, Field(description="... and this, most; assumed: keys kept, small PAN")] = 60.0
+
+
+class Concentrator(Table):
+    """The concentrators; they are battery-backed for the whole run."""
+
+    process_ms: Annotated[Positive, Field(description="From reception to the WAN")] = 30.0
+    turnaround_ms: Annotated[Positive, Field(description="From the WAN to the radio; at least time.window_ms")] = 50.0
+
+
+class Wan(Table):
+    """The line between concentrators and head end."""
+
+    latency_ms: Annotated[Positive, Field(description="Least one-way delay; at least time.window_ms")] = 60.0
+    jitter_ms: Annotated[NotNegative, Field(description="Mean of the exponential delay on top")] = 40.0
+    loss: Annotated[Share, Field(description="Chance that one sending is lost")] = 0.01
+    resend_s: Annotated[Positive, Field(description="Sent again when unacknowledged for this long")] = 2.0
+    tries: Annotated[int, Field(ge=1, le=20, description="Sendings before it is given up")] = 4
+
+
+class HeadEnd(Table):
+    """The head end: verification, belief, naming the section."""
+
+    workers: Annotated[int, Field(ge=1, le=1000)] = 4
+    verify_ms: Annotated[Positive, Field(description="Time one worker takes for one message")] = 2.0
+    breaker_alarm_s: Annotated[
+        NotNegative, Field(description="Feeder breaker's telemetry reaches the office after this long")
+    ] = 2.0
+    locate_every_s: Annotated[Positive, Field(description="How often the section is named")] = 5.0
+
+
+class Adversary(Table):
+    """Frames sent by somebody who holds no key, over the same radio."""
+
+    forged: Annotated[int, Field(ge=0, le=100_000, description="False Last Gasps with made-up tags")] = 0
+    replayed: Annotated[int, Field(ge=0, le=100_000, description="Genuine Last Gasps sent again later")] = 0
+    spread_s: Annotated[Positive, Field(description="Forged frames start within this after the fault")] = 60.0
+
+
+class Source(Table):
+    """The AC source that plays the feeder's voltage to the board."""
+
+    nominal_v: Annotated[float, Field(ge=80, le=130, description="RMS service voltage")] = 100.0
+    nominal_hz: Annotated[Literal[50, 60], Field(description="Japan has both")] = 50
+    point_on_wave_deg: Annotated[float, Field(ge=0, lt=360, description="Angle at which the voltage falls")] = 90.0
+    port: Annotated[Port, Field(description="TCP port of the simulated source's SCPI socket; 0: any free")] = 0
+
+
+class Board(Table):
+    """The one real front-end among the meters."""
+
+    meter: Annotated[str, Field(description='Name of the meter it stands for, or "auto": one of the dark feeder')] = (
+        "auto"
+    )
+    clocks_per_sample: Annotated[int, Field(ge=64, le=10_000, description="Simulated clocks per sample")] = 64
+
+
+class Link(Table):
+    """ZeroMQ between twin and rig."""
+
+    port: Annotated[Port, Field(description="TCP port on loopback; 0: any free")] = 0
+    timeout_s: Annotated[Positive, Field(description="Longest wait for the rig's answer in a running lockstep")] = 20.0
+    credits: Annotated[int, Field(ge=1, le=10_000, description="Events the rig may have unacknowledged")] = 64
+
+
+class ServiceLevels(Table):
+    """Limits for the verdicts; our own, since the programme has set none for Last Gasp (R53)."""
+
+    delivery_ratio: Annotated[Share, Field(description="Last Gasps at the head end / meters truly dark")] = 0.9
+    delivery_90_s: Annotated[Positive, Field(description="90 % of what arrives is there after")] = 60.0
+    detection_ms: Annotated[Positive, Field(description="Board: loss of voltage to detection")] = 2.0
+    section_right_s: Annotated[Positive, Field(description="Head end names the right section this long after trip")] = (
+        60.0
+    )
+
+
+class Scenario(Table):
+    """A whole scenario; every table has defaults that work."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="Name of the run folder")]
+    title: Annotated[str, Field(description="One line for people")] = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    time: Time = Time()
+    grid: GridTable = GridTable()
+    fault: Fault = Fault()
+    population: PopulationTable = PopulationTable()
+    radio: Radio = Radio()
+    meter: Meter = Meter()
+    policy: Policy = Policy()
+    restoration: Restoration = Restoration()
+    concentrator: Concentrator = Concentrator()
+    wan: Wan = Wan()
+    head_end: HeadEnd = HeadEnd()
+    adversary: Adversary = Adversary()
+    source: Source = Source()
+    board: Board = Board()
+    link: Link = Link()
+    service_levels: ServiceLevels = ServiceLevels()
+
+
+def _ordering_problems(s: Scenario) -> Iterator[tuple[str, Any, str]]:
+    """Yield (key, value, expectation) for each pair of keys that cannot hold together."""
+    window = s.time.window_ms
+    for key, value in (
+        ("meter.handoff_ms", s.meter.handoff_ms),
+        ("concentrator.turnaround_ms", s.concentrator.turnaround_ms),
+        ("wan.latency_ms", s.wan.latency_ms),
+    ):
+        if value < window:
+            yield key, value, f"at least time.window_ms = {window:g} (the look-ahead of the lockstep)"
+    if not float(window * 8).is_integer():
+        yield "time.window_ms", window, "a multiple of 0.125 (whole samples at 8 kS/s)"
+    if s.fault.at_s >= s.time.duration_s:
+        yield "fault.at_s", s.fault.at_s, f"below time.duration_s = {s.time.duration_s:g}"
+    steps = [("fault.trip_s", s.fault.trip_s), ("fault.isolate_s", s.fault.isolate_s), ("fault.tie_s", s.fault.tie_s)]
+    if s.fault.repair_s:
+        steps.append(("fault.repair_s", s.fault.repair_s))
+    for (before, earlier), (key, value) in pairwise(steps):
+        if value <= earlier:
+            yield key, value, f"above {before} = {earlier:g}"
+    for low, high in (
+        ("meter.detect_min_ms", "meter.detect_max_ms"),
+        ("policy.reoffer_min_s", "policy.reoffer_max_s"),
+        ("restoration.rejoin_min_s", "restoration.rejoin_max_s"),
+    ):
+        if _value_at(s, high) < _value_at(s, low):
+            yield high, _value_at(s, high), f"at least {low} = {_value_at(s, low):g}"
+    if s.meter.stop_v >= s.meter.start_v:
+        yield "meter.stop_v", s.meter.stop_v, f"below meter.start_v = {s.meter.start_v:g}"
+    if s.meter.transmit_mw < s.meter.listen_mw:
+        yield "meter.transmit_mw", s.meter.transmit_mw, f"at least meter.listen_mw = {s.meter.listen_mw:g}"
+
+
+def _value_at(scenario: Scenario, key: str) -> Any:
+    value: Any = scenario
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def load(path: Path | str, changes: Iterable[str] = (), seed: int | None = None) -> Scenario:
+    """Read a scenario file, or one that ships with Teiden by its name, and check all of it.
+
+    Parameters
+    ----------
+    path : Path or str
+        A TOML file, or the name of a shipped scenario (see `shipped`).
+    changes : iterable of str
+        ``table.key=value`` with the value written as in TOML; bare words are taken as text.
+    seed : int, optional
+        Replaces the file's seed.
+
+    Raises
+    ------
+    ScenarioError
+        Listing every problem as ``file: table.key = value, expected ...``.
+    """
+    file = find(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError([f"{file.name}: not valid TOML: {error}"]) from error
+    data.setdefault("name", file.stem)
+    for change in changes:
+        _apply(data, change)
+    if seed is not None:
+        data["seed"] = seed
+    return check(data, file.name)
+
+
+def check(data: dict[str, Any], place: str) -> Scenario:
+    """Return the scenario that nested plain data describe; ScenarioError with all problems, naming ``place``."""
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError([_in_words(place, item) for item in error.errors()]) from error
+    problems = [f"{place}: {key} = {value!r}, expected {want}" for key, value, want in _ordering_problems(scenario)]
+    if problems:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def _in_words(place: str, item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{place}: {key} = {item['input']!r}, expected no such key{_near(item['loc'])}"
+    if kind == "missing":
+        return f"{place}: {key} is missing, expected {_describe(item['loc'])}"
+    bounds = {"greater_than": "above {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}"}
+    bounds |= {"less_than_equal": "{le} or less", "literal_error": "{expected}"}
+    want = bounds[kind].format(**context) if kind in bounds else item["msg"].removeprefix("Input should be ")
+    return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(item['loc'], ' (', ')')}"
+
+
+def _near(loc: Sequence[Any]) -> str:
+    """Name the keys that do exist beside an unknown one, nearest first."""
+    model: Any = Scenario
+    for part in loc[:-1]:
+        field = model.model_fields.get(part)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return ""
+        model = field.annotation
+    known = list(model.model_fields)
+    close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
+
+
+def _describe(loc: Sequence[Any], before: str = "", after: str = "") -> str:
+    model: Any = Scenario
+    text = None
+    for part in loc:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            break
+        text, model = field.description, field.annotation
+    return f"{before}{text}{after}" if text else ""
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, separator, raw = change.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise ScenarioError([f"--set {change}: expected table.key=value, e.g. population.meters=50000"])
+    table = data
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ScenarioError([f"--set {change}: {part} is a value, not a table"])
+    try:
+        table[parts[-1]] = tomllib.loads(f"v = {raw.strip()}")["v"]
+    except tomllib.TOMLDecodeError:
+        table[parts[-1]] = raw.strip()
+
+
+def shipped() -> dict[str, Path]:
+    """Return the scenarios that come with Teiden, by name."""
+    beside_source = Path(__file__).resolve().parent.parent / "scenarios"
+    folder = beside_source if beside_source.is_dir() else Path(str(resources.files("twin") / "scenarios"))
+    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+
+
+def find(path: Path | str) -> Path:
+    """Return the scenario's file: a path that exists, or the name of a shipped one."""
+    file = Path(path)
+    if file.is_file():
+        return file
+    known = shipped()
+    if str(path) in known:
+        return known[str(path)]
+    raise InputError(f"{path}: no such scenario file; shipped scenarios: {', '.join(known) or 'none'}")
+
+
+def ns(seconds: float) -> int:
+    """Return seconds as whole nanoseconds, rounded to nearest."""
+    return math.floor(seconds * 1e9 + 0.5)
+
+
+def ms_ns(milliseconds: float) -> int:
+    """Return milliseconds as whole nanoseconds, rounded to nearest."""
+    return math.floor(milliseconds * 1e6 + 0.5)
+
+
+def to_toml(scenario: Scenario) -> str:
+    """Return every setting as TOML with its description as a comment."""
+    lines = [f"{name} = {_literal(getattr(scenario, name))}" for name in ("name", "title", "seed")]
+    for table in Scenario.model_fields:
+        part = getattr(scenario, table)
+        if not isinstance(part, Table):
+            continue
+        lines += ["", f"[{table}]  # {(type(part).__doc__ or '').strip().splitlines()[0]}"]
+        for key, detail in type(part).model_fields.items():
+            comment = f"  # {detail.description}" if detail.description else ""
+            lines.append(f"{key} = {_literal(getattr(part, key))}{comment}")
+    return "\n".join(lines)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_literal(item)}" for key, item in value.items()) + " }" if value else "{}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return (
+        repr(value) if isinstance(value, int | float) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )

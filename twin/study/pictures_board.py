@@ -1,0 +1,139 @@
+"""The picture of the front-end: what it sampled around the trigger, and when it said what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from twin.study import pictures_style as style
+from twin.study.pictures_data import Columns, RunFolder
+
+SUSPECT, CONFIRMED, WITHDRAWN = style.SENT, style.KNOWN, style.WRONG
+ROW_PT = 15.0
+MAX_MARKS = 12
+
+
+def event_colour(kind: str) -> str:
+    """Return the colour of a front-end event: suspicion, verdict, withdrawal or Last Gasp."""
+    for part, colour in (
+        ("withdrawn", WITHDRAWN),
+        ("suspect", SUSPECT),
+        ("gasp", style.BELIEF),
+        ("power_fail", CONFIRMED),
+        ("confirm", CONFIRMED),
+    ):
+        if part in kind:
+            return colour
+    return style.QUIET
+
+
+def board_waveform(run: RunFolder) -> tuple[Figure, str]:
+    """Draw the captured waveform with t0 and the front-end's events; return the figure and its finding."""
+    t0_s = _t0_s(run)
+    wave = run.query("SELECT (t_s - $1) * 1e3 AS ms, u_v FROM waveform ORDER BY t_s", t0_s)
+    half = run.query("SELECT (t_s - $1) * 1e3 AS ms, u_rms_half_v AS u FROM half_cycles ORDER BY t_s", t0_s)
+    events = run.query(
+        "SELECT kind, (t_s - $1) * 1e3 AS ms, t0_source, t0_bound_us FROM board_events ORDER BY t_s, kind", t0_s
+    )
+    low, high = _window_ms(wave, events)
+    marks = _marks(events, low, high)
+    figure, axes = _canvas(len(marks))
+    axes.plot(wave["ms"], wave["u_v"], color=style.TRUTH, linewidth=1.2, label="sampled voltage", zorder=3)
+    _draw_rms(axes, half, low, high)
+    peak = float(np.nanmax(np.abs(wave["u_v"]))) or 1.0
+    axes.set_ylim(-1.2 * peak, 1.25 * peak)
+    axes.set_xlim(low, high)
+    axes.axhline(0, color=style.FAINT, linewidth=0.8, zorder=1)
+    _draw_events(axes, marks, low, high)
+    axes.set_xlabel("Time after t0 [ms]")
+    axes.set_ylabel("Voltage at the front-end [V]")
+    axes.legend(loc="upper right")
+    title = _title(run, events)
+    style.headline(figure, title)
+    return figure, title
+
+
+def _t0_s(run: RunFolder) -> float:
+    """Return the trigger that the declared failure is counted from [s].
+
+    A dip before the failure has a t0 of its own; the summary says which one counts, else it is the first.
+    """
+    told = (run.summary.get("board") or {}).get("t0_s")
+    if told is not None:
+        return float(told)
+    return float(run.query("SELECT t_s - after_t0_ms / 1e3 AS t FROM waveform ORDER BY t_s LIMIT 1")["t"][0])
+
+
+def _canvas(marks: int) -> tuple[Figure, Any]:
+    """Return a figure whose axes leave room above for a row of text per mark."""
+    above_in, plot_in, below_in = 0.62 + marks * ROW_PT / 72, 3.5, 0.6
+    height_in = above_in + plot_in + below_in
+    figure = Figure(figsize=(style.WIDTH_IN, height_in))
+    return figure, figure.add_axes((0.075, below_in / height_in, 0.91, plot_in / height_in))
+
+
+def _window_ms(wave: Columns, events: Columns) -> tuple[float, float]:
+    """Return the span to show: four cycles before t0, and some past the last event that the capture holds."""
+    low, high = float(np.nanmin(wave["ms"])), float(np.nanmax(wave["ms"]))
+    held = events["ms"][(events["ms"] >= low) & (events["ms"] <= high)]
+    return max(low, -80.0), min(high, max(80.0, 1.5 * float(held.max(initial=0.0))))
+
+
+def _draw_rms(axes: Any, half: Columns, low: float, high: float) -> None:
+    """Lay the half-cycle RMS over the wave where the run has both."""
+    inside = (half["ms"] >= low) & (half["ms"] <= high)
+    if inside.any():
+        look = {"color": style.HEARD, "linewidth": 2.2, "label": "half-cycle RMS", "zorder": 4}
+        axes.step(half["ms"][inside], half["u"][inside], where="post", **look)
+
+
+def _draw_events(axes: Any, marks: list[tuple[float, str, str]], low: float, high: float) -> None:
+    """Mark t0 and the events, each label on a row of its own."""
+    for row, (ms, text, colour) in enumerate(marks):
+        _flag(axes, ms, text, colour, len(marks) - 1 - row, left=(ms - low) > 0.72 * (high - low))
+
+
+def _marks(events: Columns, low: float, high: float) -> list[tuple[float, str, str]]:
+    """Return time [ms], label and colour of t0 and of the events inside the picture, in order."""
+    bound = events["t0_bound_us"][0] if events["kind"].size else np.nan
+    origin = f"t0 ({events['t0_source'][0]}, ±{bound:.3g} µs)" if np.isfinite(bound) else "t0"
+    marks = [(0.0, origin, style.FAULT)]
+    for kind, ms in zip(events["kind"].astype(str), events["ms"].tolist(), strict=True):
+        itself = kind == "t0" and abs(ms) < 1e-3
+        if low <= ms <= high and not itself:
+            name = "an earlier t0" if kind == "t0" and ms < 0 else kind.replace("_", " ")
+            marks.append((ms, f"{name} {ms:+.1f} ms", event_colour(kind)))
+    return sorted(marks)[:MAX_MARKS]
+
+
+def _flag(axes: Any, ms: float, text: str, colour: str, row: int, left: bool) -> None:
+    """Draw a line from the foot of the axes up to its label, on a row above them."""
+    height_pt = axes.get_position().height * axes.figure.get_figheight() * 72
+    top = 1.0 + (5 + ROW_PT * row + 11) / height_pt
+    axes.plot(
+        [ms, ms], [0, top], color=colour, linewidth=1.8, transform=axes.get_xaxis_transform(), clip_on=False, zorder=5
+    )
+    axes.annotate(
+        text,
+        (ms, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-5 if left else 5, 5 + ROW_PT * row),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize=10,
+        annotation_clip=False,
+    )
+
+
+def _title(run: RunFolder, events: Columns) -> str:
+    board = run.summary.get("board") or {}
+    latency = board.get("detection_latency_ms")
+    if latency is None:
+        return "The front-end registered no power failure"
+    text = f"The front-end declares the failure {latency:.1f} ms after the trigger"
+    taken_back = sum("withdrawn" in str(kind) for kind in events["kind"])
+    if not taken_back:
+        return text
+    return text + f", after taking back {taken_back} suspicion{'s' if taken_back > 1 else ''}"

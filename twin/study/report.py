@@ -1,0 +1,237 @@
+"""One self-contained HTML page and the pictures of a run folder."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from teiden.files import write_text
+from twin.study.pictures import Picture, RunFolder, draw_pictures, open_run
+from twin.study.report_html import CSS, Html, element, fact_list, joined, table
+from twin.study.report_text import by_stage, conservation, facts, headline, tiles
+
+REPORT = "report.html"
+MAX_EVENTS = 40
+VERDICT_SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
+
+
+def render(run_dir: Path) -> Path:
+    """Draw the pictures of a finished run folder and write its report.
+
+    Parameters
+    ----------
+    run_dir : Path
+        A folder with ``run.json``, ``summary.json`` and the tables of `twin.study.tables`.
+
+    Returns
+    -------
+    Path
+        The page, ``report.html`` inside the folder; it needs no other file and no network.
+
+    Raises
+    ------
+    InputError
+        If the run is incomplete or a file is missing; the message names all of them.
+    """
+    run = open_run(run_dir)
+    path = run_dir / REPORT
+    write_text(path, str(page(run, draw_pictures(run))))
+    return path
+
+
+def page(run: RunFolder, pictures: list[Picture]) -> Html:
+    """Return the whole page."""
+    name = str(run.summary.get("name") or run.run.get("name") or run.path.name)
+    summary = run.summary
+    body = joined(
+        element("header", element("p", "Teiden run", class_="kicker"), element("h1", name)),
+        element("p", headline(summary), class_="answer"),
+        _flags(run.run),
+        _tiles(summary),
+        _service_levels(summary),
+        _belief(run, summary),
+        _figures(run.path, pictures),
+        _sections(summary),
+        _block("Last Gasps", summary.get("gasps"), "Times count from the loss of supply, over what arrived."),
+        _block(
+            "Power-return notices",
+            summary.get("returns"),
+            "Times count from the first return of supply, over what arrived.",
+        ),
+        _block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
+        _block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),
+        _board_events(run),
+        _block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
+        _block("Radio", summary.get("air"), "Over all nodes and the whole run."),
+        _block(
+            "Security", summary.get("security"), "Forged and replayed notices, and how many the head end took for true."
+        ),
+        _scenario(run.run.get("scenario")),
+        _provenance(run.run),
+    )
+    return joined(
+        Html("<!DOCTYPE html>\n"),
+        element(
+            "html",
+            element(
+                "head",
+                element("meta", charset="utf-8"),
+                element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+                element("title", f"{name} – Teiden"),
+                element("style", Html(CSS)),
+            ),
+            element("body", element("main", body)),
+            lang="en",
+        ),
+    )
+
+
+def _flags(run: dict[str, Any]) -> Html:
+    """Return the latched flags as a warning, nothing if there are none."""
+    flags = run.get("flags") or []
+    if not flags:
+        return Html("")
+    text = "; ".join(str(flag) for flag in flags)
+    return element("p", element("strong", "Flags latched during the run: "), text, class_="warning")
+
+
+def _tiles(summary: dict[str, Any]) -> Html:
+    cells = [
+        element(
+            "div",
+            element("span", tile.label, class_="label"),
+            element("span", tile.value, class_="value"),
+            element("span", tile.note, class_="note"),
+            class_=f"tile {tile.mood}".strip(),
+        )
+        for tile in tiles(summary)
+    ]
+    return element("div", *cells, class_="tiles") if cells else Html("")
+
+
+def _service_levels(summary: dict[str, Any]) -> Html:
+    levels = summary.get("service_levels") or []
+    if not levels:
+        return Html("")
+    rows = []
+    for level in levels:
+        verdict = str(level.get("verdict", "inconclusive"))
+        sign = VERDICT_SIGNS.get(verdict, "?")
+        mark = element("span", f"{sign} {verdict}", class_=f"verdict {verdict.replace(' ', '-')}")
+        value = facts.with_unit(level.get("value"), str(level.get("unit") or ""))
+        rows.append([level.get("id", ""), level.get("text", ""), facts.limit(level), value, mark])
+    return element(
+        "section",
+        element("h2", "Service levels"),
+        table(("Id", "What is asked", "Limit", "This run", "Verdict"), rows, numeric=(2, 3)),
+    )
+
+
+def _belief(run: RunFolder, summary: dict[str, Any]) -> Html:
+    """Return truth against belief per stage, and the conservation of notices."""
+    parts = [element("h2", "Truth and belief")]
+    rows = by_stage(run, summary)
+    if rows:
+        head = ("Stage", "After the fault", "Truly dark", "Believed dark", "of these rightly", "wrongly", "Missed")
+        parts.append(table(head, rows, numeric=(1, 2, 3, 4, 5, 6)))
+    for line in conservation(run, summary):
+        mark = element("span", "✓" if line.ok else "✗ does not add up:", class_="good" if line.ok else "bad")
+        parts.append(element("p", mark, " ", line.text, class_="conservation"))
+    return element("section", *parts)
+
+
+def _figures(folder: Path, pictures: list[Picture]) -> Html:
+    made = []
+    for picture in pictures:
+        data = b64encode((folder / picture.file).read_bytes()).decode("ascii")
+        made.append(
+            element(
+                "figure",
+                element("img", src=f"data:image/png;base64,{data}", alt=picture.title),
+                element("figcaption", element("strong", "How to read this. "), picture.how_to_read),
+            )
+        )
+    return element("section", element("h2", "Pictures"), *made)
+
+
+def _sections(summary: dict[str, Any]) -> Html:
+    named = summary.get("sections") or []
+    if not named:
+        return Html("")
+    rows = [
+        [
+            entry.get("stage", ""),
+            facts.number(entry.get("t_s")),
+            entry.get("named") or "none",
+            entry.get("truth", ""),
+            _verdict(bool(entry.get("right"))),
+            facts.number(entry.get("jaccard")),
+            facts.number(entry.get("distance_hops")),
+            facts.number(entry.get("margin")),
+        ]
+        for entry in named
+    ]
+    head = ("Stage", "Asked at [s]", "Named", "Truth", "", "Jaccard", "Distance [hops]", "Margin")
+    note = (
+        "Jaccard: meters behind both the named and the true section over meters behind either. "
+        "Distance: switches between the two. Margin: how far the best explanation was ahead of the next."
+    )
+    return element(
+        "section",
+        element("h2", "Which section the head end named"),
+        table(head, rows, numeric=(1, 5, 6, 7)),
+        element("p", note, class_="note"),
+    )
+
+
+def _verdict(right: bool) -> Html:
+    return element("span", "✓ right" if right else "✗ wrong", class_="good" if right else "bad")
+
+
+def _block(title: str, values: dict[str, Any] | None, note: str) -> Html:
+    """Return a titled list of what a part of the summary says, nothing if the run has no such part."""
+    if not values:
+        return Html("")
+    return element("section", element("h2", title), element("p", note, class_="note"), fact_list(facts.lines(values)))
+
+
+def _board_events(run: RunFolder) -> Html:
+    """Return what the front-end registered, the first `MAX_EVENTS` of it."""
+    n = run.rows("board_events")
+    if not n:
+        return Html("")
+    events = run.query(
+        "SELECT kind, t_s, sample, after_t0_ms, t0_source, t0_bound_us FROM board_events "
+        f"ORDER BY t_s, sample, kind LIMIT {MAX_EVENTS}"
+    )
+    rows = [
+        [str(kind).replace("_", " "), f"{t_s:.6f}", str(sample), f"{ms:+.3f}", source, facts.number(float(bound))]
+        for kind, t_s, sample, ms, source, bound in zip(*events.values(), strict=True)
+    ]
+    head = ("Event", "At [s]", "Sample", "After the first t0 [ms]", "Source of t0", "Bound on t0 [µs]")
+    more = element("p", f"The first {MAX_EVENTS} of {n}.", class_="note") if n > MAX_EVENTS else Html("")
+    return element("section", element("h3", "What it registered"), table(head, rows, numeric=(1, 2, 3, 5)), more)
+
+
+def _scenario(scenario: Any) -> Html:
+    """Return what is modelled, what is assumed, and the scenario's own settings."""
+    if not isinstance(scenario, dict) or not scenario:
+        return Html("")
+    parts = [element("h2", "What is modelled and what is not")]
+    for key in ("modelled", "not_modelled", "assumptions"):
+        entries = scenario.get(key)
+        if isinstance(entries, (list, tuple)) and entries:
+            parts.append(element("h3", facts.label(key)[0]))
+            parts.append(element("ul", *(element("li", str(entry)) for entry in entries)))
+    rest = {key: value for key, value in scenario.items() if key not in ("modelled", "not_modelled", "assumptions")}
+    if rest:
+        settings = fact_list(facts.lines(rest))
+        parts.append(element("details", element("summary", "The scenario as it ran"), settings))
+    return element("section", *parts)
+
+
+def _provenance(run: dict[str, Any]) -> Html:
+    """Return where every number comes from: versions, seed, digest, hashes."""
+    known = {key: value for key, value in run.items() if key not in ("scenario", "status")}
+    return element("section", element("h2", "Provenance"), fact_list(facts.lines(known)))
