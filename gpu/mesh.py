@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ class Mesh:
 
     def __init__(self, handle: int, plane: dict[str, NDArray], radio: Radio, seed: int, sinks: NDArray[np.int32]):
         self._engine = engine()
-        self._handle = handle
+        self._handle: int | None = handle
         self._plane = plane
         self.radio = radio
         self.seed = seed
@@ -179,7 +180,7 @@ class Mesh:
         self.etx = self._column("radio_etx", np.int64)
 
     def _column(self, function: str, dtype: type) -> NDArray:
-        out = np.empty(self.size, dtype)
+        out: NDArray = np.empty(self.size, dtype)
         getattr(self._engine, function)(self._handle, pointer(out))
         return out
 
@@ -242,8 +243,10 @@ class Mesh:
         (M,) int64
             Frame ids, counting up from 0 in the order of injection.
         """
-        given = dict(t_ns=t_ns, src=src, dst=dst, psdu_bytes=psdu_bytes, priority=priority, max_offers=max_offers,
-                     reoffer_min_ns=reoffer_min_ns, reoffer_max_ns=reoffer_max_ns)  # fmt: skip
+        given = {
+            "t_ns": t_ns, "src": src, "dst": dst, "psdu_bytes": psdu_bytes, "priority": priority,
+            "max_offers": max_offers, "reoffer_min_ns": reoffer_min_ns, "reoffer_max_ns": reoffer_max_ns,
+        }  # fmt: skip
         try:
             arrays = np.broadcast_arrays(*(checks.whole(key, value) for key, value in given.items()))
         except ValueError as problem:
@@ -309,7 +312,9 @@ class Mesh:
 
     def _power(self, what: str, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> tuple[NDArray, ...]:
         ids, t, energy = np.broadcast_arrays(
-            np.atleast_1d(checks.whole("nodes", nodes)), checks.whole("t_ns", t_ns), checks.whole("energy_nj", energy_nj)
+            np.atleast_1d(checks.whole("nodes", nodes)),
+            checks.whole("t_ns", t_ns),
+            checks.whole("energy_nj", energy_nj),
         )
         checks.within(f"{what} nodes", ids, 0, self.size - 1, f" (the mesh has {self.size} nodes)")
         self._check_times(f"{what} t_ns", t)
@@ -413,10 +418,11 @@ class Mesh:
         """Write the whole state; `Mesh.load` goes on from it as if nothing had happened."""
         address = np.empty(1, np.uint64)
         size = self._engine.radio_save(self._handle, pointer(address))
-        state = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_ubyte * size).from_address(int(address[0])))
-        head = json.dumps({"engine": engine_key(), "seed": self.seed, "routed": self.routed, "radio": asdict(self.radio)})
+        state = np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(int(address[0])))
+        head = {"engine": engine_key(), "seed": self.seed, "routed": self.routed, "radio": asdict(self.radio)}
+        parts = {"head": np.array(json.dumps(head)), "state": state, "sinks": self.sinks} | self._plane
         with written_whole(Path(path)) as beside, open(beside, "wb") as file:
-            np.savez(file, head=np.array(head), state=state, sinks=self.sinks, **self._plane)
+            np.savez(file, **parts)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path) -> Mesh:

@@ -17,7 +17,7 @@ _FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=default", "-Wal
 FRAME_ROW = np.dtype(
     [("injected", "i8"), ("first_tx", "i8"), ("first_rx", "i8"), ("src", "i4"), ("dst", "i4"), ("psdu_bytes", "i4"),
      ("sink", "i4"), ("attempts", "i4"), ("offers", "i4"), ("copies", "i4"), ("hops", "i2"), ("priority", "u1"),
-     ("outcome", "u1"), ("access_verdict", "u1"), ("ack_verdict", "u1"), ("pad", "V2")]
+     ("outcome", "u1"), ("access_verdict", "u1"), ("ack_verdict", "u1"), ("pad", "V6")]
 )  # fmt: skip
 DELIVERY_ROW = np.dtype(
     [("frame", "i8"), ("tick", "i8"), ("node", "i4"), ("hops", "i4"), ("attempts", "i4"), ("pad", "i4")]

@@ -37,7 +37,7 @@ class Wiring:
     ----------
     source : Player
     port : FedPort
-        Sees the voltage as 24-bit codes, sample k taken at k / 8000 s, and trigger edges at the clock in which they fall.
+        Sees the voltage as 24-bit codes, sample k taken at k / 8000 s, and trigger edges at their clock.
     """
 
     def __init__(self, source: Player, port: FedPort):

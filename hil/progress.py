@@ -54,7 +54,8 @@ class Watch:
         """Show simulated time, how many times faster than real, memory, and a note."""
         wall_s = time.monotonic() - self._started
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        text = f"t = {now_s:7.1f} of {duration_s:g} s  {now_s / max(wall_s, 1e-9):5.1f} x real time  {memory_mb:,.0f} MB  {note}"
+        speed = now_s / max(wall_s, 1e-9)
+        text = f"t = {now_s:7.1f} of {duration_s:g} s  {speed:5.1f} x real time  {memory_mb:,.0f} MB  {note}"
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=now_s, note=text)
             self._next = time.monotonic() + LIVE_EVERY_S

@@ -252,10 +252,10 @@ class Loop:
         self.record.air.append(
             AirSample(
                 t_ns,
-                counters["data_air_ns"] - before["data_air_ns"],
-                counters["ack_air_ns"] - before["ack_air_ns"],
-                counters["data_frames"] - before["data_frames"],
-                counters["ack_frames"] - before["ack_frames"],
+                (counters["on_air_data_us"] - before["on_air_data_us"]) * 1000,
+                (counters["on_air_ack_us"] - before["on_air_ack_us"]) * 1000,
+                counters["tx_data"] - before["tx_data"],
+                counters["tx_ack"] - before["tx_ack"],
                 busiest,
                 float(spent_ns[busiest]) / SECOND_NS,
             )

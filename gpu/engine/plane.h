@@ -10,6 +10,7 @@
 namespace teiden {
 
 constexpr int64_t kUnheard = INT64_MIN / 2;  // level of a link that does not exist
+constexpr int64_t kOneTransmission = 128;    // unit of ETX
 
 // Return the level of shadowing of a pair, the same both ways (lu; positive is a stronger link).
 TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, uint32_t a, uint32_t b) {
@@ -81,14 +82,14 @@ struct Plane {
   // Return the expected transmissions of an acknowledged frame src -> dst, times 128; 0 where not usable.
   int64_t link_etx(int32_t src, int32_t dst) const {
     const int64_t forward = level_lu(src, dst);
-    const int64_t back = config.ack ? level_lu(dst, src) : forward;
+    const int64_t back = config.ack && has_links ? level_lu(dst, src) : forward;  // path loss is symmetric
     if (forward < config.route_lu || back < config.route_lu) return 0;
     int64_t cost = frame_cost(tables(), forward, airtime_us(config, config.route_psdu_bytes));
     if (config.ack) cost += frame_cost(tables(), back, airtime_us(config, config.ack_bytes));
     const int64_t octave = cost >> kCostBits;
     if (octave > 20) return 0;
     const int64_t fraction = (cost >> (kCostBits - kLogBits)) & ((1 << kLogBits) - 1);
-    const int64_t etx = (exp2_mantissa(tables(), fraction) << octave) >> (kMantissaBits - 7);
+    const int64_t etx = (exp2_mantissa(tables(), fraction) << octave) >> (kMantissaBits - 7);  // 2^7 = kOneTransmission
     return etx > config.max_link_etx ? 0 : etx;
   }
 

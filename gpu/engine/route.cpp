@@ -86,6 +86,8 @@ void Mesh::route(const std::vector<int32_t>& sinks, const uint8_t* usable) {
       settled[node] = 1;
       visit_around(node, [&, cost = cost, node = node](int32_t child) {
         if (settled[child] || !usable[child] || is_sink[child]) return;
+        const int64_t at_best = cost + kOneTransmission;
+        if (etx[child] >= 0 && (at_best > etx[child] || (at_best == etx[child] && node > parent[child]))) return;
         const int64_t link = plane.link_etx(child, node);
         if (link == 0) return;
         const bool better = etx[child] < 0 || cost + link < etx[child];

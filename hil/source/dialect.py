@@ -23,11 +23,15 @@ Apply = Callable[[], None]
 
 
 class Dialect(Protocol):
-    """What a simulated source needs of a dialect."""
+    """What a simulated source needs of a dialect; it is made with a machine, its limits, its status and a serial."""
 
     tree: CommandTree
 
-    def __init__(self, machine: SourceMachine, instrument: Instrument, status: Status, serial: str): ...
+    def wire_trigger(self) -> None:
+        """Take a pulse at the trigger input; ignored unless armed for it."""
+
+
+MakeDialect = Callable[[SourceMachine, Instrument, Status, str], Dialect]
 
 
 class Settings:

@@ -14,6 +14,7 @@ from teiden.errors import InputError, PartFailed
 
 _WAITING_FOR_TRIGGER = 32  # STAT:OPER:COND? bit 5: Keysight 6811C Programming Guide, table 5-1
 _NO_SLEW = 9.9e37
+_AND_ERROR = ";:SYST:ERR?"  # sent with every command
 
 
 class AcSource681x:
@@ -146,11 +147,13 @@ class AcSource681x:
             Naming steps, values and limits, before anything is sent.
         """
         check_program(program, self._instrument)
+        commands = _list_commands(program, self._instrument.dwell_s[1])
+        self._check_lengths(commands)
         self._leave_hold()
         self.abort()
         if isinstance(program, Program):
             self.phase_sync_deg = program.start_angle_deg
-        for command in _list_commands(program, self._instrument.dwell_s[1]):
+        for command in commands:
             self._command(command)
         self._command("INIT:SEQ1")
         self._await_armed()
@@ -197,6 +200,15 @@ class AcSource681x:
                 raise
             error.add_note(f"the source's output may still be on: {failure}")
 
+    def _check_lengths(self, commands: Sequence[str]) -> None:
+        """Refuse a program whose lists do not fit into a message."""
+        for command in commands:
+            if len(command + _AND_ERROR) > self._instrument.line_chars:
+                raise InputError(
+                    f"program for {self._instrument.model}: {command.split()[0]} takes {len(command + _AND_ERROR)} "
+                    f"characters, expected at most {self._instrument.line_chars}; use fewer steps"
+                )
+
     def _leave_hold(self) -> None:
         """If a program holds its last step, stop it without a change of the output.
 
@@ -224,7 +236,7 @@ class AcSource681x:
     def _command(self, command: str) -> None:
         """Send a command and raise at once if the source refuses it."""
         self._last_command = command
-        reply = self._link.query(f"{command};:SYST:ERR?")
+        reply = self._link.query(command + _AND_ERROR)
         if error_number(reply) != 0:
             self._raise([reply, *self.errors()])
 

@@ -26,6 +26,9 @@ class AcSource(Protocol):
     def identity(self) -> str:
         """Maker, model, serial number and firmware, as the source gives them."""
 
+    def reset(self) -> None:
+        """Put the source into its reset state: output off, 0 V."""
+
     def errors(self) -> list[str]:
         """Return and clear the errors the source has queued."""
 

@@ -11,12 +11,13 @@ from hil.source.simulated import SimulatedSource
 from teiden.errors import MissingPart
 
 _READ_BYTES = 4096
+_GRACE_S = 0.1  # for the last client's end to be noticed before the next one is refused
 
 
 class SourceServer:
     """Serve a source from a thread of its own while the context is open.
 
-    A second client is refused by closing its connection at once; a message longer than the input buffer is
+    A second client is refused by closing its connection within 0.1 s; a message longer than the input buffer is
     dropped and queued as error -363; an unfinished message is dropped with its connection. The output stays as it
     is when a client goes away, as on the instrument.
 
@@ -40,6 +41,7 @@ class SourceServer:
         self._source = source
         self._host = host
         self._client: asyncio.StreamWriter | None = None
+        self._turn = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulated source", daemon=True)
         self._server: asyncio.Server | None = None
@@ -68,8 +70,8 @@ class SourceServer:
         self._stop_loop()
 
     def drop_client(self) -> None:
-        """Cut the client's connection, as a source that is switched off does."""
-        self._loop.call_soon_threadsafe(self._abort_client)
+        """Cut the client's connection, as a source that is switched off does; does nothing without a client."""
+        asyncio.run_coroutine_threadsafe(self._abort_client(), self._loop).result()
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self._host, self.port)
@@ -78,7 +80,7 @@ class SourceServer:
     async def _stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        self._abort_client()
+        await self._abort_client()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -87,12 +89,15 @@ class SourceServer:
         self._thread.join()
         self._loop.close()
 
-    def _abort_client(self) -> None:
+    async def _abort_client(self) -> None:
         if self._client is not None:
             self._client.transport.abort()
+            await self._client.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._client is not None:
+        try:
+            await asyncio.wait_for(self._turn.acquire(), _GRACE_S)
+        except TimeoutError:
             writer.close()
             return
         self._client = writer
@@ -103,6 +108,7 @@ class SourceServer:
             pass  # the client went away in the middle of a message; the next one is welcome
         finally:
             self._client = None
+            self._turn.release()
             writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from hil.source.dialect import MakeDialect
 from hil.source.dialect_681x import Dialect681x
 from hil.source.instrument import KEYSIGHT_6812B, Instrument, Timing
 from hil.source.machine import PlayedBlock, SourceMachine
@@ -12,7 +13,7 @@ from teiden.errors import InputError
 
 
 class SimulatedSource:
-    """A 681x whose clock is moved by `play` only.
+    """An AC source whose clock is moved by `play` only.
 
     Commands and `play` may come from different threads: each takes effect whole, one after the other. What is
     played depends on the seed, the commands, and the standing times at which they came.
@@ -25,14 +26,23 @@ class SimulatedSource:
         Its limits.
     timing : Timing
         Its times.
+    dialect : callable
+        Makes what it speaks.
     """
 
-    def __init__(self, seed: int = 0, *, instrument: Instrument = KEYSIGHT_6812B, timing: Timing | None = None):
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        instrument: Instrument = KEYSIGHT_6812B,
+        timing: Timing = Timing(),  # noqa: B008 (frozen)
+        dialect: MakeDialect = Dialect681x,
+    ):
         self.lock = threading.RLock()
         self.line_chars = instrument.line_chars
         self._status = Status()
-        self._machine = SourceMachine(seed, timing or Timing())
-        self._dialect = Dialect681x(self._machine, instrument, self._status, f"SIM{seed}")
+        self._machine = SourceMachine(seed, timing)
+        self._dialect = dialect(self._machine, instrument, self._status, f"SIM{seed}")
         self._interpreter = Interpreter(
             self._dialect.tree, self._status, instrument.line_chars, self._machine.begin_command
         )

@@ -43,6 +43,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the drawing, which takes a second and has its own tests."""
+    monkeypatch.setattr("twin.study.report.draw_pictures", lambda run: [])
+
+
 def page(folder: Path) -> str:
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -105,7 +111,7 @@ def test_the_sum_is_there_as_told_and_as_counted_again(folder):
     assert "does not add up" not in page(folder)
 
 
-def test_a_summary_that_disagrees_with_its_table_is_exposed(tmp_path):
+def test_a_summary_that_disagrees_with_its_table_is_exposed(tmp_path, no_pictures):
     folder = made.make_run(tmp_path / "run")
     gasps = json.loads((folder / "summary.json").read_text())["gasps"]
     change(folder, "summary.json", gasps=gasps | {"made": gasps["made"] + 1})
@@ -136,7 +142,7 @@ def test_assumptions_of_the_scenario_are_listed(folder):
     assert "<li>Ideal clocks.</li>" in page(folder)
 
 
-def test_names_are_escaped(tmp_path):
+def test_names_are_escaped(tmp_path, no_pictures):
     odd = made.make_run(tmp_path / "o", made.Shape(name="<script>alert(1)</script>", feeder_prefix='<img src="x">'))
     render(odd)
     assert "<script" not in page(odd)
@@ -159,7 +165,7 @@ def test_rendering_again_changes_nothing(folder):
         {"gasps": False, "board": False, "polls": False, "fault": False},
     ],
 )
-def test_a_run_without_some_part_still_has_a_report(tmp_path, without):
+def test_a_run_without_some_part_still_has_a_report(tmp_path, no_pictures, without):
     folder = made.make_run(tmp_path / "run", made.Shape(**without))
     render(folder)
     text = page(folder)
@@ -167,7 +173,7 @@ def test_a_run_without_some_part_still_has_a_report(tmp_path, without):
     assert ("<h2>Polls</h2>" in text) == without.get("polls", True)
 
 
-def test_an_empty_summary_still_has_a_report(tmp_path):
+def test_an_empty_summary_still_has_a_report(tmp_path, no_pictures):
     folder = made.make_run(tmp_path / "run")
     (folder / "summary.json").write_text("{}")
     render(folder)
@@ -198,7 +204,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, text):
         render(tmp_path)
 
 
-def test_latched_flags_are_not_hidden(tmp_path):
+def test_latched_flags_are_not_hidden(tmp_path, no_pictures):
     folder = made.make_run(tmp_path / "run")
     change(folder, "run.json", flags=["3 late messages"])
     render(folder)

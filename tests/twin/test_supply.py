@@ -9,7 +9,8 @@ import pytest
 
 from teiden.errors import InputError
 from twin.field.dip import DipModel
-from twin.field.grid import load_grid
+from twin.field.grid import load_grid, quiet_pandapower
+from twin.field.loading import line_loading
 from twin.field.supply import FaultTimes, choose_line, fault_times, plan_line_fault
 
 TIMES = fault_times(10.0, trip_s=0.2, isolate_s=60, tie_s=180, repair_s=3600)
@@ -175,6 +176,42 @@ def test_a_breaker_between_two_busbar_sections_serves_a_line_without_a_switch(tm
     steps = plan_line_fault(grid, "A1-A2", TIMES).steps
     assert steps[1].open_switches == {12}
     assert dark_names(grid, steps[1]) == {"A1", "A2", "A3"}
+
+
+def test_a_tie_that_would_overload_a_line_stays_open(tmp_path):
+    # 5 loads of 1 MW over one 20 kV line: 5 / (sqrt(3) 20) = 0.144 kA, 0.481 of 0.3 kA; before it carried 2 MW.
+    grid = small_grid(tmp_path)
+    lit = plan_line_fault(grid, "bar-A1", TIMES, max_loading=0.482).steps
+    assert [step.kind for step in lit] == ["fault", "trip", "isolate", "tie", "repair"]
+    dark = plan_line_fault(grid, "bar-A1", TIMES, max_loading=0.481).steps
+    assert [step.kind for step in dark] == ["fault", "trip", "isolate", "repair"]
+
+
+def test_line_loading_agrees_with_a_power_flow(oberrhein):
+    net = copy.deepcopy(oberrhein.net)
+    with quiet_pandapower():
+        pp.runpp(net, numba=False)
+    flow = net.res_line.loading_percent.to_numpy() / 100
+    heavy = flow > 0.1
+    # The flow adds losses, cable charging and a voltage a few per cent off nominal.
+    assert line_loading(oberrhein)[heavy] == pytest.approx(flow[heavy], rel=0.08)
+
+
+def test_what_the_ties_restore_holds_in_a_power_flow(oberrhein, every_fault):
+    net = copy.deepcopy(oberrhein.net)
+    seen = {}
+    for timeline in every_fault:
+        for step in timeline.steps:
+            if step.kind == "tie":
+                seen.setdefault((step.closed_switches, int(step.dark.sum()), int(timeline.downstream.sum())), step)
+    for step in list(seen.values())[::8]:
+        net.switch["closed"] = oberrhein.net.switch.closed
+        net.switch.loc[list(step.open_switches), "closed"] = False
+        net.switch.loc[list(step.closed_switches), "closed"] = True
+        net.line["in_service"] = ~net.line.index.isin(list(step.lines_out))
+        with quiet_pandapower():
+            pp.runpp(net, numba=False)
+        assert net.res_line.loading_percent.max() < 110  # 100 and what `line_loading` leaves out
 
 
 def test_both_breakers_of_a_closed_ring_trip(tmp_path):

@@ -13,6 +13,7 @@ from teiden.errors import InputError
 from twin.field.coordinates import Floats
 from twin.field.dip import DipModel, residual_voltage_pu
 from twin.field.grid import Grid
+from twin.field.loading import line_loading
 from twin.field.topology import Bools, Ints, Topology
 
 NS_PER_S = 1_000_000_000
@@ -181,6 +182,7 @@ def plan_line_fault(
     *,
     seed: int = 0,
     dip: DipModel | None = None,
+    max_loading: float = 1.0,
 ) -> SupplyTimeline:
     """Return the network states that follow a short circuit on a line.
 
@@ -195,6 +197,8 @@ def plan_line_fault(
         Used by ``"auto"`` only.
     dip : DipModel, optional
         Voltages while the short circuit lasts.
+    max_loading : float
+        A tie stays open where it would load a line beyond this multiple of its rating; ``math.inf`` for no limit.
 
     Raises
     ------
@@ -202,7 +206,7 @@ def plan_line_fault(
         If the line is unknown, out of service or dead, belongs to no feeder, or no breaker can clear it; for
         ``"auto"``, if no line of the grid qualifies.
     """
-    place = choose_line(grid, seed) if line == "auto" else grid.find_line(line)
+    place = choose_line(grid, seed, max_loading) if line == "auto" else grid.find_line(line)
     case = _isolate(grid, place)
     top = grid.topology
     faulted = frozenset({int(grid.line_index[place])})
@@ -215,7 +219,7 @@ def plan_line_fault(
         _step(grid, times.trip_ns, "trip", case.breakers, none, none),
         _step(grid, times.isolate_ns, "isolate", case.isolators, none, faulted),
     ]
-    ties = choose_ties(grid, case) if times.tie_ns is not None else none
+    ties = choose_ties(grid, case, max_loading) if times.tie_ns is not None else none
     if times.tie_ns is not None and ties:
         steps.append(_step(grid, times.tie_ns, "tie", case.isolators, ties, faulted))
     if times.repair_ns is not None:
@@ -299,30 +303,34 @@ def _zone_switches(grid: Grid, zone: Bools, *, medium_voltage_only: bool) -> fro
     return frozenset(int(i) for i in top.switch_index[border[top.switch_joint] & top.switch_closed])
 
 
-def choose_ties(grid: Grid, case: Isolation) -> frozenset[int]:
+def choose_ties(grid: Grid, case: Isolation, max_loading: float) -> frozenset[int]:
     """Return the normally open switches to close after an isolation, most restored load first, then by index.
 
     A switch (or both of a line open at its two ends) may close where it joins exactly one live part with dark
-    parts that hold no node of the fault's zone; so it neither parallels two sources nor feeds the fault. More are
-    closed for as long as that brings load back.
+    parts that hold no node of the fault's zone, so it neither parallels two sources nor feeds the fault; and where
+    it overloads no line. More are closed for as long as that brings load back.
     """
     top = grid.topology
+    faulted = [int(grid.line_index[case.line])]
     ties: frozenset[int] = frozenset()
     candidates = _tie_candidates(top)
+    active = top.active_nodes(faulted)
     while True:
-        active = top.active_nodes([int(grid.line_index[case.line])])
         labels = top.islands(top.closed_joints(case.isolators, ties), active)
         live = top.live(labels, active)
-        best: tuple[float, list[int]] | None = None
-        for joints, switches in candidates:
-            if not ties.isdisjoint(switches) or not case.isolators.isdisjoint(switches):
-                continue
-            power_mw = _restored_mw(grid, joints, labels, live, active, case.zone)
-            if power_mw > 0 and (best is None or power_mw > best[0]):
-                best = power_mw, switches
-        if best is None:
+        offers = []
+        for rank, (joints, switches) in enumerate(candidates):
+            if ties.isdisjoint(switches) and case.isolators.isdisjoint(switches):
+                power_mw = _restored_mw(grid, joints, labels, live, active, case.zone)
+                offers += [(-power_mw, rank, switches)] if power_mw > 0 else []
+        before = line_loading(grid, case.isolators, faulted, ties)
+        for _, _, switches in sorted(offers):
+            after = line_loading(grid, case.isolators, faulted, ties | frozenset(switches))
+            if not (grid.line_is_mv & (after > max_loading) & (after > before)).any():
+                ties |= frozenset(switches)
+                break
+        else:
             return ties
-        ties |= frozenset(best[1])
 
 
 def _tie_candidates(top: Topology) -> list[tuple[list[int], list[int]]]:
@@ -352,7 +360,7 @@ def _restored_mw(grid: Grid, joints: Iterable[int], labels: Ints, live: Bools, a
     return float(grid.substation_p_mw[back].sum())
 
 
-def choose_line(grid: Grid, seed: int) -> int:
+def choose_line(grid: Grid, seed: int, max_loading: float = 1.0) -> int:
     """Return the place of a line whose fault makes a full story: see ``"auto"`` in `plan_line_fault`.
 
     Raises
@@ -370,7 +378,7 @@ def choose_line(grid: Grid, seed: int) -> int:
             continue
         feeder = normal & ~grid.topology.live_nodes(case.breakers)[grid.substation_bus]
         lost = normal & ~grid.topology.live_nodes(case.isolators)[grid.substation_bus]
-        if lost.any() and (feeder & ~lost).any() and choose_ties(grid, case):
+        if lost.any() and (feeder & ~lost).any() and choose_ties(grid, case, max_loading):
             return int(place)
     raise InputError(
         f"{grid.source}: no line whose fault leaves part of its feeder lit and whose load a tie can take over; "

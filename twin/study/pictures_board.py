@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from twin.study import pictures_style as style
-from twin.study.pictures_data import Columns, RunFolder
+from twin.study.pictures_data import Columns, RunTables
 
 SUSPECT, CONFIRMED, WITHDRAWN = style.SENT, style.KNOWN, style.WRONG
 ROW_PT = 15.0
@@ -29,7 +29,7 @@ def event_colour(kind: str) -> str:
     return style.QUIET
 
 
-def board_waveform(run: RunFolder) -> tuple[Figure, str]:
+def board_waveform(run: RunTables) -> tuple[Figure, str]:
     """Draw the captured waveform with t0 and the front-end's events; return the figure and its finding."""
     t0_s = _t0_s(run)
     wave = run.query("SELECT (t_s - $1) * 1e3 AS ms, u_v FROM waveform ORDER BY t_s", t0_s)
@@ -55,7 +55,7 @@ def board_waveform(run: RunFolder) -> tuple[Figure, str]:
     return figure, title
 
 
-def _t0_s(run: RunFolder) -> float:
+def _t0_s(run: RunTables) -> float:
     """Return the trigger that the declared failure is counted from [s].
 
     A dip before the failure has a t0 of its own; the summary says which one counts, else it is the first.
@@ -127,7 +127,7 @@ def _flag(axes: Any, ms: float, text: str, colour: str, row: int, left: bool) ->
     )
 
 
-def _title(run: RunFolder, events: Columns) -> str:
+def _title(run: RunTables, events: Columns) -> str:
     board = run.summary.get("board") or {}
     latency = board.get("detection_latency_ms")
     if latency is None:

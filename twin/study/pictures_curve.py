@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from twin.study import pictures_style as style
-from twin.study.pictures_data import Columns, RunFolder
+from twin.study.pictures_data import Columns, RunTables
 
 MAX_POINTS = 2000
 
@@ -32,11 +32,11 @@ LOADS = (
 )
 
 
-def _step_marks(run: RunFolder) -> list[tuple[float, str]]:
+def _step_marks(run: RunTables) -> list[tuple[float, str]]:
     return [(t_s - run.origin_s, stage) for t_s, stage, _ in run.steps]
 
 
-def truth_belief(run: RunFolder) -> tuple[Figure, str]:
+def truth_belief(run: RunTables) -> tuple[Figure, str]:
     """Draw who was dark and who was believed dark, all of the run and the first minutes; return figure, finding."""
     curve = run.query("SELECT * FROM curve ORDER BY t_s")
     t = curve["t_s"] - run.origin_s
@@ -66,7 +66,7 @@ def truth_belief(run: RunFolder) -> tuple[Figure, str]:
     return figure, title
 
 
-def _first_minutes(run: RunFolder) -> float:
+def _first_minutes(run: RunTables) -> float:
     """Return how far the zoomed panel goes [s]: past the last arrival, 20 s at least, three minutes at most."""
     last = run.query(
         "SELECT quantile_disc(head_end_s, 0.98) AS t FROM gasps WHERE kind = 'last_gasp' AND outcome = 'delivered'"
@@ -75,7 +75,7 @@ def _first_minutes(run: RunFolder) -> float:
     return float(np.clip(1.3 * reach, 20.0, min(180.0, max(20.0, run.end_s - run.fault_s))))
 
 
-def _curve_title(run: RunFolder, curve: Columns) -> str:
+def _curve_title(run: RunTables, curve: Columns) -> str:
     peak = int(curve["truly_dark"].max(initial=0))
     if not peak:
         return f"No meter lost supply, yet up to {style.count(curve['wrongly_dark'].max(initial=0))} are believed dark"
@@ -90,7 +90,7 @@ def _curve_title(run: RunFolder, curve: Columns) -> str:
     return text + f"; at the end it holds {style.count(wrong)} wrongly dark and misses {style.count(missed)}"
 
 
-def channel_load(run: RunFolder) -> tuple[Figure, str]:
+def channel_load(run: RunTables) -> tuple[Figure, str]:
     """Draw transmitting time, frames and the busiest substation's load over time; return figure and finding."""
     air, bin_s = _binned_air(run)
     has_fault = bool(run.summary.get("fault"))
@@ -135,7 +135,7 @@ def _draw_load(column: np.ndarray, air: Columns, t: np.ndarray) -> None:
         )
 
 
-def _binned_air(run: RunFolder) -> tuple[Columns, int]:
+def _binned_air(run: RunTables) -> tuple[Columns, int]:
     """Return the channel's seconds, or the largest of every n seconds of a long run, and n."""
     span = run.query("SELECT coalesce(max(t_s) - min(t_s), 0) AS s FROM air")["s"][0]
     bin_s = max(1, int(-(-span // MAX_POINTS)))
@@ -150,7 +150,7 @@ def _binned_air(run: RunFolder) -> tuple[Columns, int]:
     return air, bin_s
 
 
-def _load_title(run: RunFolder, air: Columns) -> str:
+def _load_title(run: RunTables, air: Columns) -> str:
     if not air["t_s"].size or not air["data_frames"].any():
         return "Nothing was sent"
     k = int(np.argmax(air["busiest_load"]))
@@ -165,7 +165,7 @@ def _load_title(run: RunFolder, air: Columns) -> str:
     )
 
 
-def gasp_latency(run: RunFolder) -> tuple[Figure, str]:
+def gasp_latency(run: RunTables) -> tuple[Figure, str]:
     """Draw how long Last Gasps take, why others fail, and delivery by hops; return figure and finding."""
     figure = style.new_figure(4.9)
     cdf, fates, hops = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.45, 1.05, 1]})
@@ -178,7 +178,7 @@ def gasp_latency(run: RunFolder) -> tuple[Figure, str]:
     return figure, title
 
 
-def _draw_latency(axes: Any, run: RunFolder, made: int) -> None:
+def _draw_latency(axes: Any, run: RunTables, made: int) -> None:
     """Draw the share of all notices that were there by a time after detection; what never arrives keeps it below 1."""
     longest = 0.0
     for column, label, colour in (
@@ -202,7 +202,7 @@ def _draw_latency(axes: Any, run: RunFolder, made: int) -> None:
     axes.legend(loc="lower right")
 
 
-def _draw_causes(axes: Any, run: RunFolder, made: int) -> None:
+def _draw_causes(axes: Any, run: RunTables, made: int) -> None:
     """Draw one bar per outcome and cause, each with its number."""
     found = run.query(
         "SELECT outcome, cause, count(*) AS n FROM gasps WHERE kind = 'last_gasp' GROUP BY 1, 2 "
@@ -230,7 +230,7 @@ def _draw_causes(axes: Any, run: RunFolder, made: int) -> None:
     axes.set_title("What became of them")
 
 
-def _draw_by_hops(axes: Any, run: RunFolder) -> None:
+def _draw_by_hops(axes: Any, run: RunTables) -> None:
     """Draw the delivery ratio by the meter's distance in hops, with the 95 % interval of Wilson (1927)."""
     found = run.query(
         "SELECT m.hops AS hops, count(*) AS n, count(*) FILTER (g.outcome = 'delivered') AS got "
@@ -242,18 +242,24 @@ def _draw_by_hops(axes: Any, run: RunFolder) -> None:
     reach = z / (n + z**2) * np.sqrt(got * (n - got) / n + z**2 / 4)
     axes.vlines(found["hops"], 100 * (middle - reach), 100 * (middle + reach), color=style.QUIET, linewidth=1.6)
     axes.plot(found["hops"], 100 * got / n, "o", color=style.DELIVERED, markersize=7)
-    for k, (hop, many) in enumerate(zip(found["hops"], found["n"], strict=True)):
-        text = f"of {style.count(many)}" if k == 0 else style.count(many)
-        axes.text(hop, 1, text, ha="center", fontsize=8.5, color=style.SOFT)
+    shown = slice(None, None, -(-len(n) // 11))
+    axes.set_xticks(found["hops"][shown], [f"{h}\n{_short(k)}" for h, k in zip(found["hops"], n, strict=True)][shown])
+    axes.tick_params(axis="x", labelsize=10.5 if len(n) < 8 else 8.5)
     axes.set_ylim(0, 101)
     axes.set_xlim(found["hops"].min() - 0.6, found["hops"].max() + 0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("Hops from meter to concentrator")
+    axes.set_xlabel("Hops from meter to concentrator,\nand how many Last Gasps")
     axes.set_ylabel("Delivered [%]")
     axes.set_title("How far they get")
 
 
-def _latency_title(run: RunFolder, made: int) -> str:
+def _short(n: float) -> str:
+    """Return a count in few letters: 823, 41k, 1.2M."""
+    if n < 1000:
+        return f"{n:.0f}"
+    return f"{n / 1e3:.0f}k" if n < 1e6 else f"{n / 1e6:.1f}M"
+
+
+def _latency_title(run: RunTables, made: int) -> str:
     found = run.query(
         "SELECT count(*) FILTER (outcome = 'delivered') AS got, "
         "quantile_disc(head_end_s - detected_s, 0.5) AS half, quantile_disc(head_end_s - detected_s, 0.95) AS most "

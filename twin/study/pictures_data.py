@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from teiden.errors import InputError
+from twin.study.folder import read_json
 from twin.study.tables import read_table
 
 ALWAYS = ("lines", "substations", "meters", "steps", "gasps", "beliefs", "curve", "air", "sections")
@@ -22,7 +23,7 @@ Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunTables:
     """A finished run as its files tell it.
 
     Attributes
@@ -131,7 +132,7 @@ class RunFolder:
         return {key: column[0] for key, column in found.items()} if found["t_s"].size else None
 
 
-def open_run(path: Path) -> RunFolder:
+def open_run(path: Path) -> RunTables:
     """Open a finished run folder.
 
     Raises
@@ -160,26 +161,11 @@ def open_run(path: Path) -> RunFolder:
         db.register(name, read_table(path, name))
     # Two beliefs of one moment: the later row holds.
     db.execute("CREATE TEMP TABLE beliefs_in_order AS SELECT row_number() OVER () AS rowid_, * FROM beliefs")
-    return RunFolder(path, run, summary, db, frozenset(there))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; InputError if it is not there or is not one."""
-    if not path.is_file():
-        raise InputError(f"{path}: not found, expected a run folder made by teiden run")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: {error}, expected JSON") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: {type(found).__name__}, expected a JSON object")
-    return found
+    return RunTables(path, run, summary, db, frozenset(there))
 
 
 def _array(column: Any) -> np.ndarray:
     """Return an Arrow column as NumPy: NaN for null numbers, empty for null text."""
-    import pyarrow as pa
-
     if pa.types.is_string(column.type) or pa.types.is_list(column.type):
         return np.array(["" if value is None else value for value in column.to_pylist()] + [None], dtype=object)[:-1]
     if pa.types.is_boolean(column.type):

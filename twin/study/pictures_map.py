@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from twin.study import pictures_style as style
-from twin.study.pictures_data import Columns, RunFolder
+from twin.study.pictures_data import Columns, RunTables
 
 MAX_MOMENTS = 5
 MAX_DOTS = 30_000
+SCALE_BAR_IN = 0.13  # below the axes
 KM_PER_DEG = 111.32  # one degree of latitude on a sphere of 6378 km
 
 
@@ -72,7 +73,7 @@ def _node_key(lon_deg: float, lat_deg: float) -> tuple[float, float]:
     return round(lon_deg, 6), round(lat_deg, 6)  # 0.1 m
 
 
-def read_grid(run: RunFolder) -> Grid:
+def read_grid(run: RunTables) -> Grid:
     """Read the lines and find where they meet."""
     lines = run.query("SELECT line, name, feeder, lon_deg, lat_deg FROM lines ORDER BY line")
     middle = run.query(
@@ -128,7 +129,7 @@ def lines_dark(grid: Grid, substations: Columns, share: np.ndarray) -> np.ndarra
     return np.nan_to_num(nodes[grid.ends]).mean(axis=1) > 0.5
 
 
-def moments(run: RunFolder) -> list[tuple[float, str]]:
+def moments(run: RunTables) -> list[tuple[float, str]]:
     """Return the moments to show and their names: before the fault, then each stage once things settled."""
     stages: dict[float, str] = {}
     for t_s, stage, _ in run.steps:
@@ -156,7 +157,7 @@ def _window(points: np.ndarray, aspect: float) -> tuple[float, float, float, flo
     return x - width / 2, x + width / 2, y - height / 2, y + height / 2
 
 
-def _affected_points(run: RunFolder, grid: Grid, substations: Columns) -> np.ndarray:
+def _affected_points(run: RunTables, grid: Grid, substations: Columns) -> np.ndarray:
     """Return the positions that a zoomed map must show [km]."""
     everything = grid.to_km(substations["lon_deg"], substations["lat_deg"])
     inside = np.isin(substations["feeder"].astype(str), run.affected)
@@ -180,19 +181,17 @@ def _bare(axes: Any, window: tuple[float, float, float, float]) -> None:
 
 
 def _scale_bar(axes: Any) -> None:
-    """Draw a bar of a round length in the lower left corner."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    """Draw a bar of a round length under the axes, where it hides nothing."""
+    left, right = axes.get_xlim()
     room = 0.3 * (right - left)
     power = 10.0 ** np.floor(np.log10(room))
     length = max(step * power for step in (1, 2, 5) if step * power <= room)
-    x, y = left + 0.05 * (right - left), bottom + 0.05 * (top - bottom)
-    pad_x, pad_y = 0.03 * (right - left), 0.03 * (top - bottom)
-    axes.add_patch(
-        Rectangle((x - pad_x, y - pad_y), length + 2 * pad_x, 4.2 * pad_y, color="white", alpha=0.85, zorder=8.5)
-    )
-    axes.plot([x, x + length], [y, y], color=style.INK, linewidth=2, solid_capstyle="butt", zorder=9)
+    share = length / (right - left)
     text = f"{length:g} km" if length >= 1 else f"{1000 * length:g} m"
-    axes.text(x + length / 2, y + 0.6 * pad_y, text, ha="center", fontsize=8.5, zorder=9)
+    y = -SCALE_BAR_IN / (axes.get_position().height * axes.figure.get_figheight())
+    axes.plot([0, share], [y, y], color=style.INK, linewidth=2.5, transform=axes.transAxes, clip_on=False)
+    beside = {"xycoords": axes.transAxes, "xytext": (5, 0), "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(text, (share, y), va="center", fontsize=8.5, **beside)
 
 
 def _scale(colour: str) -> LinearSegmentedColormap:
@@ -218,7 +217,7 @@ def _cross(axes: Any, polyline: np.ndarray) -> None:
 class _Scene:
     """What all panels of the map share."""
 
-    run: RunFolder
+    run: RunTables
     grid: Grid
     window: tuple[float, float, float, float]
     fault_row: int | None
@@ -232,16 +231,17 @@ def _panel(axes: Any, scene: _Scene, t_s: float, believed: bool) -> None:
     _bare(axes, scene.window)
     _draw_lines(axes, scene.grid, lines_dark(scene.grid, subs, share), colour, 1.4)
     at = scene.grid.to_km(subs["lon_deg"], subs["lat_deg"])
+    near = np.isin(subs["feeder"].astype(str), scene.run.affected) | (share > 0)
     off = believed & (np.abs(subs["believed_share"] - subs["true_share"]) > 0.5)
     axes.scatter(
         at[:, 0],
         at[:, 1],
-        s=np.maximum(subs["meters"] * scene.area_per_meter, 5.0),
+        s=np.where(near, np.maximum(subs["meters"] * scene.area_per_meter, 5.0), 5.0),
         c=share,
         cmap=_scale(colour),
         vmin=0,
         vmax=1,
-        edgecolors=np.where(off, style.WRONG, style.SOFT),
+        edgecolors=np.where(off, style.WRONG, np.where(near, style.SOFT, "#b4bdc6")),
         linewidths=np.where(off, 2.0, 0.8),
         zorder=6,
     )
@@ -268,7 +268,7 @@ def _belief_title(scene: _Scene, axes: Any, t_s: float, subs: Columns) -> str:
     return text + f"\nnames {name} {'✓' if section['right'] else '✗'}"
 
 
-def grid_map(run: RunFolder) -> tuple[Figure, str]:
+def grid_map(run: RunTables) -> tuple[Figure, str]:
     """Draw the supply in truth and in belief at the moments that matter; return the figure and its finding."""
     shown = moments(run)
     grid, subs = read_grid(run), run.substations_at(run.fault_s)
@@ -280,7 +280,7 @@ def grid_map(run: RunFolder) -> tuple[Figure, str]:
     title = _map_title(run)
     head_h = 1.25 if len(title) <= style.TITLE_LETTERS else 1.5
     panel_h, strip_h, gap_h = panel_w * aspect, 2.1, 0.72
-    height = head_h + 2 * panel_h + gap_h + 0.12 + strip_h
+    height = head_h + 2 * panel_h + gap_h + 0.3 + strip_h
     figure = Figure(figsize=(style.WIDTH_IN, height))
     fault_row = grid.find((run.summary.get("fault") or {}).get("line"))
     inside = max(1, int(np.isin(subs["feeder"].astype(str), run.affected).sum()) or len(subs["feeder"]))
@@ -296,7 +296,8 @@ def grid_map(run: RunFolder) -> tuple[Figure, str]:
             if column == 0:
                 axes.set_ylabel("Belief" if believed else "Truth", fontsize=12, fontweight="bold")
                 axes.yaxis.label.set_color(style.BELIEF if believed else style.TRUTH)
-                _scale_bar(axes)
+        if column == 0:
+            _scale_bar(axes)
         figure.text(
             left / style.WIDTH_IN, (tops[0] + 0.3) / height, _moment_name(run, t_s, stage), fontsize=9.5,
             fontweight="bold", va="bottom", linespacing=1.2,
@@ -323,7 +324,7 @@ def _mark_named(axes: Any, scene: _Scene, subs: Columns, section: dict[str, Any]
             return
 
 
-def _moment_name(run: RunFolder, t_s: float, stage: str) -> str:
+def _moment_name(run: RunTables, t_s: float, stage: str) -> str:
     after = t_s - run.fault_s
     when = f"{style.seconds(abs(after))} {'after' if after >= 0 else 'before'} fault"
     return stage if stage in ("before the fault", "at the end") else f"{stage}\n{when}"
@@ -334,8 +335,8 @@ def _overview(figure: Figure, scene: _Scene, height: float, strip_h: float) -> N
     everything = np.concatenate(scene.grid.polylines) if scene.grid.polylines else np.zeros((1, 2))
     left, right, bottom, top = scene.window
     whole = _window(np.concatenate([everything, [[left, bottom], [right, top]]]), 0.62)
-    size_h = strip_h - 0.45
-    axes = figure.add_axes((0.5 / style.WIDTH_IN, 0.12 / height, size_h / 0.62 / style.WIDTH_IN, size_h / height))
+    size_h = strip_h - 0.6
+    axes = figure.add_axes((0.5 / style.WIDTH_IN, 0.26 / height, size_h / 0.62 / style.WIDTH_IN, size_h / height))
     _bare(axes, whole)
     hit = np.isin(scene.grid.feeders.astype(str), scene.run.affected)
     _draw_lines(axes, scene.grid, hit, style.TRUTH, 1.1)
@@ -347,10 +348,10 @@ def _overview(figure: Figure, scene: _Scene, height: float, strip_h: float) -> N
 
 def _key(figure: Figure, scene: _Scene, most: int, height: float, strip_h: float) -> None:
     """Explain colours, sizes and marks beside the overview."""
-    left = 0.5 + (strip_h - 0.45) / 0.62 + 0.5
+    left = 0.5 + (strip_h - 0.6) / 0.62 + 0.5
     for k, (text, colour) in enumerate((("truth", style.TRUTH), ("belief", style.BELIEF))):
         axes = figure.add_axes(
-            (left / style.WIDTH_IN, (strip_h - 0.66 - 0.62 * k) / height, 1.9 / style.WIDTH_IN, 0.14 / height)
+            (left / style.WIDTH_IN, (strip_h - 0.7 - 0.62 * k) / height, 1.9 / style.WIDTH_IN, 0.14 / height)
         )
         axes.imshow(np.linspace(0, 1, 128)[None, :], aspect="auto", cmap=_scale(colour), extent=(0, 100, 0, 1))
         axes.set_yticks([])
@@ -389,7 +390,7 @@ def _dot(face: str, edge: str, size: float, label: str, width: float = 0.8) -> L
     )  # fmt: skip
 
 
-def _map_title(run: RunFolder) -> str:
+def _map_title(run: RunTables) -> str:
     fault = run.summary.get("fault")
     peak = int(run.query("SELECT count(*) AS n FROM meters WHERE dark_s IS NOT NULL")["n"][0])
     if not peak:
@@ -405,7 +406,7 @@ def _map_title(run: RunFolder) -> str:
     return f"{where} {style.count(peak)} of {style.count(run.rows('meters'))} meters; {verdict}"
 
 
-def meter_map(run: RunFolder) -> tuple[Figure, str]:
+def meter_map(run: RunTables) -> tuple[Figure, str]:
     """Draw every meter of the affected feeders by the fate of its Last Gasp; return the figure and its finding."""
     grid, subs = read_grid(run), run.substations_at(run.fault_s)
     dots, of = _meters_to_draw(run)
@@ -417,9 +418,10 @@ def meter_map(run: RunFolder) -> tuple[Figure, str]:
     map_w = 7.8
     title = _meter_title(run, dots, of)
     head_h = 0.75 if len(title) > style.TITLE_LETTERS else 0.52
-    height = map_w * aspect + 0.12 + head_h
+    foot_h = 0.3
+    height = map_w * aspect + foot_h + head_h
     figure = Figure(figsize=(style.WIDTH_IN, height))
-    axes = figure.add_axes((0.15 / style.WIDTH_IN, 0.12 / height, map_w / style.WIDTH_IN, map_w * aspect / height))
+    axes = figure.add_axes((0.15 / style.WIDTH_IN, foot_h / height, map_w / style.WIDTH_IN, map_w * aspect / height))
     _bare(axes, _window(points, aspect))
     _draw_lines(axes, grid, np.zeros(len(grid.polylines), bool), style.TRUTH, 1.4)
     handles = _draw_fates(axes, at, dots) + _draw_places(axes, run, grid, masts, at[dots["board"]])
@@ -430,7 +432,7 @@ def meter_map(run: RunFolder) -> tuple[Figure, str]:
     return figure, title
 
 
-def _draw_places(axes: Any, run: RunFolder, grid: Grid, masts: np.ndarray, board: np.ndarray) -> list[Line2D]:
+def _draw_places(axes: Any, run: RunTables, grid: Grid, masts: np.ndarray, board: np.ndarray) -> list[Line2D]:
     """Mark substations with concentrators, the board's meter and the faulted line; return their keys."""
     axes.scatter(masts[:, 0], masts[:, 1], marker="^", s=70, color=style.INK, edgecolors="white", zorder=8)
     handles = [_sign("^", 8, style.INK, "substation with concentrators")]
@@ -469,7 +471,7 @@ def _draw_fates(axes: Any, at: np.ndarray, dots: Columns) -> list[Line2D]:
     return handles
 
 
-def _meters_to_draw(run: RunFolder) -> tuple[Columns, int]:
+def _meters_to_draw(run: RunTables) -> tuple[Columns, int]:
     """Return the meters of the affected feeders, every k-th beyond `MAX_DOTS`, and how many there are in all.
 
     The board's meter is always among them.
@@ -494,7 +496,7 @@ def _meters_to_draw(run: RunFolder) -> tuple[Columns, int]:
     return dots, total
 
 
-def _meter_title(run: RunFolder, dots: Columns, total: int) -> str:
+def _meter_title(run: RunTables, dots: Columns, total: int) -> str:
     dark = int((dots["fate"] != "never dark").sum())
     if not dark:
         return "No meter lost supply"

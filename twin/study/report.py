@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teiden.files import write_text
-from twin.study.pictures import Picture, RunFolder, draw_pictures, open_run
+from twin.study.pictures import Picture, RunTables, draw_pictures, open_run
 from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 from twin.study.report_text import by_stage, conservation, facts, headline, tiles
 
@@ -40,7 +40,7 @@ def render(run_dir: Path) -> Path:
     return path
 
 
-def page(run: RunFolder, pictures: list[Picture]) -> Html:
+def page(run: RunTables, pictures: list[Picture]) -> Html:
     """Return the whole page."""
     name = str(run.summary.get("name") or run.run.get("name") or run.path.name)
     summary = run.summary
@@ -128,7 +128,7 @@ def _service_levels(summary: dict[str, Any]) -> Html:
     )
 
 
-def _belief(run: RunFolder, summary: dict[str, Any]) -> Html:
+def _belief(run: RunTables, summary: dict[str, Any]) -> Html:
     """Return truth against belief per stage, and the conservation of notices."""
     parts = [element("h2", "Truth and belief")]
     rows = by_stage(run, summary)
@@ -196,7 +196,7 @@ def _block(title: str, values: dict[str, Any] | None, note: str) -> Html:
     return element("section", element("h2", title), element("p", note, class_="note"), fact_list(facts.lines(values)))
 
 
-def _board_events(run: RunFolder) -> Html:
+def _board_events(run: RunTables) -> Html:
     """Return what the front-end registered, the first `MAX_EVENTS` of it."""
     n = run.rows("board_events")
     if not n:

