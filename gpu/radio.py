@@ -34,7 +34,7 @@ class Radio:
     capture: str = "sinr"  # or "hard": any audible overlap kills
     channels: int = 1
     dwell_us: int = 255_000  # Wi-SUN unicast dwell (wisun-br-linux and mbed-os defaults)
-    lock_history_us: int = 500_000  # an unbroken run of frames longer than this is looked at no further back
+    lock_history_us: int = 50_000  # an unbroken run of frames is followed back no further than this
     # medium access
     min_be: int = 3
     max_be: int = 5
@@ -92,7 +92,9 @@ _OQPSK = Radio(
 )
 
 
-def _fsk(rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack_wait_us: int) -> Radio:
+def _fsk(
+    rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack_wait_us: int, history_us: int
+) -> Radio:
     """Return a Wi-SUN FAN FSK profile for Japan (ARIB STD-T108): DOMAIN 2.2 to 2.6 unless said otherwise."""
     return Radio(
         name=f"fsk-{rate_kbps}k-920",
@@ -109,6 +111,7 @@ def _fsk(rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack
         cca_threshold_dbm=-80.0,
         lock_sinr_db=3.0,  # assumed: below it one bit in five is wrong and no sync word is found
         interference_cut_dbm=round(noise_dbm - 6.0, 1),  # assumed: 9 dB below what can be locked on
+        lock_history_us=history_us,  # a little longer than the longest frame
         max_csma_backoffs=8,  # wisun-br-linux wsbrd.conf
         max_frame_retries=7,
         unit_backoff_us=1000 + cca_us,  # aTurnaroundTime + aCCATime
@@ -126,10 +129,10 @@ _PROFILES = {
     radio.name: radio
     for radio in (
         _OQPSK,
-        _fsk(50, 8, -119.0, 160, 16_000),  # ACK wait: 800 symbols
-        _fsk(100, 8, -116.0, 128, 8_000),
-        _fsk(150, 12, -114.2, 128, 5_400),
-        _fsk(300, 24, -111.2, 128, 4_000),  # 800 symbols would end before the enhanced ACK does
+        _fsk(50, 8, -119.0, 160, 16_000, 400_000),  # ACK wait: 800 symbols
+        _fsk(100, 8, -116.0, 128, 8_000, 200_000),
+        _fsk(150, 12, -114.2, 128, 5_400, 150_000),
+        _fsk(300, 24, -111.2, 128, 4_000, 100_000),  # 800 symbols would end before the enhanced ACK does
     )
 }
 

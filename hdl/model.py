@@ -75,7 +75,7 @@ class ZeroCross:
         turned = (self.under and before <= 0 < now) or (self.above and before >= 0 > now)
         crossing = turned and (self.lost or self.count >= limits.blank)
         expired = not crossing and self.count >= (limits.cadence if self.lost else limits.timeout)
-        if crossing:
+        if crossing or (expired and not self.lost):
             self.above = self.under = False
         self.above = self.above or now > limits.hysteresis
         self.under = self.under or now < -limits.hysteresis

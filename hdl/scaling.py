@@ -70,7 +70,7 @@ def hertz_from_period10(register: int, sample_rate_hz: float = SAMPLE_RATE_HZ) -
 
 
 def quadrature_gain(nominal_hz: float, sample_rate_hz: float = SAMPLE_RATE_HZ) -> int:
-    """Return K = round(256 cot(2 pi f0 / fs)) of the envelope: 6516 at 50 Hz, 5429 at 60 Hz."""
+    """Return K = round(256 cot(2 pi f0 / fs)) of the envelope: 6516 at 50 Hz, 5428 at 60 Hz."""
     return round(256 / math.tan(2 * math.pi * nominal_hz / sample_rate_hz))
 
 

@@ -80,7 +80,7 @@ class Rig:
             self._latch_t0()
         if self._port.wait_irq(0.0):
             self._take_events()
-        self._measure(grant.until_ns)
+        self._measure()
         for downlink in grant.downlinks:
             self._send_notice(self._firmware.poll(downlink), downlink.poll)
         for outgoing in self._firmware.due(grant.until_ns):
@@ -115,10 +115,12 @@ class Rig:
             self._firmware.event(event.kind, t_ns)
             self._send_event(event.kind, t_ns, event.sample)
 
-    def _measure(self, now_ns: int) -> None:
-        """Keep what the registers show at the end of the window, and the first frozen capture."""
+    def _measure(self) -> None:
+        """Keep the half cycle that the registers show at the end of the window, and the first frozen capture."""
         values = self._front_end.measure()
-        self._half_cycles.append((now_ns, values.u_rms_half_v, values.frequency_hz))
+        at_ns = round(values.half_cycle_end * SAMPLE_NS)
+        if not self._half_cycles or at_ns > self._half_cycles[-1][0]:
+            self._half_cycles.append((at_ns, values.u_rms_half_v, values.frequency_hz))
         if not self._capture[1].size and self._front_end.capture_ready:
             self._capture = self._front_end.read_capture()
 

@@ -25,6 +25,7 @@ from twin.field.adversary import Adversary
 from twin.field.book import NEVER
 from twin.field.meters import ANSWER_HANDOFFS, Meters
 from twin.field.notice import NOTICE_PSDU_BYTES, POLL_PSDU_BYTES, meter_key
+from twin.field.supply import SupplyStep
 from twin.office.headend import Verdict
 from twin.office.office import Office
 from twin.office.polling import Poll
@@ -87,6 +88,7 @@ class Loop:
         self._board_polls: dict[int, Poll] = {}
         self._downlinks: list[wire.Downlink] = []
         self._poll_outbox: list[tuple[int, Poll]] = []
+        self._board_pu = 1.0  # voltage at the board's place over nominal
         self._last_air = self._air_totals()
 
     def run(self, watch: Callable[[int, Loop], None]) -> Record:
@@ -129,7 +131,8 @@ class Loop:
                 begin_ns = until_ns
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
-        changes = [self._supply_step(step) for step in self.plan.timeline.steps if step.t_ns == begin_ns]
+        changes = [change for step in self.plan.timeline.steps if step.t_ns == begin_ns
+                   for change in self._supply_step(step)]  # fmt: skip
         downlinks, self._downlinks = self._downlinks, []
         self.rig.grant(end_ns, changes, downlinks)
         self._send_polls()
@@ -141,12 +144,17 @@ class Loop:
             self._take_board(event)
         self.office.run_until(end_ns)
 
-    def _supply_step(self, step: Any) -> wire.SupplyChange:
+    def _supply_step(self, step: SupplyStep) -> list[wire.SupplyChange]:
+        """Let the meters and the office feel a step of the grid; return what changes at the board's place."""
         self.meters.supply(step.t_ns, step.dark)
         if step.kind == "trip":
             self.office.breaker_alarm(step.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
         home = int(self.plan.population.meter_substation[self.plan.board])
-        return wire.SupplyChange(step.t_ns, float(step.residual_pu[home]))
+        residual_pu = float(step.residual_pu[home])
+        if residual_pu == self._board_pu:
+            return []
+        self._board_pu = residual_pu
+        return [wire.SupplyChange(step.t_ns, residual_pu)]
 
     def _take_mesh(self) -> None:
         drained = self.plan.mesh.drain()

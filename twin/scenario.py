@@ -316,8 +316,8 @@ def _in_words(place: str, item: Any) -> str:
         return f"{place}: {key} = {item['input']!r}, expected no such key{_near(item['loc'])}"
     if kind == "missing":
         return f"{place}: {key} is missing, expected {_describe(item['loc'])}"
-    bounds = {"greater_than": "above {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}"}
-    bounds |= {"less_than_equal": "{le} or less", "literal_error": "{expected}"}
+    bounds = {"greater_than": "above {gt:g}", "greater_than_equal": "{ge:g} or more", "less_than": "below {lt:g}"}
+    bounds |= {"less_than_equal": "{le:g} or less", "literal_error": "{expected}"}
     want = bounds[kind].format(**context) if kind in bounds else item["msg"].removeprefix("Input should be ")
     return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(item['loc'], ' (', ')')}"
 

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "plane.h"
+
 namespace teiden {
 
 struct Transmission {
   int64_t start, end;  // ticks; on air in [start, end)
-  int64_t x_mm, y_mm;  // of the sender
+  Place from;          // of the sender, kept here to be at hand
   int64_t frame;       // the frame it carries or acknowledges
   int32_t src, dst;    // this hop's
   int32_t hops;        // hops done when it arrives (data)

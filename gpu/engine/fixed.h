@@ -100,9 +100,15 @@ TEIDEN_FN uint64_t splitmix64(uint64_t x) {
   return x ^ (x >> 31);
 }
 
+TEIDEN_FN uint64_t draw_key(uint64_t seed, uint64_t purpose) { return splitmix64(splitmix64(seed) ^ purpose); }
+
+TEIDEN_FN uint64_t draw_keyed(uint64_t key, uint64_t id, uint64_t tick) {
+  return splitmix64(splitmix64(key ^ id) ^ tick);
+}
+
 // Return the uniform 64-bit draw of (seed, purpose, id, tick).
 TEIDEN_FN uint64_t draw_u64(uint64_t seed, uint64_t purpose, uint64_t id, uint64_t tick) {
-  return splitmix64(splitmix64(splitmix64(splitmix64(seed) ^ purpose) ^ id) ^ tick);
+  return draw_keyed(draw_key(seed, purpose), id, tick);
 }
 
 // Map a 64-bit draw to [0, n): the high half of the 128-bit product.

@@ -8,13 +8,13 @@ namespace teiden {
 
 // Collect into heard_, in order of start, all that reaches a node with start < before and end > after.
 void Mesh::hear(int32_t node, int64_t after, int64_t before) {
+  const Place here = plane.place(node);
   heard_.clear();
   for (int64_t i = air_.last_before(before); i >= air_.first_number(); --i) {
     const Transmission& t = air_.at(i);
     if (t.start + air_.longest() <= after) break;
     if (t.end <= after || t.end <= t.start || t.src == node) continue;
-    if (plane.out_of_reach(t.x_mm - plane.x_mm[node], t.y_mm - plane.y_mm[node])) continue;
-    const uint64_t power = plane.power(t.src, node);
+    const uint64_t power = plane.power(t.src, t.from, node, here);
     if (power) heard_.push_back({i, t.start, t.end, power, t.channel});
   }
   std::reverse(heard_.begin(), heard_.end());
@@ -52,13 +52,13 @@ void Mesh::resolve_lock(int32_t node, int64_t upto) {
   if (n.heard_until >= upto) return;
   const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
   int64_t chain = upto;  // from here on some lockable frame is on air without a break
+  const Place here = plane.place(node);
   heard_.clear();
   for (int64_t i = air_.last_before(upto); i >= air_.first_number(); --i) {
     const Transmission& t = air_.at(i);
     if (t.start + air_.longest() <= chain) break;
     if (t.src == node || t.end <= t.start) continue;
-    if (plane.out_of_reach(t.x_mm - plane.x_mm[node], t.y_mm - plane.y_mm[node])) continue;
-    const uint64_t power = plane.power(t.src, node);
+    const uint64_t power = plane.power(t.src, t.from, node, here);
     if (!power) continue;
     heard_.push_back({i, t.start, t.end, power, t.channel});
     if (t.end > chain && (i == n.lock || can_lock(node, heard_.back()))) chain = std::max(floor, std::min(chain, t.start));

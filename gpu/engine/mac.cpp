@@ -88,8 +88,7 @@ int64_t Mesh::transmit(int32_t node, int64_t tick, Transmission record, int64_t 
   Node& n = nodes[node];
   record.start = tick + config().turnaround_us;
   record.end = record.start + ticks;
-  record.x_mm = plane.x_mm[node];
-  record.y_mm = plane.y_mm[node];
+  record.from = plane.place(node);
   record.src = node;
   n.heard_until = record.end + config().turnaround_us;
   n.lock = -1;

@@ -7,6 +7,7 @@ namespace teiden {
 
 void Mesh::start() {
   const size_t count = plane.x_mm.size();
+  plane.shadow_key = draw_key(static_cast<uint64_t>(config().seed), kShadow);
   nodes.resize(count);
   parent.assign(count, -1);
   hops.assign(count, -1);

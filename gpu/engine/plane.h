@@ -13,10 +13,11 @@ constexpr int64_t kUnheard = INT64_MIN / 2;  // level of a link that does not ex
 constexpr int64_t kOneTransmission = 128;    // unit of ETX
 
 // Return the level of shadowing of a pair, the same both ways (lu; positive is a stronger link).
-TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, uint32_t a, uint32_t b) {
+// key is draw_key(seed, kShadow), kept because this is the engine's most frequent draw.
+TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, uint64_t key, uint32_t a, uint32_t b) {
   if (config.shadow_lu == 0) return 0;
   const uint64_t pair = a < b ? (static_cast<uint64_t>(a) << 32) | b : (static_cast<uint64_t>(b) << 32) | a;
-  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kShadow, pair, 0);
+  const uint64_t draw = draw_keyed(key, pair, 0);
   return (tables.gauss[draw & (kGaussSize - 1)] * config.shadow_lu) >> kGaussBits;
 }
 
@@ -48,10 +49,16 @@ TEIDEN_FN int64_t frame_cost(const Tables& tables, int64_t sinr_lu, int64_t tick
   return tick_cost(tables, sinr_lu) * ticks;
 }
 
+struct Place {
+  int64_t x_mm, y_mm;
+  int64_t extra_lu;  // extra loss towards everybody
+};
+
 struct Plane {
   Config config;
   std::vector<int64_t> log2_table, exp2_table, cost_table, gauss_table;
   std::vector<int64_t> x_mm, y_mm, extra_lu;  // (N,)
+  uint64_t shadow_key = 0;
   bool has_links = false;                     // a link table replaces positions and path loss
   std::vector<int64_t> link_first;            // (N + 1,) first link of each source
   std::vector<int32_t> link_dst;              // (E,) ascending within a source
@@ -60,23 +67,28 @@ struct Plane {
   int32_t size() const { return static_cast<int32_t>(x_mm.size()); }
   Tables tables() const { return {log2_table.data(), exp2_table.data(), cost_table.data(), gauss_table.data()}; }
 
+  Place place(int32_t node) const { return {x_mm[node], y_mm[node], extra_lu[node]}; }
+
   // Return the level of src at dst (lu above noise), kUnheard where the table has no such link.
-  int64_t level_lu(int32_t src, int32_t dst) const {
+  int64_t level_lu(int32_t src, int32_t dst) const { return level_lu(src, place(src), dst, place(dst)); }
+
+  int64_t level_lu(int32_t src, const Place& from, int32_t dst, const Place& to) const {
     if (has_links) return linked_level_lu(src, dst);
-    const int64_t loss = distance_loss_lu(config, tables(), x_mm[src] - x_mm[dst], y_mm[src] - y_mm[dst]);
-    return config.tx_lu - loss - extra_lu[src] - extra_lu[dst] + shadow_lu(config, tables(), src, dst);
+    const int64_t loss = distance_loss_lu(config, tables(), from.x_mm - to.x_mm, from.y_mm - to.y_mm);
+    return config.tx_lu - loss - from.extra_lu - to.extra_lu + shadow_lu(config, tables(), shadow_key, src, dst);
   }
 
   // Return the linear power of src at dst, 0 below the interference cut.
-  uint64_t power(int32_t src, int32_t dst) const {
-    const int64_t level = level_lu(src, dst);
+  uint64_t power(int32_t src, const Place& from, int32_t dst, const Place& to) const {
+    if (!has_links && out_of_reach(from.x_mm - to.x_mm, from.y_mm - to.y_mm)) return 0;
+    const int64_t level = level_lu(src, from, dst, to);
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
   // Return whether two places are certainly too far apart for the interference cut.
   bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {
     const int64_t reach = config.reach_mm;
-    return !has_links && (dx_mm > reach || dx_mm < -reach || dy_mm > reach || dy_mm < -reach);
+    return dx_mm > reach || dx_mm < -reach || dy_mm > reach || dy_mm < -reach;
   }
 
   // Return the expected transmissions of an acknowledged frame src -> dst, times 128; 0 where not usable.

@@ -67,7 +67,7 @@ module td_zero_cross #(
   // ---- decision, one clock after the sample ---------------------------------------------------
   logic signed [SumWidth:0]  limit;
   logic        [SumWidth:0]  size_before, size_now;
-  logic                      rising, falling, crossing, expired;
+  logic                      rising, falling, crossing, expired, forget;
 
   assign limit       = {1'b0, hysteresis_i};
   assign size_before = before_q[SumWidth-1] ? -(SumWidth+1)'(before_q) : (SumWidth+1)'(before_q);
@@ -77,6 +77,7 @@ module td_zero_cross #(
   assign count_next  = count_q == '1 ? count_q : count_q + 1'b1;
   assign crossing    = (rising || falling) && (lost_q || count_next >= blank_i);
   assign expired     = !crossing && count_next >= (lost_q ? cadence_i : timeout_i);
+  assign forget      = crossing || (expired && !lost_q);  // what came before a loss says nothing after it
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -87,8 +88,8 @@ module td_zero_cross #(
     end else if (decide_q) begin
       count_q <= (crossing || expired) ? 8'd0 : count_next;
       lost_q  <= !crossing && (lost_q || expired);
-      above_q <= (above_q && !crossing) || (SumWidth+1)'(sum_q) > limit;
-      under_q <= (under_q && !crossing) || (SumWidth+1)'(sum_q) < -limit;
+      above_q <= (above_q && !forget) || (SumWidth+1)'(sum_q) > limit;
+      under_q <= (under_q && !forget) || (SumWidth+1)'(sum_q) < -limit;
     end
   end
 

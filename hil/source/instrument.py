@@ -49,7 +49,7 @@ KEYSIGHT_6812B = Instrument(
     model="6812B",
     ranges_v=(150.0, 300.0),
     frequency_hz=(45.0, 1000.0),
-    current_a=6.5,
+    current_a=6.5,  # currents and ranges: to be checked against the data sheet
     peak_current_a=40.0,
     # Longest: what the 6811B family's manual gives for times. Shortest: assumed, the 1 ms step of the AMETEK Sequoia.
     dwell_s=(0.001, 429497.0),

@@ -62,10 +62,6 @@ class ScpiLink:
         """Whether the connection still stands, as far as is known."""
         return self._session is not None
 
-    def write(self, message: str) -> None:
-        """Send a message that has no reply."""
-        self._send(message)
-
     def query(self, message: str) -> str:
         """Send a message and return its one line of reply, without the terminator."""
         session = self._send(message)

@@ -170,6 +170,7 @@ def _gasps(shape: Shape, meters: dict[str, Any], random: np.random.Generator) ->
         "cause": cause,
         "attempts": 1 + random.poisson(0.7, M) * hops,
         "hops": hops,
+        "heard_by": np.where(got, meters["concentrator"][dark], -1),
     }
 
 

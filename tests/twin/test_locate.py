@@ -62,7 +62,7 @@ def test_dark_reports_alone_are_enough(oberrhein, meter_count, states, table):
 def test_half_of_the_reports_and_a_few_false_ones_still_name_the_section(oberrhein, meter_count, states, seed, table):
     # A dark substation of n >= 20 meters is silent with 0.5^20, so every one is seen. What can go wrong is one of the
     # 15 or so false reports (0.3 % of 5,000) from the one substation next to the dark part, which then looks like a
-    # poorly heard member of it: a few per mille of cases at most. Measured 1.0 for seeds 1 to 8 (143 states each); 0.97
+    # poorly heard member of it: a few per mille of cases at most. Measured 1.0 for seeds 1 to 4 (141 states each); 0.97
     # leaves room.
     random = np.random.default_rng(seed)
     right = []
@@ -77,7 +77,7 @@ def test_half_of_the_reports_and_a_few_false_ones_still_name_the_section(oberrhe
 
 def test_one_report_in_ten_still_finds_the_neighbourhood(oberrhein, meter_count, states, table):
     # No lit reports at all and i.i.d. losses: a substation of 20 meters stays silent with 0.9^20 = 0.12, so the exact
-    # set is often out of reach; most of it is not. Measured 0.992 to 0.998 for seeds 1 to 8.
+    # set is often out of reach; most of it is not. Measured 0.983 to 0.998 for seeds 1 to 4.
     random = np.random.default_rng(5)
     nobody = np.zeros(141, int)
     jaccard = []
@@ -88,6 +88,21 @@ def test_one_report_in_ten_still_finds_the_neighbourhood(oberrhein, meter_count,
         section = locate_outage(oberrhein, table, heard, nobody, meter_count - heard)
         jaccard.append(grade_location(table, section, dark).jaccard)
     assert np.mean(jaccard) > 0.95
+
+
+def test_silent_substations_blur_the_edge_and_not_the_place(oberrhein, meter_count, states, table):
+    # Every fifth dark substation says nothing and nobody asks the lit ones: at the end of a section the two look the
+    # same, so the exact set is lost there. Measured for seeds 1 to 4: right 0.71 to 0.84, mean Jaccard 0.90 to 0.95.
+    random = np.random.default_rng(1)
+    nobody = np.zeros(141, int)
+    grades = []
+    for _, _, dark in states:
+        if not dark.any():
+            continue
+        heard = random.binomial(np.where(dark, meter_count, 0), 0.5) * (random.random(141) > 0.2)
+        grades.append(grade_location(table, locate_outage(oberrhein, table, heard, nobody, meter_count - heard), dark))
+    assert np.mean([grade.right for grade in grades]) > 0.65
+    assert np.mean([grade.jaccard for grade in grades]) > 0.88
 
 
 def test_silence_and_a_few_strays_name_nothing(oberrhein, meter_count, table):

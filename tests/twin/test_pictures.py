@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from teiden.errors import InputError
-from twin.study import pictures_map
+from twin.study import pictures_board, pictures_map
 from twin.study.pictures import draw_pictures, open_run
+from twin.study.pictures_data import section_name
 from twin.study.pictures_style import count, percent, seconds
 from twin.study.tables import write_table
 
@@ -89,7 +90,8 @@ def test_a_line_is_dark_where_both_its_ends_are_and_lit_at_the_open_switch(folde
 def test_each_stage_of_the_supply_has_its_moment_before_the_next_one(folder):
     shown = pictures_map.moments(open_run(folder))
     assert [stage for _, stage in shown] == ["before the fault", "trip", "trip", "isolate", "tie"]
-    assert [t for t, _ in shown] == pytest.approx([58.7, 90.0, 179.0, 419.0, 900.0])
+    assert [t for t, _ in shown] == pytest.approx([58.7, 89.7, 180.0, 420.0, 900.0], abs=1e-5)
+    assert all(t < step for t, step in zip([t for t, _ in shown[2:4]], (made.ISOLATED_S, made.TIE_S), strict=True))
 
 
 def test_a_kilometre_is_a_kilometre_both_ways():
@@ -133,6 +135,40 @@ def test_an_outage_without_last_gasps_still_has_its_maps(tmp_path):
 def test_dollars_and_kanji_in_names_do_not_stop_a_picture(tmp_path):
     odd = made.make_run(tmp_path / "o", made.Shape(feeder_prefix="変電所 $x_$ <b> ", board=False))
     draw_pictures(open_run(odd))
+
+
+def test_the_front_ends_verdict_is_counted_from_its_own_trigger(tmp_path):
+    # A dip with a suspicion that is taken back, then the loss: 301.9 - 300.0 ms and 321.9 - 300.0 ms after its t0.
+    folder = made.make_run(tmp_path / "run")
+    marks = [
+        ("t0", 0.0),
+        ("power_fail", 1.9),
+        ("power_fail_withdrawn", 28.1),
+        ("t0", 300.0),
+        ("power_fail", 301.9),
+        ("power_fail_confirmed", 321.9),
+    ]
+    write_table(
+        folder,
+        "board_events",
+        {
+            "kind": [kind for kind, _ in marks],
+            "t_s": [made.T0_S + ms / 1e3 for _, ms in marks],
+            "sample": range(6),
+            "after_t0_ms": [ms for _, ms in marks],
+            "t0_source": ["trigger"] * 6,
+            "t0_bound_us": [3.9] * 6,
+        },
+    )
+    _, title = pictures_board.board_waveform(open_run(folder))
+    assert "suspects the failure 1.9 ms after its trigger and is sure after 21.9 ms; 1 earlier" in title
+
+
+@pytest.mark.parametrize(
+    ("named", "text"), [("line Line 21", "Line 21"), ("feeder Line 62", "feeder Line 62"), (None, "none")]
+)
+def test_a_sections_kind_is_not_said_twice(named, text):
+    assert section_name(named) == text
 
 
 def test_tables_of_another_version_are_refused(tmp_path):

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from teiden.errors import InputError
 from twin.study.report import render
+from twin.study.report_facts import label, limit
 from twin.study.report_text import headline
 from twin.study.terminal import summary_table
 
@@ -131,6 +132,41 @@ def test_the_headline_says_what_was_known_when_and_whether_it_was_right(folder):
 def test_every_service_level_has_its_verdict(folder):
     for verdict in ("✓ pass", "✗ fail", "– not applicable"):
         assert verdict in page(folder)
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        ({"limit": 0.9, "unit": "1", "at_least": True}, "≥ 0.9"),
+        ({"limit": 60.0, "unit": "s", "at_least": False}, "≤ 60 s"),
+        ({"limit": 60.0, "unit": "s"}, "60 s"),
+        ({"limit": None}, "–"),
+    ],
+)
+def test_a_limit_shows_its_direction_and_unit(level, text):
+    assert limit(level).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("key", "label_and_unit"),
+    [
+        ("holdup_median_s", ("holdup median", "s")),
+        ("busiest_meter_s_per_h", ("busiest meter", "s per hour")),
+        ("died", ("died", "")),
+        ("time_to_90_s", ("90 % of what arrives is there after", "s")),
+    ],
+)
+def test_a_keys_end_is_its_unit(key, label_and_unit):
+    assert label(key) == label_and_unit
+
+
+def test_equal_answers_in_a_row_are_one_line(tmp_path, no_pictures):
+    folder = made.make_run(tmp_path / "run")
+    sections = json.loads((folder / "summary.json").read_text())["sections"]
+    change(folder, "summary.json", sections=[sections[1] | {"t_s": 300.0 + k} for k in range(40)])
+    render(folder)
+    assert page(folder).count("✓ right") == 1
+    assert "300 to 339" in page(folder)
 
 
 def test_the_page_tells_where_its_numbers_come_from(folder):

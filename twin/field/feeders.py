@@ -118,14 +118,3 @@ def _first_switched_joint(topology: Topology, via: Ints, node: int) -> int:
         node = topology.other_end(joint, node)
         joint = int(via[node])
     return joint
-
-
-def downstream_nodes(topology: Topology, feeders: Feeders, node: int) -> Bools:
-    """Return (V,) `node` and what is fed through it in the normal state (breadth-first tree)."""
-    below = np.zeros(topology.node_in_service.size, bool)
-    below[node] = True
-    for other in feeders.feed_order.tolist():
-        joint = int(feeders.via_joint[other])
-        if joint >= 0 and below[topology.other_end(joint, other)]:
-            below[other] = True
-    return below

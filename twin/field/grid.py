@@ -183,8 +183,9 @@ def load_grid(source: str = DEFAULT_GRID, keep_folder: Path | None = None) -> Gr
     with quiet_pandapower():
         net = _read_net(source)
         if keep_folder is not None:
-            import pandapower
+            import pandapower  # takes a second; only a process that loads a grid pays it
 
+            keep_folder.mkdir(parents=True, exist_ok=True)
             pandapower.to_json(net, str(keep_folder / "grid.json"))
     for table, remedy in (("line", "a line"), ("load", "a load"), ("ext_grid", "an external grid")):
         if not len(net[table]):

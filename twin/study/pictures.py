@@ -80,7 +80,7 @@ PICTURES: tuple[tuple[str, Draw, Callable[[RunTables], bool], str], ...] = (
         channel_load,
         _air,
         "Upper: seconds of transmission per second, summed over all nodes, so it may pass 1 where cells are apart. "
-        "Lower: the same for the busiest substation alone; above 100 % its nodes talk over each other.",
+        "Lower: the same for the busiest substation alone; above 100 % its nodes must overlap.",
     ),
 )
 

@@ -13,6 +13,7 @@ from twin.study.pictures_data import Columns, RunTables
 SUSPECT, CONFIRMED, WITHDRAWN = style.SENT, style.KNOWN, style.WRONG
 ROW_PT = 15.0
 MAX_MARKS = 12
+PLOT_WIDTH = 0.91  # of the figure
 
 
 def event_colour(kind: str) -> str:
@@ -49,7 +50,7 @@ def board_waveform(run: RunTables) -> tuple[Figure, str]:
     _draw_events(axes, marks, low, high)
     axes.set_xlabel("Time after t0 [ms]")
     axes.set_ylabel("Voltage at the front-end [V]")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper right", bbox_to_anchor=(1.0, -0.07), ncols=2)
     title = _title(run, events)
     style.headline(figure, title)
     return figure, title
@@ -68,17 +69,19 @@ def _t0_s(run: RunTables) -> float:
 
 def _canvas(marks: int) -> tuple[Figure, Any]:
     """Return a figure whose axes leave room above for a row of text per mark."""
-    above_in, plot_in, below_in = 0.62 + marks * ROW_PT / 72, 3.5, 0.6
+    above_in, plot_in, below_in = 0.85 + marks * ROW_PT / 72, 3.5, 0.6
     height_in = above_in + plot_in + below_in
     figure = Figure(figsize=(style.WIDTH_IN, height_in))
-    return figure, figure.add_axes((0.075, below_in / height_in, 0.91, plot_in / height_in))
+    return figure, figure.add_axes((0.075, below_in / height_in, PLOT_WIDTH, plot_in / height_in))
 
 
 def _window_ms(wave: Columns, events: Columns) -> tuple[float, float]:
-    """Return the span to show: four cycles before t0, and some past the last event that the capture holds."""
+    """Return the span to show: some cycles before the first and past the last event that the capture holds."""
     low, high = float(np.nanmin(wave["ms"])), float(np.nanmax(wave["ms"]))
     held = events["ms"][(events["ms"] >= low) & (events["ms"] <= high)]
-    return max(low, -80.0), min(high, max(80.0, 1.5 * float(held.max(initial=0.0))))
+    first, last = float(held.min(initial=0.0)), float(held.max(initial=0.0))
+    left = max(low, first - 80.0)
+    return left, min(high, last + max(60.0, 0.35 * (last - left)))
 
 
 def _draw_rms(axes: Any, half: Columns, low: float, high: float) -> None:
@@ -92,7 +95,8 @@ def _draw_rms(axes: Any, half: Columns, low: float, high: float) -> None:
 def _draw_events(axes: Any, marks: list[tuple[float, str, str]], low: float, high: float) -> None:
     """Mark t0 and the events, each label on a row of its own."""
     for row, (ms, text, colour) in enumerate(marks):
-        _flag(axes, ms, text, colour, len(marks) - 1 - row, left=(ms - low) > 0.72 * (high - low))
+        room_pt = (high - ms) / (high - low) * PLOT_WIDTH * style.WIDTH_IN * 72
+        _flag(axes, ms, text, colour, len(marks) - 1 - row, left=room_pt < 5.8 * len(text))
 
 
 def _marks(events: Columns, low: float, high: float) -> list[tuple[float, str, str]]:
@@ -103,8 +107,8 @@ def _marks(events: Columns, low: float, high: float) -> list[tuple[float, str, s
     for kind, ms in zip(events["kind"].astype(str), events["ms"].tolist(), strict=True):
         itself = kind == "t0" and abs(ms) < 1e-3
         if low <= ms <= high and not itself:
-            name = "an earlier t0" if kind == "t0" and ms < 0 else kind.replace("_", " ")
-            marks.append((ms, f"{name} {ms:+.1f} ms", event_colour(kind)))
+            name = "another t0" if kind == "t0" else kind.replace("_", " ")
+            marks.append((ms, f"{name} {ms:+.1f} ms".replace("-", "−"), event_colour(kind)))
     return sorted(marks)[:MAX_MARKS]
 
 
@@ -124,16 +128,24 @@ def _flag(axes: Any, ms: float, text: str, colour: str, row: int, left: bool) ->
         ha="right" if left else "left",
         fontsize=10,
         annotation_clip=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        zorder=6,
     )
 
 
 def _title(run: RunTables, events: Columns) -> str:
-    board = run.summary.get("board") or {}
-    latency = board.get("detection_latency_ms")
+    """Tell when the failure was suspected and confirmed, each after the trigger before it."""
+    kinds, ms = events["kind"].astype(str), events["ms"]
+    taken_back = int(np.sum(kinds == "power_fail_withdrawn"))
+    more = f"; {taken_back} earlier suspicion{'s' if taken_back > 1 else ''} taken back" if taken_back else ""
+    confirmed = ms[kinds == "power_fail_confirmed"]
+    if confirmed.size:
+        told = confirmed[0]
+        t0 = ms[(kinds == "t0") & (ms <= told)].max(initial=0.0)
+        suspected = ms[(kinds == "power_fail") & (ms >= t0) & (ms <= told)]
+        first = f"suspects the failure {suspected[0] - t0:.1f} ms after its trigger and " if suspected.size else ""
+        return f"The front-end {first}is sure after {told - t0:.1f} ms{more}"
+    latency = (run.summary.get("board") or {}).get("detection_latency_ms")
     if latency is None:
-        return "The front-end registered no power failure"
-    text = f"The front-end declares the failure {latency:.1f} ms after the trigger"
-    taken_back = sum("withdrawn" in str(kind) for kind in events["kind"])
-    if not taken_back:
-        return text
-    return text + f", after taking back {taken_back} suspicion{'s' if taken_back > 1 else ''}"
+        return f"The front-end declares no power failure{more}"
+    return f"The front-end declares the failure {latency:.1f} ms after the trigger{more}"

@@ -47,7 +47,7 @@ def truth_belief(run: RunTables) -> tuple[Figure, str]:
     for axes in panels:
         for name, label, colour, dash, width in CURVES:
             look = {"label": label, "color": colour, "linestyle": dash, "linewidth": width}
-            axes.plot(t, curve[name], drawstyle="steps-post", **look)
+            axes.plot(*_moved(run, name, t, curve[name]), drawstyle="steps-post", **look)
         axes.set_ylim(-0.02 * top, 1.05 * top)
         axes.set_ylabel("Meters")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -64,6 +64,16 @@ def truth_belief(run: RunTables) -> tuple[Figure, str]:
     for axes in panels:
         style.mark_times(axes, _step_marks(run))
     return figure, title
+
+
+def _moved(run: RunTables, name: str, t: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the truth at the very times of the supply's steps, anything else as it was sampled."""
+    steps = run.query("SELECT t_s, dark_meters FROM steps ORDER BY t_s")
+    if name != "truly_dark" or not steps["t_s"].size:
+        return t, values
+    at = np.concatenate([[0.0], steps["t_s"], [run.end_s]]) - run.origin_s
+    before = values[:1] if values.size and steps["t_s"][0] > 0 else [0]
+    return at, np.concatenate([before, steps["dark_meters"], steps["dark_meters"][-1:]])
 
 
 def _first_minutes(run: RunTables) -> float:
@@ -160,8 +170,8 @@ def _load_title(run: RunTables, air: Columns) -> str:
     relation = "after the fault" if run.summary.get("fault") else "into the run"
     total = float((air["data_air_s"] + air["ack_air_s"]).max())
     return (
-        f"The busiest cell, {place}, is on air {style.percent(float(air['busiest_load'][k]))} of its worst second, "
-        f"{style.seconds(when)} {relation}; all nodes together transmit at most {total:.3g} s per second"
+        f"In its worst second, {style.seconds(when)} {relation}, the busiest cell, {place}, transmits for "
+        f"{style.seconds(float(air['busiest_load'][k]))}; all nodes together for at most {style.seconds(total)}"
     )
 
 
@@ -209,7 +219,7 @@ def _draw_causes(axes: Any, run: RunTables, made: int) -> None:
         "ORDER BY outcome = 'delivered' DESC, n DESC, outcome, cause LIMIT 8"
     )
     labels = [
-        "delivered" if outcome == "delivered" else f"{outcome}: {textwrap.fill(str(cause).replace('_', ' '), 22)}"
+        outcome if cause in ("", outcome) else f"{outcome}: {textwrap.fill(str(cause).replace('_', ' '), 22)}"
         for outcome, cause in zip(found["outcome"], found["cause"], strict=True)
     ]
     share = 100 * found["n"] / made
@@ -233,7 +243,8 @@ def _draw_causes(axes: Any, run: RunTables, made: int) -> None:
 def _draw_by_hops(axes: Any, run: RunTables) -> None:
     """Draw the delivery ratio by the meter's distance in hops, with the 95 % interval of Wilson (1927)."""
     found = run.query(
-        "SELECT m.hops AS hops, count(*) AS n, count(*) FILTER (g.outcome = 'delivered') AS got "
+        "SELECT greatest(coalesce(m.hops, 0), 0) AS hops, count(*) AS n, "
+        "count(*) FILTER (g.outcome = 'delivered') AS got "
         "FROM gasps g JOIN meters m USING (meter) WHERE g.kind = 'last_gasp' GROUP BY 1 ORDER BY 1"
     )
     n, got = found["n"].astype(float), found["got"].astype(float)
@@ -241,9 +252,11 @@ def _draw_by_hops(axes: Any, run: RunTables) -> None:
     middle = (got + z**2 / 2) / (n + z**2)
     reach = z / (n + z**2) * np.sqrt(got * (n - got) / n + z**2 / 4)
     axes.vlines(found["hops"], 100 * (middle - reach), 100 * (middle + reach), color=style.QUIET, linewidth=1.6)
-    axes.plot(found["hops"], 100 * got / n, "o", color=style.DELIVERED, markersize=7)
+    axes.plot(found["hops"], 100 * got / n, "o", color=style.DELIVERED, markersize=7, clip_on=False, zorder=4)
     shown = slice(None, None, -(-len(n) // 11))
-    axes.set_xticks(found["hops"][shown], [f"{h}\n{_short(k)}" for h, k in zip(found["hops"], n, strict=True)][shown])
+    axes.set_xticks(
+        found["hops"][shown], [f"{h or 'none'}\n{_short(k)}" for h, k in zip(found["hops"], n, strict=True)][shown]
+    )
     axes.tick_params(axis="x", labelsize=10.5 if len(n) < 8 else 8.5)
     axes.set_ylim(0, 101)
     axes.set_xlim(found["hops"].min() - 0.6, found["hops"].max() + 0.6)

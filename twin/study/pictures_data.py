@@ -164,6 +164,12 @@ def open_run(path: Path) -> RunTables:
     return RunTables(path, run, summary, db, frozenset(there))
 
 
+def section_name(named: Any) -> str:
+    """Return a section's name without its kind where the name says it already: "line Line 21" is Line 21."""
+    kind, _, name = str(named or "none").partition(" ")
+    return name if name.lower().startswith(kind.lower()) else str(named or "none")
+
+
 def _array(column: Any) -> np.ndarray:
     """Return an Arrow column as NumPy: NaN for null numbers, empty for null text."""
     if pa.types.is_string(column.type) or pa.types.is_list(column.type):

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from twin.study import pictures_style as style
-from twin.study.pictures_data import Columns, RunTables
+from twin.study.pictures_data import Columns, RunTables, section_name
 
 MAX_MOMENTS = 5
 MAX_DOTS = 30_000
@@ -34,9 +34,9 @@ class Grid:
     numbers, names, feeders : (L,) array
         Of the lines.
     ends : (L, 2) array of int
-        Node at either end; lines that meet share a node.
-    node_of : dict
-        Node by rounded position, to find the substations.
+        Node at either end; lines of one feeder that meet share a node.
+    nodes_at : dict
+        Nodes by rounded position, to find the substations; a busbar has one per feeder.
     """
 
     centre_deg: tuple[float, float]
@@ -45,7 +45,7 @@ class Grid:
     names: np.ndarray
     feeders: np.ndarray
     ends: np.ndarray
-    node_of: dict[tuple[float, float], int]
+    nodes_at: dict[tuple[float, float], list[int]]
 
     def to_km(self, lon_deg: np.ndarray, lat_deg: np.ndarray) -> np.ndarray:
         """Project positions onto the local plane [km]."""
@@ -80,11 +80,14 @@ def read_grid(run: RunTables) -> Grid:
         "SELECT (min(lon_deg) + max(lon_deg)) / 2 AS lon, (min(lat_deg) + max(lat_deg)) / 2 AS lat FROM substations"
     )
     centre = (float(np.nan_to_num(middle["lon"][0])), float(np.nan_to_num(middle["lat"][0])))
-    node_of: dict[tuple[float, float], int] = {}
+    node_of: dict[tuple[tuple[float, float], str], int] = {}
     ends = []
-    for lon, lat in zip(lines["lon_deg"], lines["lat_deg"], strict=True):
-        keys = (_node_key(lon[0], lat[0]), _node_key(lon[-1], lat[-1]))
+    for lon, lat, feeder in zip(lines["lon_deg"], lines["lat_deg"], lines["feeder"], strict=True):
+        keys = [(_node_key(lon[k], lat[k]), feeder) for k in (0, -1)]
         ends.append([node_of.setdefault(key, len(node_of)) for key in keys])
+    nodes_at: dict[tuple[float, float], list[int]] = {}
+    for (place, _), node in node_of.items():
+        nodes_at.setdefault(place, []).append(node)
     return Grid(
         centre,
         [
@@ -95,25 +98,24 @@ def read_grid(run: RunTables) -> Grid:
         lines["name"],
         lines["feeder"],
         np.array(ends, dtype=int).reshape(-1, 2),
-        node_of,
+        nodes_at,
     )
 
 
 def lines_dark(grid: Grid, substations: Columns, share: np.ndarray) -> np.ndarray:
     """Tell which lines are dark, from the share of dark meters of the substations they touch.
 
-    A node without a substation takes the mean of its neighbours. A line is dark if its ends are so by more than
-    half on average; one between a dark and a lit end counts as lit, as an open switch may sit anywhere on it.
+    A node without a substation takes the mean of its neighbours on the same feeder. A line is dark if its ends are
+    so by more than half on average; one between a dark and a lit end counts as lit, as an open switch may sit
+    anywhere on it.
 
     Returns
     -------
     (L,) bool
     """
-    nodes = np.full(max(len(grid.node_of), 1), np.nan)
+    nodes = np.full(grid.ends.max(initial=0) + 1, np.nan)
     for lon, lat, dark in zip(substations["lon_deg"], substations["lat_deg"], share, strict=True):
-        node = grid.node_of.get(_node_key(lon, lat))
-        if node is not None:
-            nodes[node] = dark
+        nodes[grid.nodes_at.get(_node_key(lon, lat), [])] = dark
     a, b = grid.ends[:, 0], grid.ends[:, 1]
     for _ in range(8):
         unknown = np.isnan(nodes)
@@ -139,9 +141,9 @@ def moments(run: RunTables) -> list[tuple[float, str]]:
         return [(run.end_s, "at the end")]
     starts = sorted(stages)
     spans = list(zip(starts, [*starts[1:], run.end_s], strict=True))
-    # A second before the next step, so that nothing of that step is in it; a stage of a blink has no such moment.
-    settled = [(stop if stop == run.end_s else stop - 1.0, stages[start]) for start, stop in spans if stop - start >= 2]
-    early = [(start + 30.0, stages[start]) for start, stop in spans if stop - start > 60][:1]
+    # Just before the next step, so that nothing of that step is in it; a stage of a blink gets no picture.
+    settled = [(stop if stop == run.end_s else stop - 1e-6, stages[start]) for start, stop in spans if stop - start > 2]
+    early = [(run.fault_s + 30.0, stages[start]) for start, stop in spans if start < run.fault_s + 30.0 < stop - 15.0]
     found = sorted({(max(0.0, run.fault_s - 1.0), "before the fault"), *settled})
     if len(found) < MAX_MOMENTS:
         found = sorted({*found, *early})
@@ -205,12 +207,13 @@ def _draw_lines(axes: Any, grid: Grid, dark: np.ndarray, colour: str, width: flo
     axes.add_collection(LineCollection(out, colors=colour, linewidths=width * 1.6, zorder=3))
 
 
-def _cross(axes: Any, polyline: np.ndarray) -> None:
-    """Mark the faulted line and a cross at the middle of its length."""
+def _mark_fault(axes: Any, polyline: np.ndarray) -> None:
+    """Mark the faulted line, with an arrow to its middle from outside, so that it hides no substation."""
     axes.plot(*polyline.T, color=style.FAULT, linewidth=2.4, zorder=5, solid_capstyle="round")
     walked = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(polyline, axis=0).T))])
     middle = [np.interp(walked[-1] / 2, walked, polyline[:, k]) for k in (0, 1)]
-    axes.plot(*middle, marker="X", markersize=9, color=style.FAULT, markeredgecolor="white", zorder=8)
+    arrow = {"arrowstyle": "-|>", "color": style.FAULT, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 1}
+    axes.annotate("", middle, xytext=(-15, 19), textcoords="offset points", arrowprops=arrow, zorder=8)
 
 
 @dataclass(frozen=True)
@@ -233,16 +236,17 @@ def _panel(axes: Any, scene: _Scene, t_s: float, believed: bool) -> None:
     at = scene.grid.to_km(subs["lon_deg"], subs["lat_deg"])
     near = np.isin(subs["feeder"].astype(str), scene.run.affected) | (share > 0)
     off = believed & (np.abs(subs["believed_share"] - subs["true_share"]) > 0.5)
+    top = np.argsort(share + 2.0 * off, kind="stable")  # the dark over the lit, the wrong over all
     axes.scatter(
-        at[:, 0],
-        at[:, 1],
-        s=np.where(near, np.maximum(subs["meters"] * scene.area_per_meter, 5.0), 5.0),
-        c=share,
+        at[top, 0],
+        at[top, 1],
+        s=np.where(near, np.maximum(subs["meters"] * scene.area_per_meter, 5.0), 5.0)[top],
+        c=share[top],
         cmap=_scale(colour),
         vmin=0,
         vmax=1,
-        edgecolors=np.where(off, style.WRONG, np.where(near, style.SOFT, "#b4bdc6")),
-        linewidths=np.where(off, 2.0, 0.8),
+        edgecolors=np.where(off, style.WRONG, np.where(near, style.SOFT, "#b4bdc6"))[top],
+        linewidths=np.where(off, 2.0, 0.8)[top],
         zorder=6,
     )
     if believed:
@@ -251,7 +255,7 @@ def _panel(axes: Any, scene: _Scene, t_s: float, believed: bool) -> None:
         n = int(subs["truly"].sum())
         axes.set_title(f"{style.count(n)} meters dark" if n else "none dark", fontsize=9, pad=4)
         if scene.fault_row is not None and t_s >= scene.run.fault_s:
-            _cross(axes, scene.grid.polylines[scene.fault_row])
+            _mark_fault(axes, scene.grid.polylines[scene.fault_row])
 
 
 def _belief_title(scene: _Scene, axes: Any, t_s: float, subs: Columns) -> str:
@@ -263,7 +267,7 @@ def _belief_title(scene: _Scene, axes: Any, t_s: float, subs: Columns) -> str:
     if section is None or not section["named"]:
         return text + ("\nno section named" if truly else "")
     _mark_named(axes, scene, subs, section)
-    name = str(section["named"])
+    name = section_name(section["named"])
     name = name if len(name) <= 20 else name[:19] + "…"
     return text + f"\nnames {name} {'✓' if section['right'] else '✗'}"
 
@@ -379,8 +383,7 @@ def _key(figure: Figure, scene: _Scene, most: int, height: float, strip_h: float
 
 
 def _faulted() -> Line2D:
-    look: dict[str, Any] = {"linewidth": 2.4, "marker": "X", "markeredgecolor": "white", "markersize": 9}
-    return Line2D([], [], color=style.FAULT, label="faulted line", **look)
+    return Line2D([], [], color=style.FAULT, linewidth=2.4, label="faulted line, at the arrow")
 
 
 def _dot(face: str, edge: str, size: float, label: str, width: float = 0.8) -> Line2D:
@@ -399,10 +402,9 @@ def _map_title(run: RunTables) -> str:
     section = run.section_at(run.end_s)
     if section is None or not section["named"]:
         verdict = "the head end names no section"
-    elif section["right"]:
-        verdict = f"the head end's last word, {section['named']}, is right"
     else:
-        verdict = f"the head end's last word, {section['named']}, is wrong"
+        word = "right" if section["right"] else "wrong"
+        verdict = f"the head end's last word, {section_name(section['named'])}, is {word}"
     return f"{where} {style.count(peak)} of {style.count(run.rows('meters'))} meters; {verdict}"
 
 
@@ -441,7 +443,7 @@ def _draw_places(axes: Any, run: RunTables, grid: Grid, masts: np.ndarray, board
         handles.append(_sign("*", 13, style.FAULT, "the board's meter"))
     row = grid.find((run.summary.get("fault") or {}).get("line"))
     if row is not None:
-        _cross(axes, grid.polylines[row])
+        _mark_fault(axes, grid.polylines[row])
         handles.append(_faulted())
     return handles
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from teiden.files import write_text
 from twin.study.pictures import Picture, RunTables, draw_pictures, open_run
+from twin.study.pictures_data import section_name
 from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 from twin.study.report_text import by_stage, conservation, facts, headline, tiles
 
@@ -64,9 +66,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _board_events(run),
         _block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
         _block("Radio", summary.get("air"), "Over all nodes and the whole run."),
-        _block(
-            "Security", summary.get("security"), "Forged and replayed notices, and how many the head end took for true."
-        ),
+        _security(summary.get("security")),
         _scenario(run.run.get("scenario")),
         _provenance(run.run),
     )
@@ -161,18 +161,18 @@ def _sections(summary: dict[str, Any]) -> Html:
         return Html("")
     rows = [
         [
-            entry.get("stage", ""),
-            facts.number(entry.get("t_s")),
-            entry.get("named") or "none",
-            entry.get("truth", ""),
-            _verdict(bool(entry.get("right"))),
-            facts.number(entry.get("jaccard")),
-            facts.number(entry.get("distance_hops")),
-            facts.number(entry.get("margin")),
+            first.get("stage", ""),
+            facts.number(first.get("t_s")) + (f" to {facts.number(last.get('t_s'))}" if last is not first else ""),
+            section_name(first.get("named")),
+            section_name(first.get("truth")),
+            _verdict(bool(first.get("right"))),
+            facts.number(first.get("jaccard")),
+            facts.number(first.get("distance_hops")),
+            facts.number(last.get("margin")),
         ]
-        for entry in named
+        for first, last in _runs_of_the_same(named)
     ]
-    head = ("Stage", "Asked at [s]", "Named", "Truth", "", "Jaccard", "Distance [hops]", "Margin")
+    head = ("Stage", "Asked at [s]", "Named", "Truth", "", "Jaccard", "Distance [hops]", "Margin at last")
     note = (
         "Jaccard: meters behind both the named and the true section over meters behind either. "
         "Distance: switches between the two. Margin: how far the best explanation was ahead of the next."
@@ -185,6 +185,18 @@ def _sections(summary: dict[str, Any]) -> Html:
     )
 
 
+def _runs_of_the_same(named: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return first and last of each row of equal answers."""
+    found: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for entry in named:
+        same = ("stage", "named", "truth", "right", "jaccard", "distance_hops")
+        if found and all(found[-1][0].get(key) == entry.get(key) for key in same):
+            found[-1] = (found[-1][0], entry)
+        else:
+            found.append((entry, entry))
+    return found
+
+
 def _verdict(right: bool) -> Html:
     return element("span", "✓ right" if right else "✗ wrong", class_="good" if right else "bad")
 
@@ -194,6 +206,14 @@ def _block(title: str, values: dict[str, Any] | None, note: str) -> Html:
     if not values:
         return Html("")
     return element("section", element("h2", title), element("p", note, class_="note"), fact_list(facts.lines(values)))
+
+
+def _security(values: dict[str, Any] | None) -> Html:
+    if values and not any(values.values()):
+        return element(
+            "section", element("h2", "Security"), element("p", "Nothing was forged or replayed in this run.")
+        )
+    return _block("Security", values, "Forged and replayed notices, and how many the head end took for true.")
 
 
 def _board_events(run: RunTables) -> Html:
@@ -209,7 +229,7 @@ def _board_events(run: RunTables) -> Html:
         [str(kind).replace("_", " "), f"{t_s:.6f}", str(sample), f"{ms:+.3f}", source, facts.number(float(bound))]
         for kind, t_s, sample, ms, source, bound in zip(*events.values(), strict=True)
     ]
-    head = ("Event", "At [s]", "Sample", "After the first t0 [ms]", "Source of t0", "Bound on t0 [µs]")
+    head = ("Event", "At [s]", "Sample", "After t0 [ms]", "Source of t0", "Bound on t0 [µs]")
     more = element("p", f"The first {MAX_EVENTS} of {n}.", class_="note") if n > MAX_EVENTS else Html("")
     return element("section", element("h3", "What it registered"), table(head, rows, numeric=(1, 2, 3, 5)), more)
 

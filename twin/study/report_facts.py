@@ -28,6 +28,7 @@ UNITS = {
     "_bytes": "B",
     "_f": "F",
 }
+MOMENTS = ("t_s", "t0_s", "head_end_s")  # points in time, wanted to the microsecond
 SHARES = ("_ratio", "_share")
 # Keys whose words alone would mislead.
 NAMES = {
@@ -91,6 +92,8 @@ def lines(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
             yield words, ", ".join(number(entry) for entry in value) or "none"
         elif isinstance(value, float) and str(key).endswith(SHARES):
             yield words, f"{100 * value:.4g}\u00a0%"
+        elif str(key) in MOMENTS and isinstance(value, float):
+            yield words, f"{value:.6f}\u00a0s"
         elif str(key) == "seed" or "counter" in str(key):
             yield words, str(value)  # to be copied, not read
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twin.study import report_facts as facts
-from twin.study.pictures_data import RunTables
+from twin.study.pictures_data import RunTables, section_name
 from twin.study.pictures_style import count, percent, seconds
 
 __all__ = ["Line", "Tile", "by_stage", "conservation", "facts", "headline", "tiles"]
@@ -79,7 +79,7 @@ def _sections_named(sections: Sequence[Mapping[str, Any]], fault_s: float | None
     if right and fault_s is not None and right[0].get("t_s") is not None:
         text += f", first {seconds(right[0]['t_s'] - fault_s)} after the fault"
     last = sections[-1]
-    return f"{text}, and last {last.get('named') or 'none'} ({'right' if last.get('right') else 'wrong'})"
+    return f"{text}, and last {section_name(last.get('named'))} ({'right' if last.get('right') else 'wrong'})"
 
 
 def _moments(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -118,7 +118,7 @@ def _judged_tiles(summary: Mapping[str, Any]) -> list[Tile]:
     if sections:
         right = sum(bool(entry.get("right")) for entry in sections)
         mood = "good" if right == len(sections) else "" if sections[-1].get("right") else "bad"
-        note = f"last: {sections[-1].get('named') or 'none'}"
+        note = f"last: {section_name(sections[-1].get('named'))}"
         found.append(Tile("Section named right", f"{right} of {len(sections)}", note, mood))
     if board.get("detection_latency_ms") is not None:
         note = f"by the front-end, t0 from {board.get('t0_source', 'unknown')}"

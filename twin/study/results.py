@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import gpu
+from twin import wire
 from twin.field.book import KINDS, NEVER
 from twin.field.supply import SupplyStep
 from twin.loop import Loop
@@ -18,6 +21,7 @@ from twin.study import kpis
 from twin.study.tables import write_table
 
 SECOND_NS = 1_000_000_000
+ONE_TRANSMISSION = 128  # of the engine's ETX (mbed-os ws_common_defines.h)
 STAGE_TEXT = {
     "fault": "short circuit: the feeder's voltage dips",
     "trip": "breaker trips: the whole feeder is dark",
@@ -189,8 +193,7 @@ class Results:
 
     def _board(self) -> dict[str, Any]:
         plan, events = self.plan, self.loop.record.board_events
-        t0 = next((e for e in events if e.kind == "t0"), None)
-        fail = next((e for e in events if e.kind == "power_fail"), None)
+        loss = _confirmed_loss(events)
         mine = np.flatnonzero(self.rows["board"] & (self.rows["kind"] == KINDS.index("last_gasp")))
         board: dict[str, Any] = {
             "meter": plan.board,
@@ -199,15 +202,13 @@ class Results:
             "residual_pu": float(plan.timeline.steps[0].residual_pu[plan.population.meter_substation[plan.board]]),
             "detection_latency_ms": None,
         }
-        if t0 is not None and fail is not None:
-            origin = max(
-                (e for e in events if e.kind == "t0" and e.t_ns <= fail.t_ns), key=lambda e: e.t_ns, default=t0
-            )
+        if loss is not None:
+            t0, fail = loss
             board |= {
-                "detection_latency_ms": (fail.t_ns - origin.t_ns) / 1e6,
-                "t0_s": origin.t_ns / 1e9,
-                "t0_source": origin.t0_source,
-                "t0_bound_us": origin.t0_bound_ns / 1e3,
+                "detection_latency_ms": (fail.t_ns - t0.t_ns) / 1e6,
+                "t0_s": t0.t_ns / 1e9,
+                "t0_source": t0.t0_source,
+                "t0_bound_us": t0.t0_bound_ns / 1e3,
                 "counter_at_detection": fail.sample,
             }
         if mine.size:
@@ -350,8 +351,8 @@ class Results:
             "concentrator": population.meter_concentrator,
             "lon_deg": _first_finite(lon, population.meter_x_m),
             "lat_deg": _first_finite(lat, population.meter_y_m),
-            "hops": mesh.hops[:n],
-            "etx": mesh.etx[:n],
+            "hops": _where_routed(mesh.hops[:n], mesh),
+            "etx": _where_routed(mesh.etx[:n] / ONE_TRANSMISSION, mesh),
             "extra_loss_db": population.extra_loss_db,
             "holdup_j": meters.holdup_nj / 1e9,
             "board": np.arange(n) == self.plan.board,
@@ -387,7 +388,8 @@ class Results:
             "outcome": self.fates.outcome.tolist(),
             "cause": self.fates.cause.tolist(),
             "attempts": frames["attempts"],
-            "hops": frames["hops"],
+            "hops": np.ma.MaskedArray(frames["hops"], frames["sink"] < 0),
+            "heard_by": np.ma.MaskedArray(frames["sink"] - self.plan.population.meter_count, frames["sink"] < 0),
         }
 
     def _polls_table(self) -> dict[str, Any]:
@@ -424,7 +426,8 @@ class Results:
     def _board_tables(self) -> dict[str, dict[str, Any]]:
         events, stopped = self.loop.record.board_events, self.loop.record.stopped
         assert stopped is not None
-        t0_ns = next((e.t_ns for e in events if e.kind == "t0"), 0)
+        loss = _confirmed_loss(events)
+        t0_ns = loss[0].t_ns if loss is not None else 0
         wave_ns = (stopped.waveform_first + np.arange(len(stopped.waveform_v))) * 125_000
         return {
             "board_events": {
@@ -444,6 +447,19 @@ class Results:
         }
 
 
+def _confirmed_loss(events: Sequence[wire.BoardEvent]) -> tuple[wire.BoardEvent, wire.BoardEvent] | None:
+    """Return the trigger and the suspicion of the first loss of supply that RMS confirmed; None if there was none.
+
+    A dip may be suspected and withdrawn before; that is not a loss.
+    """
+    confirmed = next((e for e in events if e.kind == "power_fail_confirmed"), None)
+    if confirmed is None:
+        return None
+    fail = max((e for e in events if e.kind == "power_fail" and e.t_ns <= confirmed.t_ns), key=lambda e: e.t_ns)
+    triggers = [e for e in events if e.kind == "t0" and e.t_ns <= fail.t_ns]
+    return (max(triggers, key=lambda e: e.t_ns), fail) if triggers else None
+
+
 def _count_until(moments_ns: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     happened = np.sort(moments_ns[moments_ns != NEVER])
     return np.searchsorted(happened, times_ns, side="right")
@@ -451,6 +467,11 @@ def _count_until(moments_ns: NDArray[np.int64], times_ns: NDArray[np.int64]) -> 
 
 def _times_s(moments_ns: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(moments_ns == NEVER, np.nan, moments_ns / 1e9)
+
+
+def _where_routed(values: NDArray[Any], mesh: gpu.Mesh) -> NDArray[Any]:
+    """Return the values of the meters, masked for those without a route."""
+    return np.ma.MaskedArray(values, mesh.sink_of[: values.size] < 0)
 
 
 def _seconds(moment_ns: int) -> float | None:

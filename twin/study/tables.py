@@ -82,6 +82,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("cause", STR),  # why lost or where it died; empty when delivered
             ("attempts", I32),
             ("hops", I16),
+            ("heard_by", I32),  # the concentrator that heard it first
         ]
     ),
     # One row per poll of one meter by the head end.
@@ -166,6 +167,11 @@ def write_table(folder: Path, name: str, columns: Mapping[str, Any]) -> None:
 
 
 def _plain(values: Any) -> Sequence[Any] | np.ndarray:
+    """Return what pyarrow takes: masked entries become nulls."""
+    if isinstance(values, np.ma.MaskedArray):
+        return [
+            None if hidden else value for value, hidden in zip(values.data, np.ma.getmaskarray(values), strict=True)
+        ]
     return values if isinstance(values, np.ndarray) else list(values)
 
 

@@ -3,7 +3,7 @@
 Made by hdl/regs/generate.py from teiden_frontend.rdl; do not edit.
 """
 
-MAP_HASH_EXPECTED = 0xD9D7ABED
+MAP_HASH_EXPECTED = 0x13292F6A
 
 ID = 0x0000
 ID_VALUE_MASK = 0xFFFFFFFF

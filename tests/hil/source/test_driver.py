@@ -263,7 +263,7 @@ def silenced(sim, server):
             recover.set()
 
     said, recover = [], threading.Event()
-    source = AcSource681x(server.resource_name, timeout_s=0.4, transcript=note)
+    source = AcSource681x(server.resource_name, timeout_s=0.8, transcript=note)
     thread = threading.Thread(target=hold)
     thread.start()
     assert silent.wait(5)
@@ -281,7 +281,7 @@ def test_a_late_reply_never_answers_the_next_query(sim, server):
     sim.execute(b"VOLT 123")
     with silenced(sim, server) as (source, recover, speak):
         speak_when(recover, speak)
-        with pytest.raises(PartFailed, match=r'no reply to "VOLT\?" in 0.4 s; it answers again'):
+        with pytest.raises(PartFailed, match=r'no reply to "VOLT\?" in 0.8 s; it answers again'):
             _ = source.voltage_v
         assert source.frequency_hz == 60
         assert source.voltage_v == 123

@@ -1,0 +1,90 @@
+"""Same seed, same bytes: whatever the speed of the processes, however messages are delayed."""
+
+import random
+import threading
+import time
+
+import zmq
+
+from hil.process import RigProcess
+from hil.run import run_scenario
+from twin.study.tables import SCHEMAS
+
+
+class SlowWire:
+    """A ZeroMQ proxy that holds back every message for a random while; messages keep their order, as in TCP."""
+
+    def __init__(self, endpoint, seed, most_s):
+        self._luck = random.Random(seed)
+        self._most_s = most_s
+        self._context = zmq.Context()
+        self._front = self._context.socket(zmq.ROUTER)
+        self._front.bind("tcp://127.0.0.1:*")
+        self.endpoint = self._front.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._back = self._context.socket(zmq.DEALER)
+        self._back.connect(endpoint)
+        self.passed = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+
+    def _carry(self):
+        peer = None
+        poller = zmq.Poller()
+        poller.register(self._front, zmq.POLLIN)
+        poller.register(self._back, zmq.POLLIN)
+        while not self._stop.is_set():
+            for socket, _ in poller.poll(50):
+                if self._luck.random() < 0.2:
+                    time.sleep(self._luck.random() * self._most_s)
+                if socket is self._front:
+                    peer, data = self._front.recv_multipart()
+                    self._back.send(data)
+                else:
+                    self._front.send_multipart([peer, self._back.recv()])
+                self.passed += 1
+        self._front.close(0)
+        self._back.close(0)
+
+    def close(self):
+        self._stop.set()
+        self._thread.join()
+        self._context.term()
+
+
+def run_through(scenario, place, seed=None):
+    """Run, optionally with a slow wire between twin and rig."""
+    wires = []
+
+    def slow_rig(endpoint, log):
+        wires.append(SlowWire(endpoint, seed, most_s=0.02))
+        return RigProcess(wires[-1].endpoint, log)
+
+    try:
+        return run_scenario(scenario, place, rig=RigProcess if seed is None else slow_rig), wires
+    finally:
+        for wire in wires:
+            wire.close()
+
+
+def test_delayed_messages_change_nothing(make_small, tmp_path):
+    scenario = make_small("time.duration_s=20", "policy.kind=last_gasp+polling", "policy.poll_round_s=3")
+    plain, _ = run_through(scenario, tmp_path / "plain")
+    assert plain.summary["gasps"]["delivered"] > 0
+    for seed in (1, 2):
+        slow, wires = run_through(scenario, tmp_path / f"slow{seed}", seed)
+        assert wires[0].passed > 2000
+        assert slow.manifest["digest"] == plain.manifest["digest"]
+        assert slow.summary == plain.summary
+        for name in SCHEMAS:
+            file = f"{name}.parquet"
+            assert (slow.folder / file).read_bytes() == (plain.folder / file).read_bytes(), file
+
+
+def test_another_seed_is_another_run(make_small, tmp_path):
+    digests = {
+        run_scenario(make_small("time.duration_s=8", f"seed={seed}", "fault.line=Line 21"), tmp_path / str(seed))
+        .manifest["digest"]
+        for seed in (1, 2)
+    }  # fmt: skip
+    assert len(digests) == 2
