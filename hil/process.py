@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class RigProcess:
-    """Start ``python -m hil.rig ENDPOINT``; leaving the context ends it.
+    """Start ``python -m hil.rig ENDPOINT PARENT``; leaving the context ends it.
 
     Parameters
     ----------
@@ -21,13 +22,15 @@ class RigProcess:
         The twin's socket.
     log : Path
         Where the rig's output goes.
+    program : sequence of str
+        What Python runs; the rig by default.
     """
 
-    def __init__(self, endpoint: str, log: Path):
+    def __init__(self, endpoint: str, log: Path, program: Sequence[str] = ("-m", "hil.rig")):
         self._log = log
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "hil.rig", endpoint, str(os.getpid())],
+                [sys.executable, *program, endpoint, str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -64,7 +67,11 @@ class RigProcess:
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask Linux to end this process when its parent ends; end at once if the parent has gone already."""
+    """Ask Linux to end this process when its parent ends; end at once if the parent has gone already.
+
+    Ctrl-C is left to the parent.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(f"the run that started this rig (process {parent}) has gone")

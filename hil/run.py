@@ -19,6 +19,7 @@ from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan
 from twin.scenario import Scenario, ns
 from twin.study import folder as folders
+from twin.study.notes import MODELLED, NOT_MODELLED
 from twin.study.report import render
 from twin.study.results import Results
 
@@ -137,6 +138,8 @@ def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
         "name": scenario.name,
         "seed": scenario.seed,
         "backend": backend,
+        "modelled": list(MODELLED),
+        "not_modelled": list(NOT_MODELLED),
         "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
         "scenario": scenario.model_dump(),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -106,13 +107,16 @@ def test_rms_falls_to_zero_on_the_fixed_cadence_when_the_voltage_is_gone(
     assert start == 2400
 
 
-def test_first_cycle_after_a_loss_is_measured_whole(board: CompiledFrontEnd, driver: FrontEnd) -> None:
+@pytest.mark.parametrize("phase", [0.0, 1.0, 2.0, 4.5])
+def test_no_value_after_a_loss_exceeds_the_voltage(phase: float, board: CompiledFrontEnd, driver: FrontEnd) -> None:
+    # A window from a fixed boundary to the first crossing would weigh one crest too much (101 to 103 V).
     board.push(codes(sine(50, 0.3)))
     board.push(np.zeros(1000, np.int32))
-    seen = [values.u_rms_half_v for _, values in half_cycles(board, codes(sine(50, 0.2, phase=1.0)))]
-    rising = [v for v in seen if v > 0.1]
-    # No value from a window that is partly dark: from nothing straight to 100 V.
-    assert rising[0] == pytest.approx(100, abs=URMS_TOLERANCE_V)
+    seen = [values.u_rms_half_v for _, values in half_cycles(board, codes(sine(50, 0.2, phase=phase)))]
+    assert max(seen) <= 100 + URMS_TOLERANCE_V
+    # 16 to publication of the third crossing after the return, the first being up to a half cycle away
+    assert seen[4:] == [pytest.approx(100, abs=URMS_TOLERANCE_V)] * len(seen[4:])
+    assert len(seen) > 8
 
 
 def test_every_published_value_is_the_models(board: CompiledFrontEnd) -> None:
@@ -179,8 +183,6 @@ def test_several_front_ends_run_in_threads_of_one_process() -> None:
 
 def test_push_is_faster_than_real_time(board: CompiledFrontEnd) -> None:
     # The measured factor is in docs/front-end.md (8 and more on one core); 1 leaves room for a loaded machine.
-    import time
-
     block = codes(sine(50, 0.1))
     started = time.process_time()
     for _ in range(10):

@@ -294,13 +294,13 @@ def _write_polls(folder: Path, meters: dict[str, Any], random: np.random.Generat
 def _write_board(folder: Path, random: np.random.Generator) -> None:
     ms = np.arange(-100.0, 160.0, 0.25)
     u = np.where(ms < 0, 141.4 * np.sin(2 * np.pi * 0.05 * ms + 0.7), 0.0) + random.normal(0, 0.3, ms.size)
-    write_table(folder, "waveform", {"t_s": FAULT_S + ms / 1e3, "after_t0_ms": ms, "u_v": u})
+    write_table(folder, "waveform", {"t_s": T0_S + ms / 1e3, "after_t0_ms": ms, "u_v": u})
     half = np.arange(-100.0, 160.0, 10.0) + 3.0
     rms = np.clip(np.where(half < 0, 100.0, 100.0 * np.sqrt(np.clip(1 - half / 10, 0, 1))), 0, None)
     write_table(
         folder,
         "half_cycles",
-        {"t_s": FAULT_S + half / 1e3, "u_rms_half_v": rms, "frequency_hz": np.full(half.size, 50.0)},
+        {"t_s": T0_S + half / 1e3, "u_rms_half_v": rms, "frequency_hz": np.full(half.size, 50.0)},
     )
     marks = [("t0", 0.0), ("power_fail_suspect", 6.5), ("power_fail", 21.4), ("last_gasp", 24.0)]
     write_table(
@@ -418,5 +418,6 @@ def _run(shape: Shape, seed: int) -> dict[str, Any]:
         "flags": [],
         "wall_s": 41.5,
         "sim_s": END_S,
-        "scenario": {"name": shape.name, "assumptions": ["No wind throw.", "Ideal clocks."]},
+        "scenario": {"name": shape.name},
+        "not_modelled": ["No wind throw.", "Ideal clocks."],
     }

@@ -137,6 +137,16 @@ def test_dollars_and_kanji_in_names_do_not_stop_a_picture(tmp_path):
     draw_pictures(open_run(odd))
 
 
+def test_every_event_inside_the_capture_is_marked(folder):
+    run = open_run(folder)
+    events = run.query("SELECT kind, after_t0_ms AS ms, t0_source, t0_bound_us FROM board_events ORDER BY t_s")
+    marks = pictures_board._marks(events, -80.0, 80.0)
+    assert [ms for ms, _, _ in marks] == pytest.approx([0.0, 6.5, 21.4, 24.0])
+    wave = run.query("SELECT (t_s - $1) * 1e3 AS ms FROM waveform", pictures_board._t0_s(run))
+    low, high = pictures_board._window_ms(wave, events)
+    assert low <= -80 < 24 < high
+
+
 def test_the_front_ends_verdict_is_counted_from_its_own_trigger(tmp_path):
     # A dip with a suspicion that is taken back, then the loss: 301.9 - 300.0 ms and 321.9 - 300.0 ms after its t0.
     folder = made.make_run(tmp_path / "run")

@@ -20,10 +20,9 @@ def event_colour(kind: str) -> str:
     """Return the colour of a front-end event: suspicion, verdict, withdrawal or Last Gasp."""
     for part, colour in (
         ("withdrawn", WITHDRAWN),
-        ("suspect", SUSPECT),
-        ("gasp", style.BELIEF),
-        ("power_fail", CONFIRMED),
         ("confirm", CONFIRMED),
+        ("gasp", style.BELIEF),
+        ("power_fail", SUSPECT),  # until RMS confirms it or takes it back
     ):
         if part in kind:
             return colour

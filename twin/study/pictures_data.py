@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from teiden.errors import InputError
-from twin.study.folder import read_json
+from twin.study.folder import PARTIAL, read_json
 from twin.study.tables import read_table
 
 ALWAYS = ("lines", "substations", "meters", "steps", "gasps", "beliefs", "curve", "air", "sections")
@@ -140,12 +140,13 @@ def open_run(path: Path) -> RunTables:
     InputError
         If the run is not finished, or files are missing; the message names all of them.
     """
-    run, summary = read_json(path / "run.json"), read_json(path / "summary.json")
+    run = read_json(path / "run.json")
     if run.get("status") != "complete":
         raise InputError(
             f"{path / 'run.json'}: status = {run.get('status')!r}, expected 'complete'; "
-            f"finish it with teiden run ... --out {path} --resume"
+            f"finish it with teiden run ... --out {path.with_name(path.name.removesuffix(PARTIAL))} --resume"
         )
+    summary = read_json(path / "summary.json")
     there = {name for name in ALWAYS + WITH_POLLS + WITH_BOARD if (path / f"{name}.parquet").is_file()}
     needed: tuple[str, ...] = ALWAYS
     needed += WITH_POLLS if summary.get("polls") else ()

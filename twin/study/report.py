@@ -15,6 +15,7 @@ from twin.study.report_text import by_stage, conservation, facts, headline, tile
 
 REPORT = "report.html"
 MAX_EVENTS = 40
+MODEL_NOTES = ("modelled", "not_modelled")
 VERDICT_SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not applicable": "–"}
 
 
@@ -67,7 +68,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
         _block("Radio", summary.get("air"), "Over all nodes and the whole run."),
         _security(summary.get("security")),
-        _scenario(run.run.get("scenario")),
+        _scenario(run.run),
         _provenance(run.run),
     )
     return joined(
@@ -234,24 +235,22 @@ def _board_events(run: RunTables) -> Html:
     return element("section", element("h3", "What it registered"), table(head, rows, numeric=(1, 2, 3, 5)), more)
 
 
-def _scenario(scenario: Any) -> Html:
-    """Return what is modelled, what is assumed, and the scenario's own settings."""
-    if not isinstance(scenario, dict) or not scenario:
-        return Html("")
+def _scenario(run: dict[str, Any]) -> Html:
+    """Return what is modelled, what is not, and the scenario's own settings."""
     parts = [element("h2", "What is modelled and what is not")]
-    for key in ("modelled", "not_modelled", "assumptions"):
-        entries = scenario.get(key)
-        if isinstance(entries, (list, tuple)) and entries:
+    for key in MODEL_NOTES:
+        entries = run.get(key)
+        if entries:
             parts.append(element("h3", facts.label(key)[0]))
             parts.append(element("ul", *(element("li", str(entry)) for entry in entries)))
-    rest = {key: value for key, value in scenario.items() if key not in ("modelled", "not_modelled", "assumptions")}
-    if rest:
-        settings = fact_list(facts.lines(rest))
+    scenario = run.get("scenario")
+    if scenario:
+        settings = fact_list(facts.lines(scenario))
         parts.append(element("details", element("summary", "The scenario as it ran"), settings))
-    return element("section", *parts)
+    return element("section", *parts) if len(parts) > 1 else Html("")
 
 
 def _provenance(run: dict[str, Any]) -> Html:
     """Return where every number comes from: versions, seed, digest, hashes."""
-    known = {key: value for key, value in run.items() if key not in ("scenario", "status")}
+    known = {key: value for key, value in run.items() if key not in ("scenario", "status", *MODEL_NOTES)}
     return element("section", element("h2", "Provenance"), fact_list(facts.lines(known)))

@@ -1,0 +1,40 @@
+// Bench top: one td_divide and one td_sqrt side by side, with the widths the front-end uses.
+module td_arithmetic (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        divide_start_i,
+  input  logic [28:0] high_i,
+  input  logic [15:0] low_i,
+  input  logic [28:0] divisor_i,
+  output logic        divide_done_o,
+  output logic [15:0] quotient_o,
+  input  logic        sqrt_start_i,
+  input  logic [55:0] radicand_i,
+  output logic        sqrt_done_o,
+  output logic [27:0] root_o
+);
+  td_divide #(
+    .DivWidth (29),
+    .QuotWidth(16)
+  ) u_divide (
+    .clk_i,
+    .rst_ni,
+    .start_i   (divide_start_i),
+    .high_i,
+    .low_i,
+    .divisor_i,
+    .done_o    (divide_done_o),
+    .quotient_o
+  );
+
+  td_sqrt #(
+    .RootWidth(28)
+  ) u_sqrt (
+    .clk_i,
+    .rst_ni,
+    .start_i   (sqrt_start_i),
+    .radicand_i,
+    .done_o    (sqrt_done_o),
+    .root_o
+  );
+endmodule

@@ -1,0 +1,48 @@
+"""td_divide and td_sqrt against Python's integers (the bench's top holds one of each)."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any
+
+import cocotb
+from cocotb.triggers import FallingEdge
+
+from hdl.tb.drive import pulse, seeded, start
+
+
+async def clocks_until(dut: Any, flag: Any, most: int) -> int:
+    for waited in range(1, most + 1):
+        if flag.value == 1:
+            return waited
+        await FallingEdge(dut.clk_i)
+    raise AssertionError(f"not done after {most} clocks")
+
+
+@cocotb.test()
+async def quotient_is_the_integer_one(dut: Any) -> None:
+    await start(dut, divide_start_i=0, sqrt_start_i=0)
+    rng = seeded("divide")
+    for _ in range(200):
+        divisor = rng.randrange(1, 1 << rng.randint(1, 29))
+        high, low = rng.choice([0, divisor - 1, rng.randrange(divisor)]), rng.randrange(1 << 16)
+        dut.high_i.value, dut.low_i.value, dut.divisor_i.value = high, low, divisor
+        await pulse(dut, dut.divide_start_i)
+        waited = await clocks_until(dut, dut.divide_done_o, 40)
+        assert waited == 17  # QuotWidth + 1
+        assert int(dut.quotient_o.value) == (high << 16 | low) // divisor
+
+
+@cocotb.test()
+async def root_is_the_integer_one(dut: Any) -> None:
+    await start(dut, divide_start_i=0, sqrt_start_i=0)
+    rng = seeded("root")
+    values = [0, 1, 2, 3, 4, (1 << 56) - 1, (1 << 54), (1 << 54) - 1]
+    values += [rng.randrange(1 << rng.randint(1, 56)) for _ in range(100)]
+    values += [rng.randrange(1 << 28) ** 2 + step for step in (0, -1) for _ in range(20)]
+    for value in values:
+        dut.radicand_i.value = max(value, 0)
+        await pulse(dut, dut.sqrt_start_i)
+        waited = await clocks_until(dut, dut.sqrt_done_o, 60)
+        assert waited == 29  # RootWidth + 1
+        assert int(dut.root_o.value) == isqrt(max(value, 0))

@@ -1,0 +1,106 @@
+"""td_power_fail, sample by sample against the integer model, with random limits, gaps and resets."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import FallingEdge
+
+from hdl.model import IDLE, OFF, PowerFail, Published, Settings
+from hdl.tb.drive import clocks, pulse, reset, seeded, signed, start
+
+PEAK = 1 << 22
+EVENT_CLOCKS = 8  # from valid_i to event_o
+
+
+def set_limits(dut: Any, limits: Settings) -> None:
+    dut.k_i.value = limits.k
+    dut.drop_i.value = limits.drop
+    dut.low_i.value = limits.low
+    dut.floor_i.value = limits.floor
+    dut.ratio_i.value = limits.ratio
+    dut.persist_i.value = limits.persist
+    dut.confirm_i.value = limits.confirm
+    dut.confirm_rms_i.value = limits.confirm_rms
+    dut.return_rms_i.value = limits.return_rms
+    dut.return_i.value = limits.return_samples
+
+
+def stream(rng: Random) -> list[int]:
+    """Return a sine that falls to random levels for random times, with spikes at the rails."""
+    wave: list[float] = []
+    for level in (1.0, rng.choice([0.0, 0.2]), 1.0, 0.45, 1.0, 0.0, 1.1):
+        for _ in range(rng.randint(300, 420) if level >= 1 else rng.choice([12, 15, 120, 200])):
+            wave.append(level * PEAK * math.sin(2 * math.pi * 50 * len(wave) / 8000) + rng.gauss(0, PEAK / 1000))
+    for _ in range(5):
+        wave[rng.randrange(len(wave))] = rng.choice([-9e9, 9e9])
+    return list(signed(wave))
+
+
+async def give(dut: Any, sample: int, shown: Published, fresh: bool) -> int:
+    """Give one sample with what td_half_cycle shows at it, and return the kind of event it makes."""
+    dut.sample_i.value = sample
+    await pulse(dut, dut.valid_i)
+    dut.urms_i.value, dut.urms_valid_i.value, dut.period_i.value = shown.urms, shown.urms_valid, shown.period
+    dut.publish_i.value = fresh
+    kind = 0
+    for clock in range(1, EVENT_CLOCKS + 2):
+        if dut.event_o.value == 1:
+            assert clock == EVENT_CLOCKS
+            kind = int(dut.kind_o.value)
+        await FallingEdge(dut.clk_i)
+        dut.publish_i.value = 0
+    assert dut.busy_o.value == 0
+    return kind
+
+
+@cocotb.test()
+async def every_sample_is_the_models(dut: Any) -> None:
+    rng = seeded("power fail")
+    short = Settings(confirm=40, return_samples=100)
+    odd = Settings(confirm=50, return_samples=60, persist=3, ratio=200, k=5428)
+    await start(dut, valid_i=0, publish_i=0, enable_i=1, urms_valid_i=0, urms_i=0, period_i=160)
+    kinds: set[int] = set()
+    for limits in (short, odd):
+        set_limits(dut, limits)
+        model = PowerFail(limits)
+        # Half-cycle values that say what they like: the detector must follow them all the same.
+        shown = Published(urms=limits.return_rms, urms_valid=True)
+        for at, sample in enumerate(stream(rng)):
+            fresh = at % 80 == 40
+            if fresh:
+                urms = rng.choice([0, limits.confirm_rms - 1, limits.confirm_rms, *[limits.return_rms] * 4])
+                shown = Published(urms=urms, urms_valid=rng.random() < 0.95, period=rng.choice([158, 160, 163]))
+            kind = await give(dut, sample, shown, fresh)
+            kinds.add(kind)
+            assert kind == model.step(sample, shown, fresh), f"sample {at}"
+            assert int(dut.envelope_o.value) == model.envelope, f"sample {at}"
+            assert int(dut.below_o.value) == model.below, f"sample {at}"
+            assert int(dut.state_o.value) == model.state, f"sample {at}"
+            await clocks(dut, rng.choice([0, 0, 3]))
+        # The memory of the envelope survives a reset; only the return time of 256 samples covers that.
+        await reset(dut)
+        for _ in range(256):
+            await give(dut, 0, Published(), False)
+        assert dut.state_o.value == OFF
+        model.step(0, Published(), False)
+    assert kinds == {0, 1, 2, 3, 4}
+
+
+@cocotb.test()
+async def switched_off_it_stays_off(dut: Any) -> None:
+    limits = Settings(confirm=40, return_samples=20)
+    await start(dut, valid_i=0, publish_i=0, enable_i=1, urms_valid_i=1, urms_i=limits.return_rms, period_i=160)
+    set_limits(dut, limits)
+    shown = Published(urms=limits.return_rms, urms_valid=True)
+    wave = list(signed(PEAK * math.sin(2 * math.pi * n / 160) for n in range(400)))
+    for sample in wave:
+        await give(dut, sample, shown, False)
+    assert dut.state_o.value == IDLE
+    dut.enable_i.value = 0
+    for _ in range(40):
+        assert await give(dut, 0, shown, False) == 0
+    assert dut.state_o.value == OFF

@@ -1,0 +1,60 @@
+"""Run the cocotb benches of hdl/tb under Verilator; builds are kept by content in Teiden's cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hdl.sim import toolchain
+from teiden.build import cache_dir, content_hash
+
+cocotb_runner = pytest.importorskip("cocotb_tools.runner", reason="needs cocotb: pip install 'teiden[hdl]'")
+
+TB = toolchain.HDL / "tb"
+SEED = "20260211"
+# Bench -> (top module, parameters, sources beside hdl/rtl)
+BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
+    "td_divide": ("td_arithmetic", {}, [TB / "td_divide" / "td_arithmetic.sv"]),
+    "td_zero_cross": ("td_zero_cross", {}, []),
+    "td_half_cycle": ("td_half_cycle", {}, []),
+    "td_power_fail": ("td_power_fail", {}, []),
+    "td_capture": ("td_capture", {"Depth": 64}, []),
+    "td_event_fifo": ("td_event_fifo", {}, []),
+    "td_trigger": ("td_trigger", {}, []),
+    "td_frontend": ("td_frontend", {}, []),
+}
+
+
+@pytest.mark.parametrize("bench", BENCHES)
+def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top, parameters, more = BENCHES[bench]
+    wrapper = toolchain.write_wrapper(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("VERILATOR_ROOT", raising=False)
+    for kind, level in (("OPT_GLOBAL", "-O0"), ("OPT_SLOW", "-O0"), ("OPT_FAST", "-O1")):
+        monkeypatch.setenv(kind, level)  # most of a bench's time is compiling Verilator's own runtime
+    sources = [*toolchain.rtl_files(), *more]
+    folder = cache_dir() / "cocotb" / f"{bench}-{content_hash(sources)[:16]}"
+    runner = cocotb_runner.get_runner("verilator")
+    runner.build(
+        sources=[toolchain.HDL / "lint" / "waivers.vlt", *sources],
+        hdl_toplevel=top,
+        parameters=parameters,
+        build_dir=folder,
+        build_args=["-O2", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"],
+        timescale=("1ns", "1ps"),
+    )
+    repository = str(toolchain.HDL.parent)
+    results = runner.test(
+        hdl_toplevel=top,
+        test_module=f"hdl.tb.{bench}.test_{bench}",
+        build_dir=folder,
+        test_dir=tmp_path,
+        seed=SEED,
+        extra_env={"PYTHONPATH": os.pathsep.join([repository, os.environ.get("PYTHONPATH", "")])},
+    )
+    ran, failed = cocotb_runner.get_results(results)
+    assert ran >= 1
+    assert failed == 0

@@ -1,0 +1,177 @@
+"""Things break: a clear error within seconds, nothing orphaned, nothing half written that looks whole."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from hil.cli import main
+from hil.process import RigProcess
+from hil.run import run_scenario
+from teiden.errors import MissingPart, PartFailed
+
+LONG = ("time.duration_s=600",)  # a minute of wall time: nothing here waits for its end
+
+
+def run_and_hurt(scenario, place, hurt, after_s=1.5):
+    """Run; some time after the rig has started, do something to its process."""
+
+    def start(endpoint, log):
+        process = RigProcess(endpoint, log)
+        threading.Timer(after_s, lambda: hurt(process.pid)).start()
+        pids.append(process.pid)
+        return process
+
+    pids = []
+    try:
+        run_scenario(scenario, place, rig=start)
+    finally:
+        assert not psutil.pid_exists(pids[0])
+        manifest = json.loads((place.parent / f"{place.name}.partial" / "run.json").read_text())
+        assert manifest["status"] == "incomplete"
+        assert not place.exists()
+
+
+def test_a_killed_rig_is_named(make_small, tmp_path):
+    with pytest.raises(PartFailed, match="killed by SIGKILL while the twin waited for window"):
+        run_and_hurt(make_small(*LONG), tmp_path / "run", lambda pid: os.kill(pid, signal.SIGKILL))
+
+
+def test_a_frozen_rig_is_noticed(make_small, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(PartFailed, match=r"connection lost or frozen|no window"):
+        run_and_hurt(make_small(*LONG), tmp_path / "run", lambda pid: os.kill(pid, signal.SIGSTOP))
+    assert time.monotonic() - started < 60  # a hang, not a speed
+
+
+def test_a_source_that_drops_its_connection_is_named(make_small, tmp_path):
+    """The rig runs with a server that cuts the SCPI connection before the fault is commanded."""
+    script = tmp_path / "rig_with_failing_source.py"
+    script.write_text(
+        "import sys\n"
+        "from hil import rig\n"
+        "class Failing(rig.Wiring):\n"
+        "    def run(self, n):\n"
+        "        if 16000 <= self.samples < 16000 + n:\n"
+        "            server.drop_client()\n"
+        "        return super().run(n)\n"
+        "class Server(rig.SourceServer):\n"
+        "    def __enter__(self):\n"
+        "        global server\n"
+        "        server = self\n"
+        "        return super().__enter__()\n"
+        "rig.Wiring, rig.SourceServer = Failing, Server\n"
+        "sys.exit(rig.main(sys.argv[1:]))\n"
+    )
+    with pytest.raises(PartFailed, match="closed the connection"):
+        run_scenario(make_small(), tmp_path / "run", rig=partial(RigProcess, program=(str(script),)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_rig_that_cannot_start_says_why(make_small, tmp_path):
+    script = tmp_path / "broken.py"
+    script.write_text("raise SystemExit('no such board')\n")
+    with pytest.raises(PartFailed, match=r"ended with code 1 \(no such board\) while the twin waited for hello"):
+        run_scenario(make_small(), tmp_path / "run", rig=partial(RigProcess, program=(str(script),)))
+
+
+def test_busy_ports_are_named(make_small, tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(MissingPart, match=rf"link.port = {port}: Address already in use .*choose another"):
+            run_scenario(make_small(f"link.port={port}"), tmp_path / "a")
+        with pytest.raises(MissingPart, match=rf"simulated source at 127.0.0.1:{port}: cannot listen"):
+            run_scenario(make_small(f"source.port={port}"), tmp_path / "b")
+
+
+def teiden(*arguments, **options):
+    return subprocess.Popen([sys.executable, "-m", "hil.cli", *arguments], stderr=subprocess.PIPE, text=True, **options)
+
+
+def wait_until(condition, what, limit_s=60.0):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def start_run(folder, *more):
+    """Start a run of the command line that is well under way."""
+    settings = ["name=small", "population.meters=1000", "time.duration_s=40", "fault.at_s=3", "fault.isolate_s=10"]
+    settings += ["fault.tie_s=20", *more]
+    changes = [word for setting in settings for word in ("--set", setting)]
+    process = teiden("run", "feeder_fault", "--out", str(folder / "run"), *changes)
+    checkpoints = folder / "run.partial" / "checkpoints.jsonl"
+    wait_until(lambda: checkpoints.exists() or process.poll() is not None, "no checkpoint")
+    return process, changes
+
+
+def test_a_killed_run_leaves_no_orphan_and_resumes_to_the_same_result(tmp_path):
+    process, changes = start_run(tmp_path)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children, "the rig runs as a child"
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(child.is_running() for child in children), "an orphan lives on", limit_s=10.0)
+    partial_folder = tmp_path / "run.partial"
+    assert json.loads((partial_folder / "run.json").read_text())["status"] == "incomplete"
+    shown = CliRunner().invoke(main, ["report", str(partial_folder)])
+    assert shown.exit_code == 2
+    assert "incomplete" in shown.output
+
+    runner = CliRunner()
+    again = ["run", "feeder_fault", "--out", str(tmp_path / "run"), "--resume", *changes]
+    other = runner.invoke(main, [*again, "--seed", "9"])
+    assert other.exit_code == 2
+    assert "another seed" in other.output
+    resumed = runner.invoke(main, again)
+    assert resumed.exit_code == 0, resumed.output
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert any(flag.startswith("resumed") for flag in manifest["flags"])
+    clean = runner.invoke(main, ["run", "feeder_fault", "--out", str(tmp_path / "clean"), *changes])
+    assert clean.exit_code == 0
+    assert json.loads((tmp_path / "clean" / "run.json").read_text())["digest"] == manifest["digest"]
+
+
+def test_a_resumed_run_that_differs_is_refused(tmp_path):
+    process, changes = start_run(tmp_path)
+    process.kill()
+    process.wait()
+    file = tmp_path / "run.partial" / "checkpoints.jsonl"
+    t_ns, digest = json.loads(file.read_text().splitlines()[0])
+    file.write_text(json.dumps([t_ns, "0" + digest[1:] if digest[0] != "0" else "1" + digest[1:]]) + "\n")
+    resumed = CliRunner().invoke(main, ["run", "feeder_fault", "--out", str(tmp_path / "run"), "--resume", *changes])
+    assert resumed.exit_code == 3
+    assert "start again without --resume" in resumed.output
+
+
+def test_ctrl_c_ends_everything_with_one_line(tmp_path):
+    process, _ = start_run(tmp_path)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert not any(child.is_running() for child in children)
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    process, changes = start_run(tmp_path)
+    second = CliRunner().invoke(main, ["run", "feeder_fault", "--out", str(tmp_path / "run"), *changes])
+    process.kill()
+    process.wait()
+    assert second.exit_code == 2
+    assert "another run is filling it now" in second.output
