@@ -40,6 +40,11 @@ def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _console() -> Console:
+    """Return standard output, 100 columns wide where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 100)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="teiden")
 def main() -> None:
@@ -92,7 +97,7 @@ def run(
     if as_json:
         click.echo(json.dumps({"folder": str(done.folder), "digest": done.manifest["digest"], **done.summary}))
     else:
-        Console().print(summary_table(done.summary, done.manifest))
+        _console().print(summary_table(done.summary, done.manifest))
         click.echo(f"report: {done.folder / 'report.html'}")
     failed = [level["text"] for level in done.summary["service_levels"] if level["verdict"] == "fail"]
     if strict and failed:
@@ -110,7 +115,7 @@ def report(run_dir: Path) -> None:
     from twin.study.terminal import summary_table
 
     page = render(run_dir)
-    Console().print(summary_table(read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")))
+    _console().print(summary_table(read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")))
     click.echo(f"report: {page}")
 
 

@@ -198,6 +198,8 @@ class ServiceLevels(Table):
     delivery_ratio: Annotated[Share, Field(description="Last Gasps at the head end / meters truly dark")] = 0.9
     delivery_90_s: Annotated[Positive, Field(description="90 % of what arrives is there after")] = 60.0
     detection_ms: Annotated[Positive, Field(description="Board: loss of voltage to detection")] = 2.0
+    known_ratio: Annotated[Share, Field(description="Dark meters rightly believed dark / meters truly dark")] = 0.9
+    known_after_s: Annotated[Positive, Field(description="... this long after the trip")] = 60.0
     section_right_s: Annotated[Positive, Field(description="Head end names the right section this long after trip")] = (
         60.0
     )

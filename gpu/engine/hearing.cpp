@@ -10,12 +10,15 @@ namespace teiden {
 void Mesh::hear(int32_t node, int64_t after, int64_t before) {
   const Place here = plane.place(node);
   heard_.clear();
-  for (int64_t i = air_.last_before(before); i >= air_.first_number(); --i) {
-    const Transmission& t = air_.at(i);
-    if (t.start + air_.longest() <= after) break;
+  const int64_t first = air_.first_after(after);
+  const Spot spot = spot_of(here);
+  int64_t i = air_.last_before(before);
+  while ((i = air_.last_near(i, first, spot, plane.spot_reach())) >= first) {
+    const int64_t number = i--;
+    const Transmission& t = air_.at(number);
     if (t.end <= after || t.end <= t.start || t.src == node) continue;
     const uint64_t power = plane.power(t.src, t.from, node, here);
-    if (power) heard_.push_back({i, t.start, t.end, power, t.channel});
+    if (power) heard_.push_back({number, t.start, t.end, power, t.channel});
   }
   std::reverse(heard_.begin(), heard_.end());
 }
@@ -54,14 +57,19 @@ void Mesh::resolve_lock(int32_t node, int64_t upto) {
   int64_t chain = upto;  // from here on some lockable frame is on air without a break
   const Place here = plane.place(node);
   heard_.clear();
-  for (int64_t i = air_.last_before(upto); i >= air_.first_number(); --i) {
-    const Transmission& t = air_.at(i);
-    if (t.start + air_.longest() <= chain) break;
+  int64_t first = air_.first_after(chain);
+  const Spot spot = spot_of(here);
+  int64_t i = air_.last_before(upto);
+  while ((i = air_.last_near(i, first, spot, plane.spot_reach())) >= first) {
+    const int64_t number = i--;
+    const Transmission& t = air_.at(number);
     if (t.src == node || t.end <= t.start) continue;
     const uint64_t power = plane.power(t.src, t.from, node, here);
     if (!power) continue;
-    heard_.push_back({i, t.start, t.end, power, t.channel});
-    if (t.end > chain && (i == n.lock || can_lock(node, heard_.back()))) chain = std::max(floor, std::min(chain, t.start));
+    heard_.push_back({number, t.start, t.end, power, t.channel});
+    if (t.end <= chain || t.start >= chain || (number != n.lock && !can_lock(node, heard_.back()))) continue;
+    chain = std::max(floor, t.start);
+    first = air_.first_after(chain);
   }
   std::reverse(heard_.begin(), heard_.end());
 

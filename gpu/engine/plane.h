@@ -85,6 +85,9 @@ struct Plane {
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
+  // Return the reach as Spots count it (air.h), on the safe side.
+  int32_t spot_reach() const { return has_links ? INT32_MAX : static_cast<int32_t>((config.reach_mm >> 8) + 2); }
+
   // Return whether two places are certainly too far apart for the interference cut.
   bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {
     const int64_t reach = config.reach_mm;

@@ -3,7 +3,7 @@
 // linear interpolation. Without one for timeout_i samples the voltage counts as lost (lost_o) and
 // boundaries come every cadence_i samples instead; the first crossing after that starts anew.
 //
-// step_o is high for one clock for each valid_i, 2 clocks after it or, at a crossing, 20 clocks
+// step_o is high for one clock for each valid_i, 2 clocks after it or, at a crossing, 18 clocks
 // after it. With step_o:
 //   boundary_o  a half cycle ended at sample index_i - 1 + fraction_o / 65536, on the time axis of
 //               the moving sum (7.5 samples behind the voltage)

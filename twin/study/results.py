@@ -283,8 +283,10 @@ class Results:
         dark = self._dark_counts()["peak"]
         share = gasps["delivered"] / dark if dark and gasps["made"] else None
         bound_ms = board.get("t0_bound_us", 0.0) / 1e3
+        known_text = f"dark meters the head end knows {limits.known_after_s:g} s after the trip"
         asked = [
             ("R17", "Last Gasps at the head end / meters truly dark", limits.delivery_ratio, share, "1", True, 0.0),
+            ("R17", known_text, limits.known_ratio, self._known_share(trip_s + limits.known_after_s), "1", True, 0.0),
             ("R17", "90 % of what arrives is there", limits.delivery_90_s, gasps["time_to_90_s"], "s", False, 0.0),
             ("R17", "board: loss of voltage to detection", limits.detection_ms, board["detection_latency_ms"], "ms",
              False, bound_ms),
@@ -298,6 +300,13 @@ class Results:
             rows.append({"id": identity, "text": text, "limit": limit, "at_least": at_least, "value": value,
                          "unit": unit, "verdict": said})  # fmt: skip
         return rows
+
+    def _known_share(self, t_s: float) -> float | None:
+        """Return which share of the meters truly dark is believed dark at a full second; None if nobody is dark."""
+        place = int(np.searchsorted(self.curve["t_s"], t_s))
+        if place >= self.curve["t_s"].size or not self.curve["truly_dark"][place]:
+            return None
+        return float(self.curve["rightly_dark"][place] / self.curve["truly_dark"][place])
 
     def _tables(self) -> dict[str, dict[str, Any]]:
         return {

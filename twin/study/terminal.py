@@ -78,7 +78,7 @@ def _last_lines(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[Text
         found.append(Text.assemble((f"{mark}: ", style), str(said["text"])))
     if run.get("flags"):
         found.append(Text("flags: " + ", ".join(str(flag) for flag in run["flags"]), style="bold red"))
-    shown = [f"{key} {str(run[key])[:40]}" for key in PROVENANCE if run.get(key) is not None]
+    shown = [f"{key} {run[key]}" for key in PROVENANCE if run.get(key) is not None]
     sim_s = run.get("sim_s", summary.get("sim_s"))
     if sim_s is not None and run.get("wall_s") is not None:
         shown.append(f"{facts.number(sim_s)} s simulated in {run['wall_s']:.1f} s")

@@ -9,9 +9,7 @@ from cocotb.triggers import FallingEdge
 
 from hdl.model import HalfCycle, Settings, ZeroCross
 from hdl.tb.drive import clocks, pulse, reset, seeded, start
-from hdl.tb.td_zero_cross.test_td_zero_cross import stream
-
-CROSSING_CLOCKS = 20  # from a sample to its step in td_zero_cross
+from hdl.tb.td_zero_cross.test_td_zero_cross import CROSSING_CLOCKS, stream
 
 
 def shown(dut: Any) -> tuple[int, ...]:

@@ -1,0 +1,104 @@
+"""The virtual meters against a mesh of two hand-placed cells."""
+
+import numpy as np
+import pytest
+
+import gpu
+from twin.field.book import KINDS, NEVER
+from twin.field.meters import Meters
+from twin.field.notice import meter_key, unseal
+from twin.field.population import Population
+from twin.scenario import check
+
+S = 1_000_000_000
+N = 40
+
+
+def cells(**policy):
+    """Return meters 0 to 19 at substation 0 and 20 to 39 at substation 1, 5 km apart, one concentrator each."""
+    angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    x = np.concatenate([30 * np.cos(angle), 5000 + 30 * np.cos(angle)])
+    y = np.tile(30 * np.sin(angle), 2)
+    station = np.repeat([0, 1], 20)
+    population = Population(
+        seed=1, origin_deg=None, meter_substation=station, meter_x_m=x, meter_y_m=y, meter_concentrator=station,
+        concentrator_substation=np.arange(2), concentrator_x_m=np.array([0.0, 5000.0]),
+        concentrator_y_m=np.zeros(2), extra_loss_db=np.zeros(N),
+    )  # fmt: skip
+    scenario = check({"name": "cells", "policy": policy}, "test")
+    radio = gpu.profile("fsk-100k-920", shadowing_db=0.0)
+    xy = np.column_stack([np.append(x, [0.0, 5000.0]), np.append(y, [0.0, 0.0])])
+    mesh = gpu.Mesh.build(xy, [N, N + 1], radio, 1)
+    return Meters(scenario, population, mesh, board=0)
+
+
+def run(meters, steps, until_s, window_ns=20_000_000):
+    """Play supply steps {time: dark substations} and collect what reached a concentrator."""
+    heard = []
+    for begin in range(0, until_s * S, window_ns):
+        if begin in steps:
+            meters.supply(begin, np.isin([0, 1], steps[begin]))
+        meters.act_until(begin + window_ns)
+        meters.mesh.run_until(begin + window_ns)
+        drained = meters.mesh.drain()
+        meters.died(drained.deaths["node"].astype(np.int64), drained.deaths["t_ns"])
+        heard += drained.deliveries.tolist()
+    return heard
+
+
+def test_the_dark_cell_gasps_within_its_window_and_the_other_is_silent():
+    meters = cells(declare_s=2.0, window_s=5.0)
+    heard = run(meters, {S: [1]}, 15)
+    rows = meters.book.rows
+    assert sorted(rows["meter"].tolist()) == list(range(20, 40))
+    offered = (rows["offered_ns"] - S) / 1e9
+    assert offered.min() >= 2.0
+    assert offered.max() <= 2.0 + 5.0 + 0.02 + 0.0019  # window, handoff, slowest detection
+    assert {node for _, node, *_ in heard} == {N + 1}
+    assert len({frame for frame, *_ in heard}) == 20
+
+
+def test_a_momentary_outage_makes_no_notice():
+    meters = cells(declare_s=2.0)
+    run(meters, {S: [1], 2 * S: []}, 30)
+    assert meters.book.rows.size == 0
+
+
+def test_the_board_leaves_its_notices_to_the_rig():
+    meters = cells(declare_s=1.0, window_s=1.0)
+    run(meters, {S: [0]}, 5)
+    assert sorted(meters.book.rows["meter"].tolist()) == list(range(1, 20))
+
+
+def test_a_radio_that_died_comes_back_after_its_rejoin_and_then_reports():
+    meters = cells(declare_s=1.0, window_s=1.0)
+    run(meters, {S: [1], 200 * S: []}, 300)
+    cell = np.arange(20, 40)
+    store_s = meters.holdup_nj[cell] / 1e8  # 100 mW
+    lived_s = (meters.died_ns[cell] - S) / 1e9
+    assert (meters.died_ns[cell] != NEVER).all()
+    assert (lived_s <= store_s + 1e-6).all()
+    assert lived_s == pytest.approx(store_s, abs=1.0)  # sending takes 250 mW more, for a few 10 ms each
+    rows = meters.book.rows[meters.book.rows["kind"] == KINDS.index("power_return")]
+    assert sorted(rows["meter"].tolist()) == cell.tolist()
+    assert (rows["offered_ns"] >= 210 * S).all()  # 10 s to re-join at the least
+    assert meters.mesh.alive.all()
+
+
+def test_sealed_bytes_say_what_the_book_says():
+    meters = cells(declare_s=1.0, window_s=1.0)
+    run(meters, {S: [1]}, 5)
+    for row, entry in enumerate(meters.book.rows):
+        notice = unseal(meter_key(1, int(entry["meter"])), meters.notice_bytes(row))
+        assert (notice.meter, notice.sequence, notice.counter) == (entry["meter"], 1, entry["counter"])
+        assert notice.counter == entry["detected_ns"] // 125_000
+        assert not notice.supply
+
+
+def test_windows_do_not_matter():
+    rows = []
+    for window_ns in (5_000_000, 20_000_000):
+        meters = cells(declare_s=1.0, window_s=2.0)
+        run(meters, {S: [0, 1], 20 * S: [1]}, 40, window_ns)
+        rows.append(meters.book.rows.tobytes())
+    assert rows[0] == rows[1]

@@ -1,0 +1,175 @@
+"""The link: messages survive the trip, garbage and misbehaviour are named, every wait ends."""
+
+import threading
+from typing import get_type_hints
+
+import msgspec
+import pytest
+import zmq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.link import RigEnd, TwinLost
+from teiden.errors import MissingPart, PartFailed
+from twin import wire
+
+
+def event(sequence, t_ns=0):
+    return wire.BoardEvent(sequence, t_ns, "power_fail", 0, "trigger", 10)
+
+
+def configure():
+    blank = {bytes: b"", float: 0.0, int: 0, bool: False}
+    return wire.Configure(**{name: blank[kind] for name, kind in get_type_hints(wire.Configure).items()})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        wire.Hello(1),
+        wire.Grant(3, 20_000_000, [wire.SupplyChange(1, 0.25)], [wire.Downlink(5, 7)]),
+        event(4, 2**62),
+        wire.Notice(1, 2, "last_gasp", 3, 4, 5, 6, b"\x00\xff", -1),
+        wire.Stopped(1, [0.5, -2.0], [1], [2.0], [float("inf")], 9, ["flag"]),
+        wire.Failed("no", missing=True),
+    ],
+)
+def test_messages_survive_the_trip(message):
+    assert wire.decode(wire.encode(message)) == message
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_and_named(data):
+    with pytest.raises(PartFailed, match=f"^link: {len(data)} bytes that are no message"):
+        wire.decode(data)
+
+
+def test_a_wrong_type_is_refused_with_its_field():
+    data = msgspec.msgpack.encode({"type": "grant", "window": "three", "until_ns": 1})
+    with pytest.raises(PartFailed, match=r"Expected `int`, got `str` - at `\$.window`"):
+        wire.decode(data)
+
+
+class Scripted:
+    """A peer that sends raw messages from a thread, as told."""
+
+    def __init__(self, endpoint, act):
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.DEALER)
+        self.socket.connect(endpoint)
+        self._thread = threading.Thread(target=act, args=(self,))
+        self._thread.start()
+
+    def send(self, *messages):
+        for message in messages:
+            self.socket.send(message if isinstance(message, bytes) else wire.encode(message))
+
+    def next(self):
+        assert self.socket.poll(5000)
+        return wire.decode(self.socket.recv())
+
+    def close(self):
+        self._thread.join()
+        self.socket.close(0)
+        self._context.term()
+
+
+def lockstep_with(act, until=wire.Lockstep.collect):
+    """Run one window against a scripted rig; return what the window gave."""
+    end = wire.TwinEnd()
+
+    def whole(peer):
+        peer.send(wire.Hello(wire.PROTO))
+        peer.next()
+        peer.send(wire.Ready("sim", "idn", "hash", "none", 8000))
+        peer.next()
+        act(peer)
+
+    peer = Scripted(end.endpoint, whole)
+    try:
+        lockstep = wire.Lockstep(end, timeout_s=0.5)
+        lockstep.start(configure(), patience_s=5.0)
+        lockstep.grant(20_000_000, [], [])
+        return until(lockstep)
+    finally:
+        peer.close()
+        end.close()
+
+
+def test_events_come_back_in_order_of_time():
+    events = lockstep_with(lambda peer: peer.send(event(1, 9), event(2, 3), event(3, 3), wire.Done(1, 20_000_000, 3)))
+    assert [(e.t_ns, e.sequence) for e in events] == [(3, 2), (3, 3), (9, 1)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([event(2)], "event 2 came, expected 1; one was lost"),
+        ([event(1), wire.Done(1, 20_000_000, 2)], "does not fit window 1 with 1 events"),
+        ([wire.Done(7, 20_000_000, 0)], "does not fit window 1"),
+        ([wire.Hello(1)], "does not fit window 1"),
+        ([b"\xc1garbage"], "no message of protocol 1"),
+        ([wire.Failed("the board caught fire")], "the board caught fire"),
+        ([], "no window 1 .* within 0.5 s"),
+    ],
+)
+def test_a_rig_that_misbehaves_is_an_error_at_once(messages, expected):
+    with pytest.raises(PartFailed, match=expected):
+        lockstep_with(lambda peer: peer.send(*messages))
+
+
+def test_a_missing_part_is_told_as_such():
+    with pytest.raises(MissingPart, match="no g"):
+        lockstep_with(lambda peer: peer.send(wire.Failed("no g++", missing=True)))
+
+
+def test_another_protocol_is_refused():
+    end = wire.TwinEnd()
+    peer = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(wire.PROTO + 1)))
+    try:
+        with pytest.raises(PartFailed, match="same version on both sides"):
+            wire.Lockstep(end, 1.0).start(configure(), patience_s=5.0)
+    finally:
+        peer.close()
+        end.close()
+
+
+def test_a_second_rig_is_refused():
+    end = wire.TwinEnd()
+    first = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(1)))
+    try:
+        end.receive(5.0, "hello")
+        second = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(1)))
+        with pytest.raises(PartFailed, match="a second rig"):
+            end.receive(5.0, "anything")
+        second.close()
+    finally:
+        first.close()
+        end.close()
+
+
+def test_a_rig_without_credit_waits_for_acknowledgement():
+    end = wire.TwinEnd()
+    rig = RigEnd(end.endpoint, patience_s=0.3)
+    rig.allow(2)
+    rig.send(wire.Hello(1))
+    end.receive(5.0, "hello")
+    for _ in range(2):
+        rig.send_event(event(rig.next_sequence()))
+    with pytest.raises(TwinLost, match="no credit within"):
+        rig.send_event(event(rig.next_sequence()))
+    assert [end.receive(5.0, "event").sequence for _ in range(2)] == [1, 2]
+    end.send(wire.Ack(2))
+    rig.send_event(event(3))
+    assert end.receive(5.0, "event").sequence == 3
+    rig.close()
+    end.close()
+
+
+def test_a_twin_that_is_silent_is_given_up():
+    end = wire.TwinEnd()
+    rig = RigEnd(end.endpoint, patience_s=0.2)
+    with pytest.raises(TwinLost, match=r"no message within 0.2 s"):
+        rig.receive()
+    rig.close()
+    end.close()
