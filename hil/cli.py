@@ -106,6 +106,49 @@ def run(
 
 
 @main.command()
+@click.argument("case_dir", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/CASE]")
+@click.option("--seed", type=click.IntRange(0), help="Replace the case's seed.")
+@click.option("--backend", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="What runs the mesh; asked for and missing is an error.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
+              help="Results do not depend on it; this version works with one.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@_friendly
+def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, threads: int, as_json: bool) -> None:
+    """Run the radio engine on CASE_DIR: your own nodes and frames.
+
+    \b
+    case.toml    seed, duration_s, [phy] profile and constants, [mac], [path_loss], [routing]
+    nodes.csv    node,x_m,y_m
+    frames.csv   t_s,src,dst,psdu_bytes        (dst = -1: to the nearest sink)
+    links.csv    src,dst,loss_db               (optional, instead of the path-loss model)
+    routes.csv   node,parent                   (optional, instead of ETX routes)
+
+    Writes frames.parquet (one row a frame, with its outcome), run.json and summary.json.
+    """
+    from gpu.case import run_case
+    from hil.progress import Watch
+
+    place = out or Path("runs") / case_dir.resolve().name
+    with Watch() as watch:
+        watch.stage(f"radio case {case_dir}")
+        watch.start(1.0, case_dir.name)
+
+        def progress(share: float) -> None:
+            if watch.due():
+                watch.show_share(share)
+
+        summary = run_case(case_dir, place, seed, backend, threads, progress)
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    for name, value in summary.items():
+        click.echo(f"{name:16} {value}")
+    click.echo(f"results: {place}")
+
+
+@main.command()
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @_friendly
 def report(run_dir: Path) -> None:

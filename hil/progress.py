@@ -63,6 +63,15 @@ class Watch:
             print(text, file=sys.stderr, flush=True)
             self._next = time.monotonic() + PLAIN_EVERY_S
 
+    def show_share(self, share: float) -> None:
+        """Show how much of the work is done, 0 to 1."""
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, completed=share, note=f"{share:.0%}")
+            self._next = time.monotonic() + LIVE_EVERY_S
+        else:
+            print(f"{share:.0%} done", file=sys.stderr, flush=True)
+            self._next = time.monotonic() + PLAIN_EVERY_S
+
     def __enter__(self) -> Watch:
         return self
 

@@ -83,6 +83,24 @@ def test_half_cycle_dip_to_half_is_suspected_and_withdrawn(residual: float) -> N
         assert 0.020 <= (withdrawn.sample - fail.sample) / RATE_HZ <= 0.031
 
 
+@pytest.mark.parametrize(
+    ("residual", "kinds"),
+    [
+        (0.30, ["power_fail", "power_fail_confirmed"]),
+        (0.40, ["power_fail", "power_fail_confirmed"]),  # 0.40**2 is under the absolute limit 0.176
+        (0.44, ["power_fail", "power_fail_confirmed"]),  # Urms(1/2) under 0.45
+        (0.50, ["power_fail", "power_fail_withdrawn"]),  # trips on the ratio, sqrt(5/16) = 0.559
+        (0.60, []),
+    ],
+)
+def test_lasting_dip_is_decided_by_its_depth(residual: float, kinds: list[str]) -> None:
+    for hz, point in ((48.0, 0.0), (50.0, 0.3), (52.0, 0.6)):
+        (outcome,) = try_cases([corpus.dip(hz, point, residual, 10, corpus.PLAIN, 0.1)], 50, hz)
+        seen = [event.kind for event in outcome.events if event.kind != "power_return"]
+        assert outcome.ready
+        assert seen == kinds, outcome.case.name
+
+
 def test_half_cycle_dip_to_60_percent_is_not_suspected() -> None:
     cases = [corpus.dip(50, point / 8, 0.6, 0.5, corpus.PLAIN, 0.1) for point in range(8)]
     check_disturbances(list(try_cases(cases, 50, 50)))
