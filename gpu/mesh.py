@@ -261,7 +261,7 @@ class Mesh:
             _ticks(column) if key.endswith("_ns") else np.ascontiguousarray(column, as_type[key])
             for key, column in columns.items()
         ]
-        first = self._engine.radio_frame_count(self._handle)
+        first = self._engine.radio_end_frame(self._handle)
         count = ready[0].size
         self._engine.radio_inject(self._handle, count, *(pointer(column) for column in ready))
         return np.arange(first, first + count)
@@ -306,7 +306,10 @@ class Mesh:
         self._engine.radio_power_off(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy))
 
     def power_on(self, nodes: ArrayLike, t_ns: ArrayLike) -> None:
-        """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue."""
+        """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue.
+
+        Of a power_on and a power_off of one node in the same tick, the power_on happens first.
+        """
         ids, t, _ = self._power("power_on", nodes, t_ns, 0)
         self._engine.radio_power_on(self._handle, ids.size, pointer(ids), pointer(t))
 
@@ -342,14 +345,14 @@ class Mesh:
         return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, (DELIVERY, END, DEATH), strict=True)))
 
     def frames(self, ids: ArrayLike | None = None) -> NDArray:
-        """Return what is known of frames (all by default), as a structured array of `FRAME`.
+        """Return what is known of frames (all not forgotten by default), as a structured array of `FRAME`.
 
         ``first_tx_ns`` and ``first_rx_ns`` are -1 until they happen, ``sink`` until it arrives; ``attempts``,
         ``offers`` and ``copies`` count over all nodes; ``access_failure`` and ``no_ack`` are a sender's verdicts.
         """
-        total = self._engine.radio_frame_count(self._handle)
-        wanted = np.arange(total) if ids is None else np.atleast_1d(checks.whole("ids", ids))
-        checks.within("ids", wanted, 0, total - 1)
+        first, end = self._engine.radio_first_frame(self._handle), self._engine.radio_end_frame(self._handle)
+        wanted = np.arange(first, end) if ids is None else np.atleast_1d(checks.whole("ids", ids))
+        checks.within("ids", wanted, first, end - 1, " (others are forgotten or not injected yet)")
         rows = np.empty(wanted.size, FRAME_ROW)
         self._engine.radio_frames(self._handle, wanted.size, pointer(wanted), pointer(rows))
         out = np.empty(wanted.size, FRAME)
@@ -361,6 +364,10 @@ class Mesh:
         for key in ("src", "dst", "psdu_bytes", "priority", "outcome", "attempts", "offers", "hops", "sink", "copies"):
             out[key] = rows[key]
         return out
+
+    def forget_ended(self) -> None:
+        """Free the memory of all frames before the first that has not ended; digest and counters do not change."""
+        self._engine.radio_forget_ended(self._handle)
 
     def counters(self) -> dict[str, int]:
         """Return totals since the start.

@@ -135,9 +135,9 @@ def level_lu(decibel: float | Decimal) -> int:
 
 
 def noise_multiple(decibel: float | Decimal) -> int:
-    """Return the linear power that lies this many dB above the noise, at least 1."""
+    """Return the linear power that lies this many dB above the noise, from 1 to 2**62."""
     with localcontext(_CONTEXT):
-        return max(1, _rounded(NOISE_ONE * Decimal(10) ** (Decimal(str(decibel)) / 10)))
+        return min(max(1, _rounded(NOISE_ONE * Decimal(10) ** (Decimal(str(decibel)) / 10))), 1 << 62)
 
 
 def square_log_lu(length_mm: int) -> int:
@@ -147,10 +147,13 @@ def square_log_lu(length_mm: int) -> int:
 
 
 def reach_mm(margin_db: float | Decimal, exponent: float, reference_mm: int) -> int:
-    """Return a distance beyond which log-distance loss surely exceeds the loss at the reference by margin_db."""
+    """Return a distance beyond which log-distance loss surely exceeds the loss at the reference by margin_db.
+
+    At most 3,000 km, more than any two positions are apart, and still a 63-bit number when squared.
+    """
     with localcontext(_CONTEXT):
         ratio = Decimal(10) ** (Decimal(str(margin_db)) / (10 * Decimal(str(exponent))))
-        return min(_rounded(reference_mm * max(ratio, Decimal(1)) * Decimal("1.01")) + 1, 4_000_000_000)
+        return min(_rounded(reference_mm * max(ratio, Decimal(1)) * Decimal("1.01")) + 1, 3_000_000_000)
 
 
 def sha256(table: Ints) -> str:

@@ -133,7 +133,7 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
     place = out or Path("runs") / case_dir.resolve().name
     with Watch() as watch:
         watch.stage(f"radio case {case_dir}")
-        watch.start(1.0, case_dir.name)
+        watch.start(1.0)
 
         def progress(share: float) -> None:
             if watch.due():

@@ -36,14 +36,14 @@ class Watch:
         if not self._quiet:
             self._console.print(f"[dim]·[/dim] {text}", highlight=False)
 
-    def start(self, duration_s: float, what: str) -> None:
+    def start(self, duration_s: float) -> None:
         """Begin to show simulated time."""
         self._started = time.monotonic()
         self._next = self._started + (LIVE_EVERY_S if self._console.is_terminal else PLAIN_EVERY_S)
         if self._console.is_terminal and not self._quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+            columns = (BarColumn(bar_width=12), TextColumn("{task.fields[note]}"))
             self._live = Progress(*columns, TimeElapsedColumn(), console=self._console)
-            self._task = self._live.add_task(what, total=duration_s, note="")
+            self._task = self._live.add_task("", total=duration_s, note="")
             self._live.start()
 
     def due(self) -> bool:
@@ -55,7 +55,7 @@ class Watch:
         wall_s = time.monotonic() - self._started
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         speed = now_s / max(wall_s, 1e-9)
-        text = f"t = {now_s:7.1f} of {duration_s:g} s  {speed:5.1f} x real time  {memory_mb:,.0f} MB  {note}"
+        text = f"{now_s:6.1f}/{duration_s:g} s {speed:5.1f}x real time {memory_mb:,.0f} MB  {note}"
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=now_s, note=text)
             self._next = time.monotonic() + LIVE_EVERY_S

@@ -107,7 +107,7 @@ def _play(
             lockstep = wire.Lockstep(end, scenario.link.timeout_s)
             loop = Loop(plan, lockstep)
             ready = lockstep.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board])))
-            watch.start(scenario.time.duration_s, scenario.name)
+            watch.start(scenario.time.duration_s)
             loop.run(_after_window(scenario, folder, watch))
             process.wait(timeout_s=5.0)
     finally:
@@ -125,7 +125,7 @@ def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -
         written = len(loop.record.checkpoints)
         if watch.due():
             beliefs = loop.office.head_end.beliefs
-            note = f"{int(loop.meters.dark.sum()):,} dark, {int(beliefs.dark.sum()):,} believed dark"
+            note = f"{int(loop.meters.dark.sum()):,} dark, {int(beliefs.dark.sum()):,} believed"
             watch.show(now_ns / 1e9, scenario.time.duration_s, note)
 
     return after

@@ -109,7 +109,9 @@ void radio_power_on(Mesh* mesh, int64_t count, const int32_t* node, const int64_
 
 void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
 int64_t radio_now(const Mesh* mesh) { return mesh->now; }
-int64_t radio_frame_count(const Mesh* mesh) { return static_cast<int64_t>(mesh->frames.size()); }
+int64_t radio_first_frame(const Mesh* mesh) { return mesh->first_frame(); }
+int64_t radio_end_frame(const Mesh* mesh) { return mesh->end_frame(); }
+void radio_forget_ended(Mesh* mesh) { mesh->forget_ended(); }
 
 void radio_log_sizes(const Mesh* mesh, int64_t out[3]) {
   out[0] = static_cast<int64_t>(mesh->deliveries.size());
@@ -125,7 +127,7 @@ void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths) {
 
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {
   for (int64_t i = 0; i < count; ++i) {
-    const teiden::Frame& f = mesh->frames[ids[i]];
+    const teiden::Frame& f = mesh->frame_at(ids[i]);
     out[i] = {f.injected, f.first_tx, f.first_rx, f.src,      f.dst,     f.psdu_bytes,     f.sink,        f.attempts,
               f.offers,   f.copies,   f.hops,     f.priority, f.outcome, f.access_verdict, f.ack_verdict, {}};
   }

@@ -19,7 +19,7 @@ bool Mesh::enqueue(int32_t node, const Copy& copy) {
   std::vector<Copy>& queue = nodes[node].queue;
   if (static_cast<int64_t>(queue.size()) >= config().queue_frames) return false;
   auto place = queue.begin() + nodes[node].serving;
-  while (place != queue.end() && frames[place->frame].priority >= frames[copy.frame].priority) ++place;
+  while (place != queue.end() && frame_at(place->frame).priority >= frame_at(copy.frame).priority) ++place;
   queue.insert(place, copy);
   return true;
 }
@@ -33,7 +33,7 @@ bool Mesh::has_taken(int64_t frame, int32_t node) {
 }
 
 void Mesh::take_injected(int64_t frame, int64_t tick) {
-  Frame& f = frames[frame];
+  Frame& f = frame_at(frame);
   ++counters.injected;
   ++f.copies;
   if (!nodes[f.src].alive) {
@@ -60,7 +60,7 @@ void Mesh::take_injected(int64_t frame, int64_t tick) {
 // Take over a frame that was received: arrived, already known, to be relayed, or dropped for want of room.
 void Mesh::take_over(int64_t number, int64_t tick) {
   const Transmission t = air_.at(number);
-  Frame& f = frames[t.frame];
+  Frame& f = frame_at(t.frame);
   const bool final = f.dst == t.dst || (f.dst < 0 && is_sink[t.dst]);
   if (final ? f.first_rx >= 0 : has_taken(t.frame, t.dst)) {
     ++counters.duplicates;
@@ -83,7 +83,7 @@ void Mesh::take_over(int64_t number, int64_t tick) {
 }
 
 void Mesh::arrive(int64_t frame, int32_t node, int64_t tick, int32_t hops_done) {
-  Frame& f = frames[frame];
+  Frame& f = frame_at(frame);
   f.first_rx = tick;
   f.sink = node;
   f.hops = static_cast<int16_t>(hops_done);
@@ -102,7 +102,7 @@ void Mesh::give_up(int32_t node, Outcome reason, int64_t tick) {
 
 // An offer failed: park the copy for the next one, or let it end.
 void Mesh::fail_offer(int32_t node, Copy copy, Outcome reason, int64_t tick) {
-  Frame& f = frames[copy.frame];
+  Frame& f = frame_at(copy.frame);
   if (copy.offers < f.max_offers) {
     const uint64_t draw = draw_u64(static_cast<uint64_t>(config().seed), kReoffer, node, tick);
     const uint64_t span = static_cast<uint64_t>(f.reoffer_max - f.reoffer_min + 1);
@@ -130,7 +130,7 @@ void Mesh::offer_again(int32_t node, int64_t frame, int64_t tick) {
   Copy copy = *found;
   parked.erase(found);
   ++copy.offers;
-  ++frames[frame].offers;
+  ++frame_at(frame).offers;
   ++counters.offers;
   if (enqueue(node, copy)) {
     serve(node, tick);
@@ -142,7 +142,7 @@ void Mesh::offer_again(int32_t node, int64_t frame, int64_t tick) {
 
 // One copy is gone (kAcked: handed on; kPending: it was on air). With the last one the frame has its outcome.
 void Mesh::end_copy(int64_t frame, int32_t node, Outcome reason, int64_t tick) {
-  Frame& f = frames[frame];
+  Frame& f = frame_at(frame);
   if (reason != kAcked && reason != kPending) {
     f.gave_up = 1;
     f.last_reason = reason;

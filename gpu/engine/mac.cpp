@@ -17,7 +17,7 @@ void Mesh::serve(int32_t node, int64_t tick) {
       return;
     }
     if (!n.serving) {
-      n.next_hop = next_hop(node, frames[n.queue.front().frame].dst);
+      n.next_hop = next_hop(node, frame_at(n.queue.front().frame).dst);
       n.serving = 1;
       n.retries = 0;
     }
@@ -107,7 +107,7 @@ int64_t Mesh::transmit(int32_t node, int64_t tick, Transmission record, int64_t 
 void Mesh::send_data(int32_t node, int64_t tick, int32_t channel) {
   Node& n = nodes[node];
   const Copy& copy = n.queue.front();
-  Frame& f = frames[copy.frame];
+  Frame& f = frame_at(copy.frame);
   Transmission record{};
   record.frame = copy.frame;
   record.dst = n.next_hop;

@@ -32,8 +32,8 @@ void Mesh::inject(int64_t tick, Frame frame) {
   frame.first_tx = frame.first_rx = -1;
   frame.sink = -1;
   frame.last_reason = kNoRoute;  // for a copy that was handed back to where it had been
-  frames.push_back(frame);
-  schedule(tick, frame.src, kInject, frame_key(frame), static_cast<int64_t>(frames.size()) - 1);
+  frames_.push_back(frame);
+  schedule(tick, frame.src, kInject, frame_key(frame), end_frame() - 1);
 }
 
 void Mesh::power_off(int32_t node, int64_t tick, int64_t energy) {
@@ -90,18 +90,37 @@ uint64_t frame_key(const Frame& f) {
   return key;
 }
 
+namespace {
+
+uint64_t hash_words(uint64_t key, uint64_t lane, std::initializer_list<int64_t> words) {
+  uint64_t h = splitmix64(key + lane);
+  for (const int64_t word : words) h = splitmix64(h ^ static_cast<uint64_t>(word));
+  return h;
+}
+
+uint64_t hash_frame(const Frame& f, uint64_t lane) {
+  return hash_words(frame_key(f), lane,
+                    {f.first_tx, f.first_rx, f.sink, f.offers, f.attempts, f.copies, f.hops, f.outcome, f.gave_up});
+}
+
+}  // namespace
+
+void Mesh::forget_ended() {
+  size_t gone = 0;
+  for (; gone < frames_.size() && frames_[gone].outcome != kPending; ++gone)
+    for (uint64_t lane = 0; lane < 2; ++lane) forgotten_[lane] += hash_frame(frames_[gone], lane);
+  frames_.erase(frames_.begin(), frames_.begin() + static_cast<int64_t>(gone));
+  first_frame_ += static_cast<int64_t>(gone);
+}
+
 // Hash the state by what it means: sums over frames, nodes and pending events, so that neither ids nor the
 // order of calls nor memory layout count.
 void Mesh::digest(uint64_t out[2]) const {
   for (uint64_t lane = 0; lane < 2; ++lane) {
     uint64_t sum = draw_u64(static_cast<uint64_t>(config().seed), kDigest, lane, static_cast<uint64_t>(now));
-    const auto add = [&](uint64_t key, std::initializer_list<int64_t> words) {
-      uint64_t h = splitmix64(key + lane);
-      for (const int64_t word : words) h = splitmix64(h ^ static_cast<uint64_t>(word));
-      sum += h;
-    };
-    for (const Frame& f : frames)
-      add(frame_key(f), {f.first_tx, f.first_rx, f.sink, f.offers, f.attempts, f.copies, f.hops, f.outcome, f.gave_up});
+    const auto add = [&](uint64_t key, std::initializer_list<int64_t> words) { sum += hash_words(key, lane, words); };
+    sum += forgotten_[lane];
+    for (const Frame& f : frames_) sum += hash_frame(f, lane);
     for (size_t i = 0; i < nodes.size(); ++i) {
       const Node& n = nodes[i];
       const int64_t queued = static_cast<int64_t>(n.queue.size()), parked = static_cast<int64_t>(n.parked.size());

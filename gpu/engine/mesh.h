@@ -27,13 +27,17 @@ class Mesh {
   int64_t now = 0;
   Counters counters;
   int64_t outcome_counts[kOutcomes] = {};
-  std::vector<Frame> frames;
   std::vector<Delivery> deliveries;
   std::vector<End> ends;
   std::vector<Dead> deaths;
 
   void start();  // once, after the plane is filled
   void inject(int64_t tick, Frame frame);
+  Frame& frame_at(int64_t id) { return frames_[id - first_frame_]; }
+  const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
+  int64_t first_frame() const { return first_frame_; }
+  int64_t end_frame() const { return first_frame_ + static_cast<int64_t>(frames_.size()); }
+  void forget_ended();  // the frames before the first that has not ended
   void power_off(int32_t node, int64_t tick, int64_t energy_nj);
   void power_on(int32_t node, int64_t tick);
   void run_until(int64_t tick);  // every event before the tick
@@ -49,7 +53,7 @@ class Mesh {
   template <class Archive>
   void archive(Archive& a) {
     a(now), a(routed), a(counters), a(outcome_counts), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
-    a(frames), a(deliveries), a(ends), a(deaths), a(events_), a(taken_);
+    a(frames_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(events_), a(taken_);
     air_.archive(a);
     a.each(nodes);
   }
@@ -120,6 +124,9 @@ class Mesh {
   void measure_tree();
 
   Air air_;
+  std::vector<Frame> frames_;  // by id from first_frame_ on
+  int64_t first_frame_ = 0;
+  uint64_t forgotten_[2] = {};  // what forgotten frames add to the digest
   std::vector<Event> events_;                               // a heap
   std::unordered_map<int64_t, std::vector<Taken>> taken_;   // of frames with copies alive
   std::vector<Heard> heard_;                                // scratch

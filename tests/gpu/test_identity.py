@@ -97,6 +97,19 @@ def test_a_loaded_mesh_goes_on_as_if_nothing_had_happened(tmp_path, channels):
     assert (stopped.drain().deliveries == straight.drain().deliveries).all()
 
 
+def test_forgetting_what_has_ended_changes_nothing_else(whole):
+    mesh = storm()
+    for t_s in (3, 6, 8, 20, 30):
+        mesh.run_until(t_s * 10**9)
+        mesh.forget_ended()
+    assert mesh.frames().size == 0
+    assert mesh.digest() == whole.digest()
+    assert mesh.counters() == whole.counters()
+    with pytest.raises(InputError, match="forgotten"):
+        mesh.frames([0])
+    assert mesh.inject(END_NS, 2, -1, 50).tolist() == [398]
+
+
 def test_another_seed_gives_another_result(whole):
     other = storm(seed=6)
     other.run_until(END_NS)

@@ -23,7 +23,8 @@ def shown(dut: Any) -> tuple[int, ...]:
 async def every_published_value_is_the_models_and_comes_at_its_sample(dut: Any) -> None:
     rng = seeded("gaps")
     await start(dut, valid_i=0, step_i=0, index_i=0)
-    for run, extra in enumerate((0, 33)):
+    # The second run squares a few codes only: there the rounding of the split sample shows.
+    for run, (extra, shift) in enumerate(((0, 0), (33, 19))):
         crosses, model = ZeroCross(Settings()), HalfCycle()
         published = 0
         for index, sample in enumerate(stream(1800 - 1000 * run, "stream")):
@@ -38,10 +39,11 @@ async def every_published_value_is_the_models_and_comes_at_its_sample(dut: Any) 
             dut.crossing_i.value = boundary is not None and boundary.crossing
             dut.restart_i.value = boundary is not None and boundary.restart
             dut.fraction_i.value = boundary.fraction if boundary else 0
-            dut.delayed_i.value = crosses.delayed
+            delayed = crosses.delayed >> shift
+            dut.delayed_i.value = delayed
             await clocks(dut, CROSSING_CLOCKS)
             await pulse(dut, dut.step_i)
-            model.step(index, crosses.delayed, boundary)
+            model.step(index, delayed, boundary)
             await clocks(dut, 62 - CROSSING_CLOCKS + rng.choice([0, extra]))
             assert dut.busy_o.value == 0
         assert published >= (18 if run == 0 else 7)

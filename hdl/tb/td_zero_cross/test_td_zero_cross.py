@@ -53,6 +53,7 @@ def stream(count: int, seed: str) -> list[int]:
     wave = [peak * math.sin(2 * math.pi * 50 * n / 8000 + 0.4 * math.sin(n / 300)) for n in range(count)]
     for first, last in ((500, 760), (1200, 1206)):
         wave[first:last] = [rng.gauss(0, peak / 500) for _ in range(first, last)]
+    wave[900:1130] = [0.0] * 230  # comes back with the other sign than it went with
     wave[1500:1600] = [rng.gauss(0, peak / 3) for _ in range(100)]
     return list(signed(wave))
 
@@ -78,4 +79,4 @@ async def every_step_is_the_models(dut: Any) -> None:
             await clocks(dut, rng.choice([0, 0, 1, 7]))
         await reset(dut)
         assert dut.lost_o.value == 1
-    assert crossings > 25
+    assert crossings > 20
