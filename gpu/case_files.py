@@ -21,7 +21,7 @@ from teiden.errors import InputError, ScenarioError
 
 _PHY_KEYS = (
     "tx_power_dbm", "sensitivity_dbm", "noise_dbm", "cca_threshold_dbm", "symbol_us", "bit_rate_bps", "header_bytes",
-    "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "interference_cut_dbm", "lock_sinr_db", "channels",
+    "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "chunks", "interference_cut_dbm", "lock_sinr_db", "channels",
     "dwell_us", "lock_history_us",
 )  # fmt: skip
 _MAC_KEYS = (

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gpu import checks, tables
 from gpu.native import DEATH_ROW, DELIVERY_ROW, END_ROW, FRAME_ROW, engine, engine_key, names, pointer
 from gpu.radio import Radio
+from gpu.setup import new_engine, plane_arrays
 from teiden.errors import InputError, MissingPart
 from teiden.files import written_whole
 
@@ -127,7 +128,7 @@ class Mesh:
             raise MissingPart('backend "cuda" asked for, but this version has no CUDA engine; use backend "cpu"')
         if backend != "cpu":
             raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
-        plane = _plane(xy_m, extra_loss_db, links)
+        plane = plane_arrays(xy_m, extra_loss_db, links)
         count = plane["x_mm"].size
         sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
         checks.within("sinks", sink_ids, 0, count - 1, f" (the mesh has {count} nodes)")
@@ -135,7 +136,7 @@ class Mesh:
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        mesh = cls(_new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids)
+        mesh = cls(new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids)
         if route:
             mesh._route(given)
         return mesh
@@ -444,74 +445,12 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        mesh = cls(_new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks)
+        mesh = cls(new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks)
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
         mesh._read_tree()
         return mesh
-
-
-def _plane(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -> dict[str, NDArray]:
-    """Return the arrays that say who hears whom."""
-    xy = checks.positions_mm(xy_m)
-    plane = {"x_mm": np.ascontiguousarray(xy[:, 0]), "y_mm": np.ascontiguousarray(xy[:, 1])}
-    centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
-    plane["extra_lu"] = centidb * tables.level_lu(1) // 100
-    if links is None:
-        return plane
-    if extra_loss_db is not None:
-        raise InputError("extra_loss_db and links given, expected one of them: a link's loss is its whole loss")
-    first, dst, loss_db = checks.link_table(links, len(xy))
-    centi = np.rint(loss_db * 100).astype(np.int64)
-    return plane | {"link_first": first, "link_dst": dst, "link_loss_lu": centi * tables.level_lu(1) // 100}
-
-
-def _new_engine(plane: dict[str, NDArray], radio: Radio, seed: int) -> int:
-    library = engine()
-    numbers = _config(radio, seed)
-    config = np.array([numbers[key] for key in names(library.radio_config_names())], np.int64)
-    made = (tables.log2_table(), tables.exp2_table(), tables.cost_table(radio.modulation, radio.bit_rate_bps),
-            tables.gauss_table())  # fmt: skip
-    handle = library.radio_new(
-        pointer(config), *(pointer(table) for table in made), plane["x_mm"].size,
-        *(pointer(plane[key]) for key in ("x_mm", "y_mm", "extra_lu")),
-    )  # fmt: skip
-    if "link_first" in plane:
-        library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
-    return int(handle)
-
-
-def _config(radio: Radio, seed: int) -> dict[str, int]:
-    """Return the engine's integers for a radio, by the names of gpu/engine/config.h."""
-    same = ("bit_rate_bps", "bits_per_symbol", "ack_bytes", "channels", "dwell_us", "lock_history_us", "min_be",
-            "max_be", "max_csma_backoffs", "max_frame_retries", "unit_backoff_us", "cca_us", "turnaround_us",
-            "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "route_psdu_bytes",
-            "max_link_etx")  # fmt: skip
-    noise = radio.noise_dbm
-    reference_mm = round(radio.reference_m * 1000)
-    strongest_shadow_db = radio.shadowing_db * 3.0  # the Gaussian table ends at 2.9 sigma
-    budget_db = radio.tx_power_dbm - radio.reference_db + strongest_shadow_db
-    route_dbm = radio.sensitivity_dbm + radio.route_margin_db
-    return {key: getattr(radio, key) for key in same} | {
-        "seed": int(np.array(seed & (1 << 64) - 1, np.uint64).astype(np.int64)),
-        "tx_lu": tables.level_lu(radio.tx_power_dbm - noise),
-        "cut_lu": tables.level_lu(radio.interference_cut_dbm - noise),
-        "lock_lu": tables.level_lu(radio.lock_sinr_db),
-        "cca_power": tables.noise_multiple(radio.cca_threshold_dbm - noise),
-        "audible_power": tables.noise_multiple(radio.lock_sinr_db),
-        "hard_capture": int(radio.capture == "hard"),
-        "header_bytes": radio.header_bytes + radio.fcs_bytes,
-        "reference_lu": tables.level_lu(radio.reference_db),
-        "reference_mm": reference_mm,
-        "reference_log_lu": tables.square_log_lu(reference_mm),
-        "exponent_milli": round(radio.exponent * 1000),
-        "shadow_lu": tables.level_lu(radio.shadowing_db),
-        "reach_mm": tables.reach_mm(budget_db - radio.interference_cut_dbm, radio.exponent, reference_mm),
-        "ack": int(radio.ack),
-        "route_lu": tables.level_lu(route_dbm - noise),
-        "route_reach_mm": tables.reach_mm(budget_db - route_dbm, radio.exponent, reference_mm),
-    }
 
 
 def _ticks(t_ns: NDArray) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ class Radio:
     lock_sinr_db: float  # a receiver locks on a frame above this SINR at its first bit
     interference_cut_dbm: float  # weaker signals do not exist
     capture: str = "sinr"  # or "hard": any audible overlap kills
+    chunks: str = "exact"  # or "ns-3": an interferer that ends inside a chunk is overlooked (docs/engine.md)
     channels: int = 1
     dwell_us: int = 255_000  # Wi-SUN unicast dwell (wisun-br-linux and mbed-os defaults)
     lock_history_us: int = 50_000  # an unbroken run of frames is followed back no further than this
@@ -88,6 +89,7 @@ _OQPSK = Radio(
     cca_threshold_dbm=-96.58,
     lock_sinr_db=-5.0,
     interference_cut_dbm=-120.0,
+    chunks="ns-3",
     route_psdu_bytes=100,
 )
 
@@ -171,7 +173,7 @@ def profile(name: str, **overrides: Any) -> Radio:
     return radio
 
 
-_CHOICES = {"capture": ("sinr", "hard"), "model": ("log-distance",)}
+_CHOICES = {"capture": ("sinr", "hard"), "chunks": ("exact", "ns-3"), "model": ("log-distance",)}
 _LIMITS: dict[str, tuple[float, float]] = {
     "bit_rate_bps": (1000, 10_000_000),
     "symbol_us": (0.1, 10_000),

@@ -6,7 +6,7 @@
 #define TEIDEN_CONFIG(X)                                                                              \
   X(seed)                                                                                             \
   /* physical layer: levels in lu (2^-20 octave) above thermal noise, powers linear (noise = 2^20) */ \
-  X(tx_lu) X(cut_lu) X(lock_lu) X(cca_power) X(audible_power) X(hard_capture)                         \
+  X(tx_lu) X(cut_lu) X(lock_lu) X(cca_power) X(audible_power) X(hard_capture) X(chunks_end_at_ends)    \
   X(bit_rate_bps) X(bits_per_symbol) X(header_bytes) X(ack_bytes) X(channels) X(dwell_us)             \
   X(lock_history_us)                                                                                  \
   /* path loss: reference_lu + (log2(d^2) - log2(d0^2)) * exponent_milli / 2000 - shadowing */        \

@@ -105,22 +105,25 @@ bool Mesh::channel_busy(int32_t node, int32_t channel, int64_t tick) {
   return false;
 }
 
-// Return the error cost of a reception: SINR by chunks of constant interference (heard_ holds what overlaps).
+// Return the error cost of a reception: SINR by chunks of time between edges_, with what is on air at a chunk's end
+// (heard_ holds what overlaps).
 int64_t Mesh::reception_cost(const Transmission& wanted, uint64_t power, int64_t number) const {
   const Tables tables = plane.tables();
   const int64_t signal = log2_lu(tables, power);
   int64_t cost = 0;
   for (size_t e = 0; e + 1 < edges_.size(); ++e) {
     if (edges_[e] == edges_[e + 1]) continue;
+    const int64_t until = edges_[e + 1];
     uint64_t others = 1ULL << kNoiseBits;
     for (const Heard& h : heard_)
-      if (h.number != number && h.channel == wanted.channel && h.start <= edges_[e] && h.end > edges_[e]) others += h.power;
+      if (h.number != number && h.channel == wanted.channel && h.start < until && h.end >= until) others += h.power;
     cost += tick_cost(tables, signal - log2_lu(tables, others)) * (edges_[e + 1] - edges_[e]);
   }
   return cost;
 }
 
-// Return whether a node decodes a transmission that ends now.
+// Return whether a node decodes a transmission that ends now. Chunks end where a signal starts or, unless the radio
+// is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
 bool Mesh::decodes(int32_t node, int64_t number) {
   const Transmission& wanted = air_.at(number);
   if (wanted.start >= nodes[node].heard_until) resolve_lock(node, wanted.start + 1);
@@ -136,7 +139,7 @@ bool Mesh::decodes(int32_t node, int64_t number) {
     if (h.number == number) power = h.power;
     else if (h.channel == wanted.channel) {
       if (h.start > wanted.start) edges_.push_back(h.start);
-      if (h.end < wanted.end) edges_.push_back(h.end);
+      if (h.end < wanted.end && config().chunks_end_at_ends) edges_.push_back(h.end);
       overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
     }
   }

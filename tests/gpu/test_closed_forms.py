@@ -117,6 +117,20 @@ def test_errors_are_drawn_from_chunks_of_constant_interference(overlap_us):
     assert lost == pytest.approx(oqpsk_frame_error(0, overlap_us / 4), abs=0.008)  # 3 standard errors at PER 0.13
 
 
+@pytest.mark.parametrize(("chunks", "seen"), [("exact", True), ("ns-3", False)])
+def test_an_interferer_that_ends_early_is_seen_unless_the_radio_is_to_be_as_ns3s(chunks, seen):
+    """Both start together, the interferer is half as long; ns-3 judges the one chunk by what is on air at its end."""
+    rounds = 20_000
+    radio = gpu.profile("oqpsk-250k-2450", ack=False, min_be=0, max_be=0, chunks=chunks)
+    mesh = gpu.Mesh.build(np.zeros((3, 2)), [], radio, SEED, links=([1, 2], [0, 0], [40.0, 40.0]), route=False)
+    t_ns = np.arange(rounds) * 100_000_000
+    wanted = mesh.inject(t_ns, 1, 0, 100)
+    mesh.inject(t_ns, 2, 0, 47)
+    mesh.run_until(int(t_ns[-1]) + 10**9)
+    lost = (mesh.frames(wanted)["first_rx_ns"] < 0).mean()
+    assert lost == pytest.approx(oqpsk_frame_error(0, 53 * 8) if seen else 0, abs=0.006)  # 3 standard errors at 0.066
+
+
 def test_hard_capture_kills_whatever_overlaps():
     radio = gpu.profile("oqpsk-250k-2450", ack=False, min_be=0, max_be=0, capture="hard")
     mesh = gpu.Mesh.build(np.zeros((3, 2)), [], radio, SEED, links=([1, 2], [0, 0], [40.0, 70.0]), route=False)
