@@ -80,6 +80,8 @@ class CompiledFrontEnd:
 
     Raises
     ------
+    InputError
+        If there are too few clocks, or no folder for the trace.
     MissingPart
         If a compiler is missing or the build fails.
     """
@@ -89,6 +91,8 @@ class CompiledFrontEnd:
     def __init__(self, clocks_per_sample: int = LEAST_CLOCKS, trace: Path | None = None):
         if clocks_per_sample < LEAST_CLOCKS:
             raise InputError(f"clocks_per_sample = {clocks_per_sample}, expected {LEAST_CLOCKS} or more")
+        if trace is not None and not trace.parent.is_dir():
+            raise InputError(f"trace = {trace}, expected a file in a folder that exists")
         self.rtl_hash = rtl_hash()
         self.clocks_per_sample = clocks_per_sample
         self._library = library(trace is not None)

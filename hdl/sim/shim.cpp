@@ -63,7 +63,7 @@ struct Board {
         clock();
     }
 
-    // Waits until both flags were seen ready with valid high; returns false if the bus hangs.
+    // Returns false if the bus hangs; address and data are taken independently.
     bool write(uint32_t address, uint32_t value) {
         bool address_done = false, data_done = false;
         top->s_axil_awaddr = address;

@@ -6,6 +6,7 @@ python -m hdl.tb.figures --full     48 points on wave, several minutes
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -45,24 +46,21 @@ def detection(points: int) -> dict[str, float]:
 
 def accuracy() -> dict[str, float]:
     """Return the worst errors of Urms(1/2) and frequency, 45 to 65 Hz, with and without harmonics."""
-    worst_percent = worst_hz = 0.0
-    for hz in np.arange(45, 65.1, 0.5):
-        for harmonics in (PLAIN, FIFTH_SEVENTH):
-            for level in (0.1, 1.0, 1.1):
-                board = CompiledFrontEnd()
-                driver = FrontEnd(board)
-                driver.configure(50 if hz < 55 else 60)
-                t_s = times_s(round(0.5 * RATE_HZ))
-                board.push(codes(level * steady(2 * np.pi * hz * t_s, harmonics)))
-                found = driver.measure()
-                true_v = 100 * level * (1 + sum(share**2 for share in harmonics.values())) ** 0.5
-                worst_percent = max(worst_percent, abs(found.u_rms_half_v - true_v))  # of 100 V
-                worst_hz = max(worst_hz, abs(found.frequency_hz - hz))
-                board.close()
-    return {
-        "urms_half_error_percent_of_nominal": round(worst_percent, 5),
-        "frequency_error_mhz": round(worst_hz * 1e3, 3),
-    }
+    worst_v = worst_hz = 0.0
+    for hz, harmonics, level in itertools.product(np.arange(45, 65.1, 0.5), (PLAIN, FIFTH_SEVENTH), (0.1, 1.0, 1.1)):
+        board = CompiledFrontEnd()
+        driver = FrontEnd(board)
+        driver.configure(50 if hz < 55 else 60)
+        wave = codes(level * steady(2 * np.pi * hz * times_s(round(0.5 * RATE_HZ)), harmonics))
+        board.push(wave[:2400])
+        true_v = 100 * level * (1 + sum(share**2 for share in harmonics.values())) ** 0.5
+        for part in np.split(wave[2400:], 20):  # each ends in another half cycle
+            board.push(part)
+            found = driver.measure()
+            worst_v = max(worst_v, abs(found.u_rms_half_v - true_v))
+            worst_hz = max(worst_hz, float(abs(found.frequency_hz - hz)))
+        board.close()
+    return {"urms_half_error_percent_of_100_v": round(worst_v, 5), "frequency_error_mhz": round(worst_hz * 1e3, 3)}
 
 
 def speed() -> dict[str, float]:

@@ -268,6 +268,11 @@ def test_fewer_clocks_than_the_budget_are_refused() -> None:
         CompiledFrontEnd(63)
 
 
+def test_trace_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a folder that exists"):
+        CompiledFrontEnd(trace=tmp_path / "missing" / "waves.fst")
+
+
 def test_trace_file_is_written(tmp_path: Path) -> None:
     if not Path("/usr/include/lz4.h").exists():
         pytest.skip("needs lz4.h: apt-get install liblz4-dev zlib1g-dev")

@@ -182,9 +182,9 @@ def test_several_front_ends_run_in_threads_of_one_process() -> None:
 
 
 def test_push_is_faster_than_real_time(board: CompiledFrontEnd) -> None:
-    # The measured factor is in docs/front-end.md (8 and more on one core); 1 leaves room for a loaded machine.
+    # docs/front-end.md has 13 to 21 on one shared core; CPU time and a third of that leave room for load.
     block = codes(sine(50, 0.1))
     started = time.process_time()
     for _ in range(10):
         board.push(block)
-    assert 10 * block.size / RATE_HZ / (time.process_time() - started) > 1
+    assert 10 * block.size / RATE_HZ / (time.process_time() - started) > 4
