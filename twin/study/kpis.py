@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,16 +73,15 @@ def time_to_share_s(arrived_s: NDArray[np.float64], share: float) -> float | Non
 
 def believed_at(
     changes: Sequence[tuple[int, int, int, str]], meters: int, times_ns: Sequence[int]
-) -> list[NDArray[np.bool_]]:
-    """Return (N,) who is believed dark at each of the ascending times."""
+) -> Iterator[NDArray[np.bool_]]:
+    """Give (N,) who is believed dark at each of the ascending times; each array is valid until the next."""
     dark = np.zeros(meters, dtype=bool)
-    states, place = [], 0
+    place = 0
     for t_ns in times_ns:
         while place < len(changes) and changes[place][0] <= t_ns:
             dark[changes[place][1]] = changes[place][2] == DARK
             place += 1
-        states.append(dark.copy())
-    return states
+        yield dark
 
 
 def conservation(accounts: dict[str, dict[str, Any]]) -> dict[str, Any]:
