@@ -55,9 +55,7 @@ class Rig:
         self._port = port
         self._front_end = FrontEnd(port)
         self._firmware = Firmware(configure)
-        self._t0_ns = 0
-        self._t0_bound_ns = 0
-        self._t0_source = "none"
+        self._t0s: list[tuple[int, int]] = []  # (time, bound) of each latched trigger
         self._capture: tuple[int, NDArray[np.float64]] = (0, np.zeros(0))
         self._half_cycles: list[tuple[int, float, float]] = []
 
@@ -82,8 +80,7 @@ class Rig:
             self._step(min(LOOK_SAMPLES, until - self._wiring.samples))
         for downlink in grant.downlinks:
             self._send_notice(self._firmware.poll(downlink), downlink.poll)
-        for outgoing in self._firmware.due(grant.until_ns):
-            self._send_notice(outgoing)
+        self._send_due(grant.until_ns)
         self._link.send(wire.Done(grant.window, grant.until_ns, self._link.sent))
 
     def _step(self, n_samples: int) -> None:
@@ -110,15 +107,15 @@ class Rig:
         trigger = self._front_end.trigger()
         if trigger is None:
             return
-        self._t0_ns = round((trigger.sample + trigger.fraction) * SAMPLE_NS)
-        self._t0_bound_ns = round(trigger.bound * SAMPLE_NS)
-        self._t0_source = "trigger"
-        self._send_event("t0", self._t0_ns, trigger.sample)
+        t0_ns = round((trigger.sample + trigger.fraction) * SAMPLE_NS)
+        self._t0s.append((t0_ns, round(trigger.bound * SAMPLE_NS)))
+        self._send_event("t0", t0_ns, trigger.sample)
 
     def _take_events(self) -> None:
         self._front_end.take_interrupts()
         for event in self._front_end.events():
             t_ns = round((event.sample + event.fraction) * SAMPLE_NS)
+            self._send_due(t_ns)
             self._firmware.event(event.kind, t_ns)
             self._send_event(event.kind, t_ns, event.sample)
 
@@ -131,10 +128,15 @@ class Rig:
         if not self._capture[1].size and self._front_end.capture_ready:
             self._capture = self._front_end.read_capture()
 
+    def _send_due(self, until_ns: int) -> None:
+        for outgoing in self._firmware.due(until_ns):
+            self._send_notice(outgoing)
+
     def _send_event(self, kind: str, t_ns: int, sample: int) -> None:
-        self._link.send_event(
-            wire.BoardEvent(self._link.next_sequence(), t_ns, kind, sample, self._t0_source, self._t0_bound_ns)
-        )
+        """Report an event with the source and bound of the t0 it counts from: the last trigger up to then."""
+        bounds = [bound_ns for t0_ns, bound_ns in self._t0s if t0_ns <= t_ns]
+        source, bound_ns = ("trigger", bounds[-1]) if bounds else ("none", 0)
+        self._link.send_event(wire.BoardEvent(self._link.next_sequence(), t_ns, kind, sample, source, bound_ns))
 
     def _send_notice(self, outgoing: Outgoing, poll: int = -1) -> None:
         content = outgoing.content
@@ -155,6 +157,8 @@ class Rig:
     def _stopped(self) -> wire.Stopped:
         status = self._front_end.status()
         flags = [f"board: {name}" for name in ("saturated", "event_overflow", "overrun") if getattr(status, name)]
+        if self._wiring.saturated:
+            flags.append("source: voltage beyond the range of the board's ADC")
         first, volts = self._capture
         times, rms, hertz = zip(*self._half_cycles, strict=True) if self._half_cycles else ((), (), ())
         return wire.Stopped(first, volts.tolist(), list(times), list(rms), list(hertz), self._wiring.samples, flags)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gpu
 from hil.process import RigProcess
 from hil.progress import Watch
 from teiden import __version__
+from teiden.errors import ScenarioError
 from twin import scenario as scenarios
 from twin import wire
 from twin.loop import Loop, board_configuration
-from twin.plan import Plan, make_plan
+from twin.plan import Plan, make_plan, plan_problems
 from twin.scenario import Scenario, ns
 from twin.study import folder as folders
 from twin.study.notes import MODELLED, NOT_MODELLED
@@ -80,14 +80,15 @@ def run_scenario(
     """
     watch = watch or Watch(quiet=True)
     manifest = _begin_manifest(scenario, backend)
+    folders.check_place(place)
+    plan = make_plan(scenario, backend, watch.stage)
     with folders.opened(place, manifest, resume) as folder, watch:
-        plan = make_plan(scenario, backend, watch.stage)
         loop, ready = _play(plan, folder, watch, rig)
         watch.stage("tables and report")
         results = Results(loop)
         results.write(folder.path)
         summary = results.summary()
-        manifest |= _end_manifest(loop, ready, folder, summary)
+        manifest |= _end_manifest(results, ready, folder, summary)
         folders.write_json(folder.path / "summary.json", summary)
         folder.manifest(manifest)
         render(folder.path)
@@ -145,10 +146,12 @@ def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
     }
 
 
-def _end_manifest(loop: Loop, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any]) -> dict[str, Any]:
-    record = loop.record
+def _end_manifest(
+    results: Results, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any]
+) -> dict[str, Any]:
+    loop, record = results.loop, results.loop.record
     assert record.stopped is not None
-    flags = list(record.stopped.flags)
+    flags = results.flags()
     if not summary["conservation"]["ok"]:
         flags.append("conservation: the account of notices does not balance")
     if folder.resumed:
@@ -169,7 +172,9 @@ def _end_manifest(loop: Loop, ready: wire.Ready, folder: folders.RunFolder, summ
 
 
 def load_scenario(path: str, changes: Iterable[str], seed: int | None) -> Scenario:
-    """Read and check a scenario, including what only its network and its radio profile can tell."""
+    """Read and check a scenario, including what only its network, its line and its board's name can tell."""
     scenario = scenarios.load(path, changes, seed)
-    gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
+    problems = plan_problems(scenario, scenarios.find(path).name)
+    if problems:
+        raise ScenarioError(problems)
     return scenario

@@ -23,7 +23,6 @@ class Purpose(IntEnum):
     POLL_SAMPLE = 0x7008
     FORGED_FRAME = 0x7009
     REPLAYED_FRAME = 0x700A
-    BOARD_METER = 0x700B
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 import gpu
 from twin import wire
-from twin.field.adversary import Adversary
+from twin.field.adversary import Adversary, Attack
 from twin.field.book import NEVER
 from twin.field.meters import ANSWER_HANDOFFS, Meters
 from twin.field.notice import NOTICE_PSDU_BYTES, POLL_PSDU_BYTES, meter_key
-from twin.field.supply import SupplyStep
+from twin.field.stages import Stage
 from twin.office.headend import Verdict
 from twin.office.office import Office
 from twin.office.polling import Poll
@@ -51,11 +51,22 @@ class AirSample:
 
 
 @dataclass
+class EnergySample:
+    """What the hold-up stores of the dark meters have left at one moment."""
+
+    t_ns: int
+    dark: int
+    alive: int
+    left_j: tuple[float, float, float] | None  # 10 %, median, 90 %; None if nobody is dark
+
+
+@dataclass
 class Record:
     """What a run leaves besides the states of its parts."""
 
     board_events: list[wire.BoardEvent] = field(default_factory=list)
     air: list[AirSample] = field(default_factory=list)
+    energy: list[EnergySample] = field(default_factory=list)  # before each change of the supply, and at the end
     checkpoints: list[tuple[int, str]] = field(default_factory=list)
     security: Counter[str] = field(default_factory=Counter)
     stopped: wire.Stopped | None = None
@@ -78,7 +89,7 @@ class Loop:
         self.plan = plan
         self.rig = rig
         self.record = Record()
-        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board)
+        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board, plan.supply.never)
         self.office = Office(
             scenario, plan.grid, plan.population, lambda meter: meter_key(scenario.seed, meter), self._transmit_poll
         )
@@ -87,7 +98,6 @@ class Loop:
         self._answers: dict[int, tuple[Poll, bytes]] = {}  # engine frame -> answer on its way back
         self._board_polls: dict[int, Poll] = {}
         self._downlinks: list[wire.Downlink] = []
-        self._poll_outbox: list[tuple[int, Poll]] = []
         self._board_pu = 1.0  # voltage at the board's place over nominal
         self._last_air = self._air_totals()
 
@@ -96,23 +106,29 @@ class Loop:
         started = time.monotonic()
         for begin_ns, end_ns in self._windows():
             self._window(begin_ns, end_ns)
-            if end_ns % SECOND_NS == 0:
+            if end_ns % SECOND_NS == 0 or end_ns == ns(self.plan.scenario.time.duration_s):
                 self._sample_air(end_ns)
             if end_ns % CHECKPOINT_NS == 0:
                 self.record.checkpoints.append((end_ns, self.digest()))
             watch(end_ns, self)
+        self._sample_energy()
         self.record.stopped = self.rig.stop()
         self.record.wall_s = time.monotonic() - started
         return self.record
 
     def digest(self) -> str:
-        """Return the SHA-256 of all that has happened so far, in radio, books, beliefs and on the board."""
+        """Return the SHA-256 of all that has happened so far, in radio, books, beliefs and on the board.
+
+        It does not depend on the windows: rows are taken in order of time, frame numbers are left out.
+        """
         total = hashlib.sha256(self.plan.mesh.digest().encode())
-        total.update(np.ascontiguousarray(self.meters.book.rows).tobytes())
+        rows = self.meters.book.in_order()
+        rows["frame"] = 0
+        total.update(rows.tobytes())
         for change in self.office.head_end.beliefs.changes:
             total.update(repr(change).encode())
         for event in self.record.board_events:
-            total.update(wire.encode(event))
+            total.update(f"{event.t_ns} {event.kind} {event.sample} {event.t0_source} {event.t0_bound_ns}".encode())
         if self.office.polling is not None:
             for poll in self.office.polling.polls:
                 total.update(f"{poll.number} {poll.meter} {poll.asked_ns} {poll.answered_ns} {poll.supply}".encode())
@@ -122,7 +138,7 @@ class Loop:
         """Give (begin, end) of all windows; cut at full seconds and at the supply's steps."""
         end_ns = ns(self.plan.scenario.time.duration_s)
         width_ns = ms_ns(self.plan.scenario.time.window_ms)
-        cuts = {step.t_ns for step in self.plan.timeline.steps} | set(range(0, end_ns, SECOND_NS)) | {end_ns}
+        cuts = {stage.t_ns for stage in self.plan.supply.stages} | set(range(0, end_ns, SECOND_NS)) | {end_ns}
         begin_ns = 0
         for cut_ns in sorted(c for c in cuts if 0 < c <= end_ns):
             while begin_ns < cut_ns:
@@ -131,30 +147,30 @@ class Loop:
                 begin_ns = until_ns
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
-        changes = [change for step in self.plan.timeline.steps if step.t_ns == begin_ns
-                   for change in self._supply_step(step)]  # fmt: skip
+        changes = [change for stage in self.plan.supply.stages if stage.t_ns == begin_ns
+                   for change in self._change_supply(stage)]  # fmt: skip
         downlinks, self._downlinks = self._downlinks, []
         self.rig.grant(end_ns, changes, downlinks)
-        self._send_polls()
-        self.meters.act_until(end_ns)
         self.adversary.act_until(end_ns)
+        self.meters.act_until(end_ns)
         self.plan.mesh.run_until(end_ns)
         self._take_mesh()
         for event in self.rig.collect():
             self._take_board(event)
         self.office.run_until(end_ns)
 
-    def _supply_step(self, step: SupplyStep) -> list[wire.SupplyChange]:
-        """Let the meters and the office feel a step of the grid; return what changes at the board's place."""
-        self.meters.supply(step.t_ns, step.dark)
-        if step.kind == "trip":
-            self.office.breaker_alarm(step.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
+    def _change_supply(self, stage: Stage) -> list[wire.SupplyChange]:
+        """Let the meters and the office feel a new stage; return what changes at the board's place."""
+        self._sample_energy()
+        self.meters.supply(stage.t_ns, stage.dark)
+        if stage.kind == "trip":
+            self.office.breaker_alarm(stage.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
         home = int(self.plan.population.meter_substation[self.plan.board])
-        residual_pu = float(step.residual_pu[home])
+        residual_pu = float(stage.residual_pu[home])
         if residual_pu == self._board_pu:
             return []
         self._board_pu = residual_pu
-        return [wire.SupplyChange(step.t_ns, residual_pu)]
+        return [wire.SupplyChange(stage.t_ns, residual_pu)]
 
     def _take_mesh(self) -> None:
         drained = self.plan.mesh.drain()
@@ -185,9 +201,9 @@ class Loop:
             elif frame in self._answers:
                 self._hear_answer(*self._answers[frame], node - first, t_ns)
             else:
-                kind, data = self.adversary.frames[frame]
-                self.record.security[f"{kind}_heard"] += 1
-                self.office.heard(t_ns, node - first, data, partial(self._judge_attack, kind))
+                attack = self.adversary.frames[frame]
+                self.record.security[f"{attack.kind}_heard"] += 1
+                self.office.heard(t_ns, node - first, attack.data, partial(self._judge_attack, attack))
 
     def _hear_notice(self, row: int, concentrator: int, t_ns: int) -> None:
         entry = self.meters.book.rows
@@ -203,31 +219,38 @@ class Loop:
         elif verdict.reason == "accepted" and rows["head_end_ns"][row] == NEVER:
             rows["head_end_ns"][row] = verdict.t_ns
 
-    def _judge_attack(self, kind: str, verdict: Verdict | None) -> None:
-        if verdict is not None:
-            self.record.security[f"{kind}_{'accepted' if verdict.reason == 'accepted' else 'refused'}"] += 1
+    def _judge_attack(self, attack: Attack, verdict: Verdict | None) -> None:
+        """Count what became of an attack; a replay may be the first copy of a genuine notice to arrive."""
+        if verdict is None:
+            return
+        if verdict.reason != "accepted":
+            self.record.security[f"{attack.kind}_refused"] += 1
+        elif attack.row != NEVER and self.meters.book.rows["head_end_ns"][attack.row] == NEVER:
+            self.meters.book.rows["head_end_ns"][attack.row] = verdict.t_ns
+            self.record.security["replayed_first_copy"] += 1
+        else:
+            self.record.security[f"{attack.kind}_accepted"] += 1
 
     def _transmit_poll(self, poll: Poll, t_ns: int) -> None:
-        self._poll_outbox.append((t_ns, poll))
+        """Let the concentrator of the meter's route send a poll at ``t_ns``, no earlier than the next window."""
+        sink = int(self.plan.mesh.sink_of[poll.meter])
+        if sink < 0:
+            poll.cause = "no_route"
+            return
+        self.meters.put_on_air(t_ns, sink, POLL_PSDU_BYTES, partial(self._poll_sent, poll), dst=poll.meter, priority=1)
 
-    def _send_polls(self) -> None:
-        """Hand the mesh what concentrators sent on; it starts at or after the window that begins now."""
-        for t_ns, poll in self._poll_outbox:
-            sink = int(self.plan.mesh.sink_of[poll.meter])
-            if sink < 0:
-                poll.cause = "no_route"
-                continue
-            frame = self.meters.put_on_air(t_ns, sink, POLL_PSDU_BYTES, dst=poll.meter, priority=1)
-            self._polls_out[frame] = poll
-        self._poll_outbox.clear()
+    def _poll_sent(self, poll: Poll, frame: int) -> None:
+        self._polls_out[frame] = poll
+
+    def _answer_sent(self, poll: Poll, frame: int, data: bytes) -> None:
+        self._answers[frame] = (poll, data)
 
     def _reach_meter(self, poll: Poll, node: int, t_ns: int) -> None:
         if node == self.plan.board:
             self._board_polls[poll.number] = poll
             self._downlinks.append(wire.Downlink(t_ns, poll.number))
         else:
-            frame, data = self.meters.answer_poll(t_ns, node)
-            self._answers[frame] = (poll, data)
+            self.meters.answer_poll(t_ns, node, partial(self._answer_sent, poll))
 
     def _hear_answer(self, poll: Poll, data: bytes, concentrator: int, t_ns: int) -> None:
         def tell(verdict: Verdict | None) -> None:
@@ -242,10 +265,16 @@ class Loop:
         if isinstance(event, wire.BoardEvent):
             self.record.board_events.append(event)
         elif event.kind == "poll_answer":
-            frame = self.meters.put_on_air(event.t_ns, self.plan.board, NOTICE_PSDU_BYTES, priority=1)
-            self._answers[frame] = (self._board_polls.pop(event.poll), event.data)
+            answered = partial(self._answer_sent, self._board_polls.pop(event.poll), data=event.data)
+            self.meters.put_on_air(event.t_ns, self.plan.board, NOTICE_PSDU_BYTES, answered, priority=1)
         else:
             self.meters.board_notice(event)
+
+    def _sample_energy(self) -> None:
+        dark = np.flatnonzero(self.meters.dark)
+        left_j = self.plan.mesh.energy_nj()[dark] / 1e9
+        quantiles = tuple(np.quantile(left_j, (0.1, 0.5, 0.9)).tolist()) if dark.size else None
+        self.record.energy.append(EnergySample(self.plan.mesh.now_ns, dark.size, int((left_j > 0).sum()), quantiles))
 
     def _air_totals(self) -> tuple[dict[str, int], NDArray[np.int64]]:
         stations = self.plan.node_substation

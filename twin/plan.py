@@ -13,8 +13,9 @@ from teiden.errors import InputError
 from twin.field.dip import DipModel
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, board_meter, populate
+from twin.field.stages import Supply, supply_of
 from twin.field.supply import SupplyTimeline, fault_times, plan_line_fault
-from twin.scenario import Scenario
+from twin.scenario import Scenario, ns
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Plan:
     ----------
     node_substation : (N + C,) int
         Substation of each node of the mesh: meters first, then concentrators.
+    supply : Supply
+        The timeline as the meters feel it, within the run.
     board : int
         The meter that the rig plays.
     backend : str
@@ -34,6 +37,7 @@ class Plan:
     scenario: Scenario
     grid: Grid
     timeline: SupplyTimeline
+    supply: Supply
     population: Population
     mesh: gpu.Mesh
     node_substation: NDArray[np.int64]
@@ -63,8 +67,55 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
     grid = load_grid(scenario.grid.network)
     timeline = plan_timeline(scenario, grid)
     tell(f"{scenario.population.meters:,} meters")
+    population = populate_scenario(scenario, grid)
+    named = scenario.board.meter
+    board = board_meter(population, timeline.feeder_substations, named)
+    tell("mesh: links and routes")
+    mesh = build_mesh(scenario, population, backend)
+    if mesh.sink_of[board] < 0:
+        if named != "auto":
+            raise InputError(f"board.meter = {named}, expected a meter with a radio route to a concentrator")
+        routed = mesh.sink_of[: population.meter_count] >= 0
+        board = board_meter(population, timeline.feeder_substations, usable=routed)
+    return Plan(
+        scenario,
+        grid,
+        timeline,
+        supply_of(timeline, scenario.meter.loss_pu, ns(scenario.time.duration_s)),
+        population,
+        mesh,
+        np.concatenate([population.meter_substation, population.concentrator_substation]),
+        board,
+        backend,
+    )
+
+
+def plan_problems(scenario: Scenario, place: str) -> list[str]:
+    """Return what is wrong with a scenario's network, line and board, one line each, without building a mesh."""
+    try:
+        grid = load_grid(scenario.grid.network)
+    except InputError as error:
+        return [f"{place}: grid.network: {error}"]
+    problems = []
+    feeder = None
+    try:
+        feeder = plan_timeline(scenario, grid).feeder_substations
+    except InputError as error:
+        problems.append(f"{place}: fault.line: {error}")
+    if scenario.board.meter != "auto":
+        population = populate_scenario(scenario, grid)
+        try:
+            everywhere = np.ones(grid.substation_bus.size, dtype=bool)
+            board_meter(population, everywhere if feeder is None else feeder, scenario.board.meter)
+        except InputError as error:
+            problems.append(f"{place}: board.meter: {error}")
+    return problems
+
+
+def populate_scenario(scenario: Scenario, grid: Grid) -> Population:
+    """Return the scenario's meters around the grid's substations."""
     people = scenario.population
-    population = populate(
+    return populate(
         grid,
         people.meters,
         scenario.seed,
@@ -72,19 +123,6 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         meters_per_concentrator=people.meters_per_concentrator,
         pipe_shaft_share=people.pipe_shaft_share,
         pipe_shaft_loss_db=people.pipe_shaft_loss_db,
-    )
-    board = board_meter(population, timeline.feeder_substations, scenario.board.meter)
-    tell("mesh: links and routes")
-    mesh = build_mesh(scenario, population, backend)
-    return Plan(
-        scenario,
-        grid,
-        timeline,
-        population,
-        mesh,
-        np.concatenate([population.meter_substation, population.concentrator_substation]),
-        board,
-        backend,
     )
 
 
@@ -111,7 +149,9 @@ def build_mesh(scenario: Scenario, population: Population, backend: str) -> gpu.
             np.concatenate([population.meter_y_m, population.concentrator_y_m]),
         ]
     )
-    radio = gpu.profile(scenario.radio.profile, **_energy(scenario), **scenario.radio.overrides)
+    meter = scenario.meter
+    energy = {"listen_mw": meter.listen_mw, "tx_extra_mw": meter.transmit_mw - meter.listen_mw}
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides, **energy)
     return gpu.Mesh.build(
         xy_m,
         np.arange(meters, meters + concentrators),
@@ -120,11 +160,3 @@ def build_mesh(scenario: Scenario, population: Population, backend: str) -> gpu.
         extra_loss_db=np.concatenate([population.extra_loss_db, np.zeros(concentrators)]),
         backend=backend,
     )
-
-
-def _energy(scenario: Scenario) -> dict[str, int]:
-    clash = {"listen_mw", "tx_extra_mw"} & set(scenario.radio.overrides)
-    if clash:
-        raise InputError(f"radio.overrides.{min(clash)}: set meter.listen_mw and meter.transmit_mw instead")
-    meter = scenario.meter
-    return {"listen_mw": meter.listen_mw, "tx_extra_mw": meter.transmit_mw - meter.listen_mw}

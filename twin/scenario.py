@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import gpu
 from teiden.errors import InputError, ScenarioError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -54,7 +56,9 @@ class Fault(Table):
     position: Annotated[Share, Field(description="Where on the line, 0 at the fed end to 1")] = 0.5
     fault_ohm: Annotated[NotNegative, Field(description="Resistance of the arc; sets the dip until the trip")] = 0.3
     upstream_mva: Annotated[Positive, Field(description="Short-circuit power behind the HV/MV transformer")] = 3000.0
-    trip_s: Annotated[Positive, Field(description="Breaker opens: the whole feeder is dark")] = 0.3
+    trip_s: Annotated[
+        float, Field(ge=0.05, description="Breaker opens: the whole feeder is dark; the source needs 50 ms a step")
+    ] = 0.3
     isolate_s: Annotated[Positive, Field(description="Section isolated, breaker closed again")] = 90.0
     tie_s: Annotated[Positive, Field(description="Normally open tie closed: healthy parts return")] = 150.0
     repair_s: Annotated[float, Field(ge=0, description="Line repaired, normal state again; 0: not in this run")] = 0.0
@@ -95,6 +99,9 @@ class Meter(Table):
     detect_max_ms: Annotated[
         NotNegative, Field(description="Slowest; HDL figure: 1.875 ms over all points on wave")
     ] = 1.9
+    loss_pu: Annotated[
+        float, Field(gt=0, lt=1, description="Voltage over nominal below which supply is lost; the front-end's limit")
+    ] = 0.45
     handoff_ms: Annotated[Positive, Field(description="From metrology to the radio's MAC; at least time.window_ms")] = (
         20.0
     )
@@ -164,6 +171,7 @@ class Adversary(Table):
     forged: Annotated[int, Field(ge=0, le=100_000, description="False Last Gasps with made-up tags")] = 0
     replayed: Annotated[int, Field(ge=0, le=100_000, description="Genuine Last Gasps sent again later")] = 0
     spread_s: Annotated[Positive, Field(description="Forged frames start within this after the fault")] = 60.0
+    replay_after_s: Annotated[float, Field(ge=1, description="Overheard frames are sent again after this")] = 30.0
 
 
 class Source(Table):
@@ -229,8 +237,14 @@ class Scenario(Table):
     service_levels: ServiceLevels = ServiceLevels()
 
 
-def _ordering_problems(s: Scenario) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, expectation) for each pair of keys that cannot hold together."""
+def _ordering_problems(s: Scenario) -> Iterator[tuple[str, str]]:
+    """Yield (key, problem) for each pair of keys that cannot hold together."""
+    for key, value, expected in _pairs(s):
+        yield key, f"{key} = {value!r}, expected {expected}"
+
+
+def _pairs(s: Scenario) -> Iterator[tuple[str, Any, str]]:
+    """Yield (key, value, expectation)."""
     window = s.time.window_ms
     for key, value in (
         ("meter.handoff_ms", s.meter.handoff_ms),
@@ -301,14 +315,49 @@ def load(path: Path | str, changes: Iterable[str] = (), seed: int | None = None)
 
 def check(data: dict[str, Any], place: str) -> Scenario:
     """Return the scenario that nested plain data describe; ScenarioError with all problems, naming ``place``."""
-    try:
-        scenario = Scenario.model_validate(data)
-    except ValidationError as error:
-        raise ScenarioError([_in_words(place, item) for item in error.errors()]) from error
-    problems = [f"{place}: {key} = {value!r}, expected {want}" for key, value, want in _ordering_problems(scenario)]
+    problems: list[str] = []
+    failed: set[str] = set()
+    scenario: Scenario | None = None
+    while scenario is None:
+        try:
+            scenario = Scenario.model_validate(data)
+        except ValidationError as error:
+            problems += [_in_words(place, item) for item in error.errors()]
+            failed |= {".".join(map(str, item["loc"])) for item in error.errors()}
+            data = _without(data, [item["loc"] for item in error.errors()])
+    crossed = [*_ordering_problems(scenario), *_radio_problems(scenario)]
+    problems += [f"{place}: {text}" for key, text in crossed if key not in failed]
     if problems:
         raise ScenarioError(problems)
     return scenario
+
+
+def _without(data: dict[str, Any], places: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the data less the values at these places, whose defaults then stand in for the checks that remain."""
+    reduced = copy.deepcopy(data)
+    for place in places:
+        table: Any = reduced
+        for part in place[:-1]:
+            table = table.get(part, {}) if isinstance(table, dict) else {}
+        if place == ("name",):
+            reduced["name"] = "unnamed"
+        elif isinstance(table, dict):
+            table.pop(place[-1], None)
+    return reduced
+
+
+def _radio_problems(s: Scenario) -> Iterator[tuple[str, str]]:
+    """Yield (key, problem) for what the radio engine says of profile and overrides."""
+    reserved = {"listen_mw": "meter.listen_mw", "tx_extra_mw": "meter.transmit_mw"}
+    overrides = {key: value for key, value in s.radio.overrides.items() if key not in reserved}
+    for key in reserved.keys() & s.radio.overrides.keys():
+        yield "radio.overrides", f"radio.overrides.{key} = {s.radio.overrides[key]!r}, expected in {reserved[key]}"
+    try:
+        gpu.profile(s.radio.profile, **overrides)
+    except InputError as error:
+        for line in str(error).splitlines():
+            unknown = line.startswith("profile")
+            yield "radio.profile" if unknown else "radio.overrides", f"radio.{'' if unknown else 'overrides.'}{line}"
 
 
 def _in_words(place: str, item: Any) -> str:
@@ -320,21 +369,27 @@ def _in_words(place: str, item: Any) -> str:
         return f"{place}: {key} is missing, expected {_describe(item['loc'])}"
     bounds = {"greater_than": "above {gt:g}", "greater_than_equal": "{ge:g} or more", "less_than": "below {lt:g}"}
     bounds |= {"less_than_equal": "{le:g} or less", "literal_error": "{expected}"}
+    bounds |= {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number"}
+    bounds |= {"bool_type": "true or false", "string_type": "text in quotes", "model_type": f"a table, [{key}]"}
+    bounds |= {"dict_type": "a table, { key = value }"}
+    bounds |= {"string_pattern_mismatch": "letters and digits, then also . _ -, at most 64"}
     want = bounds[kind].format(**context) if kind in bounds else item["msg"].removeprefix("Input should be ")
     return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(item['loc'], ' (', ')')}"
 
 
 def _near(loc: Sequence[Any]) -> str:
-    """Name the keys that do exist beside an unknown one, nearest first."""
-    model: Any = Scenario
-    for part in loc[:-1]:
-        field = model.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return ""
-        model = field.annotation
-    known = list(model.model_fields)
-    close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
+    """Name the key that was probably meant: beside the unknown one, else in any table."""
+    tables = {name: type(value) for name, value in Scenario(name="any") if isinstance(value, Table)}
+    everywhere = [f"{table}.{key}" for table, model in tables.items() for key in model.model_fields]
+    beside = list(Scenario.model_fields)
+    if loc[0] in tables and len(loc) > 1:
+        beside = list(tables[loc[0]].model_fields)
+    close = get_close_matches(str(loc[-1]), beside, n=1, cutoff=0.6)
+    leaves = [path for path in everywhere if path.endswith(f".{loc[-1]}")]
+    guesses = close + leaves if len(loc) > 1 else leaves + close
+    if guesses:
+        return f" (did you mean {guesses[0]}?)"
+    return f" (known: {', '.join(beside)})"
 
 
 def _describe(loc: Sequence[Any], before: str = "", after: str = "") -> str:

@@ -88,3 +88,19 @@ def test_another_seed_is_another_run(make_small, tmp_path):
         for seed in (1, 2)
     }  # fmt: skip
     assert len(digests) == 2
+
+
+def test_windows_do_not_matter(make_small, tmp_path):
+    """Board, polls and all: as short as 2.5 ms and as long as every reaction in the scenario allows."""
+    slow = ("meter.handoff_ms=500", "concentrator.turnaround_ms=500", "wan.latency_ms=500", "time.duration_s=45",
+            "policy.kind=last_gasp+polling", "policy.poll_round_s=3", "adversary.forged=5", "adversary.replayed=5",
+            "adversary.replay_after_s=3")  # fmt: skip
+    runs = [
+        run_scenario(make_small(*slow, f"time.window_ms={window_ms}"), tmp_path / str(window_ms))
+        for window_ms in (2.5, 20, 500)
+    ]
+    assert runs[0].summary["gasps"]["delivered"] > 100
+    assert runs[0].summary["polls"]["answered"] > 10
+    for other in runs[1:]:
+        assert other.manifest["digest"] == runs[0].manifest["digest"]
+        assert other.summary == runs[0].summary

@@ -114,7 +114,8 @@ def start_run(folder, *more):
     changes = [word for setting in settings for word in ("--set", setting)]
     process = teiden("run", "feeder_fault", "--out", str(folder / "run"), *changes)
     checkpoints = folder / "run.partial" / "checkpoints.jsonl"
-    wait_until(lambda: checkpoints.exists() or process.poll() is not None, "no checkpoint")
+    written = lambda: checkpoints.exists() and checkpoints.read_text().endswith("\n")  # noqa: E731
+    wait_until(lambda: written() or process.poll() is not None, "no checkpoint")
     return process, changes
 
 

@@ -65,7 +65,8 @@ def test_the_return_is_reported_after_its_confirmation():
     assert (gasp.content.kind, back.content.kind) == ("last_gasp", "power_return")
     assert 21 * S <= back.t_ns - 20 * MS <= 26 * S
     assert back.content.supply
-    assert back.content.sequence > gasp.content.sequence
+    assert (gasp.content.sequence, back.content.sequence) == (1, 1)  # one counter per kind
+    assert back.content.counter > gasp.content.counter
 
 
 def test_polling_only_meters_never_speak_first_but_answer():
@@ -76,11 +77,20 @@ def test_polling_only_meters_never_speak_first_but_answer():
     assert unseal(KEY, answer.data).supply is False
 
 
+def test_a_poll_is_answered_with_the_state_of_its_moment():
+    device = firmware(sends_notices=False)
+    device.event("power_fail", 2 * S)
+    device.event("power_return", 5 * S)
+    answers = [device.poll(Downlink(t_ns, 1)).content for t_ns in (S, 3 * S, 6 * S)]
+    assert [answer.supply for answer in answers] == [True, False, True]
+    assert [answer.sequence for answer in answers] == [1, 2, 3]
+
+
 def test_a_store_that_is_empty_reads_zero():
     device = firmware()
-    device.event("power_fail", 0)
-    assert device.energy_left_nj(79 * S) == 100_000_000
-    assert device.energy_left_nj(1000 * S) == 0
+    assert device.energy_left_nj(79 * S, 0) == 100_000_000
+    assert device.energy_left_nj(1000 * S, 0) == 0
+    assert device.energy_left_nj(1000 * S, None) == 8 * 10**9
 
 
 def test_steps_of_the_clock_do_not_matter():

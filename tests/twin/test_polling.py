@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import simpy
 
 from twin.office.headend import Beliefs
@@ -14,17 +15,17 @@ MEMBERS = [np.arange(0, 10), np.arange(10, 20), np.arange(20, 21)]
 POLICY = Policy(poll_sample=3, poll_tries=2, poll_timeout_s=4.0, poll_round_s=10.0, poll_rate_per_s=10.0)
 
 
-def office(answers, policy=POLICY):
+def office(answers, members=MEMBERS):
     """Poll meters of which ``answers(meter)`` says lit (True), on hold-up (False) or silent (None)."""
     env = simpy.Environment()
-    beliefs = Beliefs(21)
+    beliefs = Beliefs(23)
 
     def ask(poll):
         supply = answers(poll.meter)
         if supply is not None:
             env.timeout(S).callbacks.append(lambda _: poll.answer(env.now, supply))
 
-    return env, beliefs, Polling(env, policy, 1, beliefs, MEMBERS, ask)
+    return env, beliefs, Polling(env, POLICY, 1, beliefs, members, ask)
 
 
 def test_silence_after_all_tries_means_dark_for_the_whole_substation():
@@ -47,13 +48,23 @@ def test_a_meter_on_hold_up_says_itself_that_it_is_dark():
     assert all(p.answered_ns is not None and p.supply is False for p in polling.polls)
 
 
-def test_the_majority_of_the_sample_decides():
-    silent = {0, 1, 2, 3, 4, 5, 6}  # of any three of ten meters at least ... not always two: count what was asked
-    env, beliefs, polling = office(lambda meter: None if meter in silent else True)
+@pytest.mark.parametrize(("silent", "dark"), [({20}, False), ({20, 21}, True), ({20, 21, 22}, True)])
+def test_the_majority_of_the_sample_decides(silent, dark):
+    """A substation of three meters, all of them asked: one silent of three is no outage, two are."""
+    env, beliefs, polling = office(lambda meter: None if meter in silent else True, members=[np.arange(20, 23)])
     polling.suspect([0])
     env.run(until=9.5 * S)
-    asked = {p.meter for p in polling.polls}
-    assert beliefs.dark[:10].all() == (2 * len(asked & silent) > len(asked))
+    assert beliefs.dark[20:23].all() == dark
+    assert beliefs.dark.any() == dark
+
+
+def test_silence_does_not_override_what_a_meter_said_since():
+    env, beliefs, polling = office(lambda meter: None)
+    polling.suspect([0])
+    env.run(until=2 * S)
+    beliefs.said_ns[4] = env.now  # its own notice came after the questions went out
+    env.run(until=9 * S)
+    assert np.flatnonzero(~beliefs.dark[:10]).tolist() == [4]
 
 
 def test_belief_follows_when_the_substation_returns():

@@ -132,7 +132,7 @@ def test_the_board_is_one_meter_of_the_chosen_feeder(oberrhein, town):
     elsewhere = town.meter_name(int(np.flatnonzero(~feeder[town.meter_substation])[0]))
     with pytest.raises(InputError, match="expected one of the 27 chosen substations"):
         board_meter(town, feeder, elsewhere)
-    with pytest.raises(InputError, match="no meter at the 0 chosen substations"):
+    with pytest.raises(InputError, match="no usable meter at the 0 chosen substations"):
         board_meter(town, np.zeros(141, bool))
 
 

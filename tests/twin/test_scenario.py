@@ -27,8 +27,11 @@ def test_what_show_prints_is_the_scenario_itself():
 
 
 def test_all_problems_are_told_at_once_with_their_places():
-    found = problems("population.meters=5", "tim.x=3", "time.duration=3", "policy.kind=foo")
-    assert len(found) == 4
+    found = problems("population.meters=5", "tim.x=3", "time.duration=3", "policy.kind=foo", "time.window_ms=3.3",
+                     "radio.profile=zzz")  # fmt: skip
+    assert len(found) == 6
+    assert any("time.window_ms = 3.3, expected a multiple" in line for line in found)
+    assert any("radio.profile = 'zzz', expected one of" in line for line in found)
     text = "\n".join(found)
     assert "feeder_fault.toml: population.meters = 5, expected 1000 or more" in text
     assert "time.duration = 3, expected no such key (did you mean duration_s?)" in text
@@ -39,8 +42,8 @@ def test_all_problems_are_told_at_once_with_their_places():
     ("change", "expected"),
     [
         ("fault.at_s=nan", "finite"),
-        ("population.meters=20000.5", "integer"),
-        ("population.meters=true", "integer"),
+        ("population.meters=20000.5", "a whole number"),
+        ("population.meters=true", "a whole number"),
         ("fault.tie_s=20", "above fault.isolate_s = 90"),
         ("fault.at_s=300", "below time.duration_s = 270"),
         ("meter.stop_v=6", "below meter.start_v = 5"),
@@ -63,6 +66,14 @@ def test_a_look_ahead_longer_than_any_reaction_is_refused_for_each_of_them():
 def test_set_takes_toml_values_and_bare_words():
     loaded = scenario.load("feeder_fault", ["policy.kind=polling", "population.meters=1_000", "wan.loss=0.5"], seed=7)
     assert (loaded.policy.kind, loaded.population.meters, loaded.wan.loss, loaded.seed) == ("polling", 1000, 0.5, 7)
+
+
+def test_a_key_at_the_wrong_place_is_found_where_it_belongs():
+    assert "did you mean time.duration_s?" in problems("duration_s=60")[0]
+
+
+def test_draws_of_the_meter_are_not_set_through_the_radio():
+    assert "expected in meter.listen_mw" in problems("radio.overrides={listen_mw=5}")[0]
 
 
 @pytest.mark.parametrize("change", ["population.meters", "=3", "a..b=3", "seed.x=3"])

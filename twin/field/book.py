@@ -43,6 +43,11 @@ class NoticeBook:
         """The rows so far, (G,) of `ROW`; a view, write to it to note what happened."""
         return self._rows[: self._count]
 
+    def in_order(self) -> NDArray[Any]:
+        """Return a copy of the rows by time of offer, meter and kind, whatever order they were entered in."""
+        rows = self.rows
+        return rows[np.lexsort((rows["sequence"], rows["kind"], rows["meter"], rows["offered_ns"]))]
+
     def add(self, frames: NDArray[np.int64], **columns: ArrayLike) -> NDArray[np.int64]:
         """Append one row per engine frame and return the rows' numbers, (M,) int64."""
         first, self._count = self._count, self._count + frames.size

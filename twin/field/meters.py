@@ -6,7 +6,10 @@ Node numbers of the mesh: meter i is node i, concentrator c is node N + c.
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from twin import wire
 from twin.chance import Purpose, between_ns, uniform
 from twin.field.book import KINDS, NEVER, NoticeBook
 from twin.field.holdup import holdup_energy_nj
+from twin.field.notice import KINDS as NOTICE_CODES
 from twin.field.notice import NOTICE_PSDU_BYTES, Notice, meter_key, seal
 from twin.field.population import Population
 from twin.scenario import Scenario, ms_ns, ns
@@ -57,9 +61,18 @@ class Meters:
         Built over N + C nodes.
     board : int
         The meter that the rig plays; its notices come from there.
+    never : (S,) bool, optional
+        Substations without supply from the start; their meters are off and take no part.
     """
 
-    def __init__(self, scenario: Scenario, population: Population, mesh: gpu.Mesh, board: int):
+    def __init__(
+        self,
+        scenario: Scenario,
+        population: Population,
+        mesh: gpu.Mesh,
+        board: int,
+        never: NDArray[np.bool_] | None = None,
+    ):
         self.scenario = scenario
         self.population = population
         self.mesh = mesh
@@ -72,15 +85,21 @@ class Meters:
         self.holdup_nj = holdup_energy_nj(meter.capacitance_f * share, meter.start_v, meter.stop_v, meter.efficiency)
         self.dark = np.zeros(self.count, dtype=bool)
         self.changed_ns = np.full(self.count, NEVER, dtype=np.int64)  # last change of supply
+        self._changed_before_ns = self.changed_ns.copy()  # and the one before it
         self.first_dark_ns = np.full(self.count, NEVER, dtype=np.int64)
         self.first_return_ns = np.full(self.count, NEVER, dtype=np.int64)
         self.died_ns = np.full(self.count, NEVER, dtype=np.int64)
         self.radio_back_ns = np.zeros(self.count, dtype=np.int64)  # in the mesh again since
-        self.sequence = np.zeros(self.count, dtype=np.int64)
+        self.sequence = np.zeros((len(NOTICE_CODES), self.count), dtype=np.int64)  # last used, by kind
         self.book = NoticeBook()
         self._board_bytes: dict[int, bytes] = {}
         self._agendas: list[Agenda] = []
+        self._waiting: list[tuple[int, int, int, Callable[[], Any]]] = []  # a heap by (time, node)
+        self._waited = 0
         self._gasps = scenario.policy.kind != "polling"
+        self._handoff_ns = ms_ns(scenario.meter.handoff_ms)
+        if never is not None and never.any():
+            self.mesh.power_off(np.flatnonzero(never[population.meter_substation]), 0, 0)
 
     def supply(self, t_ns: int, dark_substation: NDArray[np.bool_]) -> None:
         """Take a new state of the grid at ``t_ns``, which is now: some meters go dark, some return.
@@ -103,38 +122,61 @@ class Meters:
             due = agenda.take(until_ns)
             if due.start == due.stop:
                 continue
-            meter = agenda.meter[due]
-            valid = self.changed_ns[meter] == agenda.since_ns
-            meter, due_ns, detected_ns = meter[valid], agenda.due_ns[due][valid], agenda.detected_ns[due][valid]
+            meter, due_ns = agenda.meter[due], agenda.due_ns[due]
+            valid = self._still_true(agenda, meter, due_ns)
+            meter, due_ns, detected_ns = meter[valid], due_ns[valid], agenda.detected_ns[due][valid]
             if agenda.kind == "radio_back":
                 self.mesh.power_on(meter, due_ns)
             else:
                 self._offer(KINDS.index(agenda.kind), meter, due_ns, detected_ns, agenda.since_ns)
         self._agendas = [agenda for agenda in self._agendas if agenda.taken < agenda.due_ns.size]
+        while self._waiting and self._waiting[0][0] < until_ns:
+            heapq.heappop(self._waiting)[3]()
 
     def board_notice(self, notice: wire.Notice) -> None:
         """Put the notice that the rig made on the air at the board's own node, once its radio is in the mesh."""
-        t_ns = max(notice.t_ns, int(self.radio_back_ns[self.board]) + ms_ns(self.scenario.meter.handoff_ms))
+        t_ns, back_ns = notice.t_ns, int(self.radio_back_ns[self.board])
+        if notice.kind == "power_return" and back_ns > self.changed_ns[self.board]:
+            start_ns = self._return_start_ns(np.array([self.board]), int(self.changed_ns[self.board]))
+            t_ns = max(t_ns, back_ns + int(start_ns[0]) + self._handoff_ns)
+        self._wait(t_ns, self.board, partial(self._enter_board_notice, notice, t_ns))
+
+    def _enter_board_notice(self, notice: wire.Notice, t_ns: int) -> None:
         row = self._enter(
             KINDS.index(notice.kind), np.array([self.board]), np.array([t_ns]), detected_ns=notice.detected_ns,
             sequence=notice.message_sequence, counter=notice.counter, energy_uj=notice.energy_left_uj, board=True,
         )  # fmt: skip
         self._board_bytes[int(row[0])] = notice.data
 
-    def answer_poll(self, t_ns: int, meter: int) -> tuple[int, bytes]:
-        """Let a virtual meter answer a poll that reached it at ``t_ns``; return the answer's frame and bytes."""
-        at_ns = t_ns + ANSWER_HANDOFFS * ms_ns(self.scenario.meter.handoff_ms)
-        self.sequence[meter] += 1
-        left_nj = int(self._energy_left_nj(np.array([meter]), np.array([at_ns]))[0])
+    def answer_poll(self, t_ns: int, meter: int, tell: Callable[[int, bytes], None]) -> None:
+        """Let a virtual meter answer a poll that reached it at ``t_ns``; ``tell`` hears the frame and its bytes."""
+        at_ns = t_ns + ANSWER_HANDOFFS * self._handoff_ns
+        code = NOTICE_CODES["poll_answer"] - 1
+        self.sequence[code, meter] += 1
+        dark, left_nj = bool(self.dark[meter]), int(self.holdup_nj[meter])
+        if dark:
+            since_ns = int(self.changed_ns[meter])
+            left_nj = int(self._energy_left_nj(np.array([meter]), np.array([at_ns]), since_ns)[0])
         notice = Notice(
-            "poll_answer", meter, int(self.sequence[meter]), at_ns // SAMPLE_NS, left_nj // 1000, not self.dark[meter]
+            "poll_answer", meter, int(self.sequence[code, meter]), t_ns // SAMPLE_NS, left_nj // 1000, not dark
         )
-        frame = self.put_on_air(at_ns, meter, NOTICE_PSDU_BYTES, priority=1)
-        return frame, seal(meter_key(self.scenario.seed, meter), notice)
+        data = seal(meter_key(self.scenario.seed, meter), notice)
+        self.put_on_air(at_ns, meter, NOTICE_PSDU_BYTES, lambda frame: tell(frame, data), priority=1)
 
-    def put_on_air(self, t_ns: int, src: int, psdu_bytes: int, dst: int = -1, priority: int = 0) -> int:
-        """Hand one frame to a node's MAC; return the engine's frame number."""
-        return int(self._inject(np.array([t_ns]), np.array([src]), dst, psdu_bytes, priority)[0])
+    def put_on_air(
+        self, t_ns: int, src: int, psdu_bytes: int, tell: Callable[[int], Any], dst: int = -1, priority: int = 0
+    ) -> None:
+        """Hand one frame to a node's MAC when its time has come; ``tell`` then hears the engine's frame number."""
+
+        def inject() -> None:
+            tell(int(self._inject(np.array([t_ns]), np.array([src]), dst, psdu_bytes, priority)[0]))
+
+        self._wait(t_ns, src, inject)
+
+    def _wait(self, t_ns: int, node: int, act: Callable[[], Any]) -> None:
+        """Keep something until its window: the mesh knows nothing of what is still to come."""
+        self._waited += 1
+        heapq.heappush(self._waiting, (t_ns, node, self._waited, act))
 
     def notice_bytes(self, row: int) -> bytes:
         """Return the bytes of a notice in the book; virtual meters' are sealed when first asked for."""
@@ -159,9 +201,24 @@ class Meters:
         first = self.died_ns[nodes] == NEVER
         self.died_ns[nodes[first]] = t_ns[first]
 
+    def _still_true(self, agenda: Agenda, meter: NDArray[np.int64], due_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which entries hold: the supply has not changed since, or only after the meter had decided.
+
+        A notice is decided one handoff before it is due at the radio; a radio comes back at its moment.
+        """
+        unchanged = self.changed_ns[meter] == agenda.since_ns
+        if agenda.kind == "radio_back":
+            return unchanged
+        decided = self.changed_ns[meter] >= due_ns - self._handoff_ns
+        return unchanged | (decided & (self._changed_before_ns[meter] == agenda.since_ns))
+
+    def _change(self, t_ns: int, meters: NDArray[np.int64], dark: bool) -> None:
+        self.dark[meters] = dark
+        self._changed_before_ns[meters] = self.changed_ns[meters]
+        self.changed_ns[meters] = t_ns
+
     def _lose(self, t_ns: int, lost: NDArray[np.int64]) -> None:
-        self.dark[lost] = True
-        self.changed_ns[lost] = t_ns
+        self._change(t_ns, lost, dark=True)
         first = lost[self.first_dark_ns[lost] == NEVER]
         self.first_dark_ns[first] = t_ns
         self.mesh.power_off(lost, t_ns, self.holdup_nj[lost])
@@ -173,14 +230,13 @@ class Meters:
             scenario.seed, virtual, t_ns, Purpose.DETECTION, ms_ns(meter.detect_min_ms), ms_ns(meter.detect_max_ms)
         )
         start = between_ns(scenario.seed, virtual, t_ns, Purpose.GASP_START, 0, ns(scenario.policy.window_s))
-        offered = detected + ns(scenario.policy.declare_s) + start + ms_ns(meter.handoff_ms)
+        offered = detected + ns(scenario.policy.declare_s) + start + self._handoff_ns
         self._plan("last_gasp", t_ns, offered, virtual, detected)
 
     def _return(self, t_ns: int, back: NDArray[np.int64]) -> None:
         scenario = self.scenario
         outage_ns = t_ns - self.changed_ns[back]
-        self.dark[back] = False
-        self.changed_ns[back] = t_ns
+        self._change(t_ns, back, dark=False)
         first = back[self.first_return_ns[back] == NEVER]
         self.first_return_ns[first] = t_ns
         restoration = scenario.restoration
@@ -194,10 +250,13 @@ class Meters:
             return
         declared = (outage_ns >= ns(scenario.policy.declare_s)) & (back != self.board)
         back, ready = back[declared], ready[declared]
-        detected = np.full(back.size, t_ns + ns(restoration.confirm_s))
-        start = between_ns(scenario.seed, back, t_ns, Purpose.RETURN_START, 0, ns(restoration.notice_window_s))
-        offered = np.maximum(ready, detected) + start + ms_ns(scenario.meter.handoff_ms)
-        self._plan("power_return", t_ns, offered, back, detected)
+        confirmed_ns = t_ns + ns(restoration.confirm_s)
+        offered = np.maximum(ready, confirmed_ns) + self._return_start_ns(back, t_ns) + self._handoff_ns
+        self._plan("power_return", t_ns, offered, back, np.full(back.size, t_ns))
+
+    def _return_start_ns(self, meter: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:
+        window_ns = ns(self.scenario.restoration.notice_window_s)
+        return between_ns(self.scenario.seed, meter, since_ns, Purpose.RETURN_START, 0, window_ns)
 
     def _plan(
         self,
@@ -218,18 +277,20 @@ class Meters:
         detected_ns: NDArray[np.int64],
         since_ns: int,
     ) -> None:
-        self.sequence[meter] += 1
-        left_nj = self._energy_left_nj(meter, offered_ns)
+        code = NOTICE_CODES[KINDS[kind]] - 1
+        self.sequence[code, meter] += 1
+        left_nj = self.holdup_nj[meter]
+        if kind == LAST_GASP:
+            left_nj = self._energy_left_nj(meter, offered_ns, since_ns)
         self._enter(
-            kind, meter, offered_ns, detected_ns=detected_ns, sequence=self.sequence[meter],
+            kind, meter, offered_ns, detected_ns=detected_ns, sequence=self.sequence[code, meter],
             counter=detected_ns // SAMPLE_NS, energy_uj=left_nj // 1000, board=False,
         )  # fmt: skip
 
-    def _energy_left_nj(self, meter: NDArray[np.int64], t_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _energy_left_nj(self, meter: NDArray[np.int64], t_ns: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:
         """Return the meter's own gauge: the store less listening since the supply was lost [nJ]."""
-        mw = self.scenario.meter.listen_mw
-        spent = np.rint((t_ns - self.changed_ns[meter]) * (mw * 1e-3)).astype(np.int64)  # mW x ns = pJ
-        return np.where(self.dark[meter], np.maximum(self.holdup_nj[meter] - spent, 0), self.holdup_nj[meter])
+        spent_nj = (t_ns - since_ns) * self.scenario.meter.listen_mw // 1000  # mW x ns = pJ
+        return np.maximum(self.holdup_nj[meter] - spent_nj, 0)
 
     def _enter(
         self, kind: int, meter: NDArray[np.int64], offered_ns: NDArray[np.int64], **columns: Any

@@ -3,18 +3,18 @@
 AES-CCM (RFC 3610) with one 128-bit key per meter and an 8-byte tag. Header and nonce carry meter,
 kind and sequence number, so a notice cannot be moved to another meter, changed or sent twice.
 
-====== ====== =========================================================
+====== ====== ============================================================
 offset bytes  field
-====== ====== =========================================================
+====== ====== ============================================================
 0      1      version, 1
 1      1      kind: 1 Last Gasp, 2 power return, 3 answer to a poll
 2      4      meter, big endian
-6      4      sequence, one counter per meter over all kinds
-10     8      counter: sample counter of the front-end at detection   (ciphered)
-18     4      energy left in the hold-up store, uJ, saturating         (ciphered)
-22     1      supply: 1 present, 0 lost                                (ciphered)
+6      4      sequence, one counter per meter and kind
+10     8      counter: sample counter of the front-end at what it tells  (ciphered)
+18     4      energy left in the hold-up store, uJ, saturating            (ciphered)
+22     1      supply: 1 present, 0 lost                                   (ciphered)
 23     8      tag
-====== ====== =========================================================
+====== ====== ============================================================
 
 The Japanese A-route's application layer is not public; this stands in for it (DOMAIN.md 4.3).
 """

@@ -193,7 +193,9 @@ def share_out(meters: int, weight: npt.ArrayLike) -> Ints:
     return counts
 
 
-def board_meter(population: Population, substations: npt.ArrayLike, meter: str = "auto") -> int:
+def board_meter(
+    population: Population, substations: npt.ArrayLike, meter: str = "auto", *, usable: npt.ArrayLike = True
+) -> int:
     """Return the global id of the meter that the board stands for.
 
     Parameters
@@ -203,6 +205,8 @@ def board_meter(population: Population, substations: npt.ArrayLike, meter: str =
         Where it may be: a mask, or places of substations (those of the feeder that goes dark).
     meter : str
         A meter's name, or ``"auto"`` for the one with the lowest draw of the population's seed.
+    usable : (N,) bool
+        Meters that ``"auto"`` may take.
 
     Raises
     ------
@@ -221,9 +225,9 @@ def board_meter(population: Population, substations: npt.ArrayLike, meter: str =
                 'name another meter or use "auto"'
             )
         return chosen
-    ids = np.flatnonzero(there)
+    ids = np.flatnonzero(there & np.asarray(usable, bool))
     if ids.size == 0:
-        raise InputError(f"no meter at the {places.size} chosen substations; raise the number of meters")
+        raise InputError(f"no usable meter at the {places.size} chosen substations; raise the number of meters")
     return int(ids[np.argmin(rng.draw_u64(population.seed, BOARD, ids))])
 
 

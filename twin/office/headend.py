@@ -60,12 +60,15 @@ class Beliefs:
         Believed without supply.
     heard : (N,) bool
         Has said or shown anything since the run began.
+    said_ns : (N,) int64
+        When the meter itself was last heard, -1 for never.
     changes : list of (t_ns, meter, state, source)
     """
 
     def __init__(self, meters: int):
         self.dark = np.zeros(meters, dtype=bool)
         self.heard = np.zeros(meters, dtype=bool)
+        self.said_ns = np.full(meters, -1, dtype=np.int64)
         self.changes: list[tuple[int, int, int, str]] = []
 
     def learn(self, t_ns: int, meter: int, state: int, source: str) -> None:
@@ -88,16 +91,26 @@ class HeadEnd:
         Returns the key of a meter.
     meters : int
         Number of meters in the asset data, N.
+    on_gasp : callable
+        Hears the meter of each Last Gasp that is accepted.
     """
 
-    def __init__(self, env: simpy.Environment, settings: HeadEndSettings, key_of: Callable[[int], bytes], meters: int):
+    def __init__(
+        self,
+        env: simpy.Environment,
+        settings: HeadEndSettings,
+        key_of: Callable[[int], bytes],
+        meters: int,
+        on_gasp: Callable[[int], None] = lambda meter: None,
+    ):
         self._env = env
         self._settings = settings
         self._key_of = key_of
         self._meters = meters
         self._inbox: simpy.Store = simpy.Store(env)
-        self._windows: dict[int, SequenceWindow] = {}
-        self._newest_state: dict[int, int] = {}
+        self._on_gasp = on_gasp
+        self._windows: dict[tuple[int, str], SequenceWindow] = {}
+        self._newest: dict[int, int] = {}
         self.beliefs = Beliefs(meters)
         self.verdicts: Counter[str] = Counter()
         for _ in range(settings.workers):
@@ -127,14 +140,18 @@ class HeadEnd:
             notice = unseal(self._key_of(meter), data)
         except NoticeRefused as refusal:
             return Verdict(refusal.reason, now)
-        if not self._windows.setdefault(meter, SequenceWindow()).accept(notice.sequence):
+        window = self._windows.setdefault((meter, notice.kind), SequenceWindow())
+        if not window.accept(notice.sequence):
             return Verdict("repeated", now)
         return Verdict("accepted", now, notice)
 
     def _believe(self, notice: Notice) -> None:
-        """Let the newest notice of a meter decide; an older one that comes late changes nothing."""
-        if notice.sequence < self._newest_state.get(notice.meter, -1):
+        """Let the notice that tells of the latest moment decide; an older one that comes late changes nothing."""
+        if notice.kind == "last_gasp":
+            self._on_gasp(notice.meter)
+        if notice.counter < self._newest.get(notice.meter, -1):
             return
-        self._newest_state[notice.meter] = notice.sequence
+        self._newest[notice.meter] = notice.counter
+        self.beliefs.said_ns[notice.meter] = self._env.now
         state = LIT if notice.supply else DARK
         self.beliefs.learn(self._env.now, notice.meter, state, notice.kind)

@@ -59,7 +59,7 @@ class Office:
         self.concentrators = Concentrators(
             self.env, scenario.concentrator, self.wan, population.concentrator_substation.size
         )
-        self.head_end = HeadEnd(self.env, scenario.head_end, key_of, meters)
+        self.head_end = HeadEnd(self.env, scenario.head_end, key_of, meters, self._suspect_around)
         self.namings: list[Naming] = []
         self._meter_substation = population.meter_substation
         self._substations = int(grid.substation_bus.size)
@@ -91,6 +91,10 @@ class Office:
         if self.polling is not None:
             polling = self.polling
             self._at(t_ns + ns(self.scenario.head_end.breaker_alarm_s), lambda: polling.suspect(substations.tolist()))
+
+    def _suspect_around(self, meter: int) -> None:
+        if self.polling is not None:
+            self.polling.suspect([int(self._meter_substation[meter])])
 
     def _ask(self, poll: Poll) -> None:
         def lost() -> None:

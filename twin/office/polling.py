@@ -1,12 +1,11 @@
 """Polling of suspects: after a breaker alarm or a gasp, ask a sample of meters behind each substation.
 
-A meter that stays silent for all tries is taken for dark, one that answers says itself what its supply is;
-the sample's majority is the belief for the whole substation.
+A meter that stays silent for all tries is taken for dark, one that answers says itself what its supply is.
+The sample's majority is the belief for all meters of the substation that said nothing themselves meanwhile.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,7 +73,7 @@ class Polling:
         self._suspects: set[int] = set()
         self._send_slot = simpy.Resource(env, capacity=1)
         self.polls: list[Poll] = []
-        self.counts: Counter[str] = Counter()
+        self.conclusions: list[tuple[int, int, int]] = []  # (t_ns, meter asked, state)
 
     def suspect(self, substations: Sequence[int]) -> None:
         """Add substations to the rounds; the first ones start them."""
@@ -92,14 +91,14 @@ class Polling:
             yield self._env.timeout(ns(self._policy.poll_round_s))
 
     def _ask_substation(self, substation: int, round_number: int) -> Generator[simpy.Event, Any, None]:
-        members = self._members[substation]
+        members, started_ns = self._members[substation], self._env.now
         luck = uniform(self._seed, members, round_number, Purpose.POLL_SAMPLE)
         sample = members[np.argsort(luck, kind="stable")[: self._policy.poll_sample]]
         found = [self._env.process(self._ask_meter(int(meter))) for meter in sample]
         yield self._env.all_of(found)
         states = [process.value for process in found]
         majority = DARK if 2 * states.count(DARK) > len(states) else LIT
-        for meter in members:
+        for meter in members[self._beliefs.said_ns[members] < started_ns]:
             self._beliefs.learn(self._env.now, int(meter), majority, "poll")
 
     def _ask_meter(self, meter: int) -> Generator[simpy.Event, Any, int]:
@@ -112,6 +111,10 @@ class Polling:
             self._ask(poll)
             yield poll.done | self._env.timeout(ns(self._policy.poll_timeout_s))
             if poll.answered_ns is not None:
-                return LIT if poll.supply else DARK
+                return self._conclude(meter, LIT if poll.supply else DARK)
             poll.cause = poll.cause or "timeout"
-        return DARK
+        return self._conclude(meter, DARK)
+
+    def _conclude(self, meter: int, state: int) -> int:
+        self.conclusions.append((self._env.now, meter, state))
+        return state

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,8 @@ def opened(place: Path, content: dict[str, Any], resume: bool) -> Iterator[RunFo
     InputError
         If the place holds something that is no run, another run fills it now, or there is nothing to resume.
     """
-    if place.exists() and not (place / MANIFEST).is_file():
-        raise InputError(f"{place}: exists and is no run folder (it has no {MANIFEST}); choose another --out")
+    check_place(place)
     partial = place.with_name(place.name + PARTIAL)
-    place.parent.mkdir(parents=True, exist_ok=True)
     with open(place.with_name(f".{place.name}.lock"), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,6 +102,18 @@ def opened(place: Path, content: dict[str, Any], resume: bool) -> Iterator[RunFo
             yield folder
         finally:
             Path(lock.name).unlink(missing_ok=True)
+
+
+def check_place(place: Path) -> None:
+    """Make the parent folder; InputError if a run cannot be put there."""
+    if place.exists() and not (place / MANIFEST).is_file():
+        raise InputError(f"{place}: exists and is no run folder (it has no {MANIFEST}); choose another --out")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as error:
+        raise InputError(f"{place.parent}: cannot write there ({error.strerror}); choose another --out") from error
 
 
 def _interrupted(partial: Path, content: dict[str, Any]) -> list[tuple[int, str]]:

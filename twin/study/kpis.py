@@ -40,13 +40,14 @@ def settle(rows: NDArray[Any]) -> Fates:
     return Fates(outcome, np.where(delivered, "", cause))
 
 
-def account(rows: NDArray[Any], fates: Fates, kind: str, since_ns: int) -> dict[str, Any]:
-    """Return the counts and times of one kind of notice; times count from ``since_ns`` [ns]."""
+def account(rows: NDArray[Any], fates: Fates, kind: str, since_ns: int | NDArray[np.int64]) -> dict[str, Any]:
+    """Return the counts and times of one kind of notice; times count from ``since_ns`` [ns], one for all or each."""
     chosen = rows["kind"] == KINDS.index(kind)
     outcome, cause = fates.outcome[chosen], fates.cause[chosen]
     made = int(chosen.sum())
     delivered = int((outcome == "delivered").sum())
-    arrived_s = np.sort(rows["head_end_ns"][chosen & (rows["head_end_ns"] != NEVER)] - since_ns) / 1e9
+    arrived = chosen & (rows["head_end_ns"] != NEVER)
+    arrived_s = np.sort((rows["head_end_ns"] - since_ns)[arrived]) / 1e9
     return {
         "made": made,
         "delivered": delivered,

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 import gpu
 from twin import wire
 from twin.field.book import KINDS, NEVER
-from twin.field.supply import SupplyStep
 from twin.loop import Loop
-from twin.office.headend import STATE_NAMES
+from twin.office.headend import DARK, STATE_NAMES
 from twin.office.locate import grade_location, locate_outage
+from twin.office.polling import Poll
 from twin.scenario import Scenario, ns
 from twin.study import kpis
 from twin.study.tables import write_table
@@ -44,7 +44,7 @@ class Results:
         self.loop = loop
         self.plan = loop.plan
         self.scenario: Scenario = loop.plan.scenario
-        self.rows = loop.meters.book.rows
+        self.rows = loop.meters.book.in_order()
         self.fates = kpis.settle(self.rows)
         self.frames = loop.plan.mesh.frames(self.rows["frame"])
         self.changes = loop.office.head_end.beliefs.changes
@@ -62,10 +62,9 @@ class Results:
 
     def summary(self) -> dict[str, Any]:
         """Return the key figures, limits and verdicts (``summary.json``)."""
-        trip_ns = self.steps_by_kind["trip"].t_ns
-        gasps = kpis.account(self.rows, self.fates, "last_gasp", trip_ns)
-        backs = [self.steps_by_kind[k].t_ns for k in ("isolate", "tie") if k in self.steps_by_kind]
-        returns = kpis.account(self.rows, self.fates, "power_return", backs[0] if backs else trip_ns)
+        gasps = kpis.account(self.rows, self.fates, "last_gasp", self.loss_ns)
+        own_return_ns = self.loop.meters.first_return_ns[self.rows["meter"]]
+        returns = kpis.account(self.rows, self.fates, "power_return", own_return_ns)
         board = self._board()
         summary: dict[str, Any] = {
             "name": self.scenario.name,
@@ -80,6 +79,7 @@ class Results:
             "board": board,
             "energy": self._energy(),
             "air": self._air(),
+            "wan": self._wan(),
             "sections": self.sections,
             "security": self._security(),
             "conservation": kpis.conservation({"last_gasp": gasps, "power_return": returns}),
@@ -89,22 +89,24 @@ class Results:
         summary["service_levels"] = self._service_levels(gasps, board)
         return summary
 
-    @property
-    def steps_by_kind(self) -> dict[str, SupplyStep]:
-        """The supply's steps within the run, by kind."""
-        return {step.kind: step for step in self.plan.timeline.steps if step.t_ns < self.end_ns}
+    def flags(self) -> list[str]:
+        """Return what a reader must know before trusting the run."""
+        assert self.loop.record.stopped is not None
+        flags = list(self.loop.record.stopped.flags)
+        events = self.loop.record.board_events
+        if any(e.kind == "power_fail_confirmed" for e in events) and _confirmed_loss(events) is None:
+            flags.append("board: a loss of supply without a trigger from the source, t0 unknown")
+        return flags
 
-    def stage_at(self, t_ns: int) -> str:
-        """Return the kind of the last step at or before ``t_ns``; "before" if none."""
-        stage = "before"
-        for step in self.plan.timeline.steps:
-            if step.t_ns <= t_ns:
-                stage = step.kind
-        return stage
+    @property
+    def loss_ns(self) -> int:
+        """When the first meters lost their supply; the end of the run if none did."""
+        loss_ns = self.plan.supply.loss_ns
+        return self.end_ns if loss_ns is None else loss_ns
 
     def truly_dark(self, t_ns: int) -> NDArray[np.bool_]:
-        """Return (S,) the substations without supply at ``t_ns``."""
-        return self.plan.timeline.dark_at(t_ns)
+        """Return (S,) the substations that have lost their supply at ``t_ns``."""
+        return self.plan.supply.dark_at(t_ns)
 
     def _curve(self) -> dict[str, NDArray[Any]]:
         times_ns = np.arange(0, self.end_ns + 1, SECOND_NS)
@@ -135,11 +137,13 @@ class Results:
         table = self.loop.office.sections
         rows = []
         for naming in self.loop.office.namings:
+            if naming.t_ns < self.loss_ns:
+                continue  # nothing to be named yet
             truth = self.truly_dark(naming.t_ns)
             grade = grade_location(table, naming.section, truth)
             rows.append(
                 {
-                    "stage": self.stage_at(naming.t_ns),
+                    "stage": self.plan.supply.kind_at(naming.t_ns),
                     "t_s": naming.t_ns / 1e9,
                     "named": naming.section.name,
                     "kind": naming.section.kind,
@@ -168,20 +172,23 @@ class Results:
         }
 
     def _dark_counts(self) -> dict[str, int]:
-        steps = self.steps_by_kind
-        named = {"peak": "trip", "after_isolation": "isolate", "after_tie": "tie"}
-        counts = {name: int(self.meters_at[steps[kind].dark].sum()) for name, kind in named.items() if kind in steps}
+        stages = self.plan.supply.stages
+        counts = {"peak": max((int(self.meters_at[stage.dark].sum()) for stage in stages), default=0)}
+        for name, kind in (("after_isolation", "isolate"), ("after_tie", "tie")):
+            stage = self.plan.supply.find(kind)
+            if stage is not None:
+                counts[name] = int(self.meters_at[stage.dark].sum())
         return counts | {"at_end": int(self.curve["truly_dark"][-1])}
 
     def _belief_moments(self) -> list[dict[str, Any]]:
-        """Return belief against truth just before each step and at the end."""
-        moments = [step.t_ns - 1 for step in self.steps_by_kind.values() if step.kind != "fault"] + [self.end_ns]
+        """Return belief against truth just before each stage but the first, and at the end."""
+        moments = [stage.t_ns - 1 for stage in self.plan.supply.stages[1:]] + [self.end_ns]
         meter_dark = [self.truly_dark(t)[self.plan.population.meter_substation] for t in moments]
         states = kpis.believed_at(self.changes, meter_dark[0].size, moments)
         return [
             {
                 "t_s": round(t_ns / 1e9, 3),
-                "stage": self.stage_at(t_ns),
+                "stage": self.plan.supply.kind_at(t_ns),
                 "truly_dark": int(dark.sum()),
                 "believed_dark": int(state.sum()),
                 "rightly_dark": int((state & dark).sum()),
@@ -222,84 +229,128 @@ class Results:
         return board
 
     def _energy(self) -> dict[str, Any]:
+        """Return what the hold-up stores held, spent and have left, over the meters that lost their supply."""
         meters = self.loop.meters
         hit = np.flatnonzero(meters.first_dark_ns != NEVER)
+        if not hit.size:
+            return {}
+        listening_nj, sending_nj = self.plan.mesh.energy_spent_nj()
         died = meters.died_ns[hit] != NEVER
-        lived_s = (meters.died_ns[hit][died] - meters.first_dark_ns[hit][died]) / 1e9
-        return {
-            "store_median_j": float(np.median(meters.holdup_nj[hit])) / 1e9 if hit.size else None,
-            "holdup_median_s": float(np.median(lived_s)) if lived_s.size else None,
+        lived_s = np.where(died, (meters.died_ns[hit] - meters.first_dark_ns[hit]) / 1e9, np.inf)
+        median_s = float(np.median(lived_s))
+        found: dict[str, Any] = {
+            "store_median_j": float(np.median(meters.holdup_nj[hit])) / 1e9,
+            "spent_listening_median_j": float(np.median(listening_nj[hit])) / 1e9,
+            "spent_sending_median_j": float(np.median(sending_nj[hit])) / 1e9,
+            "spent_sending_most_j": float(sending_nj[hit].max()) / 1e9,
             "died": int(died.sum()),
             "never_died": int(hit.size - died.sum()),
+            "holdup_median_s": median_s if np.isfinite(median_s) else None,  # None: most outlived their outage
         }
+        for sample in self.loop.record.energy:
+            if sample.left_j is not None:
+                stage = self.plan.supply.kind_at(sample.t_ns - 1)
+                found[f"left_median_j_at_end_of_{stage}"] = sample.left_j[1]
+                found[f"alive_at_end_of_{stage}"] = sample.alive
+        return found
 
     def _air(self) -> dict[str, Any]:
-        air = self.loop.record.air
-        airtime_ns = self.plan.mesh.airtime_ns
+        counters = self.plan.mesh.counters()
         return {
-            "data_frames": sum(a.data_frames for a in air),
-            "ack_frames": sum(a.ack_frames for a in air),
-            "on_air_s": sum(a.data_air_ns + a.ack_air_ns for a in air) / 1e9,
-            "peak_load": max((a.busiest_load for a in air), default=0.0),
-            "busiest_radio_s": float(airtime_ns.max()) / 1e9,
+            "data_frames": counters["tx_data"],
+            "ack_frames": counters["tx_ack"],
+            "on_air_s": (counters["on_air_data_us"] + counters["on_air_ack_us"]) / 1e6,
+            "peak_load": max((a.busiest_load for a in self.loop.record.air), default=0.0),
+            "busiest_radio_s": float(self.plan.mesh.airtime_ns.max()) / 1e9,
             "hourly_limit_s": 360.0,  # ARIB STD-T108: sum of transmissions per station and hour
         }
 
+    def _wan(self) -> dict[str, int]:
+        wan = self.loop.office.wan
+        return {"sendings": wan.sent, "lost_sendings": wan.lost_sendings, "messages_given_up": wan.given_up}
+
     def _security(self) -> dict[str, int]:
-        adversary, seen = self.loop.adversary, self.loop.record.security
-        sent = [kind for kind, _ in adversary.frames.values()]
+        """Return attacks that reached the air, a concentrator, the head end's belief."""
+        attacks, seen = self.loop.adversary.frames, self.loop.record.security
+        sent = self.plan.mesh.frames(np.array(sorted(attacks), dtype=np.int64))["first_tx_ns"] != NEVER
+        kinds = [attacks[frame].kind for frame, on_air in zip(sorted(attacks), sent, strict=True) if on_air]
         verdicts = self.loop.office.head_end.verdicts
         return {
-            "forged_sent": sent.count("forged"),
+            "forged_sent": kinds.count("forged"),
             "forged_heard": seen["forged_heard"],
             "forged_accepted": seen["forged_accepted"],
-            "replayed_sent": sent.count("replayed"),
+            "replayed_sent": kinds.count("replayed"),
             "replayed_heard": seen["replayed_heard"],
             "replayed_accepted": seen["replayed_accepted"],
+            "replayed_first_copy": seen["replayed_first_copy"],
             "refused_as_forged": verdicts["forged"],
             "refused_as_repeated": verdicts["repeated"],
         }
 
     def _polls(self) -> dict[str, int]:
+        """Return questions sent, and what was concluded of the meters asked."""
         polling = self.loop.office.polling
         assert polling is not None
-        dark_at = [bool(self.truly_dark(p.asked_ns)[self._station(p.meter)]) for p in polling.polls]
-        said_dark = [p.answered_ns is None or not p.supply for p in polling.polls]
+        rightly = [
+            (state == DARK, bool(self.truly_dark(t_ns)[self._station(meter)]))
+            for t_ns, meter, state in polling.conclusions
+        ]
         return {
             "asked": len(polling.polls),
             "answered": sum(p.answered_ns is not None for p in polling.polls),
-            "unanswered": sum(p.answered_ns is None for p in polling.polls),
-            "rightly_dark": sum(a and b for a, b in zip(dark_at, said_dark, strict=True)),
-            "wrongly_dark": sum(b and not a for a, b in zip(dark_at, said_dark, strict=True)),
+            "unanswered": sum(_poll_verdict(p) == "silent" for p in polling.polls),
+            "open": sum(_poll_verdict(p) == "open" for p in polling.polls),
+            "meters_concluded": len(rightly),
+            "rightly_dark": sum(said and dark for said, dark in rightly),
+            "wrongly_dark": sum(said and not dark for said, dark in rightly),
+            "wrongly_lit": sum(dark and not said for said, dark in rightly),
         }
 
     def _station(self, meter: int) -> int:
         return int(self.plan.population.meter_substation[meter])
 
     def _service_levels(self, gasps: dict[str, Any], board: dict[str, Any]) -> list[dict[str, Any]]:
-        limits = self.scenario.service_levels
-        trip_s = self.steps_by_kind["trip"].t_ns / 1e9
-        right = next((s["t_s"] - trip_s for s in self.sections if s["stage"] == "trip" and s["right"]), None)
-        dark = self._dark_counts()["peak"]
-        share = gasps["delivered"] / dark if dark and gasps["made"] else None
+        """Return limit, value and verdict of each level; what the run was too short to show is not applicable."""
+        limits, loss_s, end_s = self.scenario.service_levels, self.loss_ns / 1e9, self.end_ns / 1e9
+        policy = self.scenario.policy
+        all_offered = end_s >= loss_s + policy.declare_s + policy.window_s + self.scenario.meter.handoff_ms / 1e3
+        settled = all_offered and "unfinished" not in gasps["causes"]
+        due = self._declared_meters()
+        share = gasps["delivered"] / due if settled and due and gasps["made"] else None
+        time_90_s = gasps["time_to_90_s"] if settled else None
+        right = next((s["t_s"] - loss_s for s in self.sections if s["right"] and s["kind"] != "nothing"), None)
+        if right is None and end_s >= loss_s + limits.section_right_s:
+            right = np.inf
         bound_ms = board.get("t0_bound_us", 0.0) / 1e3
-        known_text = f"dark meters the head end knows {limits.known_after_s:g} s after the trip"
+        known_text = f"dark meters the head end knows {limits.known_after_s:g} s after the loss"
+        known = self._known_share(loss_s + limits.known_after_s)
         asked = [
-            ("R17", "Last Gasps at the head end / meters truly dark", limits.delivery_ratio, share, "1", True, 0.0),
-            ("R17", known_text, limits.known_ratio, self._known_share(trip_s + limits.known_after_s), "1", True, 0.0),
-            ("R17", "90 % of what arrives is there", limits.delivery_90_s, gasps["time_to_90_s"], "s", False, 0.0),
+            ("R17", "Last Gasps at the head end / meters dark long enough", limits.delivery_ratio, share, "1", True, 0),
+            ("R17", known_text, limits.known_ratio, known, "1", True, 0),
+            ("R17", "90 % of what arrives is there", limits.delivery_90_s, time_90_s, "s", False, 0),
             ("R17", "board: loss of voltage to detection", limits.detection_ms, board["detection_latency_ms"], "ms",
              False, bound_ms),
-            ("R18", "right section named after the trip", limits.section_right_s, right, "s", False, 0.0),
+            ("R18", "right section named after the loss", limits.section_right_s, right, "s", False, 0),
         ]  # fmt: skip
-        rows = []
-        for identity, text, limit, value, unit, at_least, bound in asked:
-            said = kpis.verdict(value, limit, at_least, bound)
-            if identity == "R18" and value is None:
-                said = "fail"
-            rows.append({"id": identity, "text": text, "limit": limit, "at_least": at_least, "value": value,
-                         "unit": unit, "verdict": said})  # fmt: skip
-        return rows
+        return [
+            {
+                "id": identity,
+                "text": text,
+                "limit": limit,
+                "at_least": at_least,
+                "value": value if value is None or np.isfinite(value) else None,
+                "unit": unit,
+                "verdict": kpis.verdict(value, limit, at_least, bound),
+            }
+            for identity, text, limit, value, unit, at_least, bound in asked
+        ]
+
+    def _declared_meters(self) -> int:
+        """Return how many meters were dark for longer than the declaration time: those that owe a Last Gasp."""
+        meters = self.loop.meters
+        hit = np.flatnonzero(meters.first_dark_ns != NEVER)
+        back_ns = np.where(meters.first_return_ns[hit] == NEVER, self.end_ns, meters.first_return_ns[hit])
+        return int((back_ns - meters.first_dark_ns[hit] > ns(self.scenario.policy.declare_s)).sum())
 
     def _known_share(self, t_s: float) -> float | None:
         """Return which share of the meters truly dark is believed dark at a full second; None if nobody is dark."""
@@ -357,7 +408,7 @@ class Results:
             "meter": np.arange(n),
             "name": [population.meter_name(i) for i in range(n)],
             "substation": population.meter_substation,
-            "concentrator": population.meter_concentrator,
+            "concentrator": np.where(mesh.sink_of[:n] < 0, population.meter_concentrator, mesh.sink_of[:n] - n),
             "lon_deg": _first_finite(lon, population.meter_x_m),
             "lat_deg": _first_finite(lat, population.meter_y_m),
             "hops": _where_routed(mesh.hops[:n], mesh),
@@ -372,7 +423,7 @@ class Results:
         }
 
     def _steps_table(self) -> dict[str, Any]:
-        steps = list(self.steps_by_kind.values())
+        steps = self.plan.supply.stages
         return {
             "t_s": [s.t_ns / 1e9 for s in steps],
             "stage": [s.kind for s in steps],
@@ -408,7 +459,7 @@ class Results:
             "meter": [p.meter for p in polls],
             "asked_s": [p.asked_ns / 1e9 for p in polls],
             "answered_s": [None if p.answered_ns is None else p.answered_ns / 1e9 for p in polls],
-            "verdict": ["lit" if p.supply else "dark" for p in polls],
+            "verdict": [_poll_verdict(p) for p in polls],
             "cause": [p.cause for p in polls],
         }
 
@@ -435,8 +486,7 @@ class Results:
     def _board_tables(self) -> dict[str, dict[str, Any]]:
         events, stopped = self.loop.record.board_events, self.loop.record.stopped
         assert stopped is not None
-        loss = _confirmed_loss(events)
-        t0_ns = loss[0].t_ns if loss is not None else 0
+        t0_ns = _origin_ns(events)
         wave_ns = (stopped.waveform_first + np.arange(len(stopped.waveform_v))) * 125_000
         return {
             "board_events": {
@@ -467,6 +517,21 @@ def _confirmed_loss(events: Sequence[wire.BoardEvent]) -> tuple[wire.BoardEvent,
     fail = max((e for e in events if e.kind == "power_fail" and e.t_ns <= confirmed.t_ns), key=lambda e: e.t_ns)
     triggers = [e for e in events if e.kind == "t0" and e.t_ns <= fail.t_ns]
     return (max(triggers, key=lambda e: e.t_ns), fail) if triggers else None
+
+
+def _origin_ns(events: Sequence[wire.BoardEvent]) -> int:
+    """Return what the board's times are counted from: the trigger of the loss, else its detection, else 0."""
+    loss = _confirmed_loss(events)
+    if loss is not None:
+        return loss[0].t_ns
+    return next((e.t_ns for e in events if e.kind == "power_fail"), 0)
+
+
+def _poll_verdict(poll: Poll) -> str:
+    """Return lit or dark as the meter said, silent if it did not answer, open if the run ended before."""
+    if poll.answered_ns is not None:
+        return "lit" if poll.supply else "dark"
+    return "silent" if poll.cause else "open"
 
 
 def _count_until(moments_ns: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -92,7 +92,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("meter", I32),
             ("asked_s", F64),
             ("answered_s", F64),
-            ("verdict", STR),  # lit | dark
+            ("verdict", STR),  # lit | dark, as the meter said | silent | open: the run ended before
             ("cause", STR),  # why no answer; empty when answered
         ]
     ),
