@@ -14,10 +14,10 @@ MODELLED = (
 )
 
 NOT_MODELLED = (
-    "Concentrators stay powered for the whole run (battery); other feeders' dips during the fault reach no meter.",
+    "Concentrators stay powered for the whole run (battery).",
     "Routes are fixed for the run: no parent switching, no new discovery; a radio that had died is back after an "
     "assumed delay with its old route.",
-    "The hold-up store is full at every loss of supply; one radio channel, no frequency hopping, no regulatory "
+    "A meter loses its supply at once when its voltage falls below one limit, and a hold-up store is full then; one radio channel, no frequency hopping, no regulatory "
     "limits on sending time.",
     "Virtual meters detect the loss after a delay drawn evenly from a range; only the board detects by itself.",
     "Placement of meters, path loss, shadowing, pipe shafts, capacitors and all delays of the operator are assumed; "

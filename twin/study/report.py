@@ -60,7 +60,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _block(
             "Power-return notices",
             summary.get("returns"),
-            "Times count from the first return of supply, over what arrived.",
+            "Times count from the return of each meter's own supply, over what arrived.",
         ),
         _block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
         _block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),

@@ -250,7 +250,7 @@ class Results:
         for sample in self.loop.record.energy:
             if sample.left_j is not None:
                 stage = self.plan.supply.kind_at(sample.t_ns - 1)
-                found[f"left_median_j_at_end_of_{stage}"] = sample.left_j[1]
+                found[f"left_at_end_of_{stage}_median_j"] = sample.left_j[1]
                 found[f"alive_at_end_of_{stage}"] = sample.alive
         return found
 
