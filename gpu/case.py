@@ -119,7 +119,8 @@ def _write(
     try:
         pq.write_table(_frame_table(case, frames), beside / "frames.parquet")
         run = {
-            "teiden": _version(), "engine": engine_key(), "backend": backend, "device": platform.machine(),
+            "teiden": _version(), "engine": engine_key(), "backend": backend, "form": mesh.form,
+            "device": platform.machine(),
             "threads": 1, "seed": seed, "digest": summary["digest"], "sim_s": case.duration_s,
             "wall_s": summary["wall_s"], "cpu_s": summary["cpu_s"], "nodes": mesh.size,
             "sinks": case.node_ids[case.sinks].tolist(), "radio": asdict(case.radio), "counters": mesh.counters(),

@@ -23,6 +23,9 @@ OUTCOMES = (
 )  # fmt: skip
 """Names of the outcome codes, by code."""
 
+FORMS = ("cells", "plain")
+"""Forms of the engine; results do not depend on them."""
+
 NS_PER_TICK = 1000
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
@@ -62,13 +65,16 @@ class Mesh:
     asked for, never on the windows in which `run_until` was called nor on the order of calls.
     """
 
-    def __init__(self, handle: int, plane: dict[str, NDArray], radio: Radio, seed: int, sinks: NDArray[np.int32]):
+    def __init__(
+        self, handle: int, plane: dict[str, NDArray], radio: Radio, seed: int, sinks: NDArray[np.int32], form: str
+    ):
         self._engine = engine()
         self._handle: int | None = handle
         self._plane = plane
         self.radio = radio
         self.seed = seed
         self.sinks = sinks
+        self.form = form
         self.size = int(plane["x_mm"].size)
         self.routed = False
         self._read_tree()
@@ -93,6 +99,7 @@ class Mesh:
         parents: ArrayLike | None = None,
         route: bool = True,
         backend: str = "cpu",
+        form: str = "cells",
     ) -> Mesh:
         """Place nodes and build their routes.
 
@@ -116,6 +123,8 @@ class Mesh:
             False: no tree, every frame goes straight to its ``dst``.
         backend : str
             "cpu".
+        form : str
+            "cells" finds what is on air by grid cell; "plain", the specification, scans all of it. Same results.
 
         Raises
         ------
@@ -128,6 +137,8 @@ class Mesh:
             raise MissingPart('backend "cuda" asked for, but this version has no CUDA engine; use backend "cpu"')
         if backend != "cpu":
             raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
+        if form not in FORMS:
+            raise InputError(f"form = {form!r}, expected one of {', '.join(FORMS)}")
         plane = plane_arrays(xy_m, extra_loss_db, links)
         count = plane["x_mm"].size
         sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
@@ -136,10 +147,15 @@ class Mesh:
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        mesh = cls(new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids)
+        mesh = cls(new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids, form)
         if route:
             mesh._route(given)
+        mesh._take_form()
         return mesh
+
+    def _take_form(self) -> None:
+        if self.form == "cells":
+            self._engine.radio_use_cells(self._handle)
 
     def _route(self, parents: NDArray[np.int32] | None) -> None:
         if parents is None:
@@ -427,7 +443,13 @@ class Mesh:
         address = np.empty(1, np.uint64)
         size = self._engine.radio_save(self._handle, pointer(address))
         state = np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(int(address[0])))
-        head = {"engine": engine_key(), "seed": self.seed, "routed": self.routed, "radio": asdict(self.radio)}
+        head = {
+            "engine": engine_key(),
+            "seed": self.seed,
+            "routed": self.routed,
+            "form": self.form,
+            "radio": asdict(self.radio),
+        }
         parts = {"head": np.array(json.dumps(head)), "state": state, "sinks": self.sinks} | self._plane
         with written_whole(Path(path)) as beside, open(beside, "wb") as file:
             np.savez(file, **parts)  # type: ignore[arg-type]
@@ -445,10 +467,11 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        mesh = cls(new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks)
+        mesh = cls(new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks, head["form"])
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
+        mesh._take_form()
         mesh._read_tree()
         return mesh
 

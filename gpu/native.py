@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 
 _SOURCES = Path(__file__).parent / "engine"
-_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=default", "-Wall", "-Wextra")
+_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fvisibility=default", "-Wall", "-Wextra")
 
 FRAME_ROW = np.dtype(
     [("injected", "i8"), ("first_tx", "i8"), ("first_rx", "i8"), ("src", "i4"), ("dst", "i4"), ("psdu_bytes", "i4"),
@@ -33,6 +33,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),
+    "radio_use_cells": (None, (_P,)),
     "radio_route": (None, (_P, _P, _I64, _P)),
     "radio_set_parents": (None, (_P, _P, _P, _I64)),
     "radio_link_etx": (None, (_P, _I64, _P, _P, _P)),

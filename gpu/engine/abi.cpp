@@ -67,6 +67,9 @@ void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const
   plane.has_links = true;
 }
 
+// Take the fast form: after the links, and after radio_load.
+void radio_use_cells(Mesh* mesh) { mesh->use_cells(); }
+
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
 }

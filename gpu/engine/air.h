@@ -70,13 +70,14 @@ class Air {
   // Return the number of the first record that may be on air after a tick.
   int64_t first_after(int64_t tick) const { return last_before(tick - longest_ + 1) + 1; }
 
-  // Drop the records that start before a tick, in bulk: only once they are half of the list.
-  void forget_before(int64_t tick) {
+  // Drop the records that start before a tick, in bulk: only once they are half of the list. Return whether any went.
+  bool forget_before(int64_t tick) {
     const int64_t gone = last_before(tick) + 1 - base_;
-    if (gone * 2 < static_cast<int64_t>(records_.size()) || gone < 256) return;
+    if (gone * 2 < static_cast<int64_t>(records_.size()) || gone < 256) return false;
     records_.erase(records_.begin(), records_.begin() + gone);
     spots_.erase(spots_.begin(), spots_.begin() + gone);
     base_ += gone;
+    return true;
   }
 
   template <class Archive>

@@ -53,11 +53,15 @@ bool Mesh::wins_lock(size_t index) const {
 void Mesh::resolve_lock(int32_t node, int64_t upto) {
   Node& n = nodes[node];
   if (n.heard_until >= upto) return;
+  if (crowded(upto)) {
+    resolve_lock_in_cells(node, upto);
+    return;
+  }
   const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
   int64_t chain = upto;  // from here on some lockable frame is on air without a break
   const Place here = plane.place(node);
   heard_.clear();
-  int64_t first = air_.first_after(chain);
+  int64_t first = air_.first_after(chain - 1);  // what ends at `upto` was still on air in the tick before
   const Spot spot = spot_of(here);
   int64_t i = air_.last_before(upto);
   while ((i = air_.last_near(i, first, spot, plane.spot_reach())) >= first) {
@@ -67,9 +71,9 @@ void Mesh::resolve_lock(int32_t node, int64_t upto) {
     const uint64_t power = plane.power(t.src, t.from, node, here);
     if (!power) continue;
     heard_.push_back({number, t.start, t.end, power, t.channel});
-    if (t.end <= chain || t.start >= chain || (number != n.lock && !can_lock(node, heard_.back()))) continue;
+    if (t.end < chain || t.start >= chain || (number != n.lock && !can_lock(node, heard_.back()))) continue;
     chain = std::max(floor, t.start);
-    first = air_.first_after(chain);
+    first = air_.first_after(chain - 1);
   }
   std::reverse(heard_.begin(), heard_.end());
 
@@ -92,6 +96,7 @@ bool Mesh::channel_busy(int32_t node, int32_t channel, int64_t tick) {
   resolve_lock(node, tick + 1);
   const Node& n = nodes[node];
   if (n.lock >= 0 && air_.holds(n.lock) && air_.at(n.lock).end > tick) return true;
+  if (crowded(tick)) return loud_in_cells(node, channel, tick);
   const int64_t from = tick - config().cca_us;
   hear(node, from, tick + 1);
   for (size_t k = 0; k <= heard_.size(); ++k) {
@@ -131,7 +136,13 @@ bool Mesh::decodes(int32_t node, int64_t number) {
     ++counters.missed_lock;
     return false;
   }
-  hear(node, wanted.start, wanted.end);
+  const bool many = crowded(wanted.end);
+  if (many) {
+    heard_.clear();
+    gather(node, wanted.start, wanted.end, wanted.channel, 0, cells_.count());
+  } else {
+    hear(node, wanted.start, wanted.end);
+  }
   edges_.assign({wanted.start, wanted.end});
   bool overlapped = false;
   uint64_t power = 0;
@@ -144,7 +155,8 @@ bool Mesh::decodes(int32_t node, int64_t number) {
     }
   }
   std::sort(edges_.begin(), edges_.end());
-  const int64_t cost = reception_cost(wanted, power, number);
+  const int64_t cost =
+      many ? reception_cost_swept(wanted, power, number) : reception_cost(wanted, power, number);
   const uint64_t draw = draw_u64(static_cast<uint64_t>(config().seed), kDecode, node, wanted.end);
   const bool clean = !(config().hard_capture && overlapped) && draw < success_threshold(plane.tables(), cost);
   if (!clean) ++counters.missed_noise;

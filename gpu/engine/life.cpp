@@ -136,6 +136,7 @@ void Mesh::cut_transmission(int32_t node, int64_t tick) {
   (t.is_ack ? counters.on_air_ack_us : counters.on_air_data_us) -= t.end - end;
   t.end = end;
   t.cut = 1;
+  if (cells_.laid()) cells_.cut(t, n.sending);
   n.tx_to = end;
   ++counters.cut_by_death;
   if (!t.is_ack) end_copy(t.frame, node, kPending, tick);

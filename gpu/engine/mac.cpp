@@ -96,6 +96,7 @@ int64_t Mesh::transmit(int32_t node, int64_t tick, Transmission record, int64_t 
   (record.is_ack ? counters.on_air_ack_us : counters.on_air_data_us) += ticks;
   (record.is_ack ? counters.tx_ack : counters.tx_data) += 1;
   n.sending = air_.add(record);
+  if (cells_.laid()) cells_.add(record, n.sending);
   schedule(record.end, record.dst, kReceiveEnd, static_cast<uint64_t>(node), n.sending);
   if (n.stored) settle(node, tick);
   n.tx_from = record.start;

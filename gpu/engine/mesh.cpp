@@ -16,9 +16,14 @@ void Mesh::start() {
   is_sink.assign(count, 0);
 }
 
+void Mesh::use_cells() {
+  lock_ratio_ = linear_power(plane.tables(), config().lock_lu);
+  cells_.lay(plane);
+  for (int64_t number = air_.first_number(); number < air_.end_number(); ++number) cells_.add(air_.at(number), number);
+}
+
 void Mesh::schedule(int64_t tick, int32_t node, EventType type, uint64_t sequence, int64_t arg) {
-  events_.push_back({tick, node, type, sequence, arg});
-  std::push_heap(events_.begin(), events_.end(), later);
+  events_.push({tick, node, type, sequence, arg});
 }
 
 // Set the node's one MAC timer; the one before it is void.
@@ -70,15 +75,17 @@ void Mesh::handle(const Event& event) {
 }
 
 void Mesh::run_until(int64_t tick) {
-  while (!events_.empty() && events_.front().tick < tick) {
-    std::pop_heap(events_.begin(), events_.end(), later);
-    const Event event = events_.back();
-    events_.pop_back();
+  for (Event event; events_.pop_before(tick, &event);) {
     ++counters.events;
-    if ((counters.events & 1023) == 0) air_.forget_before(event.tick - config().lock_history_us - 2 * air_.longest());
+    if ((counters.events & 1023) == 0) forget_air(event.tick - config().lock_history_us - 2 * air_.longest());
     handle(event);
   }
   now = std::max(now, tick);
+}
+
+// Drop the transmissions that start before a tick and that no look can reach any more.
+void Mesh::forget_air(int64_t tick) {
+  if (air_.forget_before(tick) && cells_.laid()) cells_.forget_before(air_.first_number());
 }
 
 // Hash of a frame's content as injected: no ids, no order of calls.
@@ -127,7 +134,7 @@ void Mesh::digest(uint64_t out[2]) const {
       add(i, {n.airtime, n.state, n.be, n.backoffs, n.retries, n.alive, n.stored, n.life, n.energy, n.spent_listening,
               n.spent_tx, queued, parked, n.ready_at, parent[i]});
     }
-    for (const Event& e : events_) add(e.sequence, {e.tick, e.node, e.type});
+    events_.each([&](const Event& e) { add(e.sequence, {e.tick, e.node, e.type}); });
     const int64_t* words = reinterpret_cast<const int64_t*>(&counters);
     for (size_t i = 0; i < sizeof(counters) / sizeof(int64_t); ++i) add(1000 + i, {words[i]});
     out[lane] = sum;

@@ -1,15 +1,20 @@
-// The mesh: nodes on a plane, one event queue, one list of transmissions. The reference form.
+// The mesh: nodes on a plane, one event queue, one list of transmissions.
 //
-// Written to be read: every look at the channel scans the whole list of transmissions that can still
-// matter. Files: hearing.cpp (what a node hears), mac.cpp (CSMA/CA, ACK), frames.cpp (queues, relays,
-// outcomes), life.cpp (stored energy), route.cpp (trees), mesh.cpp (event loop, digest), abi.cpp (C).
+// Two forms with the same results, bit for bit. In the plain one, the specification, every look at the channel
+// scans the whole list of transmissions that can still matter; the fast one looks them up by grid cell.
+// Files: hearing.cpp (what a node hears), hearing_cells.cpp and cells.h (the same by cells), mac.cpp (CSMA/CA,
+// ACK), frames.cpp (queues, relays, outcomes), life.cpp (stored energy), route.cpp (trees), mesh.cpp (event loop,
+// digest), abi.cpp (C).
 #pragma once
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "air.h"
+#include "cells.h"
 #include "plane.h"
+#include "queue.h"
 #include "state.h"
 
 namespace teiden {
@@ -31,7 +36,8 @@ class Mesh {
   std::vector<End> ends;
   std::vector<Dead> deaths;
 
-  void start();  // once, after the plane is filled
+  void start();      // once, after the plane is filled
+  void use_cells();  // take the fast form; at any time, once the plane has its links
   void inject(int64_t tick, Frame frame);
   Frame& frame_at(int64_t id) { return frames_[id - first_frame_]; }
   const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
@@ -53,7 +59,8 @@ class Mesh {
   template <class Archive>
   void archive(Archive& a) {
     a(now), a(routed), a(counters), a(outcome_counts), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
-    a(frames_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(events_), a(taken_);
+    a(frames_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(taken_);
+    events_.archive(a);
     air_.archive(a);
     a.each(nodes);
   }
@@ -69,6 +76,7 @@ class Mesh {
   void schedule(int64_t tick, int32_t node, EventType type, uint64_t sequence, int64_t arg);
   void set_timer(int32_t node, int64_t tick);
   void handle(const Event& event);
+  void forget_air(int64_t tick);
   const Config& config() const { return plane.config; }
 
   // hearing.cpp
@@ -80,6 +88,23 @@ class Mesh {
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(int32_t node, int64_t number);
   int64_t reception_cost(const Transmission& wanted, uint64_t power, int64_t number) const;
+
+  // hearing_cells.cpp
+  bool crowded(int64_t tick) const;
+  void gather(int32_t node, int64_t after, int64_t before, int32_t channel, size_t first, size_t last);
+  bool surely_loses(uint64_t power, uint64_t others) const;
+  uint64_t losing_sum(uint64_t power) const;
+  bool makes_up(int32_t node, int64_t instant, int64_t before, int32_t channel, size_t first, uint64_t known,
+                uint64_t limit);
+  bool wins_lock_in_cells(int32_t node, size_t index, size_t cells);
+  bool drowns(uint64_t power, int64_t first, int64_t upto) const;
+  size_t gather_for_lock(int32_t node, int64_t first, int64_t upto);
+  int64_t last_unlocked(int32_t node, int64_t from, int64_t upto, size_t cells);
+  void resolve_lock_in_cells(int32_t node, int64_t upto);
+  void replay_lock(int32_t node, int64_t from, int64_t upto, size_t cells);
+  bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
+  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
+  int64_t reception_cost_swept(const Transmission& wanted, uint64_t power, int64_t number);
 
   // mac.cpp
   void serve(int32_t node, int64_t tick);
@@ -127,10 +152,19 @@ class Mesh {
   std::vector<Frame> frames_;  // by id from first_frame_ on
   int64_t first_frame_ = 0;
   uint64_t forgotten_[2] = {};  // what forgotten frames add to the digest
-  std::vector<Event> events_;                               // a heap
+  EventQueue events_;
   std::unordered_map<int64_t, std::vector<Taken>> taken_;   // of frames with copies alive
   std::vector<Heard> heard_;                                // scratch
   std::vector<int64_t> edges_;                              // scratch
+
+  struct Open {  // a cell still to be visited: its signals on air, and the strongest there may be
+    const Signal *first, *last;
+    uint64_t strongest;
+  };
+  Cells cells_;                                        // laid in the fast form only
+  uint64_t lock_ratio_ = 0;                            // SINR to lock on, linear, 1 = 2^20
+  std::vector<Open> open_;                             // scratch
+  std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
 };
 
 }  // namespace teiden

@@ -12,21 +12,24 @@ namespace teiden {
 constexpr int64_t kUnheard = INT64_MIN / 2;  // level of a link that does not exist
 constexpr int64_t kOneTransmission = 128;    // unit of ETX
 
-// Return the level of shadowing of a pair, the same both ways (lu; positive is a stronger link).
+// Return the shadowing of a pair as an index into the Gaussian quantiles, the same both ways.
 // key is draw_key(seed, kShadow), kept because this is the engine's most frequent draw.
-TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, uint64_t key, uint32_t a, uint32_t b) {
+TEIDEN_FN int32_t shadow_quantile(const Config& config, uint64_t key, uint32_t a, uint32_t b) {
   if (config.shadow_lu == 0) return 0;
   const uint64_t pair = a < b ? (static_cast<uint64_t>(a) << 32) | b : (static_cast<uint64_t>(b) << 32) | a;
-  const uint64_t draw = draw_keyed(key, pair, 0);
-  return (tables.gauss[draw & (kGaussSize - 1)] * config.shadow_lu) >> kGaussBits;
+  return static_cast<int32_t>(draw_keyed(key, pair, 0) & (kGaussSize - 1));
 }
 
-// Return the loss of the distance alone (lu); closer than the reference distance counts as there.
-TEIDEN_FN int64_t distance_loss_lu(const Config& config, const Tables& tables, int64_t dx_mm, int64_t dy_mm) {
-  const uint64_t square = static_cast<uint64_t>(dx_mm * dx_mm + dy_mm * dy_mm);
-  const uint64_t nearest = static_cast<uint64_t>(config.reference_mm * config.reference_mm);
-  if (square <= nearest) return config.reference_lu;
-  return config.reference_lu + (log2_lu(tables, square) - config.reference_log_lu) * config.exponent_milli / 2000;
+// Return the level of shadowing of a quantile (lu; positive is a stronger link).
+TEIDEN_FN int64_t shadow_lu(const Config& config, const Tables& tables, int32_t quantile) {
+  return config.shadow_lu == 0 ? 0 : (tables.gauss[quantile] * config.shadow_lu) >> kGaussBits;
+}
+
+// Return the loss of the distance alone (lu) from its square in mm; closer than the reference distance counts as there.
+TEIDEN_FN int64_t distance_loss_lu(const Config& config, const Tables& tables, int64_t square_mm) {
+  if (square_mm <= config.reference_mm * config.reference_mm) return config.reference_lu;
+  const int64_t octaves = log2_lu(tables, static_cast<uint64_t>(square_mm)) - config.reference_log_lu;
+  return config.reference_lu + octaves * config.exponent_milli / 2000;
 }
 
 // Return the ticks a frame of this many PSDU bytes is on air: whole symbols, rounded up to a tick.
@@ -74,8 +77,13 @@ struct Plane {
 
   int64_t level_lu(int32_t src, const Place& from, int32_t dst, const Place& to) const {
     if (has_links) return linked_level_lu(src, dst);
-    const int64_t loss = distance_loss_lu(config, tables(), from.x_mm - to.x_mm, from.y_mm - to.y_mm);
-    return config.tx_lu - loss - from.extra_lu - to.extra_lu + shadow_lu(config, tables(), shadow_key, src, dst);
+    const int64_t dx = from.x_mm - to.x_mm, dy = from.y_mm - to.y_mm;
+    return level_at(dx * dx + dy * dy, from.extra_lu + to.extra_lu, shadow_quantile(config, shadow_key, src, dst));
+  }
+
+  // Return the level over a distance (its square), with both ends' extra loss and the pair's shadowing.
+  int64_t level_at(int64_t square_mm, int64_t extra, int32_t quantile) const {
+    return config.tx_lu - distance_loss_lu(config, tables(), square_mm) - extra + shadow_lu(config, tables(), quantile);
   }
 
   // Return the linear power of src at dst, 0 below the interference cut.
