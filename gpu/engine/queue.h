@@ -1,0 +1,85 @@
+// The event queue: a calendar. A heap holds the events of the page that is open, later pages are unsorted, and what
+// is beyond the last page waits in one list. So a heap is as small as a page, however many events are planned.
+// Events come out in the order of `later` (state.h), whatever page they were on.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "state.h"
+
+namespace teiden {
+
+class EventQueue {
+ public:
+  void push(const Event& event) {
+    const int64_t page = event.tick >> kPageBits;
+    ++count_;
+    if (page <= open_) {
+      heap_.push_back(event);
+      std::push_heap(heap_.begin(), heap_.end(), later);
+    } else if (page < beyond_) {
+      pages_[page % kPages].push_back(event);
+    } else {
+      far_.push_back(event);
+    }
+  }
+
+  // Take out the next event if it is before a tick.
+  bool pop_before(int64_t tick, Event* event) {
+    while (heap_.empty() && count_ > 0 && (open_ + 1) << kPageBits < tick) turn_page();
+    if (heap_.empty() || heap_.front().tick >= tick) return false;
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    *event = heap_.back();
+    heap_.pop_back();
+    --count_;
+    return true;
+  }
+
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const Event& e : heap_) visit(e);
+    for (const std::vector<Event>& page : pages_)
+      for (const Event& e : page) visit(e);
+    for (const Event& e : far_) visit(e);
+  }
+
+  template <class Archive>
+  void archive(Archive& a) {
+    std::vector<Event> all;
+    each([&](const Event& e) { all.push_back(e); });
+    a(all);
+    *this = EventQueue();
+    for (const Event& e : all) push(e);
+  }
+
+ private:
+  static constexpr int kPageBits = 13;        // 8 ms: some thousand events of a million nodes in a storm
+  static constexpr int64_t kPages = 1 << 12;  // 34 s
+
+  void turn_page() {
+    if (count_ == static_cast<int64_t>(far_.size())) {  // nothing for a long time: on to the page of the next event
+      const auto next = std::min_element(far_.begin(), far_.end(),
+                                         [](const Event& a, const Event& b) { return later(b, a); });
+      open_ = (next->tick >> kPageBits) - 1;
+      beyond_ = open_ + 1;
+    }
+    ++open_;
+    if (open_ == beyond_) {
+      beyond_ += kPages;
+      const auto still_far = std::partition(far_.begin(), far_.end(),
+                                            [&](const Event& e) { return e.tick >> kPageBits >= beyond_; });
+      for (auto e = still_far; e != far_.end(); ++e) pages_[(e->tick >> kPageBits) % kPages].push_back(*e);
+      far_.erase(still_far, far_.end());
+    }
+    heap_.swap(pages_[open_ % kPages]);
+    std::make_heap(heap_.begin(), heap_.end(), later);
+  }
+
+  std::vector<Event> heap_;                                                     // of pages up to open_
+  std::vector<std::vector<Event>> pages_ = std::vector<std::vector<Event>>(kPages);  // from open_ + 1 to beyond_ - 1
+  std::vector<Event> far_;
+  int64_t open_ = 0, beyond_ = kPages, count_ = 0;
+};
+
+}  // namespace teiden

@@ -1,0 +1,135 @@
+"""The fast form gives what the plain one, the specification, gives: bit for bit, in every kind of field."""
+
+import math
+
+import numpy as np
+import pytest
+
+import gpu
+from teiden.errors import InputError
+
+FSK, OQPSK = "fsk-100k-920", "oqpsk-250k-2450"
+
+
+def field(form, count=400, per_km2=1500, seed=5, window_s=4, profile=FSK, order=None, **radio):
+    """Return a field in a storm: offers, priorities, half of the nodes on stored energy, some of them returning."""
+    draw = np.random.default_rng(seed)
+    xy = draw.uniform(0, math.sqrt(count / per_km2) * 1000, (count, 2))
+    extra = np.where(draw.random(count) < 0.2, 15.0, 0.0)
+    mesh = gpu.Mesh.build(xy, [0, 1, 2], gpu.profile(profile, **radio), seed, extra_loss_db=extra, form=form)
+    src = np.arange(3, count)
+    when = draw.integers(10**9, (1 + window_s) * 10**9, src.size)
+    size, priority, offers = (draw.integers(low, high, src.size) for low, high in ((20, 120), (0, 3), (1, 5)))
+    pick = np.arange(src.size) if order is None else np.random.default_rng(order).permutation(src.size)
+    mesh.inject(when[pick], src[pick], -1, size[pick], priority=priority[pick], max_offers=offers[pick],
+                reoffer_min_ns=10**8, reoffer_max_ns=4 * 10**9)  # fmt: skip
+    mesh.power_off(src[::2], 10**9, draw.integers(5 * 10**7, 3 * 10**9, src[::2].size))
+    mesh.power_on(src[::6], 4 * 10**9)
+    return mesh
+
+
+def result(mesh, end_ns=12 * 10**9):
+    mesh.run_until(end_ns)
+    drained = mesh.drain()
+    return mesh.digest(), mesh.counters(), drained.deliveries.tolist(), drained.ends.tolist(), drained.deaths.tolist()
+
+
+FIELDS = {
+    "as in the twin": {},
+    "14 channels": {"channels": 14},
+    "5 channels, large": {"channels": 5, "count": 2000},
+    "wider than the reach": {"count": 2500, "per_km2": 300},
+    "sparse": {"count": 1500, "per_km2": 60},
+    "dense": {"count": 1200, "per_km2": 20000},
+    "dense burst": {"count": 800, "per_km2": 20000, "window_s": 1},
+    "hard capture": {"capture": "hard", "count": 800, "per_km2": 5000},
+    "hard capture, 3 channels": {"capture": "hard", "channels": 3},
+    "chunks as ns-3": {"chunks": "ns-3", "per_km2": 5000},
+    "no shadowing": {"shadowing_db": 0.0, "count": 1500, "per_km2": 3000},
+    "lock below the noise": {"lock_sinr_db": -5.0, "per_km2": 5000},
+    "no acknowledgement": {"ack": False, "per_km2": 3000},
+    "short reach": {"interference_cut_dbm": -105.0, "count": 1500, "per_km2": 2000},
+    "short lock history": {"lock_history_us": 100_000, "max_psdu_bytes": 500, "count": 800, "per_km2": 5000},
+    "O-QPSK": {"profile": OQPSK, "window_s": 1, "count": 900},
+    "O-QPSK, dense": {"profile": OQPSK, "window_s": 1, "count": 600, "per_km2": 20000},
+    "O-QPSK, 14 channels": {"profile": OQPSK, "window_s": 1, "channels": 14, "per_km2": 8000},
+}
+
+
+@pytest.mark.parametrize("about", FIELDS.values(), ids=FIELDS)
+def test_both_forms_give_one_result(about):
+    plain, cells = (field(form, **about) for form in ("plain", "cells"))
+    assert result(cells) == result(plain)
+    assert cells.counters()["delivered"] > 0
+
+
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_random_fields_under_random_radios(seed):
+    draw = np.random.default_rng(seed)
+    about = {
+        "count": int(draw.integers(50, 1200)), "per_km2": float(10 ** draw.uniform(1.5, 4.5)), "seed": seed,
+        "window_s": int(draw.integers(1, 5)), "channels": int(draw.choice([1, 1, 2, 14])),
+        "shadowing_db": float(draw.choice([0, 6, 10])), "lock_sinr_db": float(draw.uniform(-8, 8)),
+        "cca_threshold_dbm": float(draw.uniform(-110, -70)), "capture": str(draw.choice(["sinr", "hard"])),
+        "profile": str(draw.choice([FSK, OQPSK, "fsk-300k-920"])),
+    }  # fmt: skip
+    assert result(field("cells", **about)) == result(field("plain", **about)), about
+
+
+@pytest.mark.parametrize("channels", [1, 14])
+def test_cuts_saves_and_another_order_of_injection_change_nothing(tmp_path, channels):
+    about = {"count": 900, "per_km2": 4000, "channels": channels}
+    whole = field("plain", **about)
+    whole.run_until(12 * 10**9)
+    mesh = field("cells", order=3, **about)
+    draw = np.random.default_rng(channels)
+    for k, t_ns in enumerate(np.sort(draw.integers(0, 12 * 10**9, 12))):
+        mesh.run_until(int(t_ns))
+        mesh.save(tmp_path / f"{k}.mesh")
+        mesh = gpu.Mesh.load(tmp_path / f"{k}.mesh")
+        assert mesh.form == "cells"
+    mesh.run_until(12 * 10**9)
+    assert mesh.digest() == whole.digest()
+
+
+def test_a_link_table_is_heard_alike_in_both_forms():
+    draw = np.random.default_rng(2)
+    src, dst = (a.ravel() for a in np.meshgrid(np.arange(120), np.arange(120)))
+    kept = (src != dst) & (draw.random(src.size) < 0.3)
+    links = (src[kept], dst[kept], draw.uniform(70, 125, kept.sum()))
+    digests = set()
+    for form in ("plain", "cells"):
+        mesh = gpu.Mesh.build(np.zeros((120, 2)), [0], gpu.profile(FSK), 4, links=links, form=form)
+        mesh.inject(np.arange(1, 120) * 3_000_000, np.arange(1, 120), -1, 100, max_offers=3, reoffer_max_ns=10**9)
+        mesh.run_until(10 * 10**9)
+        digests.add(mesh.digest())
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("form", ["plain", "cells"])
+def test_a_radio_is_locked_to_the_last_tick_of_a_frame(form):
+    """A CCA that ends in a frame's last tick finds the radio locked; one that ends a tick later does not."""
+    radio = gpu.profile(FSK, shadowing_db=0.0, min_be=0, max_be=0, max_csma_backoffs=0, cca_threshold_dbm=0.0,
+                        ack=False, turnaround_us=192)  # fmt: skip
+    air_us = radio.air_us(100)
+    busy = []
+    for late_us in (0, 1):
+        mesh = gpu.Mesh.build([[0, 0], [30, 0], [60, 0]], [0], radio, 1, route=False, form=form)
+        mesh.inject(0, 1, 0, 100)  # on air from cca + turnaround on
+        last_tick = radio.cca_us + radio.turnaround_us + air_us - 1
+        mesh.inject((last_tick + late_us - radio.cca_us) * 1000, 2, 0, 100)
+        mesh.run_until(10**9)
+        busy.append(mesh.counters()["cca_busy"])
+    assert busy == [1, 0]
+
+
+def test_events_far_apart_come_in_order():
+    mesh = gpu.Mesh.build([[0, 0], [30, 0]], [0], gpu.profile(FSK), 1)
+    mesh.inject([10**17, 10**9, 40 * 10**9, 10**17 - 10**10], 1, -1, 50)
+    mesh.run_until(10**18)
+    assert mesh.drain().deliveries["frame"].tolist() == [1, 2, 3, 0]
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(InputError, match="form = 'fast'"):
+        gpu.Mesh.build([[0, 0]], [0], gpu.profile(FSK), 1, form="fast")
