@@ -149,6 +149,79 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--voltage", metavar="COLUMN", help="Channel of the voltage: its name, or its number from 1.  "
+              "[default: the first in volts]")  # fmt: skip
+@click.option("--segment", type=click.IntRange(0), default=0, show_default=True,
+              help="Which piece of constant rate, for recorders that change theirs.")  # fmt: skip
+@click.option("--voltage-scale", type=float, default=1.0, show_default=True, help="Volts per unit of the file.")
+@click.option("--nominal-v", type=float, default=100.0, show_default=True,
+              help="Nominal RMS voltage. Full scale: 282.8 V for 10 to 166 V, else twice the nominal peak.")  # fmt: skip
+@click.option("--nominal-hz", type=click.Choice(["50", "60"]), default="50", show_default=True,
+              help="Nominal frequency.")  # fmt: skip
+@click.option("--settle-s", type=float, default=0.0, show_default=True,
+              help="Leave so much of the beginning out of the figures; events and trace keep it.")  # fmt: skip
+@click.option("--trace", type=click.Path(path_type=Path), help="Write one row a half cycle: .parquet or .csv.")
+@click.option("--waves", type=click.Path(path_type=Path), help="Write every signal of the RTL as .fst (large).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@_friendly
+def meter(
+    file: Path,
+    voltage: str | None,
+    segment: int,
+    voltage_scale: float,
+    nominal_v: float,
+    nominal_hz: str,
+    settle_s: float,
+    trace: Path | None,
+    waves: Path | None,
+    as_json: bool,
+) -> None:
+    """Play the recording FILE into the front-end RTL and print what its registers say.
+
+    FILE is COMTRADE (.cfg, with its .dat beside it) or CSV: a header, a column t_s with evenly rising
+    times in seconds, and one column per channel. The segment is resampled to the front-end's 8 kS/s.
+
+    \b
+    teiden meter fault.csv
+    teiden meter fault.cfg --voltage 1 --nominal-v 60.2 --trace fault.parquet
+    teiden meter pu.csv --voltage ua_pu --voltage-scale 141.42 --json
+
+    Times count from the segment's first sample. An event stands at the moment of its detection, never
+    before; onset_s is the estimated beginning of a power failure. An event `saturated` says where the
+    input first went beyond full scale.
+    """
+    from hil.meter import Options, input_divider
+    from hil.meter import meter as play
+    from hil.progress import Watch
+
+    options = Options(file, voltage, segment, voltage_scale, nominal_v, float(nominal_hz), settle_s, trace, waves)
+    with Watch() as watch:
+        watch.stage(f"recording {file}")
+        watch.start(1.0)
+
+        def progress(share: float) -> None:
+            if watch.due():
+                watch.show_share(share)
+
+        found = play(options, progress)
+    if input_divider(nominal_v) != 1:
+        click.echo(f"the front-end's input sees the voltage divided by {input_divider(nominal_v):g}", err=True)
+    for event in found["events"]:
+        if event["kind"] == "saturated":
+            click.echo(f"saturated: {event['value']:g} V at {event['t_s']:.6f} s is beyond full scale", err=True)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        if name != "events":
+            click.echo(f"{name:18} {'-' if value is None else value}")
+    for event in found["events"]:
+        onset = f"  (began about {event['onset_s']:.4f} s)" if "onset_s" in event else ""
+        click.echo(f"{event['t_s']:12.6f} s  {event['kind']:22} {event['value']:10.3f} V{onset}")
+
+
+@main.command()
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @_friendly
 def report(run_dir: Path) -> None:
