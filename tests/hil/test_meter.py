@@ -123,6 +123,10 @@ def test_waves_are_written(tmp_path):
         (["--settle-s", "0.19"], "no full cycle behind settle_s = 0.19"),
         (["--nominal-v", "-1"], "nominal_v = -1, expected above 0"),
         (["--voltage-scale", "0"], "voltage_scale = 0, expected a number other than 0"),
+        (["--current-scale", "nan"], "current_scale = nan, expected a number other than 0"),
+        (["--current", "i"], "no channel 'i'; it has 1 u_v"),
+        (["--max-a", "0"], "max_a = 0, expected above 0"),
+        (["--nominal-hz", "400"], "nominal_hz = 400, expected 50 or 60"),
         (["--trace", "trace.xlsx"], "expected a name that ends in .parquet or .csv"),
         (["--trace", "nowhere/trace.csv"], "a folder that exists"),
         (["--waves", "waves.vcd"], "expected a name that ends in .fst"),
@@ -137,6 +141,60 @@ def test_bad_input_is_exit_code_2_and_leaves_nothing(arguments, said, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["short.csv"]
 
 
+def load(seconds, hz, amps, lag_rad, rate_hz=8000, phase=0.0):
+    return mains(seconds, hz, amps, rate_hz, phase - lag_rad)
+
+
+@pytest.mark.parametrize(
+    ("hz", "rate_hz", "amps", "lag_deg"),
+    [(50.0, 8000, 30.0, 0), (49.6, 4000, 0.5, 60), (60.0, 16000, 5.0, -60), (50.0, 8000, 100.0, 150)],
+)
+def test_powers_and_energy(hz, rate_hz, amps, lag_deg, tmp_path):
+    lag_rad, nominal_v = np.radians(lag_deg), 200 if rate_hz == 16000 else 100
+    volts = mains(3, hz, nominal_v, rate_hz, 0.3)
+    path = write_csv(tmp_path / "load.csv", rate_hz, u_v=volts, i_a=load(3, hz, amps, lag_rad, rate_hz, 0.3))
+    found = metered(path, "--current", "i_a", "--settle-s", 1, "--nominal-hz", 60 if hz > 55 else 50,
+                    "--nominal-v", nominal_v)  # fmt: skip
+    assert found["current"] == "i_a"
+    assert found["s_va"] == pytest.approx(nominal_v * amps, rel=5e-4)
+    bar = 5e-4 * nominal_v * amps / 2  # issue 3: 0.05 % of the active power at PF 0.5
+    assert found["p_w"] == pytest.approx(nominal_v * amps * np.cos(lag_rad), abs=bar)
+    assert found["q_var"] == pytest.approx(nominal_v * amps * np.sin(lag_rad), abs=bar)
+    settled = volts[rate_hz:] * load(3, hz, amps, lag_rad, rate_hz, 0.3)[rate_hz:]
+    assert found["e_wh"] == pytest.approx(settled.sum() / rate_hz / 3600, rel=5e-4)
+
+
+def test_current_scale_and_largest_current(tmp_path):
+    path = write_csv(tmp_path / "load.csv", u_v=mains(1), shunt_mv=load(1, 50, 2.0, 0))
+    found = metered(path, "--current", "2", "--current-scale", 2.5, "--max-a", 6)
+    assert found["p_w"] == pytest.approx(500, rel=5e-4)
+    assert found["events"] == []
+    kinds = [event["kind"] for event in metered(path, "--current", "2", "--current-scale", 4, "--max-a", 6)["events"]]
+    assert kinds == ["current_saturated"]
+
+
+def test_trace_has_current_and_powers(tmp_path):
+    path = write_csv(tmp_path / "load.csv", u_v=mains(1), i_a=load(1, 50, 10.0, np.pi / 6))
+    metered(path, "--current", "i_a", "--trace", tmp_path / "t.parquet")
+    row = pq.read_table(tmp_path / "t.parquet").to_pylist()[-1]
+    assert row["i_half_rms_a"] == pytest.approx(10, rel=1e-3)
+    assert row["p_w"] == pytest.approx(1000 * np.cos(np.pi / 6), rel=1e-3)
+    assert row["q_var"] == pytest.approx(500, rel=1e-3)
+
+
+def test_dips_swells_and_interruptions_carry_their_residual(tmp_path):
+    level = np.repeat([1.0, 0.7, 1.0, 1.2, 1.0, 0.0, 1.0], 2400)
+    found = metered(write_csv(tmp_path / "events.csv", u_v=mains(2.1) * level))
+    seen = [event for event in found["events"] if not event["kind"].startswith("power")]
+    assert [event["kind"] for event in seen] == ["dip_start", "dip_end", "swell_start", "swell_end", "dip_start",
+                                                 "interruption_start", "interruption_end", "dip_end"]  # fmt: skip
+    assert seen[1]["value"] == pytest.approx(70, abs=0.05)
+    assert seen[3]["value"] == pytest.approx(120, abs=0.05)
+    assert seen[6]["value"] == seen[7]["value"] == 0
+    assert all(0 < event["t_s"] - step <= 0.045 for event, step in zip(seen, [0.3, 0.6, 0.9, 1.2, 1.5, 1.5, 1.8, 1.8],
+                                                                       strict=True))  # fmt: skip
+
+
 @pytest.mark.skipif(not DATA, reason="TEIDEN_DATA does not name the folder of recordings")
 @pytest.mark.parametrize(("name", "nominal_hz"), [("xtz", 50), ("ymz", 50), ("keating_1999", 60)])
 def test_real_recordings_have_the_residual_voltages_of_their_reference(name, nominal_hz):
@@ -149,4 +207,5 @@ def test_real_recordings_have_the_residual_voltages_of_their_reference(name, nom
         least_pu = found["u_half_rms_min_v"] / reference["nominal_rms"]
         assert channel["rms_half_cycle_min_pu"] - 0.001 <= least_pu <= channel["rms_half_cycle_min_pu"] + 0.02
         assert found["rate_hz"] == pytest.approx(reference["segments"][0]["rate_hz"])
-        assert not [event for event in found["events"] if event["kind"].startswith("power")]
+        kinds = [event["kind"] for event in found["events"]]
+        assert kinds == (["dip_start", "dip_end"] if channel["rms_half_cycle_min_pu"] < 0.9 else [])
