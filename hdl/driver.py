@@ -17,7 +17,19 @@ from hdl.regs.generated import regs
 from teiden.errors import InputError, PartFailed
 
 IDENTITY = 0x54454944  # "TEID"
-EVENT_KINDS = {1: "power_fail", 2: "power_fail_confirmed", 3: "power_fail_withdrawn", 4: "power_return"}
+EVENT_KINDS = {
+    1: "power_fail",
+    2: "power_fail_confirmed",
+    3: "power_fail_withdrawn",
+    4: "power_return",
+    5: "dip_start",
+    6: "dip_end",
+    7: "swell_start",
+    8: "swell_end",
+    9: "interruption_start",
+    10: "interruption_end",
+}
+FIRST_QUALITY_KIND = 5
 DETECTOR_STATES = ("off", "idle", "suspect", "confirmed")
 INTERRUPTS = {
     "event": regs.IRQ_ENABLE_EVENT_IN_MASK,
@@ -29,6 +41,7 @@ STICKY = {
     "saturated": regs.STATUS_SATURATED_MASK,
     "event_overflow": regs.STATUS_EVENT_OVERFLOW_MASK,
     "overrun": regs.STATUS_OVERRUN_MASK,
+    "current_saturated": regs.STATUS_CURRENT_SATURATED_MASK,
 }
 
 # Limits of the power-fail detector in units of the nominal envelope, and its persistence:
@@ -38,6 +51,12 @@ CONFIRM_PU = 0.45  # of nominal; assumed, inside the grey zone between residual 
 RETURN_PU = 0.75  # of nominal; assumed, above the grey zone and below any permitted supply voltage
 RETURN_S = 0.1  # assumed; with the two cycles of Urms(1/2) the detector is ready again after 0.15 s
 HYSTERESIS_PU = 0.02  # of the nominal peak; assumed, above the noise of an open input
+
+# Of nominal: dip, swell and interruption, and the way back from each (IEC 61000-4-30, 2015, 5.4 and 5.5,
+# leaves them to the contract and names these as usual).
+DIP_PU, SWELL_PU, INTERRUPTION_PU, QUALITY_HYSTERESIS_PU = 0.90, 1.10, 0.10, 0.02
+
+MAX_A = 120.0  # largest RMS current of the meter [A]
 
 SYNCHRONISER_TICKS = 2  # td_trigger: the stamp is that late
 TRIGGER_BOUND_TICKS = 2  # one clock of the edge before the first flop, one if that misses its set-up
@@ -63,12 +82,13 @@ class BoardPort(Protocol):
 
 
 class Event(NamedTuple):
-    """One transition of the power-fail detector, at the sample that decided it."""
+    """One transition of the power-fail detector or of the voltage's quality, at the sample that decided it."""
 
-    kind: str  # power_fail, power_fail_confirmed, power_fail_withdrawn, power_return
+    kind: str  # one of EVENT_KINDS
     sample: int  # number of the sample, from 0 at reset
     fraction: float  # of a sample; 0.0, the detector decides on whole samples
     u_rms_half_v: float  # latest Urms(1/2) at that moment [V]
+    extreme_v: float | None = None  # lowest Urms(1/2) of a dip or interruption, highest of a swell, so far [V]
 
 
 class Trigger(NamedTuple):
@@ -93,6 +113,20 @@ class Measurement(NamedTuple):
     tracked_period_samples: int
 
 
+class Power(NamedTuple):
+    """Current, powers and energies of one snapshot; powers cover the cycle of Urms(1/2)."""
+
+    i_rms_half_a: float  # [A]
+    p_w: float  # [W], negative: reverse
+    q_var: float  # [var], positive: the current lags
+    s_va: float  # [VA]
+    forward_wh: float  # since reset; each half cycle counts on the side of its sign
+    reverse_wh: float
+    lagging_varh: float
+    leading_varh: float
+    run_ws: float  # active energy of all samples since reset but the newest 8 [Ws]; wraps after hours
+
+
 @dataclass(frozen=True)
 class Status:
     """Sticky flags (until `FrontEnd.clear_status`) and live state."""
@@ -103,6 +137,7 @@ class Status:
     crossing_lost: bool
     u_rms_half_valid: bool
     frequency_valid: bool
+    current_saturated: bool = False
 
 
 class FrontEnd:
@@ -114,11 +149,14 @@ class FrontEnd:
         Where the registers are.
     sample_rate_hz : float
         Rate at which the port's front-end gets samples [Hz].
+    max_a : float
+        Largest RMS current, which sets the scale of the current [A].
     """
 
-    def __init__(self, port: BoardPort, sample_rate_hz: float = scaling.SAMPLE_RATE_HZ):
+    def __init__(self, port: BoardPort, sample_rate_hz: float = scaling.SAMPLE_RATE_HZ, max_a: float = MAX_A):
         self.port = port
         self.sample_rate_hz = sample_rate_hz
+        self.max_a = max_a
 
     def identify(self) -> str:
         """Return the RTL's version, "major.minor".
@@ -140,7 +178,13 @@ class FrontEnd:
         version = self.port.read32(regs.VERSION)
         return f"{version >> regs.VERSION_MAJOR_SHIFT}.{version & regs.VERSION_MINOR_MASK}"
 
-    def configure(self, nominal_hz: float = 50, nominal_v: float = 100, interrupts: Iterable[str] = ("event",)) -> None:
+    def configure(
+        self,
+        nominal_hz: float = 50,
+        nominal_v: float = 100,
+        interrupts: Iterable[str] = ("event",),
+        quality: bool = False,
+    ) -> None:
         """Set every limit for a nominal supply, drop old events and flags, start the detector, arm the capture.
 
         Parameters
@@ -151,6 +195,8 @@ class FrontEnd:
             Nominal RMS voltage [V].
         interrupts : iterable of str
             Causes that raise the line: event, half_cycle, trigger, capture.
+        quality : bool
+            Whether dips, swells and interruptions make events too.
 
         Raises
         ------
@@ -174,7 +220,7 @@ class FrontEnd:
         self.events()  # of what ran before
         self.clear_status()
         self.arm_capture()
-        self.port.write32(regs.CTRL, regs.CTRL_DETECT_MASK)
+        self.port.write32(regs.CTRL, regs.CTRL_DETECT_MASK | (regs.CTRL_QUALITY_MASK if quality else 0))
         self.port.write32(regs.IRQ_STATUS, 0xFFFFFFFF)
         self.port.write32(regs.IRQ_ENABLE, mask)
 
@@ -198,6 +244,10 @@ class FrontEnd:
             regs.DET_CONFIRM_RMS: scaling.rms_from_volts(CONFIRM_PU * nominal_v),
             regs.DET_RETURN_RMS: scaling.rms_from_volts(RETURN_PU * nominal_v),
             regs.DET_RETURN: round(RETURN_S * self.sample_rate_hz),
+            regs.QUAL_DIP: scaling.rms_from_volts(DIP_PU * nominal_v),
+            regs.QUAL_SWELL: scaling.rms_from_volts(SWELL_PU * nominal_v),
+            regs.QUAL_INTERRUPTION: scaling.rms_from_volts(INTERRUPTION_PU * nominal_v),
+            regs.QUAL_HYSTERESIS: scaling.rms_from_volts(QUALITY_HYSTERESIS_PU * nominal_v),
         }
 
     def events(self) -> list[Event]:
@@ -205,10 +255,13 @@ class FrontEnd:
         taken = []
         while kind := (head := self._read(regs.EVENT)) & regs.EVENT_KIND_MASK:
             if kind not in EVENT_KINDS:
-                raise PartFailed(f"front-end: event register reads 0x{head:08X}, expected a kind of 1 to 4")
+                raise PartFailed(f"front-end: event register reads 0x{head:08X}, expected a kind of 1 to 10")
             sample = self._long(regs.EVENT_LO)
             u_rms_half_v = scaling.volts_from_rms(self._read(regs.EVENT_URMS))
-            taken.append(Event(EVENT_KINDS[kind], sample, 0.0, u_rms_half_v))
+            extreme_v = None
+            if kind >= FIRST_QUALITY_KIND:
+                extreme_v = scaling.volts_from_rms(self._read(regs.EVENT_EXTREME))
+            taken.append(Event(EVENT_KINDS[kind], sample, 0.0, u_rms_half_v, extreme_v))
             self.port.write32(regs.EVENT_POP, 1)
         return taken
 
@@ -234,6 +287,24 @@ class FrontEnd:
             state=DETECTOR_STATES[state & regs.DET_STATE_STATE_MASK],
             below=bool(state & regs.DET_STATE_BELOW_MASK),
             tracked_period_samples=(state & regs.DET_STATE_PERIOD_MASK) >> regs.DET_STATE_PERIOD_SHIFT,
+        )
+
+    def power(self) -> Power:
+        """Return one snapshot of current, powers and energies."""
+        self.port.write32(regs.SNAPSHOT, 1)
+        watts = 1 / (scaling.CODES_PER_VOLT * scaling.codes_per_amp(self.max_a))  # of one squared code
+        hours = watts * scaling.ENERGY_STEP / self.sample_rate_hz / 3600
+        amps = 1 / (scaling.RMS_STEPS_PER_CODE * scaling.codes_per_amp(self.max_a))
+        return Power(
+            i_rms_half_a=self._read(regs.IRMS_HALF) * amps,
+            p_w=self._signed(regs.P_LO) * watts,
+            q_var=self._signed(regs.Q_LO) * watts,
+            s_va=self._signed(regs.S_LO) * watts,
+            forward_wh=self._unsigned(regs.E_FORWARD_LO) * hours,
+            reverse_wh=self._unsigned(regs.E_REVERSE_LO) * hours,
+            lagging_varh=self._unsigned(regs.E_LAGGING_LO) * hours,
+            leading_varh=self._unsigned(regs.E_LEADING_LO) * hours,
+            run_ws=self._signed(regs.E_RUN_LO) * watts * scaling.RUN_STEP / self.sample_rate_hz,
         )
 
     @property
@@ -274,6 +345,7 @@ class FrontEnd:
             crossing_lost=bool(word & regs.STATUS_CROSSING_LOST_MASK),
             u_rms_half_valid=bool(word & regs.STATUS_URMS_VALID_MASK),
             frequency_valid=bool(word & regs.STATUS_PERIOD_VALID_MASK),
+            current_saturated=bool(word & regs.STATUS_CURRENT_SATURATED_MASK),
         )
 
     def clear_status(self) -> None:
@@ -319,6 +391,12 @@ class FrontEnd:
 
     def _read(self, address: int) -> int:
         return self.port.read32(address)
+
+    def _unsigned(self, low_address: int) -> int:
+        return self._read(low_address) | self._read(low_address + 4) << 32
+
+    def _signed(self, low_address: int) -> int:
+        return scaling.signed_64(self._read(low_address), self._read(low_address + 4))
 
     def _long(self, low_address: int) -> int:
         """Return the 48-bit number whose high word follows its low word; neither may change in between."""

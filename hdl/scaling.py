@@ -1,6 +1,7 @@
 """Volts, hertz and samples on one side, ADC codes and register values on the other.
 
-The ADC gives 24-bit codes; 100 V RMS (141.42 V peak) is code 2**22, so full scale is twice that.
+The ADC gives 24-bit codes; 100 V RMS (141.42 V peak) is code 2**22, so full scale is twice that. The
+current's full scale follows from the largest RMS current, which has a fifth of headroom.
 """
 
 from __future__ import annotations
@@ -15,9 +16,27 @@ CODE_BITS = 24
 CODE_MIN, CODE_MAX = -(1 << (CODE_BITS - 1)), (1 << (CODE_BITS - 1)) - 1
 CODES_PER_VOLT = (1 << 22) / (100.0 * math.sqrt(2.0))
 FULL_SCALE_V = (1 << 23) / CODES_PER_VOLT  # 282.84 V
+CURRENT_HEADROOM = 1.2  # assumed: room for harmonics above the largest current
+ENERGY_STEP, RUN_STEP = 1 << 16, 1 << 8  # squared codes x sample, of the energy registers and of E_RUN
 RMS_STEPS_PER_CODE = 16  # 4 fraction bits
 FRACTION_STEPS = 1 << 16  # of a sample
 DETECTOR_SHIFT = 6  # the detector sees the top 18 of 24 bits
+
+
+def codes_per_amp(max_a: float) -> float:
+    """Return ADC codes per ampere for a largest RMS current [A]: its peak is at 1/1.2 of full scale."""
+    return (1 << 23) / (CURRENT_HEADROOM * max_a * math.sqrt(2.0))
+
+
+def codes_from_amps(amps: npt.ArrayLike, max_a: float) -> tuple[npt.NDArray[np.int32], bool]:
+    """Convert currents [A] to ADC codes as `codes_from_volts` does voltages."""
+    return codes_from_volts(np.asarray(amps, np.float64) * (codes_per_amp(max_a) / CODES_PER_VOLT))
+
+
+def signed_64(low: int, high: int) -> int:
+    """Return the signed number that two words hold."""
+    value = low | high << 32
+    return value - (1 << 64) if value >> 63 else value
 
 
 def codes_from_volts(volts: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], bool]:

@@ -149,6 +149,99 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--voltage", metavar="COLUMN", help="Channel of the voltage: its name, or its number from 1.  "
+              "[default: the first in volts]")  # fmt: skip
+@click.option("--current", metavar="COLUMN", help="Channel of the current; left out: voltage only.")
+@click.option("--segment", type=click.IntRange(0), default=0, show_default=True,
+              help="Which piece of constant rate, for recorders that change theirs.")  # fmt: skip
+@click.option("--voltage-scale", type=float, default=1.0, show_default=True, help="Volts per unit of the file.")
+@click.option("--current-scale", type=float, default=1.0, show_default=True, help="Amperes per unit of the file.")
+@click.option("--nominal-v", type=float, default=100.0, show_default=True,
+              help="Nominal RMS voltage. Full scale is 282.8 V at 10 to 166 V, else twice its peak.")  # fmt: skip
+@click.option("--nominal-hz", type=float, default=50.0, show_default=True, help="Nominal frequency, 50 or 60.")
+@click.option("--max-a", type=float, default=120.0, show_default=True,
+              help="Largest RMS current; full scale is 1.2 times its peak.")  # fmt: skip
+@click.option("--settle-s", type=float, default=0.0, show_default=True,
+              help="Leave so much of the beginning out of the figures; events and trace keep it.")  # fmt: skip
+@click.option("--trace", type=click.Path(path_type=Path), help="Write one row a half cycle: .parquet or .csv.")
+@click.option("--waves", type=click.Path(path_type=Path), help="Write every signal of the RTL as .fst (large).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@_friendly
+def meter(
+    file: Path,
+    voltage: str | None,
+    current: str | None,
+    segment: int,
+    voltage_scale: float,
+    current_scale: float,
+    nominal_v: float,
+    nominal_hz: float,
+    max_a: float,
+    settle_s: float,
+    trace: Path | None,
+    waves: Path | None,
+    as_json: bool,
+) -> None:
+    """Play the recording FILE into the front-end RTL and print what its registers say.
+
+    FILE is COMTRADE (.cfg, with its .dat beside it) or CSV: a header, a column t_s with evenly rising
+    times in seconds, and one column per channel. The segment is resampled to the front-end's 8 kS/s.
+
+    \b
+    teiden meter fault.csv
+    teiden meter fault.cfg --voltage 1 --nominal-v 60.2 --trace fault.parquet
+    teiden meter house.csv --voltage u_v --current i_a --settle-s 1 --json
+    teiden meter pu.csv --voltage ua_pu --voltage-scale 141.42
+
+    Powers are averages over whole cycles behind --settle-s, q_var positive when the current lags; e_wh is
+    the active energy of every sample behind it, negative when reverse. An offset is taken off both
+    channels from 0.512 s on, so half a second of settling does a recording with offsets good.
+
+    Times count from the segment's first sample. An event stands at the moment of its detection, never
+    before; onset_s is the estimated beginning of a power failure; the value of an end is the lowest
+    (swell: highest) Urms(1/2) since the start. `saturated` and `current_saturated` say where an input
+    first went beyond full scale.
+    """
+    from hil.meter import Options, input_divider
+    from hil.meter import meter as play
+    from hil.progress import Watch
+
+    options = Options(
+        file=file, voltage=voltage, current=current, segment=segment, voltage_scale=voltage_scale,
+        current_scale=current_scale, nominal_v=nominal_v, nominal_hz=nominal_hz, max_a=max_a,
+        settle_s=settle_s, trace=trace, waves=waves,
+    )  # fmt: skip
+    with Watch() as watch:
+        watch.stage(f"recording {file}")
+        watch.start(1.0)
+
+        def progress(share: float) -> None:
+            if watch.due():
+                watch.show_share(share)
+
+        found = play(options, progress)
+    if input_divider(nominal_v) != 1:
+        click.echo(f"the front-end's input sees the voltage divided by {input_divider(nominal_v):g}", err=True)
+    for event in found["events"]:
+        if event["kind"].endswith("saturated"):
+            unit = "A" if event["kind"].startswith("current") else "V"
+            click.echo(
+                f"{event['kind']}: {event['value']:g} {unit} at {event['t_s']:.6f} s is beyond full scale", err=True
+            )
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        if name != "events":
+            click.echo(f"{name:18} {'-' if value is None else value}")
+    for event in found["events"]:
+        onset = f"  (began about {event['onset_s']:.4f} s)" if "onset_s" in event else ""
+        unit = "A" if event["kind"].startswith("current") else "V"
+        click.echo(f"{event['t_s']:12.6f} s  {event['kind']:22} {event['value']:10.3f} {unit}{onset}")
+
+
+@main.command()
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @_friendly
 def report(run_dir: Path) -> None:

@@ -1,7 +1,7 @@
-// Metering front-end: voltage samples in, half-cycle RMS, frequency and power-fail events out,
-// behind an AXI4-Lite register map (hdl/regs/teiden_frontend.rdl, docs/front-end.md).
+// Metering front-end: voltage and current samples in; half-cycle RMS, frequency, powers, energies,
+// power-fail events, dips, swells and interruptions out, behind an AXI4-Lite register map (hdl/regs/teiden_frontend.rdl, docs/front-end.md).
 //
-// sample_i is taken with each valid_i; at least 64 clocks lie between two of them (STATUS.overrun
+// sample_i and current_i are taken with each valid_i; at least 64 clocks lie between two of them (STATUS.overrun
 // tells when not). Every measured quantity depends on the samples only, not on the clocks between
 // them. tick_i enables the time base of the trigger stamp: 1 on a board; valid_i only with tick_i.
 // irq_o is a level: an enabled bit of IRQ_STATUS is set.
@@ -12,7 +12,8 @@ module td_frontend #(
   input  logic               rst_ni,
   input  logic               tick_i,
   input  logic               valid_i,
-  input  logic signed [23:0] sample_i,  // ADC codes
+  input  logic signed [23:0] sample_i,   // voltage, ADC codes
+  input  logic signed [23:0] current_i,  // ADC codes
   input  logic               trig_i,    // asynchronous
   output logic               irq_o,
   // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
@@ -40,30 +41,36 @@ module td_frontend #(
 
   // ---- the newest sample and its number ---------------------------------------------------------
   logic               valid_q;
-  logic signed [23:0] sample_q;
+  logic signed [23:0] sample_q, current_q;
   logic [47:0]        total_q, index;  // samples so far; number of the newest
-  logic               busy_cross, busy_half, busy_detect, overrun, railed;
+  logic               busy_cross, busy_half, busy_detect, busy_power, busy_quality;
+  logic               overrun, railed, current_railed;
 
   assign index   = total_q - 48'd1;
-  assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect);
+  assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
+                              || busy_quality);
   assign railed  = valid_q && (sample_q == 24'sh7FFFFF || sample_q == 24'sh800000 || sample_q == 24'sh800001);
+  assign current_railed = valid_q
+                       && (current_q == 24'sh7FFFFF || current_q == 24'sh800000 || current_q == 24'sh800001);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid_q  <= 1'b0;
       sample_q <= '0;
+      current_q <= '0;
       total_q  <= '0;
     end else begin
       valid_q <= valid_i;
       if (valid_i) begin
         sample_q <= sample_i;
+        current_q <= current_i;
         total_q  <= total_q + 48'd1;
       end
     end
   end
 
   // ---- registers -> blocks ------------------------------------------------------------------------
-  logic        detect, take, pop, arm, freeze;
+  logic        detect, quality, take, pop, arm, freeze;
   logic [27:0] hysteresis, confirm_rms, return_rms;
   logic [7:0]  blank, timeout, cadence, ratio;
   logic [12:0] k;
@@ -87,6 +94,9 @@ module td_frontend #(
   logic        [7:0]  period;
   logic        [47:0] cross_index;
   logic        [15:0] cross_fraction;
+  logic               closed, pair, publishing, whole;
+  logic        [24:0] half_length, former_length;
+  logic        [27:0] urms_next;
 
   td_zero_cross u_zero_cross (
     .clk_i,
@@ -127,7 +137,47 @@ module td_frontend #(
     .period10_o      (period10),
     .period_o        (period),
     .cross_index_o   (cross_index),
-    .cross_fraction_o(cross_fraction)
+    .cross_fraction_o(cross_fraction),
+    .closed_o        (closed),
+    .half_length_o   (half_length),
+    .former_length_o (former_length),
+    .pair_o          (pair),
+    .urms_next_o     (urms_next),
+    .publishing_o    (publishing),
+    .whole_o         (whole)
+  );
+
+  // ---- current, powers, energies --------------------------------------------------------------------
+  logic [28:0] irms;
+  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+
+  td_power u_power (
+    .clk_i,
+    .rst_ni,
+    .valid_i         (valid_q),
+    .voltage_i       (sample_q),
+    .current_i       (current_q),
+    .step_i          (step),
+    .boundary_i      (boundary),
+    .restart_i       (restart),
+    .fraction_i      (fraction),
+    .closed_i        (closed),
+    .half_length_i   (half_length),
+    .former_length_i (former_length),
+    .pair_i          (pair),
+    .publishing_i    (publishing),
+    .whole_i         (whole),
+    .urms_i          (urms_next),
+    .busy_o          (busy_power),
+    .irms_o          (irms),
+    .p_o             (p),
+    .q_o             (q),
+    .s_o             (s),
+    .energy_forward_o(e_forward),
+    .energy_reverse_o(e_reverse),
+    .energy_lagging_o(e_lagging),
+    .energy_leading_o(e_leading),
+    .run_o           (e_run)
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
@@ -173,16 +223,40 @@ module td_frontend #(
     .kind_o       (kind)
   );
 
+  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 8 clocks: never together.
+  logic        quality_in;
+  logic [3:0]  quality_kind, kind_in;
+  logic [27:0] extreme, head_extreme, dip, swell, interruption, quality_hysteresis;
+
+  td_quality u_quality (
+    .clk_i,
+    .rst_ni,
+    .enable_i      (quality),
+    .publish_i     (publish),
+    .urms_valid_i  (urms_valid),
+    .urms_i        (urms),
+    .dip_i         (dip),
+    .swell_i       (swell),
+    .interruption_i(interruption),
+    .hysteresis_i  (quality_hysteresis),
+    .busy_o        (busy_quality),
+    .event_o       (quality_in),
+    .kind_o        (quality_kind),
+    .extreme_o     (extreme)
+  );
+
+  assign kind_in = event_in ? kind : quality_kind;
+
   td_event_fifo #(
-    .Width(80),
+    .Width(108),
     .Depth(16)
   ) u_event_fifo (
     .clk_i,
     .rst_ni,
-    .push_i   (event_in),
-    .data_i   ({kind, index, urms}),
+    .push_i   (event_in || quality_in),
+    .data_i   ({kind_in, index, urms, event_in ? 28'd0 : extreme}),
     .pop_i    (pop),
-    .data_o   ({head_kind, head_sample, head_urms}),
+    .data_o   ({head_kind, head_sample, head_urms, head_extreme}),
     .waiting_o(waiting),
     .lost_o   (event_lost)
   );
@@ -246,6 +320,8 @@ module td_frontend #(
   logic [27:0] u_half_s, urms_s;
   logic [15:0] cross_fraction_s, trig_count_s;
   logic [1:0]  state_s;
+  logic [28:0] irms_s;
+  logic [63:0] p_s, q_s, s_s, e_forward_s, e_reverse_s, e_lagging_s, e_leading_s, e_run_s;
   logic        below_s;
   logic [7:0]  period_s;
   logic [47:0] stamp_s [4];
@@ -268,6 +344,15 @@ module td_frontend #(
       trig_ticks_s     <= trig_ticks;
       trig_count_s     <= trig_count;
       ticks_period_s   <= ticks_period;
+      irms_s           <= irms;
+      p_s              <= p;
+      q_s              <= q;
+      s_s              <= s;
+      e_forward_s      <= e_forward;
+      e_reverse_s      <= e_reverse;
+      e_lagging_s      <= e_lagging;
+      e_leading_s      <= e_leading;
+      e_run_s          <= e_run;
       for (int j = 0; j < 4; j++) begin
         stamp_s[j]  <= stamp_q[j];
         stamps_s[j] <= stamps_q[j];
@@ -276,9 +361,9 @@ module td_frontend #(
   end
 
   // ---- register file ----------------------------------------------------------------------------
-  logic saturated_flag, overflow_flag, overrun_flag;  // sticky bits live in the register file
+  logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic unused;
-  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, read_addr[1:0]};
+  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, current_flag, read_addr[1:0]};
 
   td_regs u_regs (
     .clk                               (clk_i),
@@ -304,12 +389,15 @@ module td_frontend #(
     .s_axil_rresp,
     .hwif_in_map_hash_value            (td_map_pkg::MapHash),
     .hwif_out_ctrl_detect              (detect),
+    .hwif_out_ctrl_quality             (quality),
     .hwif_out_status_saturated         (saturated_flag),
     .hwif_in_status_saturated_hwset    (railed),
     .hwif_out_status_event_overflow    (overflow_flag),
     .hwif_in_status_event_overflow_hwset(event_lost),
     .hwif_out_status_overrun           (overrun_flag),
     .hwif_in_status_overrun_hwset      (overrun),
+    .hwif_out_status_current_saturated (current_flag),
+    .hwif_in_status_current_saturated_hwset(current_railed),
     .hwif_in_status_crossing_lost      (lost),
     .hwif_in_status_urms_valid         (urms_valid),
     .hwif_in_status_period_valid       (period10 != '0),
@@ -318,7 +406,7 @@ module td_frontend #(
     .hwif_out_irq_enable_trigger       (irq_en_trigger),
     .hwif_out_irq_enable_capture       (irq_en_capture),
     .hwif_out_irq_status_event_in      (irq_event),
-    .hwif_in_irq_status_event_in_hwset (event_in),
+    .hwif_in_irq_status_event_in_hwset (event_in || quality_in),
     .hwif_out_irq_status_half_cycle    (irq_half),
     .hwif_in_irq_status_half_cycle_hwset(publish),
     .hwif_out_irq_status_trigger       (irq_trigger),
@@ -376,6 +464,28 @@ module td_frontend #(
     .hwif_out_det_confirm_rms_value    (confirm_rms),
     .hwif_out_det_return_rms_value     (return_rms),
     .hwif_out_det_return_samples       (return_samples),
+    .hwif_in_irms_half_value           (irms_s),
+    .hwif_in_p_lo_value                 (p_s[31:0]),
+    .hwif_in_p_hi_value                 (p_s[63:32]),
+    .hwif_in_q_lo_value                 (q_s[31:0]),
+    .hwif_in_q_hi_value                 (q_s[63:32]),
+    .hwif_in_s_lo_value                 (s_s[31:0]),
+    .hwif_in_s_hi_value                 (s_s[63:32]),
+    .hwif_in_e_forward_lo_value         (e_forward_s[31:0]),
+    .hwif_in_e_forward_hi_value         (e_forward_s[63:32]),
+    .hwif_in_e_reverse_lo_value         (e_reverse_s[31:0]),
+    .hwif_in_e_reverse_hi_value         (e_reverse_s[63:32]),
+    .hwif_in_e_lagging_lo_value         (e_lagging_s[31:0]),
+    .hwif_in_e_lagging_hi_value         (e_lagging_s[63:32]),
+    .hwif_in_e_leading_lo_value         (e_leading_s[31:0]),
+    .hwif_in_e_leading_hi_value         (e_leading_s[63:32]),
+    .hwif_in_e_run_lo_value             (e_run_s[31:0]),
+    .hwif_in_e_run_hi_value             (e_run_s[63:32]),
+    .hwif_in_event_extreme_value       (head_extreme),
+    .hwif_out_qual_dip_value           (dip),
+    .hwif_out_qual_swell_value         (swell),
+    .hwif_out_qual_interruption_value  (interruption),
+    .hwif_out_qual_hysteresis_value    (quality_hysteresis),
     .hwif_out_cap_ctrl_arm             (arm),
     .hwif_out_cap_ctrl_freeze          (freeze),
     .hwif_out_cap_post_samples         (post),

@@ -39,7 +39,15 @@ module td_half_cycle #(
   output logic        [31:0]            period10_o,
   output logic        [7:0]             period_o,
   output logic        [47:0]            cross_index_o,
-  output logic        [15:0]            cross_fraction_o
+  output logic        [15:0]            cross_fraction_o,
+  // For blocks that measure over the same windows.
+  output logic                          closed_o,         // a half cycle ended; the four below are its
+  output logic        [24:0]            half_length_o,    // 1/65536 sample
+  output logic        [24:0]            former_length_o,  // of the one before
+  output logic                          pair_o,           // the two are neighbours
+  output logic        [27:0]            urms_next_o,      // of the two, some 200 clocks later
+  output logic                          publishing_o,     // publish_o comes with the next clock
+  output logic                          whole_o           // with it: urms_o will be renewed
 );
   localparam int SquareWidth = 2 * SampleWidth;  // 47 bits used
   localparam int SumWidth    = 55;               // two half cycles of at most 255 full-scale squares
@@ -237,6 +245,17 @@ module td_half_cycle #(
   assign cycle_length  = closed_length_q + former_length_q + LengthWidth'(32768);
   assign cycle_samples = cycle_length[LengthWidth-1:16];
   assign publish_o     = publish_q;
+  assign publishing_o  = valid_i && wait_q == WaitWidth'(1) && !(split && !restart_q);
+  assign whole_o       = pair_q && !after_gap_q;
+
+  assign half_length_o   = closed_length_q;
+  assign former_length_o = former_length_q;
+  assign pair_o          = pair_q;
+  assign urms_next_o     = cycle_root_q;
+
+  always_ff @(posedge clk_i) begin
+    closed_o <= rst_ni && split && !restart_q;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -25,6 +25,7 @@ def verilate(work: Path, trace: bool) -> Path:
     """Compile RTL and shim into a shared library in ``work`` and return its path."""
     command = [verilator_program(), "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast"]
     command += ["--x-initial", "fast", "--no-assert", "-Wno-fatal", "--top-module", "td_frontend", "--Mdir", str(work)]
+    command += ["--output-split", "0"]  # split outputs use precompiled headers, for which the wheel lacks the flag
     command += ["-CFLAGS", "-fPIC -fvisibility=hidden" + (" -DTD_TRACE" if trace else "")]
     command += ["-LDFLAGS", "-shared", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1", "-o", "frontend.so"]
     command += ["--trace-fst"] if trace else []
@@ -61,7 +62,8 @@ def library(trace: bool) -> ctypes.CDLL:
     shared.td_new.argtypes, shared.td_new.restype = [ctypes.c_int, ctypes.c_char_p], ctypes.c_void_p
     shared.td_delete.argtypes, shared.td_delete.restype = [ctypes.c_void_p], None
     shared.td_irq.argtypes = [ctypes.c_void_p]
-    shared.td_push.argtypes = [ctypes.c_void_p, samples_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
+    shared.td_push.argtypes = [ctypes.c_void_p, samples_p, samples_p, ctypes.c_int64, ctypes.c_int64]
+    shared.td_push.argtypes += [ctypes.c_int, ctypes.c_int]
     shared.td_push.restype = ctypes.c_int64
     shared.td_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, words_p]
     shared.td_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
@@ -124,38 +126,47 @@ class CompiledFrontEnd:
             raise PartFailed(f"front-end RTL: no answer to a read at 0x{address:04X}")
         return values
 
-    def push(self, samples: npt.ArrayLike, trigger: tuple[int, int] | None = None, stop_on_irq: bool = False) -> int:
+    def push(
+        self,
+        samples: npt.ArrayLike,
+        trigger: tuple[int, int] | None = None,
+        stop_on_irq: bool = False,
+        currents: npt.ArrayLike | None = None,
+    ) -> int:
         """Give the front-end samples and return how many it took.
 
         Parameters
         ----------
         samples : (n,) integers
-            ADC codes, 24 bit signed.
+            ADC codes of the voltage, 24 bit signed.
         trigger : (int, int), optional
             A rising edge on the trigger input: place in ``samples`` and clock after that sample's
             strobe, 0 to ``clocks_per_sample - 1``. Given only if the push gets that far.
         stop_on_irq : bool
             End behind the sample in which the interrupt line rose.
+        currents : (n,) integers, optional
+            ADC codes of the current; left out: no current.
 
         Raises
         ------
         InputError
-            If a sample does not fit 24 bits, is no integer, or the trigger is outside the block.
+            If a sample does not fit 24 bits, is no integer, the trigger is outside the block, or
+            there is another number of currents than of samples.
         """
-        codes = np.asarray(samples)
-        if codes.ndim != 1 or (codes.size and codes.dtype.kind not in "iu"):
-            raise InputError(f"samples: {codes.dtype} of shape {codes.shape}, expected integers of shape (n,)")
-        if codes.size and (codes.min() < SAMPLE_MIN or codes.max() > SAMPLE_MAX):
-            raise InputError(f"samples reach {codes.min()} to {codes.max()}, expected {SAMPLE_MIN} to {SAMPLE_MAX}")
+        block = _codes("samples", samples)
         at, clock = (-1, 0) if trigger is None else trigger
-        if trigger is not None and not (0 <= at < codes.size and 0 <= clock < self.clocks_per_sample):
+        if trigger is not None and not (0 <= at < block.size and 0 <= clock < self.clocks_per_sample):
             raise InputError(
-                f"trigger = {trigger}, expected a sample below {codes.size} and a clock below {self.clocks_per_sample}"
+                f"trigger = {trigger}, expected a sample below {block.size} and a clock below {self.clocks_per_sample}"
             )
+        flowing = None if currents is None else _codes("currents", currents)
+        if flowing is not None and flowing.size != block.size:
+            raise InputError(f"{flowing.size} currents, expected one for each of {block.size} samples")
         self._check(0, 1)
-        block = np.ascontiguousarray(codes, np.int32)
-        pointer = block.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        return int(self._library.td_push(self._board, pointer, block.size, at, clock, stop_on_irq))
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        amps = None if flowing is None else flowing.ctypes.data_as(pointer)
+        volts = block.ctypes.data_as(pointer)
+        return int(self._library.td_push(self._board, volts, amps, block.size, at, clock, stop_on_irq))
 
     def close(self) -> None:
         """Free the model and finish the trace; nothing else may be called afterwards."""
@@ -166,3 +177,13 @@ class CompiledFrontEnd:
             raise PartFailed("front-end RTL: used after close()")
         if address % 4 or address < 0 or count < 0 or address + 4 * count > ADDRESS_END:
             raise InputError(f"address 0x{address:04X}, {count} words: expected words within 0 to 0x{ADDRESS_END:04X}")
+
+
+def _codes(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int32]:
+    """Return ADC codes, (n,), as the C interface wants them; refuse what no ADC gives."""
+    codes = np.asarray(values)
+    if codes.ndim != 1 or (codes.size and codes.dtype.kind not in "iu"):
+        raise InputError(f"{name}: {codes.dtype} of shape {codes.shape}, expected integers of shape (n,)")
+    if codes.size and (codes.min() < SAMPLE_MIN or codes.max() > SAMPLE_MAX):
+        raise InputError(f"{name} reach {codes.min()} to {codes.max()}, expected {SAMPLE_MIN} to {SAMPLE_MAX}")
+    return np.ascontiguousarray(codes, np.int32)

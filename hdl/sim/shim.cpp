@@ -123,8 +123,9 @@ TD_API int td_irq(void* board) { return static_cast<Board*>(board)->top->irq_o; 
 
 // Returns the number of samples consumed. With stop_on_irq it ends behind the sample in whose
 // clocks the interrupt line rose.
-TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64_t trigger_sample, int trigger_clock,
-                int stop_on_irq) {
+// currents may be null: none flows.
+TD_API int64_t td_push(void* board, const int32_t* samples, const int32_t* currents, int64_t count,
+                       int64_t trigger_sample, int trigger_clock, int stop_on_irq) {
     Board& b = *static_cast<Board*>(board);
     bool line = b.top->irq_o;
     b.top->tick_i = 1;
@@ -132,6 +133,7 @@ TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64
     bool stop = false;
     while (n < count && !stop) {
         b.top->sample_i = static_cast<uint32_t>(samples[n]) & 0xFFFFFF;
+        b.top->current_i = currents ? static_cast<uint32_t>(currents[n]) & 0xFFFFFF : 0;
         for (int k = 0; k < b.clocks_per_sample; k++) {
             if (n == trigger_sample && k == trigger_clock) b.trigger_left = b.clocks_per_sample;
             b.top->valid_i = k == 0;

@@ -36,7 +36,7 @@ class Memory:
 
 
 def test_identify_tells_the_version(board: CompiledFrontEnd) -> None:
-    assert FrontEnd(board).identify() == "1.0"
+    assert FrontEnd(board).identify() == "1.1"
 
 
 @pytest.mark.parametrize(

