@@ -96,8 +96,14 @@ def test_busy_ports_are_named(make_small, tmp_path):
             run_scenario(make_small(f"source.port={port}"), tmp_path / "b")
 
 
-def teiden(*arguments, **options):
-    return subprocess.Popen([sys.executable, "-m", "hil.cli", *arguments], stderr=subprocess.PIPE, text=True, **options)
+def hear_ctrl_c():
+    """Undo what a shell does to jobs in the background, where it may have started these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def teiden(*arguments):
+    command = [sys.executable, "-m", "hil.cli", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
 
 
 def wait_until(condition, what, limit_s=60.0):
