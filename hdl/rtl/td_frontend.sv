@@ -19,6 +19,7 @@ module td_frontend #(
   input  logic signed [23:0] i2_i,
   input  logic               trig_i,  // asynchronous
   output logic               irq_o,
+  output logic               cf_o,    // energy pulses
   // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
   input  logic [14:0]        s_axil_awaddr,
   input  logic [2:0]         s_axil_awprot,
@@ -98,15 +99,16 @@ module td_frontend #(
   logic               lost, step, boundary, crossing, restart;
   logic        [15:0] fraction;
   logic signed [23:0] delayed;
+  logic               squared;  // square is good
+  logic        [47:0] square;   // of delayed
   logic               publish, urms_valid;
   logic        [31:0] half_count, period10;
   logic        [27:0] u_half, urms;
   logic        [7:0]  period;
   logic        [47:0] cross_index;
   logic        [15:0] cross_fraction;
-  logic               closed, pair, publishing, whole;
+  logic               pair, publishing, whole;
   logic        [24:0] half_length, former_length;
-  logic        [27:0] urms_next;
 
   td_zero_cross u_zero_cross (
     .clk_i,
@@ -132,12 +134,12 @@ module td_frontend #(
     .rst_ni,
     .valid_i         (valid_q),
     .index_i         (index),
-    .step_i          (step),
+    .step_i          (squared),
     .boundary_i      (boundary),
     .crossing_i      (crossing),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .delayed_i       (delayed),
+    .square_i        (square),
     .busy_o          (busy_half),
     .publish_o       (publish),
     .count_o         (half_count),
@@ -148,46 +150,108 @@ module td_frontend #(
     .period_o        (period),
     .cross_index_o   (cross_index),
     .cross_fraction_o(cross_fraction),
-    .closed_o        (closed),
     .half_length_o   (half_length),
     .former_length_o (former_length),
     .pair_o          (pair),
-    .urms_next_o     (urms_next),
     .publishing_o    (publishing),
     .whole_o         (whole)
   );
 
-  // ---- current, powers, energies --------------------------------------------------------------------
-  logic [28:0] irms;
-  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+  // ---- two elements: calibration, sums, powers, energies, pulses ------------------------------------------
+  logic        [1:0]       wiring, cf_source;
+  logic        [31:0]      no_load_p, no_load_q, cf_count, meter_data;
+  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
+  logic        [3:0][16:0] phase;
+  logic                    cf_enable, cf_late, clipped;
+  logic        [47:0]      cf_energy;
+  logic        [15:0]      cf_width;
+  logic                    meter_req, meter_ack;
+  logic        [7:0]       meter_addr;
+  logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
+  logic        [1:0]       word_channel;
+  logic signed [30:0]      word;          // 1/16 ADC code
+  logic                    result_low, result_high;
+  logic        [4:0]       result_index;
+  logic        [63:0]      result_data;
+  logic        [29:0]      irms;
+  logic                    loaded_p, loaded_q;
+  logic        [63:0]      p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
 
-  td_power u_power (
+  td_metrology u_metrology (
     .clk_i,
     .rst_ni,
     .valid_i         (valid_q),
-    .voltage_i       (u1_q),
-    .current_i       (i1_q),
-    .step_i          (step),
+    .code_i          ({i2_q, u2_q, i1_q, u1_q}),
+    .gain_i          (gain),
+    .offset_i        (offset),
+    .phase_i         (phase),
+    .mode_i          (wiring),
+    .no_load_p_i     (no_load_p),
+    .no_load_q_i     (no_load_q),
+    .busy_o          (busy_power),
+    .clip_o          (clipped),
     .boundary_i      (boundary),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .closed_i        (closed),
+    .delayed_i       (delayed),
+    .squared_o       (squared),
+    .square_o        (square),
     .half_length_i   (half_length),
     .former_length_i (former_length),
     .pair_i          (pair),
     .publishing_i    (publishing),
     .whole_i         (whole),
-    .urms_i          (urms_next),
-    .busy_o          (busy_power),
+    .word_valid_o    (word_valid),
+    .word_channel_o  (word_channel),
+    .word_o          (word),
+    .write_low_o     (result_low),
+    .write_high_o    (result_high),
+    .index_o         (result_index),
+    .data_o          (result_data),
     .irms_o          (irms),
     .p_o             (p),
     .q_o             (q),
     .s_o             (s),
+    .loaded_p_o      (loaded_p),
+    .loaded_q_o      (loaded_q),
     .energy_forward_o(e_forward),
     .energy_reverse_o(e_reverse),
     .energy_lagging_o(e_lagging),
     .energy_leading_o(e_leading),
     .run_o           (e_run)
+  );
+
+  td_results u_results (
+    .clk_i,
+    .rst_ni,
+    .write_low_i (result_low),
+    .write_high_i(result_high),
+    .index_i     (result_index),
+    .data_i      (result_data),
+    .publishing_i(publishing),
+    .whole_i     (whole),
+    .take_i      (take),
+    .req_i       (meter_req),
+    .addr_i      (meter_addr[7:2]),
+    .ack_o       (meter_ack),
+    .data_o      (meter_data)
+  );
+
+  td_pulse u_pulse (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (squared),
+    .enable_i  (cf_enable),
+    .source_i  (cf_source),
+    .energy_i  (cf_energy),
+    .width_i   (cf_width),
+    .p_i       (p),
+    .q_i       (q),
+    .loaded_p_i(loaded_p),
+    .loaded_q_i(loaded_q),
+    .cf_o,
+    .count_o   (cf_count),
+    .late_o    (cf_late)
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
@@ -330,7 +394,8 @@ module td_frontend #(
   logic [27:0] u_half_s, urms_s;
   logic [15:0] cross_fraction_s, trig_count_s;
   logic [1:0]  state_s;
-  logic [28:0] irms_s;
+  logic [29:0] irms_s;
+  logic [31:0] cf_count_s;
   logic [63:0] p_s, q_s, s_s, e_forward_s, e_reverse_s, e_lagging_s, e_leading_s, e_run_s;
   logic        below_s;
   logic [7:0]  period_s;
@@ -355,6 +420,7 @@ module td_frontend #(
       trig_count_s     <= trig_count;
       ticks_period_s   <= ticks_period;
       irms_s           <= irms;
+      cf_count_s       <= cf_count;
       p_s              <= p;
       q_s              <= q;
       s_s              <= s;
@@ -370,28 +436,12 @@ module td_frontend #(
     end
   end
 
-  // ---- two elements: settings and results -----------------------------------------------------------
-  logic        [1:0]      wiring, cf_source;
-  logic        [31:0]     no_load_p, no_load_q;
-  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
-  logic        [3:0][16:0] phase;
-  logic                   cf_enable;
-  logic        [47:0]     cf_energy;
-  logic        [15:0]     cf_width;
-  logic                   meter_req, meter_ack_q;
-  logic        [7:0]      meter_addr;
-
-  always_ff @(posedge clk_i) begin
-    meter_ack_q <= rst_ni && meter_req;
-  end
-
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic u2_flag, i2_flag, clipped_flag, late_flag;
   logic unused;
   assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag, clipped_flag,
-                    late_flag, read_addr[1:0], wiring, cf_source, no_load_p, no_load_q, gain, offset, phase, cf_enable,
-                    cf_energy, cf_width, meter_addr};
+                    late_flag, read_addr[1:0], meter_addr[1:0], step, word_valid, word_channel, word};
 
   td_regs u_regs (
     .clk                               (clk_i),
@@ -431,9 +481,9 @@ module td_frontend #(
     .hwif_out_status_i2_saturated      (i2_flag),
     .hwif_in_status_i2_saturated_hwset (railed[3]),
     .hwif_out_status_clipped           (clipped_flag),
-    .hwif_in_status_clipped_hwset      (1'b0),
+    .hwif_in_status_clipped_hwset      (clipped),
     .hwif_out_status_cf_late           (late_flag),
-    .hwif_in_status_cf_late_hwset      (1'b0),
+    .hwif_in_status_cf_late_hwset      (cf_late),
     .hwif_in_status_crossing_lost      (lost),
     .hwif_in_status_urms_valid         (urms_valid),
     .hwif_in_status_period_valid       (period10 != '0),
@@ -549,15 +599,15 @@ module td_frontend #(
     .hwif_out_cf_energy_lo_value       (cf_energy[31:0]),
     .hwif_out_cf_energy_hi_value       (cf_energy[47:32]),
     .hwif_out_cf_width_samples         (cf_width),
-    .hwif_in_cf_count_value            (32'd0),
+    .hwif_in_cf_count_value            (cf_count_s),
     .hwif_out_meter_addr               (meter_addr),
     .hwif_out_meter_req                (meter_req),
-    .hwif_in_meter_rd_data             (32'd0),
-    .hwif_in_meter_rd_ack              (meter_ack_q),
+    .hwif_in_meter_rd_data             (meter_data),
+    .hwif_in_meter_rd_ack              (meter_ack),
     .hwif_out_cap_data_addr            (read_addr),
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
     // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter).
-    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack_q)
+    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack)
   );
 endmodule
