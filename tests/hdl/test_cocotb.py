@@ -26,6 +26,7 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_event_fifo": ("td_event_fifo", {}, []),
     "td_trigger": ("td_trigger", {}, []),
     "td_frontend": ("td_frontend", {}, []),
+    "td_spi_adc": ("td_spi_adc", {"HalfPeriod": 2, "ResetClocks": 300, "SilentClocks": 3000}, []),
     "td_decimate": ("td_bit_feed", {"Oversampling": 128}, [TB / "td_decimate" / "td_bit_feed.sv"]),
 }
 
