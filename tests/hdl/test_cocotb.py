@@ -25,6 +25,9 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_capture": ("td_capture", {"Depth": 64}, []),
     "td_event_fifo": ("td_event_fifo", {}, []),
     "td_trigger": ("td_trigger", {}, []),
+    "td_resample": ("td_resample", {}, []),
+    "td_fundamental": ("td_fundamental", {}, []),
+    "td_harmonics": ("td_harmonics", {}, []),
     "td_frontend": ("td_frontend", {}, []),
 }
 
