@@ -120,10 +120,14 @@ def generate() -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     """Write the files, or with ``--check`` only say which would change."""
     check = arguments == ["--check"]
-    changed = [name for name, text in generate().items() if not (RTL / name).exists() or (RTL / name).read_text() != text]
-    for name in changed:
+    changed = 0
+    for name, text in generate().items():
+        path = RTL / name
+        if path.exists() and path.read_text() == text:
+            continue
+        changed += 1
         if not check:
-            (RTL / name).write_text(generate()[name])
+            path.write_text(text)
         print(f"{name}: {'would change' if check else 'written'}", file=sys.stderr)
     return 1 if check and changed else 0
 
