@@ -16,13 +16,9 @@ from hdl.tb.drive import clocks, pulse, reset, seeded, start
 
 DEPTH = 64
 CAUSES = {SUSPECT: "suspect_i", EVENT: "event_i", EDGE: "edge_i", COMMAND: "command_i"}
-INPUTS = {
-    name: 0
-    for name in (
-        "raw_valid_i raw_i index_i fine_mode_i fine_valid_i fine_i suspect_i event_i edge_i command_i "
-        "arm_i freeze_i post_i req_i addr_i window_i stream_i auto_i"
-    ).split()
-}
+IDLE = ("raw_valid_i", "raw_i", "index_i", "fine_mode_i", "fine_valid_i", "fine_i", "suspect_i", "event_i", "edge_i")
+IDLE += ("command_i", "arm_i", "freeze_i", "post_i", "req_i", "addr_i", "window_i", "stream_i", "auto_i")
+INPUTS = dict.fromkeys(IDLE, 0)
 INPUTS |= {"enable_i": 1, "pre_i": DEPTH - 1, "mask_i": 0xF}
 
 
@@ -108,6 +104,11 @@ async def begin(dut: Any, name: str) -> Bench:
     return Bench(dut, seeded(name))
 
 
+def words_of(data: bytes) -> list[int]:
+    """Return the words of a packet."""
+    return [int.from_bytes(data[at : at + 4], "little", signed=True) for at in range(0, len(data), 4)]
+
+
 def sink_of(dut: Any) -> AxiStreamSink:
     return AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk_i, dut.rst_ni, reset_active_level=False)
 
@@ -115,7 +116,15 @@ def sink_of(dut: Any) -> AxiStreamSink:
 @cocotb.test()
 async def frozen_ring_holds_pre_and_post_around_the_trigger(dut: Any) -> None:
     bench = await begin(dut, "ring")
-    for before, pre, post in ((100, 63, 20), (10, 63, 0), (64, 63, 63), (30, 12, 33), (5, 0, 1), (0, 63, 3), (70, 5, 0)):
+    for before, pre, post in (
+        (100, 63, 20),
+        (10, 63, 0),
+        (64, 63, 63),
+        (30, 12, 33),
+        (5, 0, 1),
+        (0, 63, 3),
+        (70, 5, 0),
+    ):
         await bench.arm(pre, post)
         for _ in range(before):
             await bench.give(bench.rng.choice([5, 7, 60]))
@@ -236,7 +245,9 @@ async def stream_sends_the_chosen_channels_under_back_pressure_and_bus_reads(dut
         await pulse(dut, dut.stream_i)
         reader = cocotb.start_soon(bench.window(2))  # the window is read meanwhile
         frame = await with_timeout(sink.recv(), 100, "us")
-        words = [int.from_bytes(frame.tdata[at : at + 4], "little", signed=True) for at in range(0, len(frame.tdata), 4)]
+        words = [
+            int.from_bytes(frame.tdata[at : at + 4], "little", signed=True) for at in range(0, len(frame.tdata), 4)
+        ]
         assert words == bench.model.words(mask)
         assert await reader == [codes[2] for codes in bench.model.entries]
         await FallingEdge(dut.clk_i)  # the sink wakes at a rising one
@@ -260,7 +271,7 @@ async def arming_waits_for_the_stream_so_that_no_packet_is_cut(dut: Any) -> None
     assert dut.frozen_o.value == 1
     await bench.give()
     frame = await with_timeout(sink.recv(), 100, "us")
-    assert [int.from_bytes(frame.tdata[at : at + 4], "little", signed=True) for at in range(0, 240, 4)] == expected
+    assert words_of(frame.tdata) == expected
     assert len(frame.tdata) == 240
     await clocks(dut, 3)
     await FallingEdge(dut.clk_i)
