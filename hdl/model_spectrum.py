@@ -16,7 +16,7 @@ from hdl.spectrum_tables import HALF, PHASES, POINTS, TAPS, WINDOW_CYCLES, kerne
 WINDOW = POINTS * WINDOW_CYCLES
 FIRST_PERIOD10 = 1600 << 16  # ten cycles, 1/65536 sample, until some were measured
 LEAST_PERIOD10, MOST_PERIOD10 = 1140 << 16, 1880 << 16  # 70.2 and 42.6 Hz; others are not followed
-LINE = 1 << 32  # a sample, in the resampler's own time
+SAMPLE = 1 << 32  # one, in the resampler's own time
 POINT_MAX, POINT_MIN = (1 << 24) - 1, -(1 << 24)  # half codes
 FUNDAMENTAL_PUBLISH, HARMONICS_PUBLISH = 16, 200  # samples behind the one with the last point
 ORDERS = 40
@@ -51,7 +51,7 @@ class Resampler:
     def __init__(self) -> None:
         self.lines = [deque([0] * TAPS, maxlen=TAPS) for _ in range(4)]  # newest last
         self.count = 0
-        self.due = 0  # of the next point behind tap HALF - 1, in LINE
+        self.due = 0  # of the next point behind tap HALF - 1, in SAMPLE
         self.place = 0
         self.used = (FIRST_PERIOD10, False)  # period10 of the running window, and whether it was measured
         self.waiting: int | None = None  # period10 for the next window
@@ -59,32 +59,34 @@ class Resampler:
 
     @property
     def step_size(self) -> int:
-        """From point to point, in LINE."""
+        """From point to point, in SAMPLE."""
         return (self.used[0] << 8) // 5
 
     def step(self, words: Sequence[int], period10: int = 0) -> list[Point]:
-        """Take one sample of each channel, 1/16 code, and return the points that are due.
+        """Take one sample of each channel, 1/16 code, and return the points made from those before it.
 
         ``period10``: length of the last ten cycles published with this sample, 0 for none.
         """
-        for line, word in zip(self.lines, words, strict=True):
-            line.append(_limit(word + 4 >> 3))
-        self.count += 1
         if self.fresh is not None:
             self.waiting = self.fresh
         self.fresh = period10 if LEAST_PERIOD10 <= period10 <= MOST_PERIOD10 else None
-        if self.count < TAPS:
-            return []
+        points = self._due_points() if self.count >= TAPS else []
+        for line, word in zip(self.lines, words, strict=True):
+            line.append(_limit(word + 4 >> 3))
+        self.count += 1
+        return points
+
+    def _due_points(self) -> list[Point]:
         if self.waiting is not None and not self.used[1]:  # the first one measured: begin anew
             self.place = self.due = 0
         points = []
-        while self.due < LINE:
+        while self.due < SAMPLE:
             if self.place == 0 and self.waiting is not None:
                 self.used, self.waiting = (self.waiting, True), None
             points.append(self._point())
             self.place = (self.place + 1) % WINDOW
             self.due += self.step_size
-        self.due -= LINE
+        self.due -= SAMPLE
         return points
 
     def _point(self) -> Point:

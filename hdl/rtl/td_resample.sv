@@ -7,21 +7,21 @@
 //
 // point_o is high for one clock with each point: place_o in the window, the values, period10_o the length of
 // the window and locked_o: it was measured; all hold for 13 clocks more. A sample makes up to two points, 35 and
-// 63 clocks after valid_i, which lie 7 to 6 samples before it.
-// Limits: 64 clocks a sample; publish_i within 20 clocks of valid_i, before or after; WordWidth of 28 or more.
+// 63 clocks after valid_i, from the samples before it: they lie 8 to 7 samples before it.
+// Limits: 64 clocks a sample, the words of a sample before the next valid_i; publish_i within 20 clocks of
+// valid_i, before or after; WordWidth of 28 or more.
 module td_resample #(
-  parameter int WordWidth     = 29,
+  parameter int WordWidth     = 31,
   parameter int FirstPeriod10 = 1600 * 65536,  // 1/65536 sample
   parameter int MinPeriod10   = 1140 * 65536,
   parameter int MaxPeriod10   = 1880 * 65536
 ) (
   input  logic                        clk_i,
   input  logic                        rst_ni,
-  input  logic                        valid_i,
-  input  logic signed [WordWidth-1:0] u1_i,        // 1/16 code
-  input  logic signed [WordWidth-1:0] i1_i,
-  input  logic signed [WordWidth-1:0] u2_i,
-  input  logic signed [WordWidth-1:0] i2_i,
+  input  logic                        valid_i,     // a new sample
+  input  logic                        word_valid_i,
+  input  logic        [1:0]           word_channel_i,  // u1, i1, u2, i2
+  input  logic signed [WordWidth-1:0] word_i,      // of that sample, 1/16 code
   input  logic                        publish_i,   // a new period10_i, once a sample at most
   input  logic        [31:0]          period10_i,  // length of ten cycles, 1/65536 sample; 0: none
   output logic                        busy_o,
@@ -72,39 +72,34 @@ module td_resample #(
   // ---- samples: two lanes of two channels, 16 samples each ------------------------------------------
   logic signed [24:0] lane_u_q [32];  // u1, u2
   logic signed [24:0] lane_i_q [32];  // i1, i2
-  logic signed [24:0] u_late_q, i_late_q;
-  logic        [3:0]  newest_q, filled_q;
-  logic               late_q, ready;
+  logic        [3:0]  now_q, filled_q;  // where the newest sample's words go; samples before it
+  logic               late_q, started_q, ready;
 
   always_ff @(posedge clk_i) begin
-    if (valid_i || late_q) begin
-      lane_u_q[{!valid_i, valid_i ? newest_q + 4'd1 : newest_q}] <= valid_i ? rounded(u1_i) : u_late_q;
-      lane_i_q[{!valid_i, valid_i ? newest_q + 4'd1 : newest_q}] <= valid_i ? rounded(i1_i) : i_late_q;
-    end
+    if (word_valid_i && !word_channel_i[0]) lane_u_q[{word_channel_i[1], now_q}] <= rounded(word_i);
+    if (word_valid_i && word_channel_i[0])  lane_i_q[{word_channel_i[1], now_q}] <= rounded(word_i);
   end
 
   assign ready = late_q && filled_q == 4'(Taps);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      newest_q <= '0;
-      filled_q <= '0;
-      late_q   <= 1'b0;
-      u_late_q <= '0;
-      i_late_q <= '0;
+      now_q     <= '0;
+      filled_q  <= '0;
+      late_q    <= 1'b0;
+      started_q <= 1'b0;
     end else begin
       late_q <= valid_i;
       if (valid_i) begin
-        newest_q <= newest_q + 4'd1;
-        u_late_q <= rounded(u2_i);
-        i_late_q <= rounded(i2_i);
-        if (filled_q != 4'(Taps)) filled_q <= filled_q + 4'd1;
+        now_q <= now_q + 4'd1;
+        started_q <= 1'b1;
+        if (started_q && filled_q != 4'(Taps)) filled_q <= filled_q + 4'd1;
       end
     end
   end
 
   // ---- points: when and where ----------------------------------------------------------------------
-  logic [33:0] due_q, due_next;  // of the next point, behind the sample 7 before the newest; 2^-32 sample
+  logic [33:0] due_q, due_next;  // of the next point, behind the sample 8 before the newest; 2^-32 sample
   logic [10:0] place_q;
   logic        restart, go, again, take;
   logic        run_q;            // taps of a point are being issued
@@ -187,7 +182,7 @@ module td_resample #(
   assign whole        = behind ? 3'(tap - 4'(Half)) : 3'(4'(Half - 1) - tap);
   assign near         = {whole, behind ? ~mu_q[15:10] : mu_q[15:10]};
   assign part         = behind ? 11'd1024 - {1'b0, mu_q[9:0]} : {1'b0, mu_q[9:0]};
-  assign sample_place = newest_q - 4'(Taps - 1) + tap;
+  assign sample_place = now_q - 4'(Taps) + tap;
 
   td_kernel_rom u_kernel (
     .clk_i,
