@@ -16,8 +16,10 @@ from hdl.tb.drive import clocks, pulse, reset, seeded, start
 
 DEPTH = 64
 CAUSES = {SUSPECT: "suspect_i", EVENT: "event_i", EDGE: "edge_i", COMMAND: "command_i"}
-IDLE = ("raw_valid_i", "raw_i", "index_i", "fine_mode_i", "fine_valid_i", "fine_i", "suspect_i", "event_i", "edge_i")
-IDLE += ("command_i", "arm_i", "freeze_i", "post_i", "req_i", "addr_i", "window_i", "stream_i", "auto_i")
+IDLE = (
+    *("raw_valid_i", "raw_i", "index_i", "fine_mode_i", "fine_valid_i", "fine_i", "suspect_i", "event_i", "edge_i"),
+    *("command_i", "arm_i", "freeze_i", "post_i", "req_i", "addr_i", "window_i", "stream_i", "auto_i"),
+)
 INPUTS = dict.fromkeys(IDLE, 0)
 INPUTS |= {"enable_i": 1, "pre_i": DEPTH - 1, "mask_i": 0xF}
 
