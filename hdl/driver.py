@@ -381,6 +381,7 @@ class FrontEnd(Metering):
         if not status & regs.CAP_STATUS_FROZEN_MASK:
             raise PartFailed("front-end: no capture is frozen; wait for a power_fail or call freeze_capture()")
         count = (status & regs.CAP_STATUS_COUNT_MASK) >> regs.CAP_STATUS_COUNT_SHIFT
+        self.port.write32(regs.CAP_WINDOW, 0)
         words = np.asarray(self.port.read_block(regs.CAP_DATA, count), np.uint32)
         return self._long(regs.CAP_FIRST_LO), scaling.volts_from_codes(words.view(np.int32))
 

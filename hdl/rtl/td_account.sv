@@ -84,16 +84,16 @@ module td_account #(
   // Sums of td_sums in the order of the divisions.
   function automatic logic [3:0] sum_of(input logic [3:0] division);
     unique case (division)
-      4'd0: return 4'd3;
-      4'd1: return 4'd8;
-      4'd2: return 4'd2;
-      4'd3: return 4'd6;
-      4'd4: return 4'd0;
-      4'd5: return 4'd1;
-      4'd6: return 4'd4;
-      4'd7: return 4'd5;
-      4'd8: return 4'd7;
-      default: return 4'd9;
+      4'd0: sum_of = 4'd3;
+      4'd1: sum_of = 4'd8;
+      4'd2: sum_of = 4'd2;
+      4'd3: sum_of = 4'd6;
+      4'd4: sum_of = 4'd0;
+      4'd5: sum_of = 4'd1;
+      4'd6: sum_of = 4'd4;
+      4'd7: sum_of = 4'd5;
+      4'd8: sum_of = 4'd7;
+      default: sum_of = 4'd9;
     endcase
   endfunction
 
@@ -118,7 +118,7 @@ module td_account #(
   assign divide   = first || (state_q == Ratio && ready_q) || (take && next_q != 4'd10);
   assign squares  = next_q >= 4'd4;
   assign dividend = first ? 87'(off) << 20 : (squares ? {size_q, 32'd0} : {8'd0, size_q, 24'd0});
-  assign mean     = divided_negative_q ? -52'(quotient) : 52'(quotient);
+  assign mean     = divided_negative_q ? -(52'(quotient)) : 52'(quotient);
 
   td_divide #(
     .DivWidth (26),
@@ -213,11 +213,11 @@ module td_account #(
   assign energy_o = state_q == MeanP ? (second_q ? 4'd6 : 4'd2) : (second_q ? 4'd8 : 4'd3);
 
   function automatic logic signed [63:0] joined(input logic signed [63:0] former, input logic signed [63:0] value);
-    return !second_q ? value : (joint ? former + value : former);
+    joined = !second_q ? value : (joint ? former + value : former);
   endfunction
 
   function automatic logic loaded(input logic signed [63:0] power, input logic [31:0] limit);
-    return (power[63] ? -power : power) >>> 8 >= $signed({32'd0, limit});
+    loaded = (power[63] ? -power : power) >>> 8 >= $signed({32'd0, limit});
   endfunction
 
   always_ff @(posedge clk_i) begin

@@ -32,7 +32,7 @@ module td_channels (
 
   // Stage s of channel c runs in slot s + c; all stages of one slot find their channel in its low bits.
   function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
-    return slot >= first && slot < first + 6'd4;
+    in_run = slot >= first && slot < first + 6'd4;
   endfunction
 
   logic [1:0]         c_issue, c_gain, c_dc, c_phase, c_late;

@@ -17,9 +17,18 @@ module td_frontend #(
   input  logic signed [23:0] i1_i,
   input  logic signed [23:0] u2_i,
   input  logic signed [23:0] i2_i,
+  input  logic               fast_i,    // 1: the power-fail detector takes detect_i instead of u1_i
+  input  logic signed [23:0] detect_i,  // U1 before slow filters (td_ingress)
   input  logic               trig_i,  // asynchronous
   output logic               irq_o,
   output logic               cf_o,    // energy pulses
+  output logic [1:0]         source_o,        // for td_ingress
+  input  logic [10:0]        ingress_flag_i,  // from it, one clock each
+  // AXI4-Stream of the capture
+  output logic               m_axis_tvalid,
+  input  logic               m_axis_tready,
+  output logic [31:0]        m_axis_tdata,
+  output logic               m_axis_tlast,
   // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
   input  logic [14:0]        s_axil_awaddr,
   input  logic [2:0]         s_axil_awprot,
@@ -45,7 +54,7 @@ module td_frontend #(
 
   // ---- the newest sample and its number ---------------------------------------------------------
   logic               valid_q;
-  logic signed [23:0] u1_q, i1_q, u2_q, i2_q;
+  logic signed [23:0] u1_q, i1_q, u2_q, i2_q, detect_q;
   logic [47:0]        total_q, index;  // samples so far; number of the newest
   logic               busy_cross, busy_half, busy_detect, busy_power, busy_quality;
   logic               overrun;
@@ -57,7 +66,7 @@ module td_frontend #(
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
 
   function automatic logic at_rail(input logic signed [23:0] code);
-    return code == 24'sh7FFFFF || code == 24'sh800000 || code == 24'sh800001;
+    at_rail = code == 24'sh7FFFFF || code == 24'sh800000 || code == 24'sh800001;
   endfunction
 
   always_ff @(posedge clk_i) begin
@@ -67,6 +76,7 @@ module td_frontend #(
       i1_q    <= '0;
       u2_q    <= '0;
       i2_q    <= '0;
+      detect_q <= '0;
       total_q <= '0;
     end else begin
       valid_q <= valid_i;
@@ -75,6 +85,7 @@ module td_frontend #(
         i1_q    <= i1_i;
         u2_q    <= u2_i;
         i2_q    <= i2_i;
+        detect_q <= fast_i ? detect_i : u1_i;
         total_q <= total_q + 48'd1;
       end
     end
@@ -274,7 +285,7 @@ module td_frontend #(
     .rst_ni,
     .enable_i     (detect),
     .valid_i      (valid_q),
-    .sample_i     (u1_q),
+    .sample_i     (detect_q),
     .period_i     (period),
     .publish_i    (publish),
     .urms_valid_i (urms_valid),
@@ -349,27 +360,54 @@ module td_frontend #(
     .period_o(ticks_period)
   );
 
+  logic        cap_trigger, cap_stream, cap_auto, streaming;
+  logic [2:0]  cap_enable;
+  logic [11:0] pre;
+  logic [1:0]  window;
+  logic [3:0]  cap_channels, cause;
+  logic [47:0] cap_sample;
+  logic [PlaceWidth:0] cap_before;
+
   td_capture #(
-    .SampleWidth(24),
-    .Depth      (CaptureDepth)
+    .Depth(CaptureDepth)
   ) u_capture (
     .clk_i,
     .rst_ni,
-    .valid_i  (valid_q),
-    .sample_i (u1_q),
-    .index_i  (index),
-    .suspect_i(event_in && kind == 4'd1),
-    .arm_i    (arm),
-    .freeze_i (freeze),
-    .post_i   (PlaceWidth'(post)),
-    .frozen_o (frozen),
-    .done_o   (capture_done),
-    .count_o  (capture_count),
-    .first_o  (first),
-    .req_i    (read_req),
-    .addr_i   (PlaceWidth'(read_addr >> 2)),
-    .ack_o    (read_ack),
-    .data_o   (read_data)
+    .raw_valid_i (valid_q),
+    .raw_i       ({i2_q, u2_q, i1_q, u1_q}),
+    .index_i     (index),
+    .fine_mode_i (1'b0),
+    .fine_valid_i(1'b0),
+    .fine_i      ('0),
+    .suspect_i   (event_in && kind == 4'd1),
+    .event_i     (event_in || quality_in),
+    .edge_i      (edge_seen),
+    .command_i   (cap_trigger),
+    .enable_i    (cap_enable),
+    .arm_i       (arm),
+    .freeze_i    (freeze),
+    .pre_i       (PlaceWidth'(pre)),
+    .post_i      (PlaceWidth'(post)),
+    .frozen_o    (frozen),
+    .done_o      (capture_done),
+    .count_o     (capture_count),
+    .before_o    (cap_before),
+    .cause_o     (cause),
+    .trigger_o   (cap_sample),
+    .first_o     (first),
+    .req_i       (read_req),
+    .addr_i      (PlaceWidth'(read_addr >> 2)),
+    .window_i    (window),
+    .ack_o       (read_ack),
+    .data_o      (read_data),
+    .stream_i    (cap_stream),
+    .auto_i      (cap_auto),
+    .mask_i      (cap_channels),
+    .streaming_o (streaming),
+    .m_axis_tvalid,
+    .m_axis_tready,
+    .m_axis_tdata,
+    .m_axis_tlast
   );
 
   // ---- latest transition of each kind: place 0 suspect, 1 confirmed, 2 withdrawn, 3 return ---------
@@ -439,9 +477,10 @@ module td_frontend #(
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic u2_flag, i2_flag, clipped_flag, late_flag;
+  logic [10:0] ingress_seen;
   logic unused;
-  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag, clipped_flag,
-                    late_flag, read_addr[1:0], meter_addr[1:0], step, word_valid, word_channel, word};
+  assign unused = &{1'b0, ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step, word_valid, word_channel, word};
 
   td_regs u_regs (
     .clk                               (clk_i),
@@ -575,6 +614,46 @@ module td_frontend #(
     .hwif_out_cap_ctrl_arm             (arm),
     .hwif_out_cap_ctrl_freeze          (freeze),
     .hwif_out_cap_post_samples         (post),
+    .hwif_out_cap_ctrl_trigger         (cap_trigger),
+    .hwif_out_cap_ctrl_stream          (cap_stream),
+    .hwif_out_cap_enable_suspect       (cap_enable[0]),
+    .hwif_out_cap_enable_event_in      (cap_enable[1]),
+    .hwif_out_cap_enable_trigger       (cap_enable[2]),
+    .hwif_out_cap_pre_samples          (pre),
+    .hwif_out_cap_window_channel       (window),
+    .hwif_out_cap_stream_channels      (cap_channels),
+    .hwif_out_cap_stream_auto          (cap_auto),
+    .hwif_in_cap_cause_suspect         (cause[0]),
+    .hwif_in_cap_cause_event_in        (cause[1]),
+    .hwif_in_cap_cause_trigger         (cause[2]),
+    .hwif_in_cap_cause_command         (cause[3]),
+    .hwif_in_cap_cause_streaming       (streaming),
+    .hwif_in_cap_cause_earlier         (13'(cap_before)),
+    .hwif_in_cap_trig_lo_value         (cap_sample[31:0]),
+    .hwif_in_cap_trig_hi_value         (cap_sample[47:32]),
+    .hwif_out_ing_ctrl_source          (source_o),
+    .hwif_out_ing_status_crc_error         (ingress_seen[0]),
+    .hwif_in_ing_status_crc_error_hwset    (ingress_flag_i[0]),
+    .hwif_out_ing_status_setup_error       (ingress_seen[1]),
+    .hwif_in_ing_status_setup_error_hwset  (ingress_flag_i[1]),
+    .hwif_out_ing_status_adc_reset         (ingress_seen[2]),
+    .hwif_in_ing_status_adc_reset_hwset    (ingress_flag_i[2]),
+    .hwif_out_ing_status_late              (ingress_seen[3]),
+    .hwif_in_ing_status_late_hwset         (ingress_flag_i[3]),
+    .hwif_out_ing_status_silent            (ingress_seen[4]),
+    .hwif_in_ing_status_silent_hwset       (ingress_flag_i[4]),
+    .hwif_out_ing_status_bit_overrun       (ingress_seen[5]),
+    .hwif_in_ing_status_bit_overrun_hwset  (ingress_flag_i[5]),
+    .hwif_out_ing_status_limited           (ingress_seen[6]),
+    .hwif_in_ing_status_limited_hwset      (ingress_flag_i[6]),
+    .hwif_out_ing_status_u1_clipped        (ingress_seen[7]),
+    .hwif_in_ing_status_u1_clipped_hwset   (ingress_flag_i[7]),
+    .hwif_out_ing_status_i1_clipped        (ingress_seen[8]),
+    .hwif_in_ing_status_i1_clipped_hwset   (ingress_flag_i[8]),
+    .hwif_out_ing_status_u2_clipped        (ingress_seen[9]),
+    .hwif_in_ing_status_u2_clipped_hwset   (ingress_flag_i[9]),
+    .hwif_out_ing_status_i2_clipped        (ingress_seen[10]),
+    .hwif_in_ing_status_i2_clipped_hwset   (ingress_flag_i[10]),
     .hwif_in_cap_status_frozen         (frozen),
     .hwif_in_cap_status_count          (13'(capture_count)),
     .hwif_in_cap_first_lo_value        (first[31:0]),

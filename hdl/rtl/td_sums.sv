@@ -47,7 +47,7 @@ module td_sums (
   localparam logic [3:0] Sums         = 4'd10;
 
   function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
-    return slot >= first && slot < first + 6'(Sums);
+    in_run = slot >= first && slot < first + 6'(Sums);
   endfunction
 
   // ---- words of the last samples: one memory, one read a clock -------------------------------------------

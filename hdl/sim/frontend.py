@@ -66,6 +66,7 @@ def library(trace: bool) -> ctypes.CDLL:
     shared.td_push.argtypes = [ctypes.c_void_p, samples_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
     shared.td_push.restype = ctypes.c_int64
     shared.td_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, words_p]
+    shared.td_stream.argtypes, shared.td_stream.restype = [ctypes.c_void_p, ctypes.c_int64, words_p], ctypes.c_int64
     shared.td_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
     return shared
 
@@ -162,6 +163,21 @@ class CompiledFrontEnd:
         self._check(0, 1)
         rows = block.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         return int(self._library.td_push(self._board, rows, len(block), at, clock, stop_on_irq))
+
+    def read_stream(self, count: int = 4 * 4096) -> npt.NDArray[np.int32]:
+        """Take a packet of up to ``count`` words off the capture's stream, as a DMA does, and return it, (n,).
+
+        Raises
+        ------
+        PartFailed
+            If none comes, or a longer one.
+        """
+        self._check(0, 1)
+        words = np.empty(count, np.uint32)
+        taken = self._library.td_stream(self._board, count, words.ctypes.data_as(ctypes.POINTER(ctypes.c_uint32)))
+        if taken < 0:
+            raise PartFailed(f"front-end RTL: no packet of up to {count} words on the capture's stream")
+        return words[:taken].view(np.int32)
 
     def close(self) -> None:
         """Free the model and finish the trace; nothing else may be called afterwards."""

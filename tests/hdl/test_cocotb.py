@@ -28,7 +28,23 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_capture": ("td_capture", {"Depth": 64}, []),
     "td_event_fifo": ("td_event_fifo", {}, []),
     "td_trigger": ("td_trigger", {}, []),
+    "td_resample": ("td_resample", {}, []),
+    "td_fundamental": ("td_fundamental", {}, []),
+    "td_harmonics": ("td_harmonics", {}, []),
     "td_frontend": ("td_frontend", {}, []),
+    "td_spi_adc": ("td_spi_adc", {"HalfPeriod": 2, "ResetClocks": 300, "SilentClocks": 3000}, []),
+    "td_ingress": (
+        "td_ingress",
+        {
+            "SpiHalfPeriod": 2,
+            "SpiResetClocks": 300,
+            "SpiSilentClocks": 3000,
+            "BitHalfPeriod": 3,
+            "Oversampling": 64,
+        },
+        [],
+    ),
+    "td_decimate": ("td_bit_feed", {"Oversampling": 128}, [TB / "td_decimate" / "td_bit_feed.sv"]),
 }
 
 
