@@ -44,11 +44,13 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
         },
         [],
     ),
+    "td_pynq_z2": ("td_pynq_z2", {}, [toolchain.HDL / "pynq_z2" / "td_pynq_z2.v"]),
     "td_decimate": ("td_bit_feed", {"Oversampling": 128}, [TB / "td_decimate" / "td_bit_feed.sv"]),
 }
+SLOW = {"td_pynq_z2"}
 
 
-@pytest.mark.parametrize("bench", BENCHES)
+@pytest.mark.parametrize("bench", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BENCHES])
 def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top, parameters, more = BENCHES[bench]
     wrapper = toolchain.write_wrapper(tmp_path / "bin")
