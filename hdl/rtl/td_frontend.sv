@@ -21,6 +21,7 @@ module td_frontend #(
   input  logic signed [23:0] detect_i,  // U1 before slow filters (td_ingress)
   input  logic               trig_i,  // asynchronous
   output logic               irq_o,
+  output logic               cf_o,    // energy pulses
   output logic [1:0]         source_o,        // for td_ingress
   input  logic [10:0]        ingress_flag_i,  // from it, one clock each
   // AXI4-Stream of the capture
@@ -61,7 +62,7 @@ module td_frontend #(
 
   assign index   = total_q - 48'd1;
   assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
-                              || busy_quality);
+                              || busy_quality || busy_points);
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
 
   function automatic logic at_rail(input logic signed [23:0] code);
@@ -101,23 +102,26 @@ module td_frontend #(
   logic [11:0] post;
   logic        irq_en_event, irq_en_half, irq_en_trigger, irq_en_capture;
   logic        irq_event, irq_half, irq_trigger, irq_capture;
+  logic        irq_en_harmonics, irq_en_window, irq_harmonics, irq_window;
 
   assign irq_o = (irq_event && irq_en_event) || (irq_half && irq_en_half)
-              || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture);
+              || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture)
+              || (irq_harmonics && irq_en_harmonics) || (irq_window && irq_en_window);
 
   // ---- half cycles ----------------------------------------------------------------------------------
   logic               lost, step, boundary, crossing, restart;
   logic        [15:0] fraction;
   logic signed [23:0] delayed;
+  logic               squared;  // square is good
+  logic        [47:0] square;   // of delayed
   logic               publish, urms_valid;
   logic        [31:0] half_count, period10;
   logic        [27:0] u_half, urms;
   logic        [7:0]  period;
   logic        [47:0] cross_index;
   logic        [15:0] cross_fraction;
-  logic               closed, pair, publishing, whole;
+  logic               pair, publishing, whole;
   logic        [24:0] half_length, former_length;
-  logic        [27:0] urms_next;
 
   td_zero_cross u_zero_cross (
     .clk_i,
@@ -143,12 +147,12 @@ module td_frontend #(
     .rst_ni,
     .valid_i         (valid_q),
     .index_i         (index),
-    .step_i          (step),
+    .step_i          (squared),
     .boundary_i      (boundary),
     .crossing_i      (crossing),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .delayed_i       (delayed),
+    .square_i        (square),
     .busy_o          (busy_half),
     .publish_o       (publish),
     .count_o         (half_count),
@@ -159,46 +163,182 @@ module td_frontend #(
     .period_o        (period),
     .cross_index_o   (cross_index),
     .cross_fraction_o(cross_fraction),
-    .closed_o        (closed),
     .half_length_o   (half_length),
     .former_length_o (former_length),
     .pair_o          (pair),
-    .urms_next_o     (urms_next),
     .publishing_o    (publishing),
     .whole_o         (whole)
   );
 
-  // ---- current, powers, energies --------------------------------------------------------------------
-  logic [28:0] irms;
-  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+  // ---- two elements: calibration, sums, powers, energies, pulses ------------------------------------------
+  logic        [1:0]       wiring, cf_source;
+  logic        [31:0]      no_load_p, no_load_q, cf_count, meter_data;
+  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
+  logic        [3:0][16:0] phase;
+  logic                    cf_enable, cf_late, clipped;
+  logic        [47:0]      cf_energy;
+  logic        [15:0]      cf_width;
+  logic                    meter_req, meter_ack;
+  logic        [7:0]       meter_addr;
+  logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
+  logic        [1:0]       word_channel;
+  logic signed [30:0]      word;          // 1/16 ADC code
+  logic                    result_low, result_high;
+  logic        [4:0]       result_index;
+  logic        [63:0]      result_data;
+  logic        [29:0]      irms;
+  logic                    loaded_p, loaded_q;
+  logic        [63:0]      p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
 
-  td_power u_power (
+  td_metrology u_metrology (
     .clk_i,
     .rst_ni,
     .valid_i         (valid_q),
-    .voltage_i       (u1_q),
-    .current_i       (i1_q),
-    .step_i          (step),
+    .code_i          ({i2_q, u2_q, i1_q, u1_q}),
+    .gain_i          (gain),
+    .offset_i        (offset),
+    .phase_i         (phase),
+    .mode_i          (wiring),
+    .no_load_p_i     (no_load_p),
+    .no_load_q_i     (no_load_q),
+    .busy_o          (busy_power),
+    .clip_o          (clipped),
     .boundary_i      (boundary),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .closed_i        (closed),
+    .delayed_i       (delayed),
+    .squared_o       (squared),
+    .square_o        (square),
     .half_length_i   (half_length),
     .former_length_i (former_length),
     .pair_i          (pair),
     .publishing_i    (publishing),
     .whole_i         (whole),
-    .urms_i          (urms_next),
-    .busy_o          (busy_power),
+    .word_valid_o    (word_valid),
+    .word_channel_o  (word_channel),
+    .word_o          (word),
+    .write_low_o     (result_low),
+    .write_high_o    (result_high),
+    .index_o         (result_index),
+    .data_o          (result_data),
     .irms_o          (irms),
     .p_o             (p),
     .q_o             (q),
     .s_o             (s),
+    .loaded_p_o      (loaded_p),
+    .loaded_q_o      (loaded_q),
     .energy_forward_o(e_forward),
     .energy_reverse_o(e_reverse),
     .energy_lagging_o(e_lagging),
     .energy_leading_o(e_leading),
     .run_o           (e_run)
+  );
+
+  td_results u_results (
+    .clk_i,
+    .rst_ni,
+    .write_low_i (result_low),
+    .write_high_i(result_high),
+    .index_i     (result_index),
+    .data_i      (result_data),
+    .publishing_i(publishing),
+    .whole_i     (whole),
+    .take_i      (take),
+    .req_i       (meter_req),
+    .addr_i      (meter_addr[7:2]),
+    .ack_o       (meter_ack),
+    .data_o      (meter_data)
+  );
+
+  td_pulse u_pulse (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (squared),
+    .enable_i  (cf_enable),
+    .source_i  (cf_source),
+    .energy_i  (cf_energy),
+    .width_i   (cf_width),
+    .p_i       (p),
+    .q_i       (q),
+    .loaded_p_i(loaded_p),
+    .loaded_q_i(loaded_q),
+    .cf_o,
+    .count_o   (cf_count),
+    .late_o    (cf_late)
+  );
+
+  // ---- 128 points a cycle, fundamental, harmonics ---------------------------------------------------
+  logic               busy_points;
+  logic               point, window_published, harmonics_start, harmonics_busy, harmonics_done, harmonics_finish;
+  logic        [10:0] point_place;
+  logic signed [24:0] point_u1, point_i1, point_u2, point_i2;  // half codes
+  logic        [31:0] window_length, fund_data, harm_data;
+  logic               window_locked, fund_req, fund_ack, harm_req, harm_ack;
+  logic        [1:0]  harmonics_channel;
+  logic        [6:0]  fund_addr;
+  logic        [8:0]  harm_addr;
+
+  td_resample u_resample (
+    .clk_i,
+    .rst_ni,
+    .valid_i       (valid_q),
+    .word_valid_i  (word_valid),
+    .word_channel_i(word_channel),
+    .word_i        (word),
+    .publish_i     (publish),
+    .period10_i    (period10),
+    .busy_o        (busy_points),
+    .point_o       (point),
+    .place_o       (point_place),
+    .u1_o          (point_u1),
+    .i1_o          (point_i1),
+    .u2_o          (point_u2),
+    .i2_o          (point_i2),
+    .period10_o    (window_length),
+    .locked_o      (window_locked)
+  );
+
+  td_fundamental u_fundamental (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (valid_q),
+    .point_i   (point),
+    .place_i   (point_place),
+    .u1_i      (point_u1),
+    .i1_i      (point_i1),
+    .u2_i      (point_u2),
+    .i2_i      (point_i2),
+    .period10_i(window_length),
+    .locked_i  (window_locked),
+    .publish_o (window_published),
+    .snapshot_i(take),
+    .req_i     (fund_req),
+    .addr_i    (fund_addr[6:2]),
+    .ack_o     (fund_ack),
+    .data_o    (fund_data)
+  );
+
+  td_harmonics u_harmonics (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (valid_q),
+    .start_i   (harmonics_start),
+    .channel_i (harmonics_channel),
+    .point_i   (point),
+    .place_i   (point_place),
+    .u1_i      (point_u1),
+    .i1_i      (point_i1),
+    .u2_i      (point_u2),
+    .i2_i      (point_i2),
+    .period10_i(window_length),
+    .locked_i  (window_locked),
+    .busy_o    (harmonics_busy),
+    .done_o    (harmonics_done),
+    .finish_o  (harmonics_finish),
+    .req_i     (harm_req),
+    .addr_i    (harm_addr[8:2]),
+    .ack_o     (harm_ack),
+    .data_o    (harm_data)
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
@@ -368,7 +508,8 @@ module td_frontend #(
   logic [27:0] u_half_s, urms_s;
   logic [15:0] cross_fraction_s, trig_count_s;
   logic [1:0]  state_s;
-  logic [28:0] irms_s;
+  logic [29:0] irms_s;
+  logic [31:0] cf_count_s;
   logic [63:0] p_s, q_s, s_s, e_forward_s, e_reverse_s, e_lagging_s, e_leading_s, e_run_s;
   logic        below_s;
   logic [7:0]  period_s;
@@ -393,6 +534,7 @@ module td_frontend #(
       trig_count_s     <= trig_count;
       ticks_period_s   <= ticks_period;
       irms_s           <= irms;
+      cf_count_s       <= cf_count;
       p_s              <= p;
       q_s              <= q;
       s_s              <= s;
@@ -408,29 +550,14 @@ module td_frontend #(
     end
   end
 
-  // ---- two elements: settings and results -----------------------------------------------------------
-  logic        [1:0]      wiring, cf_source;
-  logic        [31:0]     no_load_p, no_load_q;
-  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
-  logic        [3:0][16:0] phase;
-  logic                   cf_enable;
-  logic        [47:0]     cf_energy;
-  logic        [15:0]     cf_width;
-  logic                   meter_req, meter_ack_q;
-  logic        [7:0]      meter_addr;
-
-  always_ff @(posedge clk_i) begin
-    meter_ack_q <= rst_ni && meter_req;
-  end
-
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic u2_flag, i2_flag, clipped_flag, late_flag;
   logic [10:0] ingress_seen;
   logic unused;
-  assign unused = &{1'b0, ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag, clipped_flag,
-                    late_flag, read_addr[1:0], wiring, cf_source, no_load_p, no_load_q, gain, offset, phase, cf_enable,
-                    cf_energy, cf_width, meter_addr};
+  assign unused = &{1'b0, ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step,
+                    fund_addr[1:0], harm_addr[1:0]};
 
   td_regs u_regs (
     .clk                               (clk_i),
@@ -470,9 +597,9 @@ module td_frontend #(
     .hwif_out_status_i2_saturated      (i2_flag),
     .hwif_in_status_i2_saturated_hwset (railed[3]),
     .hwif_out_status_clipped           (clipped_flag),
-    .hwif_in_status_clipped_hwset      (1'b0),
+    .hwif_in_status_clipped_hwset      (clipped),
     .hwif_out_status_cf_late           (late_flag),
-    .hwif_in_status_cf_late_hwset      (1'b0),
+    .hwif_in_status_cf_late_hwset      (cf_late),
     .hwif_in_status_crossing_lost      (lost),
     .hwif_in_status_urms_valid         (urms_valid),
     .hwif_in_status_period_valid       (period10 != '0),
@@ -628,15 +755,33 @@ module td_frontend #(
     .hwif_out_cf_energy_lo_value       (cf_energy[31:0]),
     .hwif_out_cf_energy_hi_value       (cf_energy[47:32]),
     .hwif_out_cf_width_samples         (cf_width),
-    .hwif_in_cf_count_value            (32'd0),
+    .hwif_in_cf_count_value            (cf_count_s),
     .hwif_out_meter_addr               (meter_addr),
     .hwif_out_meter_req                (meter_req),
-    .hwif_in_meter_rd_data             (32'd0),
-    .hwif_in_meter_rd_ack              (meter_ack_q),
+    .hwif_in_meter_rd_data             (meter_data),
+    .hwif_in_meter_rd_ack              (meter_ack),
+    .hwif_in_irq_status_harmonics_hwset(harmonics_finish),
+    .hwif_out_irq_status_harmonics     (irq_harmonics),
+    .hwif_in_irq_status_window_hwset   (window_published),
+    .hwif_out_irq_status_window        (irq_window),
+    .hwif_out_irq_enable_harmonics     (irq_en_harmonics),
+    .hwif_out_irq_enable_window        (irq_en_window),
+    .hwif_out_harm_ctrl_start          (harmonics_start),
+    .hwif_out_harm_ctrl_channel        (harmonics_channel),
+    .hwif_in_harm_status_done          (harmonics_done),
+    .hwif_in_harm_status_busy          (harmonics_busy),
+    .hwif_out_fund_addr                (fund_addr),
+    .hwif_out_fund_req                 (fund_req),
+    .hwif_in_fund_rd_data              (fund_data),
+    .hwif_in_fund_rd_ack               (fund_ack),
+    .hwif_out_harm_data_addr           (harm_addr),
+    .hwif_out_harm_data_req            (harm_req),
+    .hwif_in_harm_data_rd_data         (harm_data),
+    .hwif_in_harm_data_rd_ack          (harm_ack),
     .hwif_out_cap_data_addr            (read_addr),
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
-    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter).
-    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack_q)
+    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter, fund).
+    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack || fund_ack)
   );
 endmodule

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from typing import Any
 
 import cocotb
-from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, Timer
+from cocotb.triggers import FallingEdge, RisingEdge, Timer
+
+from hdl.tb.drive import CLOCK_NS
 
 RESET_VALUES = {0x00: 0x2400, 0x02: 0x0510, 0x03: 0x0F0E}
 STATUS_ADDRESS, MODE, CLOCK = 0x01, 0x02, 0x03
 RESET_FLAG = 1 << 10
 OSR = (128, 256, 512, 1024, 2048, 4096, 8192, 16256)  # by CLOCK[4:2]
 WORD_BITS = 24
+HIGH_NS = 40  # of DRDY ahead of a conversion when its data were not read; shortened, as the clock is
 
 
 def crc_ccitt(bits: list[int]) -> int:
@@ -84,17 +87,18 @@ class Ads131m04:
             self.power_on_reset()
 
     async def _conversions(self) -> None:
+        await Timer(3, "ns")  # off the edges of clk_i
         while True:
-            await ClockCycles(self.dut.clk_i, self.oversampling * self.clocks)
-            if self.frozen or not self.dut.adc_rst_no.value:
-                continue
-            self.data = self.convert(self.conversions)
-            self.conversions += 1
-            self.fresh = True
-            if self.dut.cs_no.value:  # "the high pulse is blocked when new conversions complete while data are read"
+            await Timer(self.oversampling * self.clocks * CLOCK_NS - HIGH_NS, "ns")
+            running = not self.frozen and bool(self.dut.adc_rst_no.value)
+            if running and self.dut.cs_no.value:  # "blocked when new conversions complete while data are read"
                 self.dut.drdy_ni.value = 1
-                await Timer(43, "ns")  # of unread data; off the edges of clk_i
-            self.dut.drdy_ni.value = 0
+            await Timer(HIGH_NS, "ns")
+            if running:
+                self.data = self.convert(self.conversions)
+                self.conversions += 1
+                self.fresh = True
+                self.dut.drdy_ni.value = 0
 
     def _status(self) -> int:
         mode = self.registers[MODE]

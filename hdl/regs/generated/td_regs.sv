@@ -127,7 +127,7 @@ module td_regs (
         input wire [12:0] hwif_in_cap_status_count,
         input wire [31:0] hwif_in_cap_first_lo_value,
         input wire [15:0] hwif_in_cap_first_hi_value,
-        input wire [28:0] hwif_in_irms_half_value,
+        input wire [29:0] hwif_in_irms_half_value,
         input wire [31:0] hwif_in_p_lo_value,
         input wire [31:0] hwif_in_p_hi_value,
         input wire [31:0] hwif_in_q_lo_value,
@@ -3154,7 +3154,7 @@ always @(*) begin
             readback_data_var[15:0] = hwif_in_cap_first_hi_value;
         end
         if(rd_mux_addr == 15'h140) begin
-            readback_data_var[28:0] = hwif_in_irms_half_value;
+            readback_data_var[29:0] = hwif_in_irms_half_value;
         end
         if(rd_mux_addr == 15'h148) begin
             readback_data_var[31:0] = hwif_in_p_lo_value;
