@@ -243,9 +243,20 @@ module td_regs (
     logic [3:0] axil_wstrb;
     logic axil_aw_accept;
     logic axil_resp_acked;
+    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
+`ifdef TD_GATE_REGISTERS
+    logic awake;
+    always_ff @(negedge clk) begin
+        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
+            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
+    end
+    wire clk_regs = clk & awake;
+`else
+    wire clk_regs = clk;
+`endif
 
     // Transaction request acceptance
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             axil_prev_was_rd <= '0;
             axil_arvalid <= '0;
@@ -340,7 +351,7 @@ module td_regs (
     logic [1:0] axil_resp_buffer_err;
     logic [31:0] axil_resp_buffer_rdata [1:0];
 
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             for(int i=0; i<2; i++) begin
                 axil_resp_buffer_is_wr[i] <= '0;
@@ -400,8 +411,8 @@ module td_regs (
     logic external_pending;
     logic external_wr_ack;
     logic external_rd_ack;
-//     always_ff @(posedge clk) begin
-    always @(posedge clk) begin
+//     always_ff @(posedge clk_regs) begin
+    always @(posedge clk_regs) begin
         if(~rst_n) begin
             external_pending <= '0;
         end else begin
@@ -1014,7 +1025,7 @@ module td_regs (
         field_combo_ctrl_detect_next = next_c;
         field_combo_ctrl_detect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_detect_value <= 1'h0;
         end else if(field_combo_ctrl_detect_load_next) begin
@@ -1034,7 +1045,7 @@ module td_regs (
         field_combo_ctrl_quality_next = next_c;
         field_combo_ctrl_quality_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_quality_value <= 1'h0;
         end else if(field_combo_ctrl_quality_load_next) begin
@@ -1057,7 +1068,7 @@ module td_regs (
         field_combo_status_saturated_next = next_c;
         field_combo_status_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_saturated_value <= 1'h0;
         end else if(field_combo_status_saturated_load_next) begin
@@ -1080,7 +1091,7 @@ module td_regs (
         field_combo_status_event_overflow_next = next_c;
         field_combo_status_event_overflow_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_event_overflow_value <= 1'h0;
         end else if(field_combo_status_event_overflow_load_next) begin
@@ -1103,7 +1114,7 @@ module td_regs (
         field_combo_status_overrun_next = next_c;
         field_combo_status_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_overrun_value <= 1'h0;
         end else if(field_combo_status_overrun_load_next) begin
@@ -1126,7 +1137,7 @@ module td_regs (
         field_combo_status_current_saturated_next = next_c;
         field_combo_status_current_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_current_saturated_value <= 1'h0;
         end else if(field_combo_status_current_saturated_load_next) begin
@@ -1149,7 +1160,7 @@ module td_regs (
         field_combo_status_u2_saturated_next = next_c;
         field_combo_status_u2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_u2_saturated_value <= 1'h0;
         end else if(field_combo_status_u2_saturated_load_next) begin
@@ -1172,7 +1183,7 @@ module td_regs (
         field_combo_status_i2_saturated_next = next_c;
         field_combo_status_i2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_i2_saturated_value <= 1'h0;
         end else if(field_combo_status_i2_saturated_load_next) begin
@@ -1195,7 +1206,7 @@ module td_regs (
         field_combo_status_clipped_next = next_c;
         field_combo_status_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_clipped_value <= 1'h0;
         end else if(field_combo_status_clipped_load_next) begin
@@ -1218,7 +1229,7 @@ module td_regs (
         field_combo_status_cf_late_next = next_c;
         field_combo_status_cf_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_cf_late_value <= 1'h0;
         end else if(field_combo_status_cf_late_load_next) begin
@@ -1238,7 +1249,7 @@ module td_regs (
         field_combo_irq_enable_event_in_next = next_c;
         field_combo_irq_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_event_in_value <= 1'h0;
         end else if(field_combo_irq_enable_event_in_load_next) begin
@@ -1258,7 +1269,7 @@ module td_regs (
         field_combo_irq_enable_half_cycle_next = next_c;
         field_combo_irq_enable_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_enable_half_cycle_load_next) begin
@@ -1278,7 +1289,7 @@ module td_regs (
         field_combo_irq_enable_trigger_next = next_c;
         field_combo_irq_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_trigger_value <= 1'h0;
         end else if(field_combo_irq_enable_trigger_load_next) begin
@@ -1298,7 +1309,7 @@ module td_regs (
         field_combo_irq_enable_capture_next = next_c;
         field_combo_irq_enable_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_capture_value <= 1'h0;
         end else if(field_combo_irq_enable_capture_load_next) begin
@@ -1321,7 +1332,7 @@ module td_regs (
         field_combo_irq_status_event_in_next = next_c;
         field_combo_irq_status_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_event_in_value <= 1'h0;
         end else if(field_combo_irq_status_event_in_load_next) begin
@@ -1344,7 +1355,7 @@ module td_regs (
         field_combo_irq_status_half_cycle_next = next_c;
         field_combo_irq_status_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_status_half_cycle_load_next) begin
@@ -1367,7 +1378,7 @@ module td_regs (
         field_combo_irq_status_trigger_next = next_c;
         field_combo_irq_status_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_trigger_value <= 1'h0;
         end else if(field_combo_irq_status_trigger_load_next) begin
@@ -1390,7 +1401,7 @@ module td_regs (
         field_combo_irq_status_capture_next = next_c;
         field_combo_irq_status_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_capture_value <= 1'h0;
         end else if(field_combo_irq_status_capture_load_next) begin
@@ -1413,7 +1424,7 @@ module td_regs (
         field_combo_snapshot_take_next = next_c;
         field_combo_snapshot_take_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_snapshot_take_value <= 1'h0;
         end else if(field_combo_snapshot_take_load_next) begin
@@ -1436,7 +1447,7 @@ module td_regs (
         field_combo_event_pop_drop_next = next_c;
         field_combo_event_pop_drop_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_event_pop_drop_value <= 1'h0;
         end else if(field_combo_event_pop_drop_load_next) begin
@@ -1456,7 +1467,7 @@ module td_regs (
         field_combo_cross_hysteresis_value_next = next_c;
         field_combo_cross_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_hysteresis_value_value <= 28'h147ae1;
         end else if(field_combo_cross_hysteresis_value_load_next) begin
@@ -1476,7 +1487,7 @@ module td_regs (
         field_combo_cross_timing_blank_next = next_c;
         field_combo_cross_timing_blank_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_blank_value <= 8'h28;
         end else if(field_combo_cross_timing_blank_load_next) begin
@@ -1496,7 +1507,7 @@ module td_regs (
         field_combo_cross_timing_timeout_next = next_c;
         field_combo_cross_timing_timeout_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_timeout_value <= 8'h68;
         end else if(field_combo_cross_timing_timeout_load_next) begin
@@ -1516,7 +1527,7 @@ module td_regs (
         field_combo_cross_timing_cadence_next = next_c;
         field_combo_cross_timing_cadence_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_cadence_value <= 8'h50;
         end else if(field_combo_cross_timing_cadence_load_next) begin
@@ -1536,7 +1547,7 @@ module td_regs (
         field_combo_det_k_value_next = next_c;
         field_combo_det_k_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_k_value_value <= 13'h1974;
         end else if(field_combo_det_k_value_load_next) begin
@@ -1556,7 +1567,7 @@ module td_regs (
         field_combo_det_drop_value_next = next_c;
         field_combo_det_drop_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_drop_value_value <= 32'h1a33161;
         end else if(field_combo_det_drop_value_load_next) begin
@@ -1576,7 +1587,7 @@ module td_regs (
         field_combo_det_low_value_next = next_c;
         field_combo_det_low_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_low_value_value <= 32'hb3f23b;
         end else if(field_combo_det_low_value_load_next) begin
@@ -1596,7 +1607,7 @@ module td_regs (
         field_combo_det_floor_value_next = next_c;
         field_combo_det_floor_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_floor_value_value <= 32'h5c0498;
         end else if(field_combo_det_floor_value_load_next) begin
@@ -1616,7 +1627,7 @@ module td_regs (
         field_combo_det_shape_ratio_next = next_c;
         field_combo_det_shape_ratio_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_ratio_value <= 8'h50;
         end else if(field_combo_det_shape_ratio_load_next) begin
@@ -1636,7 +1647,7 @@ module td_regs (
         field_combo_det_shape_persist_next = next_c;
         field_combo_det_shape_persist_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_persist_value <= 5'hd;
         end else if(field_combo_det_shape_persist_load_next) begin
@@ -1656,7 +1667,7 @@ module td_regs (
         field_combo_det_confirm_samples_next = next_c;
         field_combo_det_confirm_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_samples_value <= 16'ha0;
         end else if(field_combo_det_confirm_samples_load_next) begin
@@ -1676,7 +1687,7 @@ module td_regs (
         field_combo_det_confirm_rms_value_next = next_c;
         field_combo_det_confirm_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_rms_value_value <= 28'h145d5b6;
         end else if(field_combo_det_confirm_rms_value_load_next) begin
@@ -1696,7 +1707,7 @@ module td_regs (
         field_combo_det_return_rms_value_next = next_c;
         field_combo_det_return_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_rms_value_value <= 28'h21f0eda;
         end else if(field_combo_det_return_rms_value_load_next) begin
@@ -1716,7 +1727,7 @@ module td_regs (
         field_combo_det_return_samples_next = next_c;
         field_combo_det_return_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_samples_value <= 16'h320;
         end else if(field_combo_det_return_samples_load_next) begin
@@ -1739,7 +1750,7 @@ module td_regs (
         field_combo_cap_ctrl_arm_next = next_c;
         field_combo_cap_ctrl_arm_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_arm_value <= 1'h0;
         end else if(field_combo_cap_ctrl_arm_load_next) begin
@@ -1762,7 +1773,7 @@ module td_regs (
         field_combo_cap_ctrl_freeze_next = next_c;
         field_combo_cap_ctrl_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_freeze_value <= 1'h0;
         end else if(field_combo_cap_ctrl_freeze_load_next) begin
@@ -1785,7 +1796,7 @@ module td_regs (
         field_combo_cap_ctrl_trigger_next = next_c;
         field_combo_cap_ctrl_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_trigger_value <= 1'h0;
         end else if(field_combo_cap_ctrl_trigger_load_next) begin
@@ -1808,7 +1819,7 @@ module td_regs (
         field_combo_cap_ctrl_stream_next = next_c;
         field_combo_cap_ctrl_stream_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_stream_value <= 1'h0;
         end else if(field_combo_cap_ctrl_stream_load_next) begin
@@ -1828,7 +1839,7 @@ module td_regs (
         field_combo_cap_post_samples_next = next_c;
         field_combo_cap_post_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_post_samples_value <= 12'h800;
         end else if(field_combo_cap_post_samples_load_next) begin
@@ -1848,7 +1859,7 @@ module td_regs (
         field_combo_qual_dip_value_next = next_c;
         field_combo_qual_dip_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_dip_value_value <= 28'h28bab6c;
         end else if(field_combo_qual_dip_value_load_next) begin
@@ -1868,7 +1879,7 @@ module td_regs (
         field_combo_qual_swell_value_next = next_c;
         field_combo_qual_swell_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_swell_value_value <= 28'h31c7c2e;
         end else if(field_combo_qual_swell_value_load_next) begin
@@ -1888,7 +1899,7 @@ module td_regs (
         field_combo_qual_interruption_value_next = next_c;
         field_combo_qual_interruption_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_interruption_value_value <= 28'h486861;
         end else if(field_combo_qual_interruption_value_load_next) begin
@@ -1908,7 +1919,7 @@ module td_regs (
         field_combo_qual_hysteresis_value_next = next_c;
         field_combo_qual_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_hysteresis_value_value <= 28'he7b47;
         end else if(field_combo_qual_hysteresis_value_load_next) begin
@@ -1928,7 +1939,7 @@ module td_regs (
         field_combo_wiring_mode_next = next_c;
         field_combo_wiring_mode_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_wiring_mode_value <= 2'h0;
         end else if(field_combo_wiring_mode_load_next) begin
@@ -1948,7 +1959,7 @@ module td_regs (
         field_combo_no_load_p_value_next = next_c;
         field_combo_no_load_p_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_p_value_value <= 32'h0;
         end else if(field_combo_no_load_p_value_load_next) begin
@@ -1968,7 +1979,7 @@ module td_regs (
         field_combo_no_load_q_value_next = next_c;
         field_combo_no_load_q_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_q_value_value <= 32'h0;
         end else if(field_combo_no_load_q_value_load_next) begin
@@ -1988,7 +1999,7 @@ module td_regs (
         field_combo_cal_u1_gain_value_next = next_c;
         field_combo_cal_u1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u1_gain_value_load_next) begin
@@ -2008,7 +2019,7 @@ module td_regs (
         field_combo_cal_u1_offset_value_next = next_c;
         field_combo_cal_u1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u1_offset_value_load_next) begin
@@ -2028,7 +2039,7 @@ module td_regs (
         field_combo_cal_u1_phase_value_next = next_c;
         field_combo_cal_u1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u1_phase_value_load_next) begin
@@ -2048,7 +2059,7 @@ module td_regs (
         field_combo_cal_i1_gain_value_next = next_c;
         field_combo_cal_i1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i1_gain_value_load_next) begin
@@ -2068,7 +2079,7 @@ module td_regs (
         field_combo_cal_i1_offset_value_next = next_c;
         field_combo_cal_i1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i1_offset_value_load_next) begin
@@ -2088,7 +2099,7 @@ module td_regs (
         field_combo_cal_i1_phase_value_next = next_c;
         field_combo_cal_i1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i1_phase_value_load_next) begin
@@ -2108,7 +2119,7 @@ module td_regs (
         field_combo_cal_u2_gain_value_next = next_c;
         field_combo_cal_u2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u2_gain_value_load_next) begin
@@ -2128,7 +2139,7 @@ module td_regs (
         field_combo_cal_u2_offset_value_next = next_c;
         field_combo_cal_u2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u2_offset_value_load_next) begin
@@ -2148,7 +2159,7 @@ module td_regs (
         field_combo_cal_u2_phase_value_next = next_c;
         field_combo_cal_u2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u2_phase_value_load_next) begin
@@ -2168,7 +2179,7 @@ module td_regs (
         field_combo_cal_i2_gain_value_next = next_c;
         field_combo_cal_i2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i2_gain_value_load_next) begin
@@ -2188,7 +2199,7 @@ module td_regs (
         field_combo_cal_i2_offset_value_next = next_c;
         field_combo_cal_i2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i2_offset_value_load_next) begin
@@ -2208,7 +2219,7 @@ module td_regs (
         field_combo_cal_i2_phase_value_next = next_c;
         field_combo_cal_i2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i2_phase_value_load_next) begin
@@ -2228,7 +2239,7 @@ module td_regs (
         field_combo_cf_ctrl_enable_next = next_c;
         field_combo_cf_ctrl_enable_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_enable_value <= 1'h0;
         end else if(field_combo_cf_ctrl_enable_load_next) begin
@@ -2248,7 +2259,7 @@ module td_regs (
         field_combo_cf_ctrl_source_next = next_c;
         field_combo_cf_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_source_value <= 2'h0;
         end else if(field_combo_cf_ctrl_source_load_next) begin
@@ -2268,7 +2279,7 @@ module td_regs (
         field_combo_cf_energy_lo_value_next = next_c;
         field_combo_cf_energy_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_lo_value_value <= 32'h0;
         end else if(field_combo_cf_energy_lo_value_load_next) begin
@@ -2288,7 +2299,7 @@ module td_regs (
         field_combo_cf_energy_hi_value_next = next_c;
         field_combo_cf_energy_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_hi_value_value <= 16'h0;
         end else if(field_combo_cf_energy_hi_value_load_next) begin
@@ -2308,7 +2319,7 @@ module td_regs (
         field_combo_cf_width_samples_next = next_c;
         field_combo_cf_width_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_width_samples_value <= 16'h280;
         end else if(field_combo_cf_width_samples_load_next) begin
@@ -2331,7 +2342,7 @@ module td_regs (
         field_combo_ing_ctrl_source_next = next_c;
         field_combo_ing_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_ctrl_source_value <= 2'h0;
         end else if(field_combo_ing_ctrl_source_load_next) begin
@@ -2354,7 +2365,7 @@ module td_regs (
         field_combo_ing_status_crc_error_next = next_c;
         field_combo_ing_status_crc_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_crc_error_value <= 1'h0;
         end else if(field_combo_ing_status_crc_error_load_next) begin
@@ -2377,7 +2388,7 @@ module td_regs (
         field_combo_ing_status_setup_error_next = next_c;
         field_combo_ing_status_setup_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_setup_error_value <= 1'h0;
         end else if(field_combo_ing_status_setup_error_load_next) begin
@@ -2400,7 +2411,7 @@ module td_regs (
         field_combo_ing_status_adc_reset_next = next_c;
         field_combo_ing_status_adc_reset_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_adc_reset_value <= 1'h0;
         end else if(field_combo_ing_status_adc_reset_load_next) begin
@@ -2423,7 +2434,7 @@ module td_regs (
         field_combo_ing_status_late_next = next_c;
         field_combo_ing_status_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_late_value <= 1'h0;
         end else if(field_combo_ing_status_late_load_next) begin
@@ -2446,7 +2457,7 @@ module td_regs (
         field_combo_ing_status_silent_next = next_c;
         field_combo_ing_status_silent_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_silent_value <= 1'h0;
         end else if(field_combo_ing_status_silent_load_next) begin
@@ -2469,7 +2480,7 @@ module td_regs (
         field_combo_ing_status_bit_overrun_next = next_c;
         field_combo_ing_status_bit_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_bit_overrun_value <= 1'h0;
         end else if(field_combo_ing_status_bit_overrun_load_next) begin
@@ -2492,7 +2503,7 @@ module td_regs (
         field_combo_ing_status_limited_next = next_c;
         field_combo_ing_status_limited_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_limited_value <= 1'h0;
         end else if(field_combo_ing_status_limited_load_next) begin
@@ -2515,7 +2526,7 @@ module td_regs (
         field_combo_ing_status_u1_clipped_next = next_c;
         field_combo_ing_status_u1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u1_clipped_load_next) begin
@@ -2538,7 +2549,7 @@ module td_regs (
         field_combo_ing_status_i1_clipped_next = next_c;
         field_combo_ing_status_i1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i1_clipped_load_next) begin
@@ -2561,7 +2572,7 @@ module td_regs (
         field_combo_ing_status_u2_clipped_next = next_c;
         field_combo_ing_status_u2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u2_clipped_load_next) begin
@@ -2584,7 +2595,7 @@ module td_regs (
         field_combo_ing_status_i2_clipped_next = next_c;
         field_combo_ing_status_i2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i2_clipped_load_next) begin
@@ -2604,7 +2615,7 @@ module td_regs (
         field_combo_cap_enable_suspect_next = next_c;
         field_combo_cap_enable_suspect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_suspect_value <= 1'h1;
         end else if(field_combo_cap_enable_suspect_load_next) begin
@@ -2624,7 +2635,7 @@ module td_regs (
         field_combo_cap_enable_event_in_next = next_c;
         field_combo_cap_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_event_in_value <= 1'h0;
         end else if(field_combo_cap_enable_event_in_load_next) begin
@@ -2644,7 +2655,7 @@ module td_regs (
         field_combo_cap_enable_trigger_next = next_c;
         field_combo_cap_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_trigger_value <= 1'h0;
         end else if(field_combo_cap_enable_trigger_load_next) begin
@@ -2664,7 +2675,7 @@ module td_regs (
         field_combo_cap_pre_samples_next = next_c;
         field_combo_cap_pre_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_pre_samples_value <= 12'hfff;
         end else if(field_combo_cap_pre_samples_load_next) begin
@@ -2684,7 +2695,7 @@ module td_regs (
         field_combo_cap_window_channel_next = next_c;
         field_combo_cap_window_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_window_channel_value <= 2'h0;
         end else if(field_combo_cap_window_channel_load_next) begin
@@ -2704,7 +2715,7 @@ module td_regs (
         field_combo_cap_stream_channels_next = next_c;
         field_combo_cap_stream_channels_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_channels_value <= 4'hf;
         end else if(field_combo_cap_stream_channels_load_next) begin
@@ -2724,7 +2735,7 @@ module td_regs (
         field_combo_cap_stream_auto_next = next_c;
         field_combo_cap_stream_auto_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_auto_value <= 1'h0;
         end else if(field_combo_cap_stream_auto_load_next) begin
@@ -2766,7 +2777,7 @@ module td_regs (
     // continue selecting the correct external data while waiting for rd_ack.
     logic [14:0] rd_mux_addr;
     logic [14:0] pending_rd_addr;
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             pending_rd_addr <= '0;
         end else begin
@@ -2783,6 +2794,7 @@ always @(*) begin
         // A regular block-local temp is sufficient here since logic is purely combinational.
         logic [31:0] readback_data_var;
         readback_data_var = '0;
+        if(decoded_req | external_pending) begin
         if(rd_mux_addr == 15'h0) begin
             readback_data_var[31:0] = 32'h54454944;
         end
@@ -3135,6 +3147,7 @@ always @(*) begin
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
             readback_data_var = hwif_in_cap_data_rd_data;
+        end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
