@@ -266,7 +266,7 @@ module td_regs (
     logic awake;
     always_ff @(negedge clk) begin
         awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
-            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
+            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
     end
     wire clk_regs = clk & awake;
 `else
@@ -1381,7 +1381,7 @@ module td_regs (
         field_combo_irq_enable_harmonics_next = next_c;
         field_combo_irq_enable_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_harmonics_value <= 1'h0;
         end else if(field_combo_irq_enable_harmonics_load_next) begin
@@ -1401,7 +1401,7 @@ module td_regs (
         field_combo_irq_enable_window_next = next_c;
         field_combo_irq_enable_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_window_value <= 1'h0;
         end else if(field_combo_irq_enable_window_load_next) begin
@@ -1516,7 +1516,7 @@ module td_regs (
         field_combo_irq_status_harmonics_next = next_c;
         field_combo_irq_status_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_harmonics_value <= 1'h0;
         end else if(field_combo_irq_status_harmonics_load_next) begin
@@ -1539,7 +1539,7 @@ module td_regs (
         field_combo_irq_status_window_next = next_c;
         field_combo_irq_status_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_window_value <= 1'h0;
         end else if(field_combo_irq_status_window_load_next) begin
@@ -2483,7 +2483,7 @@ module td_regs (
         field_combo_harm_ctrl_start_next = next_c;
         field_combo_harm_ctrl_start_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_start_value <= 1'h0;
         end else if(field_combo_harm_ctrl_start_load_next) begin
@@ -2503,7 +2503,7 @@ module td_regs (
         field_combo_harm_ctrl_channel_next = next_c;
         field_combo_harm_ctrl_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_channel_value <= 2'h0;
         end else if(field_combo_harm_ctrl_channel_load_next) begin
