@@ -2946,7 +2946,7 @@ module td_regs (
         field_combo_cap_mode_points_next = next_c;
         field_combo_cap_mode_points_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_mode_points_value <= 1'h0;
         end else if(field_combo_cap_mode_points_load_next) begin
