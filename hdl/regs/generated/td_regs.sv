@@ -219,6 +219,7 @@ module td_regs (
         input wire [12:0] hwif_in_cap_cause_earlier,
         input wire [31:0] hwif_in_cap_trig_lo_value,
         input wire [15:0] hwif_in_cap_trig_hi_value,
+        output logic hwif_out_cap_mode_points,
         output logic [8:0] hwif_out_harm_data_addr,
         output logic hwif_out_harm_data_req,
         input logic [31:0] hwif_in_harm_data_rd_data,
@@ -261,9 +262,20 @@ module td_regs (
     logic [3:0] axil_wstrb;
     logic axil_aw_accept;
     logic axil_resp_acked;
+    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
+`ifdef TD_GATE_REGISTERS
+    logic awake;
+    always_ff @(negedge clk) begin
+        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
+            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
+    end
+    wire clk_regs = clk & awake;
+`else
+    wire clk_regs = clk;
+`endif
 
     // Transaction request acceptance
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             axil_prev_was_rd <= '0;
             axil_arvalid <= '0;
@@ -358,7 +370,7 @@ module td_regs (
     logic [1:0] axil_resp_buffer_err;
     logic [31:0] axil_resp_buffer_rdata [1:0];
 
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             for(int i=0; i<2; i++) begin
                 axil_resp_buffer_is_wr[i] <= '0;
@@ -418,8 +430,8 @@ module td_regs (
     logic external_pending;
     logic external_wr_ack;
     logic external_rd_ack;
-//     always_ff @(posedge clk) begin
-    always @(posedge clk) begin
+//     always_ff @(posedge clk_regs) begin
+    always @(posedge clk_regs) begin
         if(~rst_n) begin
             external_pending <= '0;
         end else begin
@@ -551,6 +563,7 @@ module td_regs (
     logic decoded_reg_strb_cap_cause;
     logic decoded_reg_strb_cap_trig_lo;
     logic decoded_reg_strb_cap_trig_hi;
+    logic decoded_reg_strb_cap_mode;
     logic decoded_reg_strb_harm_data;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
@@ -678,6 +691,7 @@ module td_regs (
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_mode = cpuif_req_masked & (cpuif_addr == 15'hc2c);
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
@@ -1051,6 +1065,10 @@ module td_regs (
     logic field_storage_cap_stream_auto_value;
     logic field_combo_cap_stream_auto_next;
     logic field_combo_cap_stream_auto_load_next;
+    // Field: teiden_frontend.CAP_MODE.points
+    logic field_storage_cap_mode_points_value;
+    logic field_combo_cap_mode_points_next;
+    logic field_combo_cap_mode_points_load_next;
     //--------------------------------------------------------------------------
     // Field logic
     //--------------------------------------------------------------------------
@@ -1066,7 +1084,7 @@ module td_regs (
         field_combo_ctrl_detect_next = next_c;
         field_combo_ctrl_detect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_detect_value <= 1'h0;
         end else if(field_combo_ctrl_detect_load_next) begin
@@ -1086,7 +1104,7 @@ module td_regs (
         field_combo_ctrl_quality_next = next_c;
         field_combo_ctrl_quality_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_quality_value <= 1'h0;
         end else if(field_combo_ctrl_quality_load_next) begin
@@ -1109,7 +1127,7 @@ module td_regs (
         field_combo_status_saturated_next = next_c;
         field_combo_status_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_saturated_value <= 1'h0;
         end else if(field_combo_status_saturated_load_next) begin
@@ -1132,7 +1150,7 @@ module td_regs (
         field_combo_status_event_overflow_next = next_c;
         field_combo_status_event_overflow_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_event_overflow_value <= 1'h0;
         end else if(field_combo_status_event_overflow_load_next) begin
@@ -1155,7 +1173,7 @@ module td_regs (
         field_combo_status_overrun_next = next_c;
         field_combo_status_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_overrun_value <= 1'h0;
         end else if(field_combo_status_overrun_load_next) begin
@@ -1178,7 +1196,7 @@ module td_regs (
         field_combo_status_current_saturated_next = next_c;
         field_combo_status_current_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_current_saturated_value <= 1'h0;
         end else if(field_combo_status_current_saturated_load_next) begin
@@ -1201,7 +1219,7 @@ module td_regs (
         field_combo_status_u2_saturated_next = next_c;
         field_combo_status_u2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_u2_saturated_value <= 1'h0;
         end else if(field_combo_status_u2_saturated_load_next) begin
@@ -1224,7 +1242,7 @@ module td_regs (
         field_combo_status_i2_saturated_next = next_c;
         field_combo_status_i2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_i2_saturated_value <= 1'h0;
         end else if(field_combo_status_i2_saturated_load_next) begin
@@ -1247,7 +1265,7 @@ module td_regs (
         field_combo_status_clipped_next = next_c;
         field_combo_status_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_clipped_value <= 1'h0;
         end else if(field_combo_status_clipped_load_next) begin
@@ -1270,7 +1288,7 @@ module td_regs (
         field_combo_status_cf_late_next = next_c;
         field_combo_status_cf_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_cf_late_value <= 1'h0;
         end else if(field_combo_status_cf_late_load_next) begin
@@ -1290,7 +1308,7 @@ module td_regs (
         field_combo_irq_enable_event_in_next = next_c;
         field_combo_irq_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_event_in_value <= 1'h0;
         end else if(field_combo_irq_enable_event_in_load_next) begin
@@ -1310,7 +1328,7 @@ module td_regs (
         field_combo_irq_enable_half_cycle_next = next_c;
         field_combo_irq_enable_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_enable_half_cycle_load_next) begin
@@ -1330,7 +1348,7 @@ module td_regs (
         field_combo_irq_enable_trigger_next = next_c;
         field_combo_irq_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_trigger_value <= 1'h0;
         end else if(field_combo_irq_enable_trigger_load_next) begin
@@ -1350,7 +1368,7 @@ module td_regs (
         field_combo_irq_enable_capture_next = next_c;
         field_combo_irq_enable_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_capture_value <= 1'h0;
         end else if(field_combo_irq_enable_capture_load_next) begin
@@ -1370,7 +1388,7 @@ module td_regs (
         field_combo_irq_enable_harmonics_next = next_c;
         field_combo_irq_enable_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_harmonics_value <= 1'h0;
         end else if(field_combo_irq_enable_harmonics_load_next) begin
@@ -1390,7 +1408,7 @@ module td_regs (
         field_combo_irq_enable_window_next = next_c;
         field_combo_irq_enable_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_window_value <= 1'h0;
         end else if(field_combo_irq_enable_window_load_next) begin
@@ -1413,7 +1431,7 @@ module td_regs (
         field_combo_irq_status_event_in_next = next_c;
         field_combo_irq_status_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_event_in_value <= 1'h0;
         end else if(field_combo_irq_status_event_in_load_next) begin
@@ -1436,7 +1454,7 @@ module td_regs (
         field_combo_irq_status_half_cycle_next = next_c;
         field_combo_irq_status_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_status_half_cycle_load_next) begin
@@ -1459,7 +1477,7 @@ module td_regs (
         field_combo_irq_status_trigger_next = next_c;
         field_combo_irq_status_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_trigger_value <= 1'h0;
         end else if(field_combo_irq_status_trigger_load_next) begin
@@ -1482,7 +1500,7 @@ module td_regs (
         field_combo_irq_status_capture_next = next_c;
         field_combo_irq_status_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_capture_value <= 1'h0;
         end else if(field_combo_irq_status_capture_load_next) begin
@@ -1505,7 +1523,7 @@ module td_regs (
         field_combo_irq_status_harmonics_next = next_c;
         field_combo_irq_status_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_harmonics_value <= 1'h0;
         end else if(field_combo_irq_status_harmonics_load_next) begin
@@ -1528,7 +1546,7 @@ module td_regs (
         field_combo_irq_status_window_next = next_c;
         field_combo_irq_status_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_window_value <= 1'h0;
         end else if(field_combo_irq_status_window_load_next) begin
@@ -1551,7 +1569,7 @@ module td_regs (
         field_combo_snapshot_take_next = next_c;
         field_combo_snapshot_take_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_snapshot_take_value <= 1'h0;
         end else if(field_combo_snapshot_take_load_next) begin
@@ -1574,7 +1592,7 @@ module td_regs (
         field_combo_event_pop_drop_next = next_c;
         field_combo_event_pop_drop_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_event_pop_drop_value <= 1'h0;
         end else if(field_combo_event_pop_drop_load_next) begin
@@ -1594,7 +1612,7 @@ module td_regs (
         field_combo_cross_hysteresis_value_next = next_c;
         field_combo_cross_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_hysteresis_value_value <= 28'h147ae1;
         end else if(field_combo_cross_hysteresis_value_load_next) begin
@@ -1614,7 +1632,7 @@ module td_regs (
         field_combo_cross_timing_blank_next = next_c;
         field_combo_cross_timing_blank_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_blank_value <= 8'h28;
         end else if(field_combo_cross_timing_blank_load_next) begin
@@ -1634,7 +1652,7 @@ module td_regs (
         field_combo_cross_timing_timeout_next = next_c;
         field_combo_cross_timing_timeout_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_timeout_value <= 8'h68;
         end else if(field_combo_cross_timing_timeout_load_next) begin
@@ -1654,7 +1672,7 @@ module td_regs (
         field_combo_cross_timing_cadence_next = next_c;
         field_combo_cross_timing_cadence_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_cadence_value <= 8'h50;
         end else if(field_combo_cross_timing_cadence_load_next) begin
@@ -1674,7 +1692,7 @@ module td_regs (
         field_combo_det_k_value_next = next_c;
         field_combo_det_k_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_k_value_value <= 13'h1974;
         end else if(field_combo_det_k_value_load_next) begin
@@ -1694,7 +1712,7 @@ module td_regs (
         field_combo_det_drop_value_next = next_c;
         field_combo_det_drop_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_drop_value_value <= 32'h1a33161;
         end else if(field_combo_det_drop_value_load_next) begin
@@ -1714,7 +1732,7 @@ module td_regs (
         field_combo_det_low_value_next = next_c;
         field_combo_det_low_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_low_value_value <= 32'hb3f23b;
         end else if(field_combo_det_low_value_load_next) begin
@@ -1734,7 +1752,7 @@ module td_regs (
         field_combo_det_floor_value_next = next_c;
         field_combo_det_floor_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_floor_value_value <= 32'h5c0498;
         end else if(field_combo_det_floor_value_load_next) begin
@@ -1754,7 +1772,7 @@ module td_regs (
         field_combo_det_shape_ratio_next = next_c;
         field_combo_det_shape_ratio_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_ratio_value <= 8'h50;
         end else if(field_combo_det_shape_ratio_load_next) begin
@@ -1774,7 +1792,7 @@ module td_regs (
         field_combo_det_shape_persist_next = next_c;
         field_combo_det_shape_persist_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_persist_value <= 5'hd;
         end else if(field_combo_det_shape_persist_load_next) begin
@@ -1794,7 +1812,7 @@ module td_regs (
         field_combo_det_confirm_samples_next = next_c;
         field_combo_det_confirm_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_samples_value <= 16'ha0;
         end else if(field_combo_det_confirm_samples_load_next) begin
@@ -1814,7 +1832,7 @@ module td_regs (
         field_combo_det_confirm_rms_value_next = next_c;
         field_combo_det_confirm_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_rms_value_value <= 28'h145d5b6;
         end else if(field_combo_det_confirm_rms_value_load_next) begin
@@ -1834,7 +1852,7 @@ module td_regs (
         field_combo_det_return_rms_value_next = next_c;
         field_combo_det_return_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_rms_value_value <= 28'h21f0eda;
         end else if(field_combo_det_return_rms_value_load_next) begin
@@ -1854,7 +1872,7 @@ module td_regs (
         field_combo_det_return_samples_next = next_c;
         field_combo_det_return_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_samples_value <= 16'h320;
         end else if(field_combo_det_return_samples_load_next) begin
@@ -1877,7 +1895,7 @@ module td_regs (
         field_combo_cap_ctrl_arm_next = next_c;
         field_combo_cap_ctrl_arm_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_arm_value <= 1'h0;
         end else if(field_combo_cap_ctrl_arm_load_next) begin
@@ -1900,7 +1918,7 @@ module td_regs (
         field_combo_cap_ctrl_freeze_next = next_c;
         field_combo_cap_ctrl_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_freeze_value <= 1'h0;
         end else if(field_combo_cap_ctrl_freeze_load_next) begin
@@ -1923,7 +1941,7 @@ module td_regs (
         field_combo_cap_ctrl_trigger_next = next_c;
         field_combo_cap_ctrl_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_trigger_value <= 1'h0;
         end else if(field_combo_cap_ctrl_trigger_load_next) begin
@@ -1946,7 +1964,7 @@ module td_regs (
         field_combo_cap_ctrl_stream_next = next_c;
         field_combo_cap_ctrl_stream_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_stream_value <= 1'h0;
         end else if(field_combo_cap_ctrl_stream_load_next) begin
@@ -1966,7 +1984,7 @@ module td_regs (
         field_combo_cap_post_samples_next = next_c;
         field_combo_cap_post_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_post_samples_value <= 12'h800;
         end else if(field_combo_cap_post_samples_load_next) begin
@@ -1986,7 +2004,7 @@ module td_regs (
         field_combo_qual_dip_value_next = next_c;
         field_combo_qual_dip_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_dip_value_value <= 28'h28bab6c;
         end else if(field_combo_qual_dip_value_load_next) begin
@@ -2006,7 +2024,7 @@ module td_regs (
         field_combo_qual_swell_value_next = next_c;
         field_combo_qual_swell_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_swell_value_value <= 28'h31c7c2e;
         end else if(field_combo_qual_swell_value_load_next) begin
@@ -2026,7 +2044,7 @@ module td_regs (
         field_combo_qual_interruption_value_next = next_c;
         field_combo_qual_interruption_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_interruption_value_value <= 28'h486861;
         end else if(field_combo_qual_interruption_value_load_next) begin
@@ -2046,7 +2064,7 @@ module td_regs (
         field_combo_qual_hysteresis_value_next = next_c;
         field_combo_qual_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_hysteresis_value_value <= 28'he7b47;
         end else if(field_combo_qual_hysteresis_value_load_next) begin
@@ -2066,7 +2084,7 @@ module td_regs (
         field_combo_wiring_mode_next = next_c;
         field_combo_wiring_mode_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_wiring_mode_value <= 2'h0;
         end else if(field_combo_wiring_mode_load_next) begin
@@ -2086,7 +2104,7 @@ module td_regs (
         field_combo_no_load_p_value_next = next_c;
         field_combo_no_load_p_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_p_value_value <= 32'h0;
         end else if(field_combo_no_load_p_value_load_next) begin
@@ -2106,7 +2124,7 @@ module td_regs (
         field_combo_no_load_q_value_next = next_c;
         field_combo_no_load_q_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_q_value_value <= 32'h0;
         end else if(field_combo_no_load_q_value_load_next) begin
@@ -2126,7 +2144,7 @@ module td_regs (
         field_combo_cal_u1_gain_value_next = next_c;
         field_combo_cal_u1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u1_gain_value_load_next) begin
@@ -2146,7 +2164,7 @@ module td_regs (
         field_combo_cal_u1_offset_value_next = next_c;
         field_combo_cal_u1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u1_offset_value_load_next) begin
@@ -2166,7 +2184,7 @@ module td_regs (
         field_combo_cal_u1_phase_value_next = next_c;
         field_combo_cal_u1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u1_phase_value_load_next) begin
@@ -2186,7 +2204,7 @@ module td_regs (
         field_combo_cal_i1_gain_value_next = next_c;
         field_combo_cal_i1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i1_gain_value_load_next) begin
@@ -2206,7 +2224,7 @@ module td_regs (
         field_combo_cal_i1_offset_value_next = next_c;
         field_combo_cal_i1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i1_offset_value_load_next) begin
@@ -2226,7 +2244,7 @@ module td_regs (
         field_combo_cal_i1_phase_value_next = next_c;
         field_combo_cal_i1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i1_phase_value_load_next) begin
@@ -2246,7 +2264,7 @@ module td_regs (
         field_combo_cal_u2_gain_value_next = next_c;
         field_combo_cal_u2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u2_gain_value_load_next) begin
@@ -2266,7 +2284,7 @@ module td_regs (
         field_combo_cal_u2_offset_value_next = next_c;
         field_combo_cal_u2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u2_offset_value_load_next) begin
@@ -2286,7 +2304,7 @@ module td_regs (
         field_combo_cal_u2_phase_value_next = next_c;
         field_combo_cal_u2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u2_phase_value_load_next) begin
@@ -2306,7 +2324,7 @@ module td_regs (
         field_combo_cal_i2_gain_value_next = next_c;
         field_combo_cal_i2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i2_gain_value_load_next) begin
@@ -2326,7 +2344,7 @@ module td_regs (
         field_combo_cal_i2_offset_value_next = next_c;
         field_combo_cal_i2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i2_offset_value_load_next) begin
@@ -2346,7 +2364,7 @@ module td_regs (
         field_combo_cal_i2_phase_value_next = next_c;
         field_combo_cal_i2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i2_phase_value_load_next) begin
@@ -2366,7 +2384,7 @@ module td_regs (
         field_combo_cf_ctrl_enable_next = next_c;
         field_combo_cf_ctrl_enable_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_enable_value <= 1'h0;
         end else if(field_combo_cf_ctrl_enable_load_next) begin
@@ -2386,7 +2404,7 @@ module td_regs (
         field_combo_cf_ctrl_source_next = next_c;
         field_combo_cf_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_source_value <= 2'h0;
         end else if(field_combo_cf_ctrl_source_load_next) begin
@@ -2406,7 +2424,7 @@ module td_regs (
         field_combo_cf_energy_lo_value_next = next_c;
         field_combo_cf_energy_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_lo_value_value <= 32'h0;
         end else if(field_combo_cf_energy_lo_value_load_next) begin
@@ -2426,7 +2444,7 @@ module td_regs (
         field_combo_cf_energy_hi_value_next = next_c;
         field_combo_cf_energy_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_hi_value_value <= 16'h0;
         end else if(field_combo_cf_energy_hi_value_load_next) begin
@@ -2446,7 +2464,7 @@ module td_regs (
         field_combo_cf_width_samples_next = next_c;
         field_combo_cf_width_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_width_samples_value <= 16'h280;
         end else if(field_combo_cf_width_samples_load_next) begin
@@ -2472,7 +2490,7 @@ module td_regs (
         field_combo_harm_ctrl_start_next = next_c;
         field_combo_harm_ctrl_start_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_start_value <= 1'h0;
         end else if(field_combo_harm_ctrl_start_load_next) begin
@@ -2492,7 +2510,7 @@ module td_regs (
         field_combo_harm_ctrl_channel_next = next_c;
         field_combo_harm_ctrl_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_channel_value <= 2'h0;
         end else if(field_combo_harm_ctrl_channel_load_next) begin
@@ -2515,7 +2533,7 @@ module td_regs (
         field_combo_ing_ctrl_source_next = next_c;
         field_combo_ing_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_ctrl_source_value <= 2'h0;
         end else if(field_combo_ing_ctrl_source_load_next) begin
@@ -2538,7 +2556,7 @@ module td_regs (
         field_combo_ing_status_crc_error_next = next_c;
         field_combo_ing_status_crc_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_crc_error_value <= 1'h0;
         end else if(field_combo_ing_status_crc_error_load_next) begin
@@ -2561,7 +2579,7 @@ module td_regs (
         field_combo_ing_status_setup_error_next = next_c;
         field_combo_ing_status_setup_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_setup_error_value <= 1'h0;
         end else if(field_combo_ing_status_setup_error_load_next) begin
@@ -2584,7 +2602,7 @@ module td_regs (
         field_combo_ing_status_adc_reset_next = next_c;
         field_combo_ing_status_adc_reset_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_adc_reset_value <= 1'h0;
         end else if(field_combo_ing_status_adc_reset_load_next) begin
@@ -2607,7 +2625,7 @@ module td_regs (
         field_combo_ing_status_late_next = next_c;
         field_combo_ing_status_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_late_value <= 1'h0;
         end else if(field_combo_ing_status_late_load_next) begin
@@ -2630,7 +2648,7 @@ module td_regs (
         field_combo_ing_status_silent_next = next_c;
         field_combo_ing_status_silent_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_silent_value <= 1'h0;
         end else if(field_combo_ing_status_silent_load_next) begin
@@ -2653,7 +2671,7 @@ module td_regs (
         field_combo_ing_status_bit_overrun_next = next_c;
         field_combo_ing_status_bit_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_bit_overrun_value <= 1'h0;
         end else if(field_combo_ing_status_bit_overrun_load_next) begin
@@ -2676,7 +2694,7 @@ module td_regs (
         field_combo_ing_status_limited_next = next_c;
         field_combo_ing_status_limited_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_limited_value <= 1'h0;
         end else if(field_combo_ing_status_limited_load_next) begin
@@ -2699,7 +2717,7 @@ module td_regs (
         field_combo_ing_status_u1_clipped_next = next_c;
         field_combo_ing_status_u1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u1_clipped_load_next) begin
@@ -2722,7 +2740,7 @@ module td_regs (
         field_combo_ing_status_i1_clipped_next = next_c;
         field_combo_ing_status_i1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i1_clipped_load_next) begin
@@ -2745,7 +2763,7 @@ module td_regs (
         field_combo_ing_status_u2_clipped_next = next_c;
         field_combo_ing_status_u2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u2_clipped_load_next) begin
@@ -2768,7 +2786,7 @@ module td_regs (
         field_combo_ing_status_i2_clipped_next = next_c;
         field_combo_ing_status_i2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i2_clipped_load_next) begin
@@ -2788,7 +2806,7 @@ module td_regs (
         field_combo_cap_enable_suspect_next = next_c;
         field_combo_cap_enable_suspect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_suspect_value <= 1'h1;
         end else if(field_combo_cap_enable_suspect_load_next) begin
@@ -2808,7 +2826,7 @@ module td_regs (
         field_combo_cap_enable_event_in_next = next_c;
         field_combo_cap_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_event_in_value <= 1'h0;
         end else if(field_combo_cap_enable_event_in_load_next) begin
@@ -2828,7 +2846,7 @@ module td_regs (
         field_combo_cap_enable_trigger_next = next_c;
         field_combo_cap_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_trigger_value <= 1'h0;
         end else if(field_combo_cap_enable_trigger_load_next) begin
@@ -2848,7 +2866,7 @@ module td_regs (
         field_combo_cap_pre_samples_next = next_c;
         field_combo_cap_pre_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_pre_samples_value <= 12'hfff;
         end else if(field_combo_cap_pre_samples_load_next) begin
@@ -2868,7 +2886,7 @@ module td_regs (
         field_combo_cap_window_channel_next = next_c;
         field_combo_cap_window_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_window_channel_value <= 2'h0;
         end else if(field_combo_cap_window_channel_load_next) begin
@@ -2888,7 +2906,7 @@ module td_regs (
         field_combo_cap_stream_channels_next = next_c;
         field_combo_cap_stream_channels_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_channels_value <= 4'hf;
         end else if(field_combo_cap_stream_channels_load_next) begin
@@ -2908,7 +2926,7 @@ module td_regs (
         field_combo_cap_stream_auto_next = next_c;
         field_combo_cap_stream_auto_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_auto_value <= 1'h0;
         end else if(field_combo_cap_stream_auto_load_next) begin
@@ -2916,6 +2934,26 @@ module td_regs (
         end
     end
     assign hwif_out_cap_stream_auto = field_storage_cap_stream_auto_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_mode_points_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_mode && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_mode_points_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_mode_points_next = next_c;
+        field_combo_cap_mode_points_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_cap_mode_points_value <= 1'h0;
+        end else if(field_combo_cap_mode_points_load_next) begin
+            field_storage_cap_mode_points_value <= field_combo_cap_mode_points_next;
+        end
+    end
+    assign hwif_out_cap_mode_points = field_storage_cap_mode_points_value;
 
     assign hwif_out_harm_data_addr = decoded_addr[8:0];
     assign hwif_out_harm_data_req = decoded_reg_strb_harm_data;
@@ -2954,7 +2992,7 @@ module td_regs (
     // continue selecting the correct external data while waiting for rd_ack.
     logic [14:0] rd_mux_addr;
     logic [14:0] pending_rd_addr;
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             pending_rd_addr <= '0;
         end else begin
@@ -2971,6 +3009,7 @@ always @(*) begin
         // A regular block-local temp is sufficient here since logic is purely combinational.
         logic [31:0] readback_data_var;
         readback_data_var = '0;
+        if(decoded_req | external_pending) begin
         if(rd_mux_addr == 15'h0) begin
             readback_data_var[31:0] = 32'h54454944;
         end
@@ -3335,11 +3374,15 @@ always @(*) begin
         if(rd_mux_addr == 15'hc28) begin
             readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
         end
+        if(rd_mux_addr == 15'hc2c) begin
+            readback_data_var[0] = field_storage_cap_mode_points_value;
+        end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
             readback_data_var = hwif_in_harm_data_rd_data;
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
             readback_data_var = hwif_in_cap_data_rd_data;
+        end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
