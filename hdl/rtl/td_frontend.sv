@@ -384,7 +384,7 @@ module td_frontend #(
     .kind_o       (kind)
   );
 
-  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 8 clocks: never together.
+  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 17 clocks: never together.
   logic        quality_in;
   logic [3:0]  quality_kind, kind_in;
   logic [27:0] extreme, head_extreme, dip, swell, interruption, quality_hysteresis;
