@@ -55,8 +55,7 @@ module td_half_band (
       {Second, 4'd5}: coefficient = 18'sd11264;
       {Second, 4'd6}: coefficient = -18'sd24191;
       {Second, 4'd7}: coefficient = 18'sd82167;
-      {Second, 4'd8}: coefficient = 18'sd65536;
-      default:        coefficient = '0;
+      default:        coefficient = 18'sd65536;  // the middle of the second
     endcase
   endfunction
 
