@@ -40,9 +40,16 @@ def read_map() -> AddrmapNode:
 
 
 def nodes(top: AddrmapNode) -> Iterator[AddressableNode]:
-    """Yield registers and memories in address order."""
+    """Yield registers, memories and the named words of memories in address order."""
     found = [node for node in top.children(unroll=True) if isinstance(node, AddressableNode)]
+    found += [word for node in found if isinstance(node, MemNode) for word in node.registers(unroll=True)]
     yield from sorted(found, key=lambda node: node.absolute_address)
+
+
+def full_name(node: AddressableNode) -> str:
+    """Return the name of a register or memory; a word of a memory has the memory's in front."""
+    parent = node.parent
+    return f"{parent.inst_name}_{node.inst_name}" if isinstance(parent, MemNode) else str(node.inst_name)
 
 
 def constants_text(top: AddrmapNode) -> str:
@@ -50,12 +57,13 @@ def constants_text(top: AddrmapNode) -> str:
     lines = ['"""Addresses, field masks and shifts of the front-end.', "", f"{MADE_BY}", '"""', ""]
     lines.append(f"MAP_HASH_EXPECTED = 0x{map_hash():08X}")
     for node in nodes(top):
-        lines += ["", f"{node.inst_name} = 0x{node.absolute_address:04X}"]
+        place = full_name(node)
+        lines += ["", f"{place} = 0x{node.absolute_address:04X}"]
         if isinstance(node, MemNode):
-            lines.append(f"{node.inst_name}_WORDS = {node.get_property('mementries')}")
+            lines.append(f"{place}_WORDS = {node.get_property('mementries')}")
         elif isinstance(node, RegNode):
             for field in node.fields():
-                name = f"{node.inst_name}_{field.inst_name.upper()}"
+                name = f"{place}_{field.inst_name.upper()}"
                 lines.append(f"{name}_MASK = 0x{((1 << field.width) - 1) << field.low:08X}")
                 lines.append(f"{name}_SHIFT = {field.low}")
     locked = [n.inst_name for n in nodes(top) if isinstance(n, RegNode) and n.get_property("locked", default=False)]
@@ -125,7 +133,7 @@ def page_text(top: AddrmapNode) -> str:
     lines += ["| address | register | bits | field | access | after reset | meaning |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
     for node in nodes(top):
-        first = f"| `0x{node.absolute_address:04X}` | `{node.inst_name}` |"
+        first = f"| `0x{node.absolute_address:04X}` | `{full_name(node)}` |"
         if isinstance(node, MemNode):
             last = node.absolute_address + node.size - 4
             lines.append(f"{first} 31:0 | | r | | {node.get_property('desc')} Up to `0x{last:04X}`. |")

@@ -1,8 +1,9 @@
 // Metering front-end: voltage and current samples in; half-cycle RMS, frequency, powers, energies,
 // power-fail events, dips, swells and interruptions out, behind an AXI4-Lite register map (hdl/regs/teiden_frontend.rdl, docs/front-end.md).
 //
-// sample_i and current_i are taken with each valid_i; at least 64 clocks lie between two of them (STATUS.overrun
-// tells when not). Every measured quantity depends on the samples only, not on the clocks between
+// Four channels, two elements of a voltage and a current each (u1_i, i1_i, u2_i, i2_i), are taken together with
+// each valid_i; at least 64 clocks lie between two of them (STATUS.overrun tells when not). Half cycles, frequency,
+// power failure and the quality of the voltage are those of u1_i. Every measured quantity depends on the samples only, not on the clocks between
 // them. tick_i enables the time base of the trigger stamp: 1 on a board; valid_i only with tick_i.
 // irq_o is a level: an enabled bit of IRQ_STATUS is set.
 module td_frontend #(
@@ -12,9 +13,11 @@ module td_frontend #(
   input  logic               rst_ni,
   input  logic               tick_i,
   input  logic               valid_i,
-  input  logic signed [23:0] sample_i,   // voltage, ADC codes
-  input  logic signed [23:0] current_i,  // ADC codes
-  input  logic               trig_i,    // asynchronous
+  input  logic signed [23:0] u1_i,    // ADC codes, as the three below
+  input  logic signed [23:0] i1_i,
+  input  logic signed [23:0] u2_i,
+  input  logic signed [23:0] i2_i,
+  input  logic               trig_i,  // asynchronous
   output logic               irq_o,
   // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
   input  logic [14:0]        s_axil_awaddr,
@@ -41,30 +44,37 @@ module td_frontend #(
 
   // ---- the newest sample and its number ---------------------------------------------------------
   logic               valid_q;
-  logic signed [23:0] sample_q, current_q;
+  logic signed [23:0] u1_q, i1_q, u2_q, i2_q;
   logic [47:0]        total_q, index;  // samples so far; number of the newest
   logic               busy_cross, busy_half, busy_detect, busy_power, busy_quality;
-  logic               overrun, railed, current_railed;
+  logic               overrun;
+  logic        [3:0]  railed;  // u1, i1, u2, i2
 
   assign index   = total_q - 48'd1;
   assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
                               || busy_quality);
-  assign railed  = valid_q && (sample_q == 24'sh7FFFFF || sample_q == 24'sh800000 || sample_q == 24'sh800001);
-  assign current_railed = valid_q
-                       && (current_q == 24'sh7FFFFF || current_q == 24'sh800000 || current_q == 24'sh800001);
+  assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
+
+  function automatic logic at_rail(input logic signed [23:0] code);
+    return code == 24'sh7FFFFF || code == 24'sh800000 || code == 24'sh800001;
+  endfunction
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      valid_q  <= 1'b0;
-      sample_q <= '0;
-      current_q <= '0;
-      total_q  <= '0;
+      valid_q <= 1'b0;
+      u1_q    <= '0;
+      i1_q    <= '0;
+      u2_q    <= '0;
+      i2_q    <= '0;
+      total_q <= '0;
     end else begin
       valid_q <= valid_i;
       if (valid_i) begin
-        sample_q <= sample_i;
-        current_q <= current_i;
-        total_q  <= total_q + 48'd1;
+        u1_q    <= u1_i;
+        i1_q    <= i1_i;
+        u2_q    <= u2_i;
+        i2_q    <= i2_i;
+        total_q <= total_q + 48'd1;
       end
     end
   end
@@ -102,7 +112,7 @@ module td_frontend #(
     .clk_i,
     .rst_ni,
     .valid_i     (valid_q),
-    .sample_i    (sample_q),
+    .sample_i    (u1_q),
     .hysteresis_i(hysteresis),
     .blank_i     (blank),
     .timeout_i   (timeout),
@@ -155,8 +165,8 @@ module td_frontend #(
     .clk_i,
     .rst_ni,
     .valid_i         (valid_q),
-    .voltage_i       (sample_q),
-    .current_i       (current_q),
+    .voltage_i       (u1_q),
+    .current_i       (i1_q),
     .step_i          (step),
     .boundary_i      (boundary),
     .restart_i       (restart),
@@ -200,7 +210,7 @@ module td_frontend #(
     .rst_ni,
     .enable_i     (detect),
     .valid_i      (valid_q),
-    .sample_i     (sample_q),
+    .sample_i     (u1_q),
     .period_i     (period),
     .publish_i    (publish),
     .urms_valid_i (urms_valid),
@@ -282,7 +292,7 @@ module td_frontend #(
     .clk_i,
     .rst_ni,
     .valid_i  (valid_q),
-    .sample_i (sample_q),
+    .sample_i (u1_q),
     .index_i  (index),
     .suspect_i(event_in && kind == 4'd1),
     .arm_i    (arm),
@@ -360,10 +370,28 @@ module td_frontend #(
     end
   end
 
+  // ---- two elements: settings and results -----------------------------------------------------------
+  logic        [1:0]      wiring, cf_source;
+  logic        [31:0]     no_load_p, no_load_q;
+  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
+  logic        [3:0][16:0] phase;
+  logic                   cf_enable;
+  logic        [47:0]     cf_energy;
+  logic        [15:0]     cf_width;
+  logic                   meter_req, meter_ack_q;
+  logic        [7:0]      meter_addr;
+
+  always_ff @(posedge clk_i) begin
+    meter_ack_q <= rst_ni && meter_req;
+  end
+
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
+  logic u2_flag, i2_flag, clipped_flag, late_flag;
   logic unused;
-  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, current_flag, read_addr[1:0]};
+  assign unused = &{1'b0, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag, clipped_flag,
+                    late_flag, read_addr[1:0], wiring, cf_source, no_load_p, no_load_q, gain, offset, phase, cf_enable,
+                    cf_energy, cf_width, meter_addr};
 
   td_regs u_regs (
     .clk                               (clk_i),
@@ -391,13 +419,21 @@ module td_frontend #(
     .hwif_out_ctrl_detect              (detect),
     .hwif_out_ctrl_quality             (quality),
     .hwif_out_status_saturated         (saturated_flag),
-    .hwif_in_status_saturated_hwset    (railed),
+    .hwif_in_status_saturated_hwset    (railed[0]),
     .hwif_out_status_event_overflow    (overflow_flag),
     .hwif_in_status_event_overflow_hwset(event_lost),
     .hwif_out_status_overrun           (overrun_flag),
     .hwif_in_status_overrun_hwset      (overrun),
     .hwif_out_status_current_saturated (current_flag),
-    .hwif_in_status_current_saturated_hwset(current_railed),
+    .hwif_in_status_current_saturated_hwset(railed[1]),
+    .hwif_out_status_u2_saturated      (u2_flag),
+    .hwif_in_status_u2_saturated_hwset (railed[2]),
+    .hwif_out_status_i2_saturated      (i2_flag),
+    .hwif_in_status_i2_saturated_hwset (railed[3]),
+    .hwif_out_status_clipped           (clipped_flag),
+    .hwif_in_status_clipped_hwset      (1'b0),
+    .hwif_out_status_cf_late           (late_flag),
+    .hwif_in_status_cf_late_hwset      (1'b0),
     .hwif_in_status_crossing_lost      (lost),
     .hwif_in_status_urms_valid         (urms_valid),
     .hwif_in_status_period_valid       (period10 != '0),
@@ -493,9 +529,35 @@ module td_frontend #(
     .hwif_in_cap_status_count          (13'(capture_count)),
     .hwif_in_cap_first_lo_value        (first[31:0]),
     .hwif_in_cap_first_hi_value        (first[47:32]),
+    .hwif_out_wiring_mode              (wiring),
+    .hwif_out_no_load_p_value          (no_load_p),
+    .hwif_out_no_load_q_value          (no_load_q),
+    .hwif_out_cal_u1_gain_value         (gain[0]),
+    .hwif_out_cal_u1_offset_value         (offset[0]),
+    .hwif_out_cal_u1_phase_value         (phase[0]),
+    .hwif_out_cal_i1_gain_value         (gain[1]),
+    .hwif_out_cal_i1_offset_value         (offset[1]),
+    .hwif_out_cal_i1_phase_value         (phase[1]),
+    .hwif_out_cal_u2_gain_value         (gain[2]),
+    .hwif_out_cal_u2_offset_value         (offset[2]),
+    .hwif_out_cal_u2_phase_value         (phase[2]),
+    .hwif_out_cal_i2_gain_value         (gain[3]),
+    .hwif_out_cal_i2_offset_value         (offset[3]),
+    .hwif_out_cal_i2_phase_value         (phase[3]),
+    .hwif_out_cf_ctrl_enable           (cf_enable),
+    .hwif_out_cf_ctrl_source           (cf_source),
+    .hwif_out_cf_energy_lo_value       (cf_energy[31:0]),
+    .hwif_out_cf_energy_hi_value       (cf_energy[47:32]),
+    .hwif_out_cf_width_samples         (cf_width),
+    .hwif_in_cf_count_value            (32'd0),
+    .hwif_out_meter_addr               (meter_addr),
+    .hwif_out_meter_req                (meter_req),
+    .hwif_in_meter_rd_data             (32'd0),
+    .hwif_in_meter_rd_ack              (meter_ack_q),
     .hwif_out_cap_data_addr            (read_addr),
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
-    .hwif_in_cap_data_rd_ack           (read_ack)
+    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter).
+    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack_q)
   );
 endmodule

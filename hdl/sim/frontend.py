@@ -18,6 +18,7 @@ from teiden.errors import InputError, MissingPart, PartFailed
 SHIM = HDL / "sim" / "shim.cpp"
 SAMPLE_MIN, SAMPLE_MAX = -(1 << 23), (1 << 23) - 1
 ADDRESS_END = 0x8000
+CHANNELS = 4  # u1, i1, u2, i2
 LEAST_CLOCKS = 64  # budget of the RTL, docs/front-end.md
 
 
@@ -62,8 +63,7 @@ def library(trace: bool) -> ctypes.CDLL:
     shared.td_new.argtypes, shared.td_new.restype = [ctypes.c_int, ctypes.c_char_p], ctypes.c_void_p
     shared.td_delete.argtypes, shared.td_delete.restype = [ctypes.c_void_p], None
     shared.td_irq.argtypes = [ctypes.c_void_p]
-    shared.td_push.argtypes = [ctypes.c_void_p, samples_p, samples_p, ctypes.c_int64, ctypes.c_int64]
-    shared.td_push.argtypes += [ctypes.c_int, ctypes.c_int]
+    shared.td_push.argtypes = [ctypes.c_void_p, samples_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
     shared.td_push.restype = ctypes.c_int64
     shared.td_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, words_p]
     shared.td_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
@@ -137,36 +137,31 @@ class CompiledFrontEnd:
 
         Parameters
         ----------
-        samples : (n,) integers
-            ADC codes of the voltage, 24 bit signed.
+        samples : (n,), (n, 2) or (n, 4) integers
+            ADC codes, 24 bit signed: of u1; of u1, i1; of u1, i1, u2, i2. A channel left out gets zeros.
         trigger : (int, int), optional
             A rising edge on the trigger input: place in ``samples`` and clock after that sample's
             strobe, 0 to ``clocks_per_sample - 1``. Given only if the push gets that far.
         stop_on_irq : bool
             End behind the sample in which the interrupt line rose.
         currents : (n,) integers, optional
-            ADC codes of the current; left out: no current.
+            ADC codes of i1 beside ``samples`` of shape (n,).
 
         Raises
         ------
         InputError
             If a sample does not fit 24 bits, is no integer, the trigger is outside the block, or
-            there is another number of currents than of samples.
+            the currents do not fit the samples.
         """
-        block = _codes("samples", samples)
+        block = _block(samples, currents)
         at, clock = (-1, 0) if trigger is None else trigger
-        if trigger is not None and not (0 <= at < block.size and 0 <= clock < self.clocks_per_sample):
+        if trigger is not None and not (0 <= at < len(block) and 0 <= clock < self.clocks_per_sample):
             raise InputError(
-                f"trigger = {trigger}, expected a sample below {block.size} and a clock below {self.clocks_per_sample}"
+                f"trigger = {trigger}, expected a sample below {len(block)} and a clock below {self.clocks_per_sample}"
             )
-        flowing = None if currents is None else _codes("currents", currents)
-        if flowing is not None and flowing.size != block.size:
-            raise InputError(f"{flowing.size} currents, expected one for each of {block.size} samples")
         self._check(0, 1)
-        pointer = ctypes.POINTER(ctypes.c_int32)
-        amps = None if flowing is None else flowing.ctypes.data_as(pointer)
-        volts = block.ctypes.data_as(pointer)
-        return int(self._library.td_push(self._board, volts, amps, block.size, at, clock, stop_on_irq))
+        rows = block.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        return int(self._library.td_push(self._board, rows, len(block), at, clock, stop_on_irq))
 
     def close(self) -> None:
         """Free the model and finish the trace; nothing else may be called afterwards."""
@@ -179,11 +174,28 @@ class CompiledFrontEnd:
             raise InputError(f"address 0x{address:04X}, {count} words: expected words within 0 to 0x{ADDRESS_END:04X}")
 
 
-def _codes(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int32]:
-    """Return ADC codes, (n,), as the C interface wants them; refuse what no ADC gives."""
+def _block(samples: npt.ArrayLike, currents: npt.ArrayLike | None) -> npt.NDArray[np.int32]:
+    """Return rows of u1, i1, u2, i2, (n, 4), as the C interface wants them; refuse what no ADC gives."""
+    codes = _codes("samples", samples, (1, 2, 4))
+    if currents is not None:
+        flowing = _codes("currents", currents, (1,))
+        if codes.shape[1] != 1:
+            raise InputError(f"currents beside samples of shape {codes.shape}, expected samples of shape (n,)")
+        if len(flowing) != len(codes):
+            raise InputError(f"{len(flowing)} currents, expected one for each of {len(codes)} samples")
+        codes = np.concatenate([codes, flowing], axis=1)
+    block = np.zeros((len(codes), CHANNELS), np.int32)
+    block[:, : codes.shape[1]] = codes
+    return block
+
+
+def _codes(name: str, values: npt.ArrayLike, widths: tuple[int, ...]) -> npt.NDArray[np.integer]:
+    """Return ADC codes as (n, channels)."""
     codes = np.asarray(values)
-    if codes.ndim != 1 or (codes.size and codes.dtype.kind not in "iu"):
-        raise InputError(f"{name}: {codes.dtype} of shape {codes.shape}, expected integers of shape (n,)")
+    shaped = codes.ndim == 1 or (codes.ndim == 2 and codes.shape[1] in widths[1:])
+    if not shaped or (codes.size and codes.dtype.kind not in "iu"):
+        expected = " or ".join(f"(n, {width})" if width > 1 else "(n,)" for width in widths)
+        raise InputError(f"{name}: {codes.dtype} of shape {codes.shape}, expected integers of shape {expected}")
     if codes.size and (codes.min() < SAMPLE_MIN or codes.max() > SAMPLE_MAX):
         raise InputError(f"{name} reach {codes.min()} to {codes.max()}, expected {SAMPLE_MIN} to {SAMPLE_MAX}")
-    return np.ascontiguousarray(codes, np.int32)
+    return codes if codes.ndim == 2 else codes[:, np.newaxis]

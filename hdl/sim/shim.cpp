@@ -122,18 +122,20 @@ TD_API void td_delete(void* board) { delete static_cast<Board*>(board); }
 TD_API int td_irq(void* board) { return static_cast<Board*>(board)->top->irq_o; }
 
 // Returns the number of samples consumed. With stop_on_irq it ends behind the sample in whose
-// clocks the interrupt line rose.
-// currents may be null: none flows.
-TD_API int64_t td_push(void* board, const int32_t* samples, const int32_t* currents, int64_t count,
-                       int64_t trigger_sample, int trigger_clock, int stop_on_irq) {
+// clocks the interrupt line rose. samples holds rows of u1, i1, u2, i2.
+TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64_t trigger_sample, int trigger_clock,
+                       int stop_on_irq) {
     Board& b = *static_cast<Board*>(board);
     bool line = b.top->irq_o;
     b.top->tick_i = 1;
     int64_t n = 0;
     bool stop = false;
     while (n < count && !stop) {
-        b.top->sample_i = static_cast<uint32_t>(samples[n]) & 0xFFFFFF;
-        b.top->current_i = currents ? static_cast<uint32_t>(currents[n]) & 0xFFFFFF : 0;
+        const int32_t* row = samples + 4 * n;
+        b.top->u1_i = static_cast<uint32_t>(row[0]) & 0xFFFFFF;
+        b.top->i1_i = static_cast<uint32_t>(row[1]) & 0xFFFFFF;
+        b.top->u2_i = static_cast<uint32_t>(row[2]) & 0xFFFFFF;
+        b.top->i2_i = static_cast<uint32_t>(row[3]) & 0xFFFFFF;
         for (int k = 0; k < b.clocks_per_sample; k++) {
             if (n == trigger_sample && k == trigger_clock) b.trigger_left = b.clocks_per_sample;
             b.top->valid_i = k == 0;

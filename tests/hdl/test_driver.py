@@ -36,7 +36,7 @@ class Memory:
 
 
 def test_identify_tells_the_version(board: CompiledFrontEnd) -> None:
-    assert FrontEnd(board).identify() == "1.1"
+    assert FrontEnd(board).identify() == "1.2"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,8 @@ def test_detector_switched_off_makes_no_event(board: CompiledFrontEnd, driver: F
     [
         ([1 << 23], {}, "samples reach 8388608"),
         ([0.5], {}, "float64 of shape"),
-        ([[1, 2]], {}, "of shape"),
+        ([[1, 2, 3]], {}, r"of shape \(1, 3\), expected integers of shape \(n,\) or \(n, 2\) or \(n, 4\)"),
+        ([[1, 2]], {"currents": [3]}, "expected samples of shape"),
         ([1, 2], {"trigger": (2, 0)}, "expected a sample below 2"),
         ([1, 2], {"trigger": (0, 64)}, "a clock below 64"),
     ],

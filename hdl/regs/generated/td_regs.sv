@@ -37,6 +37,14 @@ module td_regs (
         input wire hwif_in_status_overrun_hwset,
         output logic hwif_out_status_current_saturated,
         input wire hwif_in_status_current_saturated_hwset,
+        output logic hwif_out_status_u2_saturated,
+        input wire hwif_in_status_u2_saturated_hwset,
+        output logic hwif_out_status_i2_saturated,
+        input wire hwif_in_status_i2_saturated_hwset,
+        output logic hwif_out_status_clipped,
+        input wire hwif_in_status_clipped_hwset,
+        output logic hwif_out_status_cf_late,
+        input wire hwif_in_status_cf_late_hwset,
         input wire hwif_in_status_crossing_lost,
         input wire hwif_in_status_urms_valid,
         input wire hwif_in_status_period_valid,
@@ -133,6 +141,31 @@ module td_regs (
         output logic [27:0] hwif_out_qual_swell_value,
         output logic [27:0] hwif_out_qual_interruption_value,
         output logic [27:0] hwif_out_qual_hysteresis_value,
+        output logic [1:0] hwif_out_wiring_mode,
+        output logic [31:0] hwif_out_no_load_p_value,
+        output logic [31:0] hwif_out_no_load_q_value,
+        output logic [23:0] hwif_out_cal_u1_gain_value,
+        output logic [23:0] hwif_out_cal_u1_offset_value,
+        output logic [16:0] hwif_out_cal_u1_phase_value,
+        output logic [23:0] hwif_out_cal_i1_gain_value,
+        output logic [23:0] hwif_out_cal_i1_offset_value,
+        output logic [16:0] hwif_out_cal_i1_phase_value,
+        output logic [23:0] hwif_out_cal_u2_gain_value,
+        output logic [23:0] hwif_out_cal_u2_offset_value,
+        output logic [16:0] hwif_out_cal_u2_phase_value,
+        output logic [23:0] hwif_out_cal_i2_gain_value,
+        output logic [23:0] hwif_out_cal_i2_offset_value,
+        output logic [16:0] hwif_out_cal_i2_phase_value,
+        output logic hwif_out_cf_ctrl_enable,
+        output logic [1:0] hwif_out_cf_ctrl_source,
+        output logic [31:0] hwif_out_cf_energy_lo_value,
+        output logic [15:0] hwif_out_cf_energy_hi_value,
+        output logic [15:0] hwif_out_cf_width_samples,
+        input wire [31:0] hwif_in_cf_count_value,
+        output logic [7:0] hwif_out_meter_addr,
+        output logic hwif_out_meter_req,
+        input logic [31:0] hwif_in_meter_rd_data,
+        input logic hwif_in_meter_rd_ack,
         output logic hwif_out_control_rapid_change,
         output logic hwif_out_control_overcurrent,
         output logic hwif_out_control_limiter,
@@ -524,6 +557,27 @@ module td_regs (
     logic decoded_reg_strb_qual_swell;
     logic decoded_reg_strb_qual_interruption;
     logic decoded_reg_strb_qual_hysteresis;
+    logic decoded_reg_strb_wiring;
+    logic decoded_reg_strb_no_load_p;
+    logic decoded_reg_strb_no_load_q;
+    logic decoded_reg_strb_cal_u1_gain;
+    logic decoded_reg_strb_cal_u1_offset;
+    logic decoded_reg_strb_cal_u1_phase;
+    logic decoded_reg_strb_cal_i1_gain;
+    logic decoded_reg_strb_cal_i1_offset;
+    logic decoded_reg_strb_cal_i1_phase;
+    logic decoded_reg_strb_cal_u2_gain;
+    logic decoded_reg_strb_cal_u2_offset;
+    logic decoded_reg_strb_cal_u2_phase;
+    logic decoded_reg_strb_cal_i2_gain;
+    logic decoded_reg_strb_cal_i2_offset;
+    logic decoded_reg_strb_cal_i2_phase;
+    logic decoded_reg_strb_cf_ctrl;
+    logic decoded_reg_strb_cf_energy_lo;
+    logic decoded_reg_strb_cf_energy_hi;
+    logic decoded_reg_strb_cf_width;
+    logic decoded_reg_strb_cf_count;
+    logic decoded_reg_strb_meter;
     logic decoded_reg_strb_control;
     logic decoded_reg_strb_misuse;
     logic decoded_reg_strb_rvc_threshold;
@@ -659,6 +713,28 @@ module td_regs (
         decoded_reg_strb_qual_swell = cpuif_req_masked & (cpuif_addr == 15'h1a4);
         decoded_reg_strb_qual_interruption = cpuif_req_masked & (cpuif_addr == 15'h1a8);
         decoded_reg_strb_qual_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h1ac);
+        decoded_reg_strb_wiring = cpuif_req_masked & (cpuif_addr == 15'h200);
+        decoded_reg_strb_no_load_p = cpuif_req_masked & (cpuif_addr == 15'h204);
+        decoded_reg_strb_no_load_q = cpuif_req_masked & (cpuif_addr == 15'h208);
+        decoded_reg_strb_cal_u1_gain = cpuif_req_masked & (cpuif_addr == 15'h210);
+        decoded_reg_strb_cal_u1_offset = cpuif_req_masked & (cpuif_addr == 15'h214);
+        decoded_reg_strb_cal_u1_phase = cpuif_req_masked & (cpuif_addr == 15'h218);
+        decoded_reg_strb_cal_i1_gain = cpuif_req_masked & (cpuif_addr == 15'h220);
+        decoded_reg_strb_cal_i1_offset = cpuif_req_masked & (cpuif_addr == 15'h224);
+        decoded_reg_strb_cal_i1_phase = cpuif_req_masked & (cpuif_addr == 15'h228);
+        decoded_reg_strb_cal_u2_gain = cpuif_req_masked & (cpuif_addr == 15'h230);
+        decoded_reg_strb_cal_u2_offset = cpuif_req_masked & (cpuif_addr == 15'h234);
+        decoded_reg_strb_cal_u2_phase = cpuif_req_masked & (cpuif_addr == 15'h238);
+        decoded_reg_strb_cal_i2_gain = cpuif_req_masked & (cpuif_addr == 15'h240);
+        decoded_reg_strb_cal_i2_offset = cpuif_req_masked & (cpuif_addr == 15'h244);
+        decoded_reg_strb_cal_i2_phase = cpuif_req_masked & (cpuif_addr == 15'h248);
+        decoded_reg_strb_cf_ctrl = cpuif_req_masked & (cpuif_addr == 15'h260);
+        decoded_reg_strb_cf_energy_lo = cpuif_req_masked & (cpuif_addr == 15'h264);
+        decoded_reg_strb_cf_energy_hi = cpuif_req_masked & (cpuif_addr == 15'h268);
+        decoded_reg_strb_cf_width = cpuif_req_masked & (cpuif_addr == 15'h26c);
+        decoded_reg_strb_cf_count = cpuif_req_masked & (cpuif_addr == 15'h270) & !cpuif_req_is_wr;
+        decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
         decoded_reg_strb_control = cpuif_req_masked & (cpuif_addr == 15'h800);
         decoded_reg_strb_misuse = cpuif_req_masked & (cpuif_addr == 15'h804);
         decoded_reg_strb_rvc_threshold = cpuif_req_masked & (cpuif_addr == 15'h808);
@@ -746,6 +822,22 @@ module td_regs (
     logic field_storage_status_current_saturated_value;
     logic field_combo_status_current_saturated_next;
     logic field_combo_status_current_saturated_load_next;
+    // Field: teiden_frontend.STATUS.u2_saturated
+    logic field_storage_status_u2_saturated_value;
+    logic field_combo_status_u2_saturated_next;
+    logic field_combo_status_u2_saturated_load_next;
+    // Field: teiden_frontend.STATUS.i2_saturated
+    logic field_storage_status_i2_saturated_value;
+    logic field_combo_status_i2_saturated_next;
+    logic field_combo_status_i2_saturated_load_next;
+    // Field: teiden_frontend.STATUS.clipped
+    logic field_storage_status_clipped_value;
+    logic field_combo_status_clipped_next;
+    logic field_combo_status_clipped_load_next;
+    // Field: teiden_frontend.STATUS.cf_late
+    logic field_storage_status_cf_late_value;
+    logic field_combo_status_cf_late_next;
+    logic field_combo_status_cf_late_load_next;
     // Field: teiden_frontend.IRQ_ENABLE.event_in
     logic field_storage_irq_enable_event_in_value;
     logic field_combo_irq_enable_event_in_next;
@@ -870,6 +962,86 @@ module td_regs (
     logic [27:0] field_storage_qual_hysteresis_value_value;
     logic [27:0] field_combo_qual_hysteresis_value_next;
     logic field_combo_qual_hysteresis_value_load_next;
+    // Field: teiden_frontend.WIRING.mode
+    logic [1:0] field_storage_wiring_mode_value;
+    logic [1:0] field_combo_wiring_mode_next;
+    logic field_combo_wiring_mode_load_next;
+    // Field: teiden_frontend.NO_LOAD_P.value
+    logic [31:0] field_storage_no_load_p_value_value;
+    logic [31:0] field_combo_no_load_p_value_next;
+    logic field_combo_no_load_p_value_load_next;
+    // Field: teiden_frontend.NO_LOAD_Q.value
+    logic [31:0] field_storage_no_load_q_value_value;
+    logic [31:0] field_combo_no_load_q_value_next;
+    logic field_combo_no_load_q_value_load_next;
+    // Field: teiden_frontend.CAL_U1_GAIN.value
+    logic [23:0] field_storage_cal_u1_gain_value_value;
+    logic [23:0] field_combo_cal_u1_gain_value_next;
+    logic field_combo_cal_u1_gain_value_load_next;
+    // Field: teiden_frontend.CAL_U1_OFFSET.value
+    logic [23:0] field_storage_cal_u1_offset_value_value;
+    logic [23:0] field_combo_cal_u1_offset_value_next;
+    logic field_combo_cal_u1_offset_value_load_next;
+    // Field: teiden_frontend.CAL_U1_PHASE.value
+    logic [16:0] field_storage_cal_u1_phase_value_value;
+    logic [16:0] field_combo_cal_u1_phase_value_next;
+    logic field_combo_cal_u1_phase_value_load_next;
+    // Field: teiden_frontend.CAL_I1_GAIN.value
+    logic [23:0] field_storage_cal_i1_gain_value_value;
+    logic [23:0] field_combo_cal_i1_gain_value_next;
+    logic field_combo_cal_i1_gain_value_load_next;
+    // Field: teiden_frontend.CAL_I1_OFFSET.value
+    logic [23:0] field_storage_cal_i1_offset_value_value;
+    logic [23:0] field_combo_cal_i1_offset_value_next;
+    logic field_combo_cal_i1_offset_value_load_next;
+    // Field: teiden_frontend.CAL_I1_PHASE.value
+    logic [16:0] field_storage_cal_i1_phase_value_value;
+    logic [16:0] field_combo_cal_i1_phase_value_next;
+    logic field_combo_cal_i1_phase_value_load_next;
+    // Field: teiden_frontend.CAL_U2_GAIN.value
+    logic [23:0] field_storage_cal_u2_gain_value_value;
+    logic [23:0] field_combo_cal_u2_gain_value_next;
+    logic field_combo_cal_u2_gain_value_load_next;
+    // Field: teiden_frontend.CAL_U2_OFFSET.value
+    logic [23:0] field_storage_cal_u2_offset_value_value;
+    logic [23:0] field_combo_cal_u2_offset_value_next;
+    logic field_combo_cal_u2_offset_value_load_next;
+    // Field: teiden_frontend.CAL_U2_PHASE.value
+    logic [16:0] field_storage_cal_u2_phase_value_value;
+    logic [16:0] field_combo_cal_u2_phase_value_next;
+    logic field_combo_cal_u2_phase_value_load_next;
+    // Field: teiden_frontend.CAL_I2_GAIN.value
+    logic [23:0] field_storage_cal_i2_gain_value_value;
+    logic [23:0] field_combo_cal_i2_gain_value_next;
+    logic field_combo_cal_i2_gain_value_load_next;
+    // Field: teiden_frontend.CAL_I2_OFFSET.value
+    logic [23:0] field_storage_cal_i2_offset_value_value;
+    logic [23:0] field_combo_cal_i2_offset_value_next;
+    logic field_combo_cal_i2_offset_value_load_next;
+    // Field: teiden_frontend.CAL_I2_PHASE.value
+    logic [16:0] field_storage_cal_i2_phase_value_value;
+    logic [16:0] field_combo_cal_i2_phase_value_next;
+    logic field_combo_cal_i2_phase_value_load_next;
+    // Field: teiden_frontend.CF_CTRL.enable
+    logic field_storage_cf_ctrl_enable_value;
+    logic field_combo_cf_ctrl_enable_next;
+    logic field_combo_cf_ctrl_enable_load_next;
+    // Field: teiden_frontend.CF_CTRL.source
+    logic [1:0] field_storage_cf_ctrl_source_value;
+    logic [1:0] field_combo_cf_ctrl_source_next;
+    logic field_combo_cf_ctrl_source_load_next;
+    // Field: teiden_frontend.CF_ENERGY_LO.value
+    logic [31:0] field_storage_cf_energy_lo_value_value;
+    logic [31:0] field_combo_cf_energy_lo_value_next;
+    logic field_combo_cf_energy_lo_value_load_next;
+    // Field: teiden_frontend.CF_ENERGY_HI.value
+    logic [15:0] field_storage_cf_energy_hi_value_value;
+    logic [15:0] field_combo_cf_energy_hi_value_next;
+    logic field_combo_cf_energy_hi_value_load_next;
+    // Field: teiden_frontend.CF_WIDTH.samples
+    logic [15:0] field_storage_cf_width_samples_value;
+    logic [15:0] field_combo_cf_width_samples_next;
+    logic field_combo_cf_width_samples_load_next;
     // Field: teiden_frontend.CONTROL.rapid_change
     logic field_storage_control_rapid_change_value;
     logic field_combo_control_rapid_change_next;
@@ -1189,6 +1361,98 @@ module td_regs (
         end
     end
     assign hwif_out_status_current_saturated = field_storage_status_current_saturated_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_status_u2_saturated_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_status_u2_saturated_value & ~(decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end else if(hwif_in_status_u2_saturated_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_status_u2_saturated_next = next_c;
+        field_combo_status_u2_saturated_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_status_u2_saturated_value <= 1'h0;
+        end else if(field_combo_status_u2_saturated_load_next) begin
+            field_storage_status_u2_saturated_value <= field_combo_status_u2_saturated_next;
+        end
+    end
+    assign hwif_out_status_u2_saturated = field_storage_status_u2_saturated_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_status_i2_saturated_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_status_i2_saturated_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            load_next_c = '1;
+        end else if(hwif_in_status_i2_saturated_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_status_i2_saturated_next = next_c;
+        field_combo_status_i2_saturated_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_status_i2_saturated_value <= 1'h0;
+        end else if(field_combo_status_i2_saturated_load_next) begin
+            field_storage_status_i2_saturated_value <= field_combo_status_i2_saturated_next;
+        end
+    end
+    assign hwif_out_status_i2_saturated = field_storage_status_i2_saturated_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_status_clipped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_status_clipped_value & ~(decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            load_next_c = '1;
+        end else if(hwif_in_status_clipped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_status_clipped_next = next_c;
+        field_combo_status_clipped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_status_clipped_value <= 1'h0;
+        end else if(field_combo_status_clipped_load_next) begin
+            field_storage_status_clipped_value <= field_combo_status_clipped_next;
+        end
+    end
+    assign hwif_out_status_clipped = field_storage_status_clipped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_status_cf_late_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_status_cf_late_value & ~(decoded_wr_data[7:7] & decoded_wr_biten[7:7]);
+            load_next_c = '1;
+        end else if(hwif_in_status_cf_late_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_status_cf_late_next = next_c;
+        field_combo_status_cf_late_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_status_cf_late_value <= 1'h0;
+        end else if(field_combo_status_cf_late_load_next) begin
+            field_storage_status_cf_late_value <= field_combo_status_cf_late_next;
+        end
+    end
+    assign hwif_out_status_cf_late = field_storage_status_cf_late_value;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -1833,6 +2097,409 @@ module td_regs (
         end
     end
     assign hwif_out_qual_hysteresis_value = field_storage_qual_hysteresis_value_value;
+    always @(*) begin
+        logic [1:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_wiring_mode_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_wiring && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_wiring_mode_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            load_next_c = '1;
+        end
+        field_combo_wiring_mode_next = next_c;
+        field_combo_wiring_mode_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_wiring_mode_value <= 2'h0;
+        end else if(field_combo_wiring_mode_load_next) begin
+            field_storage_wiring_mode_value <= field_combo_wiring_mode_next;
+        end
+    end
+    assign hwif_out_wiring_mode = field_storage_wiring_mode_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_no_load_p_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_no_load_p && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_no_load_p_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_no_load_p_value_next = next_c;
+        field_combo_no_load_p_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_no_load_p_value_value <= 32'h0;
+        end else if(field_combo_no_load_p_value_load_next) begin
+            field_storage_no_load_p_value_value <= field_combo_no_load_p_value_next;
+        end
+    end
+    assign hwif_out_no_load_p_value = field_storage_no_load_p_value_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_no_load_q_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_no_load_q && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_no_load_q_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_no_load_q_value_next = next_c;
+        field_combo_no_load_q_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_no_load_q_value_value <= 32'h0;
+        end else if(field_combo_no_load_q_value_load_next) begin
+            field_storage_no_load_q_value_value <= field_combo_no_load_q_value_next;
+        end
+    end
+    assign hwif_out_no_load_q_value = field_storage_no_load_q_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u1_gain_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u1_gain && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u1_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u1_gain_value_next = next_c;
+        field_combo_cal_u1_gain_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u1_gain_value_value <= 24'h400000;
+        end else if(field_combo_cal_u1_gain_value_load_next) begin
+            field_storage_cal_u1_gain_value_value <= field_combo_cal_u1_gain_value_next;
+        end
+    end
+    assign hwif_out_cal_u1_gain_value = field_storage_cal_u1_gain_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u1_offset_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u1_offset && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u1_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u1_offset_value_next = next_c;
+        field_combo_cal_u1_offset_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u1_offset_value_value <= 24'h0;
+        end else if(field_combo_cal_u1_offset_value_load_next) begin
+            field_storage_cal_u1_offset_value_value <= field_combo_cal_u1_offset_value_next;
+        end
+    end
+    assign hwif_out_cal_u1_offset_value = field_storage_cal_u1_offset_value_value;
+    always @(*) begin
+        logic [16:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u1_phase_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u1_phase && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u1_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u1_phase_value_next = next_c;
+        field_combo_cal_u1_phase_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u1_phase_value_value <= 17'h0;
+        end else if(field_combo_cal_u1_phase_value_load_next) begin
+            field_storage_cal_u1_phase_value_value <= field_combo_cal_u1_phase_value_next;
+        end
+    end
+    assign hwif_out_cal_u1_phase_value = field_storage_cal_u1_phase_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i1_gain_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i1_gain && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i1_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i1_gain_value_next = next_c;
+        field_combo_cal_i1_gain_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i1_gain_value_value <= 24'h400000;
+        end else if(field_combo_cal_i1_gain_value_load_next) begin
+            field_storage_cal_i1_gain_value_value <= field_combo_cal_i1_gain_value_next;
+        end
+    end
+    assign hwif_out_cal_i1_gain_value = field_storage_cal_i1_gain_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i1_offset_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i1_offset && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i1_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i1_offset_value_next = next_c;
+        field_combo_cal_i1_offset_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i1_offset_value_value <= 24'h0;
+        end else if(field_combo_cal_i1_offset_value_load_next) begin
+            field_storage_cal_i1_offset_value_value <= field_combo_cal_i1_offset_value_next;
+        end
+    end
+    assign hwif_out_cal_i1_offset_value = field_storage_cal_i1_offset_value_value;
+    always @(*) begin
+        logic [16:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i1_phase_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i1_phase && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i1_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i1_phase_value_next = next_c;
+        field_combo_cal_i1_phase_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i1_phase_value_value <= 17'h0;
+        end else if(field_combo_cal_i1_phase_value_load_next) begin
+            field_storage_cal_i1_phase_value_value <= field_combo_cal_i1_phase_value_next;
+        end
+    end
+    assign hwif_out_cal_i1_phase_value = field_storage_cal_i1_phase_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u2_gain_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u2_gain && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u2_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u2_gain_value_next = next_c;
+        field_combo_cal_u2_gain_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u2_gain_value_value <= 24'h400000;
+        end else if(field_combo_cal_u2_gain_value_load_next) begin
+            field_storage_cal_u2_gain_value_value <= field_combo_cal_u2_gain_value_next;
+        end
+    end
+    assign hwif_out_cal_u2_gain_value = field_storage_cal_u2_gain_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u2_offset_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u2_offset && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u2_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u2_offset_value_next = next_c;
+        field_combo_cal_u2_offset_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u2_offset_value_value <= 24'h0;
+        end else if(field_combo_cal_u2_offset_value_load_next) begin
+            field_storage_cal_u2_offset_value_value <= field_combo_cal_u2_offset_value_next;
+        end
+    end
+    assign hwif_out_cal_u2_offset_value = field_storage_cal_u2_offset_value_value;
+    always @(*) begin
+        logic [16:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_u2_phase_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_u2_phase && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_u2_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_u2_phase_value_next = next_c;
+        field_combo_cal_u2_phase_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_u2_phase_value_value <= 17'h0;
+        end else if(field_combo_cal_u2_phase_value_load_next) begin
+            field_storage_cal_u2_phase_value_value <= field_combo_cal_u2_phase_value_next;
+        end
+    end
+    assign hwif_out_cal_u2_phase_value = field_storage_cal_u2_phase_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i2_gain_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i2_gain && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i2_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i2_gain_value_next = next_c;
+        field_combo_cal_i2_gain_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i2_gain_value_value <= 24'h400000;
+        end else if(field_combo_cal_i2_gain_value_load_next) begin
+            field_storage_cal_i2_gain_value_value <= field_combo_cal_i2_gain_value_next;
+        end
+    end
+    assign hwif_out_cal_i2_gain_value = field_storage_cal_i2_gain_value_value;
+    always @(*) begin
+        logic [23:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i2_offset_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i2_offset && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i2_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i2_offset_value_next = next_c;
+        field_combo_cal_i2_offset_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i2_offset_value_value <= 24'h0;
+        end else if(field_combo_cal_i2_offset_value_load_next) begin
+            field_storage_cal_i2_offset_value_value <= field_combo_cal_i2_offset_value_next;
+        end
+    end
+    assign hwif_out_cal_i2_offset_value = field_storage_cal_i2_offset_value_value;
+    always @(*) begin
+        logic [16:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cal_i2_phase_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cal_i2_phase && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cal_i2_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            load_next_c = '1;
+        end
+        field_combo_cal_i2_phase_value_next = next_c;
+        field_combo_cal_i2_phase_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cal_i2_phase_value_value <= 17'h0;
+        end else if(field_combo_cal_i2_phase_value_load_next) begin
+            field_storage_cal_i2_phase_value_value <= field_combo_cal_i2_phase_value_next;
+        end
+    end
+    assign hwif_out_cal_i2_phase_value = field_storage_cal_i2_phase_value_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cf_ctrl_enable_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cf_ctrl_enable_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_cf_ctrl_enable_next = next_c;
+        field_combo_cf_ctrl_enable_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cf_ctrl_enable_value <= 1'h0;
+        end else if(field_combo_cf_ctrl_enable_load_next) begin
+            field_storage_cf_ctrl_enable_value <= field_combo_cf_ctrl_enable_next;
+        end
+    end
+    assign hwif_out_cf_ctrl_enable = field_storage_cf_ctrl_enable_value;
+    always @(*) begin
+        logic [1:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cf_ctrl_source_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cf_ctrl_source_value & ~decoded_wr_biten[2:1]) | (decoded_wr_data[2:1] & decoded_wr_biten[2:1]);
+            load_next_c = '1;
+        end
+        field_combo_cf_ctrl_source_next = next_c;
+        field_combo_cf_ctrl_source_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cf_ctrl_source_value <= 2'h0;
+        end else if(field_combo_cf_ctrl_source_load_next) begin
+            field_storage_cf_ctrl_source_value <= field_combo_cf_ctrl_source_next;
+        end
+    end
+    assign hwif_out_cf_ctrl_source = field_storage_cf_ctrl_source_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cf_energy_lo_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cf_energy_lo && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cf_energy_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_cf_energy_lo_value_next = next_c;
+        field_combo_cf_energy_lo_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cf_energy_lo_value_value <= 32'h0;
+        end else if(field_combo_cf_energy_lo_value_load_next) begin
+            field_storage_cf_energy_lo_value_value <= field_combo_cf_energy_lo_value_next;
+        end
+    end
+    assign hwif_out_cf_energy_lo_value = field_storage_cf_energy_lo_value_value;
+    always @(*) begin
+        logic [15:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cf_energy_hi_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cf_energy_hi && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cf_energy_hi_value_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end
+        field_combo_cf_energy_hi_value_next = next_c;
+        field_combo_cf_energy_hi_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cf_energy_hi_value_value <= 16'h0;
+        end else if(field_combo_cf_energy_hi_value_load_next) begin
+            field_storage_cf_energy_hi_value_value <= field_combo_cf_energy_hi_value_next;
+        end
+    end
+    assign hwif_out_cf_energy_hi_value = field_storage_cf_energy_hi_value_value;
+    always @(*) begin
+        logic [15:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cf_width_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cf_width && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cf_width_samples_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end
+        field_combo_cf_width_samples_next = next_c;
+        field_combo_cf_width_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cf_width_samples_value <= 16'h280;
+        end else if(field_combo_cf_width_samples_load_next) begin
+            field_storage_cf_width_samples_value <= field_combo_cf_width_samples_next;
+        end
+    end
+    assign hwif_out_cf_width_samples = field_storage_cf_width_samples_value;
+
+    assign hwif_out_meter_addr = decoded_addr[7:0];
+    assign hwif_out_meter_req = decoded_reg_strb_meter;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -2863,7 +3530,7 @@ always @(*) begin
             readback_data_var[31:0] = 32'h54454944;
         end
         if(rd_mux_addr == 15'h4) begin
-            readback_data_var[15:0] = 16'h1;
+            readback_data_var[15:0] = 16'h2;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 15'h8) begin
@@ -2878,6 +3545,10 @@ always @(*) begin
             readback_data_var[1] = field_storage_status_event_overflow_value;
             readback_data_var[2] = field_storage_status_overrun_value;
             readback_data_var[3] = field_storage_status_current_saturated_value;
+            readback_data_var[4] = field_storage_status_u2_saturated_value;
+            readback_data_var[5] = field_storage_status_i2_saturated_value;
+            readback_data_var[6] = field_storage_status_clipped_value;
+            readback_data_var[7] = field_storage_status_cf_late_value;
             readback_data_var[8] = hwif_in_status_crossing_lost;
             readback_data_var[9] = hwif_in_status_urms_valid;
             readback_data_var[10] = hwif_in_status_period_valid;
@@ -3098,6 +3769,70 @@ always @(*) begin
         end
         if(rd_mux_addr == 15'h1ac) begin
             readback_data_var[27:0] = field_storage_qual_hysteresis_value_value;
+        end
+        if(rd_mux_addr == 15'h200) begin
+            readback_data_var[1:0] = field_storage_wiring_mode_value;
+        end
+        if(rd_mux_addr == 15'h204) begin
+            readback_data_var[31:0] = field_storage_no_load_p_value_value;
+        end
+        if(rd_mux_addr == 15'h208) begin
+            readback_data_var[31:0] = field_storage_no_load_q_value_value;
+        end
+        if(rd_mux_addr == 15'h210) begin
+            readback_data_var[23:0] = field_storage_cal_u1_gain_value_value;
+        end
+        if(rd_mux_addr == 15'h214) begin
+            readback_data_var[23:0] = field_storage_cal_u1_offset_value_value;
+        end
+        if(rd_mux_addr == 15'h218) begin
+            readback_data_var[16:0] = field_storage_cal_u1_phase_value_value;
+        end
+        if(rd_mux_addr == 15'h220) begin
+            readback_data_var[23:0] = field_storage_cal_i1_gain_value_value;
+        end
+        if(rd_mux_addr == 15'h224) begin
+            readback_data_var[23:0] = field_storage_cal_i1_offset_value_value;
+        end
+        if(rd_mux_addr == 15'h228) begin
+            readback_data_var[16:0] = field_storage_cal_i1_phase_value_value;
+        end
+        if(rd_mux_addr == 15'h230) begin
+            readback_data_var[23:0] = field_storage_cal_u2_gain_value_value;
+        end
+        if(rd_mux_addr == 15'h234) begin
+            readback_data_var[23:0] = field_storage_cal_u2_offset_value_value;
+        end
+        if(rd_mux_addr == 15'h238) begin
+            readback_data_var[16:0] = field_storage_cal_u2_phase_value_value;
+        end
+        if(rd_mux_addr == 15'h240) begin
+            readback_data_var[23:0] = field_storage_cal_i2_gain_value_value;
+        end
+        if(rd_mux_addr == 15'h244) begin
+            readback_data_var[23:0] = field_storage_cal_i2_offset_value_value;
+        end
+        if(rd_mux_addr == 15'h248) begin
+            readback_data_var[16:0] = field_storage_cal_i2_phase_value_value;
+        end
+        if(rd_mux_addr == 15'h260) begin
+            readback_data_var[0] = field_storage_cf_ctrl_enable_value;
+            readback_data_var[2:1] = field_storage_cf_ctrl_source_value;
+        end
+        if(rd_mux_addr == 15'h264) begin
+            readback_data_var[31:0] = field_storage_cf_energy_lo_value_value;
+        end
+        if(rd_mux_addr == 15'h268) begin
+            readback_data_var[15:0] = field_storage_cf_energy_hi_value_value;
+        end
+        if(rd_mux_addr == 15'h26c) begin
+            readback_data_var[15:0] = field_storage_cf_width_samples_value;
+        end
+        if(rd_mux_addr == 15'h270) begin
+            readback_data_var[31:0] = hwif_in_cf_count_value;
+        end
+        if((rd_mux_addr >= 15'h400) && (rd_mux_addr <= 15'h400 + 15'hff)) begin
+            readback_data_var = hwif_in_meter_rd_data;
         end
         if(rd_mux_addr == 15'h800) begin
             readback_data_var[0] = field_storage_control_rapid_change_value;

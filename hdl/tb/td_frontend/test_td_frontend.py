@@ -35,6 +35,16 @@ WRITABLE = {
     "QUAL_SWELL": 0x0FFFFFFF,
     "QUAL_INTERRUPTION": 0x0FFFFFFF,
     "QUAL_HYSTERESIS": 0x0FFFFFFF,
+    "WIRING": 0x3,
+    "NO_LOAD_P": 0xFFFFFFFF,
+    "NO_LOAD_Q": 0xFFFFFFFF,
+    **{f"CAL_{channel}_GAIN": 0xFFFFFF for channel in ("U1", "I1", "U2", "I2")},
+    **{f"CAL_{channel}_OFFSET": 0xFFFFFF for channel in ("U1", "I1", "U2", "I2")},
+    **{f"CAL_{channel}_PHASE": 0x1FFFF for channel in ("U1", "I1", "U2", "I2")},
+    "CF_CTRL": 0x7,
+    "CF_ENERGY_LO": 0xFFFFFFFF,
+    "CF_ENERGY_HI": 0xFFFF,
+    "CF_WIDTH": 0xFFFF,
 }
 
 
@@ -42,7 +52,7 @@ async def bus(dut: Any) -> AxiLiteMaster:
     """Reset the front-end and return a bus master."""
     logging.getLogger("cocotb").setLevel(logging.WARNING)
     master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, dut.rst_ni, reset_active_level=False)
-    await start(dut, tick_i=1, valid_i=0, sample_i=0, current_i=0, trig_i=0)
+    await start(dut, tick_i=1, valid_i=0, u1_i=0, i1_i=0, u2_i=0, i2_i=0, trig_i=0)
     await clocks(dut, 4)
     return master
 
@@ -50,7 +60,7 @@ async def bus(dut: Any) -> AxiLiteMaster:
 async def give(dut: Any, samples: list[int], spacing: int = 64) -> None:
     await FallingEdge(dut.clk_i)  # a bus access returns at a rising one
     for sample in samples:
-        dut.sample_i.value = sample
+        dut.u1_i.value = sample
         await pulse(dut, dut.valid_i)
         await clocks(dut, spacing - 1)
 
@@ -65,7 +75,7 @@ async def identity_and_every_writable_bit(dut: Any) -> None:
         for pattern in (0xFFFFFFFF, 0xA5A5A5A5, 0x5A5A5A5A, 0):
             await master.write_dword(address, pattern)
             assert await master.read_dword(address) == pattern & mask, name
-    for address in (regs.ID, regs.SAMPLE_LO, regs.CAP_DATA, 0x0100):  # read-only, memory, unused
+    for address in (regs.ID, regs.SAMPLE_LO, regs.CAP_DATA, regs.METER, 0x0100):  # read-only, memory, unused
         await master.write_dword(address, 0xFFFFFFFF)
     assert await master.read_dword(regs.ID) == 0x54454944
     assert await master.read_dword(0x0100) == 0
