@@ -172,6 +172,7 @@ module td_regs (
         output logic hwif_out_control_last_gasp,
         output logic hwif_out_control_holdup,
         output logic hwif_out_control_crossing,
+        output logic hwif_out_control_freeze,
         output logic hwif_out_misuse_duplicate,
         input wire hwif_in_misuse_duplicate_hwset,
         output logic hwif_out_misuse_refused,
@@ -1066,6 +1067,10 @@ module td_regs (
     logic field_storage_control_crossing_value;
     logic field_combo_control_crossing_next;
     logic field_combo_control_crossing_load_next;
+    // Field: teiden_frontend.CONTROL.freeze
+    logic field_storage_control_freeze_value;
+    logic field_combo_control_freeze_next;
+    logic field_combo_control_freeze_load_next;
     // Field: teiden_frontend.MISUSE.duplicate
     logic field_storage_misuse_duplicate_value;
     logic field_combo_misuse_duplicate_next;
@@ -2623,6 +2628,26 @@ module td_regs (
     always @(*) begin
         logic next_c;
         logic load_next_c;
+        next_c = field_storage_control_freeze_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_freeze_value & ~decoded_wr_biten[6:6]) | (decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            load_next_c = '1;
+        end
+        field_combo_control_freeze_next = next_c;
+        field_combo_control_freeze_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_control_freeze_value <= 1'h0;
+        end else if(field_combo_control_freeze_load_next) begin
+            field_storage_control_freeze_value <= field_combo_control_freeze_next;
+        end
+    end
+    assign hwif_out_control_freeze = field_storage_control_freeze_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
         next_c = field_storage_misuse_duplicate_value;
         load_next_c = '0;
         if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
@@ -3841,6 +3866,7 @@ always @(*) begin
             readback_data_var[3] = field_storage_control_last_gasp_value;
             readback_data_var[4] = field_storage_control_holdup_value;
             readback_data_var[5] = field_storage_control_crossing_value;
+            readback_data_var[6] = field_storage_control_freeze_value;
         end
         if(rd_mux_addr == 15'h804) begin
             readback_data_var[0] = field_storage_misuse_duplicate_value;
