@@ -61,7 +61,7 @@ module td_frontend #(
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
 
   function automatic logic at_rail(input logic signed [23:0] code);
-    return code == 24'sh7FFFFF || code == 24'sh800000 || code == 24'sh800001;
+    at_rail = code == 24'sh7FFFFF || code == 24'sh800000 || code == 24'sh800001;
   endfunction
 
   always_ff @(posedge clk_i) begin

@@ -246,11 +246,11 @@ module td_power #(
   logic        [71:0]         forward_q, reverse_q, lagging_q, leading_q;
 
   function automatic logic [SumWidth-1:0] size(input logic signed [SumWidth-1:0] value);
-    return value[SumWidth-1] ? -value : value;
+    size = value[SumWidth-1] ? -value : value;
   endfunction
 
   function automatic logic signed [63:0] signed_mean(input logic negative, input logic [QuotWidth-1:0] value);
-    return negative ? -64'(value) : 64'(value);
+    signed_mean = negative ? -(64'(value)) : 64'(value);
   endfunction
 
   assign both     = {1'b0, half_length_i} + {1'b0, pair_i ? former_length_i : half_length_i};
@@ -330,7 +330,7 @@ module td_power #(
   );
 
   assign scaled   = multiplied_value[40:20];
-  assign q_fixed  = q_half_q[SumWidth-1] ? -SumWidth'(multiplied_value >> 20) : SumWidth'(multiplied_value >> 20);
+  assign q_fixed  = q_half_q[SumWidth-1] ? -(SumWidth'(multiplied_value >> 20)) : SumWidth'(multiplied_value >> 20);
   assign p_energy = p_half_q + p_extra_q;
   assign q_energy = q_fixed + q_extra_q;
 

@@ -66,9 +66,9 @@ module td_power_fail #(
   end
 
   function automatic logic signed [19:0] clamp(input logic signed [31:0] wide);
-    if (wide > 32'sd524287) return 20'sd524287;
-    if (wide < -32'sd524288) return -20'sd524288;
-    return wide[19:0];
+    clamp = wide[19:0];
+    if (wide > 32'sd524287) clamp = 20'sd524287;
+    else if (wide < -32'sd524288) clamp = -20'sd524288;
   endfunction
 
   always_ff @(posedge clk_i) begin

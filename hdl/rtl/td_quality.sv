@@ -41,7 +41,7 @@ module td_quality (
   logic        dip_over, swell_over, interruption_over;
 
   function automatic logic [27:0] lower(input logic [27:0] a, input logic [27:0] b);
-    return a < b ? a : b;
+    lower = a < b ? a : b;
   endfunction
 
   assign low               = urms_i < dip_i;

@@ -70,8 +70,8 @@ module td_zero_cross #(
   logic                      rising, falling, crossing, expired, forget;
 
   assign limit       = {1'b0, hysteresis_i};
-  assign size_before = before_q[SumWidth-1] ? -(SumWidth+1)'(before_q) : (SumWidth+1)'(before_q);
-  assign size_now    = sum_q[SumWidth-1] ? -(SumWidth+1)'(sum_q) : (SumWidth+1)'(sum_q);
+  assign size_before = before_q[SumWidth-1] ? -((SumWidth+1)'(before_q)) : (SumWidth+1)'(before_q);
+  assign size_now    = sum_q[SumWidth-1] ? -((SumWidth+1)'(sum_q)) : (SumWidth+1)'(sum_q);
   assign rising      = under_q && before_q <= 0 && sum_q > 0;
   assign falling     = above_q && before_q >= 0 && sum_q < 0;
   assign count_next  = count_q == '1 ? count_q : count_q + 1'b1;

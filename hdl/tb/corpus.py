@@ -18,6 +18,7 @@ RATE_HZ = 8000
 Wave = npt.NDArray[np.float64]
 PLAIN: dict[int, float] = {}
 FIFTH_SEVENTH = {5: 0.05, 7: 0.05}
+FLAT_TOP = {3: 0.065, 5: -0.04, 7: 0.02}  # 7.9 % THD, as behind rectifiers: each takes off at the crest
 
 
 class Case(NamedTuple):
@@ -26,6 +27,7 @@ class Case(NamedTuple):
     name: str
     wave: Wave
     change_s: float
+    mark_s: float | None = None  # instant from which the delay counts, where it is not the change
 
 
 def times_s(count: int) -> Wave:
@@ -43,7 +45,7 @@ def steady(angle: Wave, harmonics: dict[int, float]) -> Wave:
 
 def change_at(hz: float, point: float, before_s: float) -> float:
     """Return the first instant after ``before_s`` at which a sine starting at 0 is ``point`` (0..1) into a cycle."""
-    return (np.floor(before_s * hz) + 1 + point) / hz
+    return float((np.floor(before_s * hz) + 1 + point) / hz)
 
 
 def loss(
@@ -57,10 +59,15 @@ def loss(
 
 
 def losses(
-    hz: Iterable[float], points: int, residuals: Iterable[float], levels: Iterable[float], before_s: float = 0.13
+    hz: Iterable[float],
+    points: int,
+    residuals: Iterable[float],
+    levels: Iterable[float],
+    before_s: float = 0.13,
+    waveforms: Iterable[dict[int, float]] = (PLAIN, FIFTH_SEVENTH),
 ) -> Iterator[Case]:
-    """Yield losses over frequency, point on wave, residual and level, with and without harmonics."""
-    grid = itertools.product(hz, np.arange(points) / points, residuals, levels, (PLAIN, FIFTH_SEVENTH))
+    """Yield losses over frequency, point on wave, residual, level and harmonics."""
+    grid = itertools.product(hz, np.arange(points) / points, residuals, levels, waveforms)
     for one_hz, point, residual, level, harmonics in grid:
         yield loss(one_hz, float(point), residual, level, harmonics, before_s, after_s=0.03)
 
