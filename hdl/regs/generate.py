@@ -94,7 +94,9 @@ def _within(runs: list[tuple[int, int]], width: int) -> str:
         low, high = f"{width}'h{first:0{-(-width // 4)}X}", f"{width}'h{last:0{-(-width // 4)}X}"
         if first == last:
             return f"address_i == {low}"
-        sides = ([] if first == 0 else [f"address_i >= {low}"]) + ([] if last == 2**width - 1 else [f"address_i <= {high}"])
+        sides = ([] if first == 0 else [f"address_i >= {low}"]) + (
+            [] if last == 2**width - 1 else [f"address_i <= {high}"]
+        )
         return f"({' && '.join(sides)})"
 
     return "\n                 || ".join(bound(*run) for run in runs) or "1'b0"

@@ -50,8 +50,7 @@ module td_intervals #(
   logic [5:0]  slot_q, count_q;
   logic [4:0]  minute_q;
   logic [2:0]  five_q;
-  logic [3:0]  fifteen_q;
-  logic [4:0]  thirty_q;                    // ticks in the interval of that length
+  logic [4:0]  fifteen_q, thirty_q;         // ticks in the interval of that length
   logic        whole, last_word, go;
   logic [3:0]  ends;
 
@@ -67,7 +66,7 @@ module td_intervals #(
     unique case (length_q)
       2'd0: whole = 1'b1;
       2'd1: whole = five_q == 3'd5;
-      2'd2: whole = fifteen_q == 4'd15;
+      2'd2: whole = fifteen_q == 5'd15;
       2'd3: whole = thirty_q == 5'd30;
     endcase
     whole = whole && opened_q[length_q];

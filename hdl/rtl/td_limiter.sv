@@ -130,7 +130,7 @@ module td_limiter (
 
   // ---- the current against the limit ---------------------------------------------------------------
   logic [29:0] current, current_q;
-  logic        fresh_q, above_q;
+  logic        above_q;
 
   assign current = sum_i ? {1'b0, irms1_i} + {1'b0, irms2_i}
                          : {1'b0, irms1_i > irms2_i ? irms1_i : irms2_i};
@@ -139,11 +139,9 @@ module td_limiter (
     if (!rst_ni) begin
       current_q <= '0;
       above_q   <= 1'b0;
-      fresh_q   <= 1'b0;
     end else begin
-      fresh_q <= step_i && fresh_i;
       if (step_i && fresh_i) current_q <= current;
-      if (fresh_q) above_q <= limit_q != '0 && current_q > limit_q;
+      above_q <= limit_q != '0 && current_q > limit_q;
     end
   end
 

@@ -50,7 +50,7 @@ module td_rapid_change #(
   logic [27:0] limit, far, far_now, settled;
 
   function automatic logic [27:0] distance(input logic [27:0] a, input logic [27:0] b);
-    return a > b ? a - b : b - a;
+    distance = a > b ? a - b : b - a;
   endfunction
 
   assign full    = fill_q == count_i;

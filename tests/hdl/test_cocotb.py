@@ -25,6 +25,13 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_capture": ("td_capture", {"Depth": 64}, []),
     "td_event_fifo": ("td_event_fifo", {}, []),
     "td_trigger": ("td_trigger", {}, []),
+    "td_rapid_change": ("td_rapid_change", {}, []),
+    "td_overcurrent": ("td_overcurrent", {}, []),
+    "td_limiter": ("td_limiter", {}, []),
+    "td_last_gasp": ("td_last_gasp", {}, []),
+    "td_holdup": ("td_holdup", {}, []),
+    "td_intervals": ("td_intervals", {}, []),
+    "td_guard": ("td_guard", {}, []),
     "td_frontend": ("td_frontend", {}, []),
 }
 
