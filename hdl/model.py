@@ -21,6 +21,7 @@ HALF_CYCLES_IN_PERIOD10 = 20
 OFF, IDLE, SUSPECT, CONFIRMED = range(4)
 POWER_FAIL, POWER_FAIL_CONFIRMED, POWER_FAIL_WITHDRAWN, POWER_RETURN = 1, 2, 3, 4
 DIP_START, DIP_END, SWELL_START, SWELL_END, INTERRUPTION_START, INTERRUPTION_END = range(5, 11)
+WITHDRAW_SAMPLES = 32  # behind the confirmation time: Urms(1/2) is then of a cycle behind the fall
 DC_SHIFT = 12
 SIN36_TERMS = (1293629, 1329959, 1334494)  # of 1 / cos(pi/2 r) = 1 + c1 r^2 + c2 r^4 + c3 r^6, 2^-20
 
@@ -219,13 +220,12 @@ class PowerFail:
             self.state, self.wait = SUSPECT, 1
             return POWER_FAIL
         if self.state == SUSPECT:
-            if self.wait < limits.confirm:
-                self.wait += 1
-                return 0
-            if tripped or (fresh and shown.urms < limits.confirm_rms):
+            due, over = self.wait >= limits.confirm, self.wait >= limits.confirm + WITHDRAW_SAMPLES
+            self.wait += not over
+            if due and (tripped or (fresh and shown.urms < limits.confirm_rms)):
                 self.state, self.wait = CONFIRMED, 0
                 return POWER_FAIL_CONFIRMED
-            if fresh:
+            if over and fresh:
                 self.state = IDLE
                 return POWER_FAIL_WITHDRAWN
             return 0

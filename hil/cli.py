@@ -242,6 +242,43 @@ def meter(
 
 
 @main.command()
+@click.option("--board", type=click.Choice(["sim", "pynq"]), default="sim", show_default=True,
+              help="What is driven: the RTL compiled in, or a real board.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=Path("detection.parquet"), show_default=True,
+              help="Table to write; the picture goes beside it as .svg.")  # fmt: skip
+@click.option("--points", type=click.IntRange(1, 360), default=8, show_default=True, help="Points on wave.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@_friendly
+def characterise(board: str, out: Path, points: int, as_json: bool) -> None:
+    """Drive the front-end through dips and interruptions and write what it detects, and how soon.
+
+    The grid is residual voltage x duration x point on wave x frequency x harmonics, at 50 and 60 Hz; every
+    case starts from reset. One row a case: detection_delay_ms (empty: missed), confirmed, withdrawn; the
+    table carries the hash of the RTL. A scenario takes it with meter.detection = "FILE".
+    """
+    from hil.characterise import characterise as drive
+    from hil.characterise import check_board, check_out
+    from hil.progress import Watch
+
+    check_board(board)
+    check_out(out)
+    with Watch() as watch:
+        watch.stage(f"front-end, {board} board: dips and interruptions")
+        watch.start(1.0)
+
+        def progress(share: float) -> None:
+            if watch.due():
+                watch.show_share(share)
+
+        found = drive(out, points, progress)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        click.echo(f"{name:24} {'-' if value is None else value}")
+
+
+@main.command()
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @_friendly
 def report(run_dir: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hil.characterise import detection_table
 from hil.process import RigProcess
 from hil.progress import Watch
 from teiden import __version__
@@ -81,7 +82,8 @@ def run_scenario(
     watch = watch or Watch(quiet=True)
     manifest = _begin_manifest(scenario, backend)
     folders.check_place(place)
-    plan = make_plan(scenario, backend, watch.stage)
+    detection = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
+    plan = make_plan(scenario, backend, watch.stage, detection)
     with folders.opened(place, manifest, resume) as folder, watch:
         loop, ready = _play(plan, folder, watch, rig)
         watch.stage("tables and report")
@@ -154,6 +156,9 @@ def _end_manifest(
     flags = results.flags()
     if not summary["conservation"]["ok"]:
         flags.append("conservation: the account of notices does not balance")
+    detection = loop.plan.detection
+    if detection is not None and detection.rtl_hash != ready.rtl_hash:
+        flags.append(f"meter.detection: measured on another RTL, {detection.rtl_hash[:12]}")
     if folder.resumed:
         flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
     sim_s = ns(loop.plan.scenario.time.duration_s) / 1e9
@@ -164,6 +169,7 @@ def _end_manifest(
         "source": ready.source,
         "simulator": ready.simulator,
         "rtl_hash": ready.rtl_hash,
+        "detection": loop.plan.scenario.meter.detection,
         "flags": flags,
         "wall_s": round(record.wall_s, 3),
         "sim_s": sim_s,

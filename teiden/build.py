@@ -50,8 +50,8 @@ def run_tool(command: Sequence[str], cwd: Path, what: str, env: dict[str, str] |
     return done.stdout
 
 
-def cached_library(name: str, key: str, build: Callable[[Path], Path]) -> Path:
-    """Return the library called ``name`` for content ``key``, building it if it is not in the cache.
+def cached_library(name: str, key: str, build: Callable[[Path], Path], suffix: str = ".so") -> Path:
+    """Return the library (or other file) called ``name`` for content ``key``, building it if it is not in the cache.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ def cached_library(name: str, key: str, build: Callable[[Path], Path]) -> Path:
         Content hash of all that determines the library (see `content_hash`).
     build : callable
         Gets an empty work folder, compiles there and returns the library's path.
+    suffix : str
+        Of the file in the cache.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def cached_library(name: str, key: str, build: Callable[[Path], Path]) -> Path:
     """
     home = cache_dir()
     home.mkdir(parents=True, exist_ok=True)
-    done = home / f"{name}-{key[:20]}.so"
+    done = home / f"{name}-{key[:20]}{suffix}"
     if done.exists():
         return done
     with open(home / f"{name}.lock", "w") as lock:

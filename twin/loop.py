@@ -89,7 +89,7 @@ class Loop:
         self.plan = plan
         self.rig = rig
         self.record = Record()
-        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board, plan.supply.never)
+        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board, plan.supply.never, plan.detection)
         self.office = Office(
             scenario, plan.grid, plan.population, lambda meter: meter_key(scenario.seed, meter), self._transmit_poll
         )
@@ -162,7 +162,7 @@ class Loop:
     def _change_supply(self, stage: Stage) -> list[wire.SupplyChange]:
         """Let the meters and the office feel a new stage; return what changes at the board's place."""
         self._sample_energy()
-        self.meters.supply(stage.t_ns, stage.dark)
+        self.meters.supply(stage.t_ns, stage.dark, stage.residual_pu)
         if stage.kind == "trip":
             self.office.breaker_alarm(stage.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
         home = int(self.plan.population.meter_substation[self.plan.board])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import gpu
 from teiden.errors import InputError
+from twin.field.detection import DetectionTable
 from twin.field.dip import DipModel
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, board_meter, populate
@@ -32,6 +33,8 @@ class Plan:
         The meter that the rig plays.
     backend : str
         What runs the mesh.
+    detection : DetectionTable, optional
+        Delays with which virtual meters detect a loss; None: those of the scenario's range.
     """
 
     scenario: Scenario
@@ -43,9 +46,15 @@ class Plan:
     node_substation: NDArray[np.int64]
     board: int
     backend: str
+    detection: DetectionTable | None = None
 
 
-def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None) -> Plan:
+def make_plan(
+    scenario: Scenario,
+    backend: str,
+    tell: Callable[[str], None] = lambda stage: None,
+    detection: DetectionTable | None = None,
+) -> Plan:
     """Build everything a run needs.
 
     Parameters
@@ -55,6 +64,8 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         "cpu" or "cuda"; asked for and missing is an error.
     tell : callable
         Hears what is being built.
+    detection : DetectionTable, optional
+        Measured on the front-end; None: delays are drawn from the scenario's range.
 
     Raises
     ------
@@ -87,6 +98,7 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         np.concatenate([population.meter_substation, population.concentrator_substation]),
         board,
         backend,
+        detection,
     )
 
 

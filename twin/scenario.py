@@ -95,10 +95,16 @@ class Meter(Table):
     aged_least: Annotated[float, Field(gt=0, le=1, description="Capacitance of the oldest part, share of new")] = 0.6
     listen_mw: Annotated[int, Field(ge=1, le=100_000, description="Draw on hold-up while listening")] = 100
     transmit_mw: Annotated[int, Field(ge=1, le=100_000, description="Draw on hold-up while transmitting")] = 350
-    detect_min_ms: Annotated[NotNegative, Field(description="Fastest power-fail detection of a virtual meter")] = 0.9
-    detect_max_ms: Annotated[
-        NotNegative, Field(description="Slowest; HDL figure: 1.875 ms over all points on wave")
-    ] = 1.9
+    detection: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description='Delays of virtual meters: "rtl", as measured on the compiled front-end; a table of '
+            '"teiden characterise"; or "even", drawn from detect_min_ms to detect_max_ms',
+        ),
+    ] = "rtl"
+    detect_min_ms: Annotated[NotNegative, Field(description='With detection = "even": fastest')] = 0.9
+    detect_max_ms: Annotated[NotNegative, Field(description='With detection = "even": slowest')] = 1.9
     loss_pu: Annotated[
         float, Field(gt=0, lt=1, description="Voltage over nominal below which supply is lost; the front-end's limit")
     ] = 0.45

@@ -3,8 +3,9 @@
 //   d = ((v[n] - v[n-2]) k_i) >> 8, clamped to 20 bits         E = (s s + d d) >> 8
 //   below = (E < drop_i and 256 E < ratio_i max(E[n - period_i], floor_i)) or E < low_i
 // idle -> suspect when below held for persist_i samples in a row; confirm_i samples later it is
-// confirmed if below still holds that long, else the next Urms(1/2) decides: below confirm_rms_i
-// confirmed, otherwise withdrawn (idle again). From confirmed, and from off after a reset or with
+// confirmed if below still holds that long, else Urms(1/2) decides: one below confirm_rms_i confirms, and
+// one that is not, MoreSamples or more after that, withdraws (idle again): by then its cycle, which was
+// published 24 samples after its end, lies behind the fall at any frequency 10 % off. From confirmed, and from off after a reset or with
 // enable_i low, idle comes back once Urms(1/2) has been at or above return_rms_i for return_i
 // samples; only the way from confirmed makes an event.
 //
@@ -144,13 +145,16 @@ module td_power_fail #(
   localparam logic [3:0] KindWithdrawn = 4'd3;
   localparam logic [3:0] KindReturn    = 4'd4;
 
+  localparam logic [16:0] MoreSamples = 17'd32;
+
   state_e      state_d, state_q;
-  logic [15:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
-  logic        fresh_d, fresh_q, due, back;
+  logic [16:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
+  logic        fresh_d, fresh_q, due, over, back;
   logic [3:0]  kind_d, kind_q;
 
   assign state_o = state_q;
-  assign due     = wait_q >= confirm_i;
+  assign due     = wait_q >= {1'b0, confirm_i};
+  assign over    = wait_q >= {1'b0, confirm_i} + MoreSamples;
   assign back    = urms_valid_i && urms_i >= return_rms_i;
 
   always_comb begin
@@ -162,8 +166,8 @@ module td_power_fail #(
       fresh_d = 1'b0;
       unique case (state_q)
         Off, Confirmed: begin
-          wait_d = back ? wait_q + 1'b1 : 16'd0;
-          if (back && wait_q >= return_i) begin
+          wait_d = back ? wait_q + 1'b1 : 17'd0;
+          if (back && wait_q >= {1'b0, return_i}) begin
             state_d = Idle;
             kind_d  = state_q == Confirmed ? KindReturn : '0;
           end
@@ -171,18 +175,18 @@ module td_power_fail #(
         Idle: begin
           wait_d = '0;
           if (tripped) begin
-            wait_d  = 16'd1;
+            wait_d  = 17'd1;
             state_d = Suspect;
             kind_d  = KindSuspect;
           end
         end
         Suspect: begin
-          wait_d = due ? wait_q : wait_q + 1'b1;
+          wait_d = over ? wait_q : wait_q + 1'b1;
           if (due && (tripped || (fresh_q && urms_i < confirm_rms_i))) begin
             state_d = Confirmed;
             wait_d  = '0;
             kind_d  = KindConfirmed;
-          end else if (due && fresh_q) begin
+          end else if (over && fresh_q) begin
             state_d = Idle;
             kind_d  = KindWithdrawn;
           end

@@ -26,6 +26,7 @@ from hdl.model import (
     PUBLISH_SAMPLES,
     SUSPECT,
     TAPS,
+    WITHDRAW_SAMPLES,
     Settings,
 )
 
@@ -201,10 +202,10 @@ def _decide(
     was = state.copy()
     suspects = was == SUSPECT
     if suspects.any():
-        due = suspects & (wait >= limits.confirm)
-        wait[suspects & ~due] += 1
+        due, over = suspects & (wait >= limits.confirm), suspects & (wait >= limits.confirm + WITHDRAW_SAMPLES)
+        wait[suspects & ~over] += 1
         sure = due & (tripped | (fresh & (shown.urms < limits.confirm_rms)))
-        spared = due & ~sure & fresh
+        spared = over & ~sure & fresh
         state[sure], wait[sure], kind[sure] = CONFIRMED, 0, POWER_FAIL_CONFIRMED
         state[spared], kind[spared] = IDLE, POWER_FAIL_WITHDRAWN
     trips = (was == IDLE) & tripped

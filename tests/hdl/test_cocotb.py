@@ -32,6 +32,9 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_holdup": ("td_holdup", {}, []),
     "td_intervals": ("td_intervals", {}, []),
     "td_guard": ("td_guard", {}, []),
+    "td_resample": ("td_resample", {}, []),
+    "td_fundamental": ("td_fundamental", {}, []),
+    "td_harmonics": ("td_harmonics", {}, []),
     "td_frontend": ("td_frontend", {}, []),
 }
 

@@ -78,9 +78,9 @@ def test_half_cycle_dip_to_half_is_suspected_and_withdrawn(residual: float) -> N
         )
         (outcome,) = try_cases([case], 50, 50)
         assert [event.kind for event in outcome.events] == ["power_fail", "power_fail_withdrawn"]
-        # decided by the first Urms(1/2) later than one period (20 ms) after the suspicion
+        # decided by the first Urms(1/2) later than one period (20 ms) and 32 samples after the suspicion
         fail, withdrawn = outcome.events
-        assert 0.020 <= (withdrawn.sample - fail.sample) / RATE_HZ <= 0.031
+        assert 0.024 <= (withdrawn.sample - fail.sample) / RATE_HZ <= 0.035
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,17 @@ def test_lasting_dip_is_decided_by_its_depth(residual: float, kinds: list[str]) 
         seen = [event.kind for event in outcome.events if event.kind != "power_return"]
         assert outcome.ready
         assert seen == kinds, outcome.case.name
+
+
+def test_a_lasting_dip_to_just_under_the_limit_is_confirmed() -> None:
+    # 45 Hz is the longest cycle; at some points on wave the first Urms(1/2) later than a period still holds
+    # a piece of the voltage before the fall.
+    for hz, nominal_hz in ((45.0, 50), (50.0, 50), (55.0, 60)):
+        cases = [corpus.dip(hz, point / 16, 0.44, 10, harmonics, 0.1) for point in range(16)
+                 for harmonics in (corpus.PLAIN, corpus.FIFTH_SEVENTH)]  # fmt: skip
+        for outcome in try_cases(cases, nominal_hz, hz):
+            kinds = [event.kind for event in outcome.events if event.kind != "power_return"]
+            assert kinds == ["power_fail", "power_fail_confirmed"], outcome.case.name
 
 
 def test_half_cycle_dip_to_60_percent_is_not_suspected() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 import gpu
 from twin.field.book import KINDS, NEVER
+from twin.field.detection import MISSED, DetectionTable
 from twin.field.meters import Meters
 from twin.field.notice import meter_key, unseal
 from twin.field.population import Population
@@ -14,7 +15,7 @@ S = 1_000_000_000
 N = 40
 
 
-def cells(**policy):
+def cells(detection=None, **policy):
     """Return meters 0 to 19 at substation 0 and 20 to 39 at substation 1, 5 km apart, one concentrator each."""
     angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     x = np.concatenate([30 * np.cos(angle), 5000 + 30 * np.cos(angle)])
@@ -29,7 +30,7 @@ def cells(**policy):
     radio = gpu.profile("fsk-100k-920", shadowing_db=0.0)
     xy = np.column_stack([np.append(x, [0.0, 5000.0]), np.append(y, [0.0, 0.0])])
     mesh = gpu.Mesh.build(xy, [N, N + 1], radio, 1)
-    return Meters(scenario, population, mesh, board=0)
+    return Meters(scenario, population, mesh, board=0, detection=detection)
 
 
 def run(meters, steps, until_s, window_ns=20_000_000):
@@ -102,3 +103,20 @@ def test_windows_do_not_matter():
         run(meters, {S: [0, 1], 20 * S: [1]}, 40, window_ns)
         rows.append(meters.book.rows.tobytes())
     assert rows[0] == rows[1]
+
+
+def test_delays_come_from_the_table_and_a_meter_that_misses_its_loss_is_silent():
+    delays = DetectionTable(np.array([0.0, 0.4]), np.array([[1_500_000, 1_750_000], [2_000_000, MISSED]]), "abc")
+    meters = cells(detection=delays, declare_s=1.0, window_s=1.0)
+    meters.supply(S, np.array([False, True]), np.array([1.0, 0.0]))
+    meters.act_until(5 * S)
+    deep = meters.book.rows["detected_ns"] - S
+    assert set(deep.tolist()) == {1_500_000, 1_750_000}
+    assert deep.size == 20
+
+    meters = cells(detection=delays, declare_s=1.0, window_s=1.0)
+    meters.supply(S, np.array([False, True]), np.array([1.0, 0.41]))
+    meters.act_until(5 * S)
+    shallow = meters.book.rows["detected_ns"] - S
+    assert set(shallow.tolist()) == {2_000_000}
+    assert 0 < shallow.size < 20

@@ -19,6 +19,7 @@ import gpu
 from twin import wire
 from twin.chance import Purpose, between_ns, uniform
 from twin.field.book import KINDS, NEVER, NoticeBook
+from twin.field.detection import MISSED, DetectionTable
 from twin.field.holdup import holdup_energy_nj
 from twin.field.notice import KINDS as NOTICE_CODES
 from twin.field.notice import NOTICE_PSDU_BYTES, Notice, meter_key, seal
@@ -63,6 +64,8 @@ class Meters:
         The meter that the rig plays; its notices come from there.
     never : (S,) bool, optional
         Substations without supply from the start; their meters are off and take no part.
+    detection : DetectionTable, optional
+        Measured delays of detection; None: even between ``meter.detect_min_ms`` and ``detect_max_ms``.
     """
 
     def __init__(
@@ -72,11 +75,13 @@ class Meters:
         mesh: gpu.Mesh,
         board: int,
         never: NDArray[np.bool_] | None = None,
+        detection: DetectionTable | None = None,
     ):
         self.scenario = scenario
         self.population = population
         self.mesh = mesh
         self.board = board
+        self._detection = detection
         self.count = population.meter_substation.size
         everyone = np.arange(self.count)
         aged = scenario.meter.aged_least
@@ -101,18 +106,23 @@ class Meters:
         if never is not None and never.any():
             self.mesh.power_off(np.flatnonzero(never[population.meter_substation]), 0, 0)
 
-    def supply(self, t_ns: int, dark_substation: NDArray[np.bool_]) -> None:
+    def supply(
+        self, t_ns: int, dark_substation: NDArray[np.bool_], residual_pu: NDArray[np.float64] | None = None
+    ) -> None:
         """Take a new state of the grid at ``t_ns``, which is now: some meters go dark, some return.
 
         Parameters
         ----------
         dark_substation : (S,) bool
+        residual_pu : (S,) float, optional
+            Voltage over nominal; left out: none where it is dark.
         """
         dark = dark_substation[self.population.meter_substation]
         lost = np.flatnonzero(dark & ~self.dark)
         back = np.flatnonzero(~dark & self.dark)
         if lost.size:
-            self._lose(t_ns, lost)
+            left_pu = np.zeros(dark_substation.size) if residual_pu is None else residual_pu
+            self._lose(t_ns, lost, left_pu[self.population.meter_substation[lost]])
         if back.size:
             self._return(t_ns, back)
 
@@ -217,21 +227,27 @@ class Meters:
         self._changed_before_ns[meters] = self.changed_ns[meters]
         self.changed_ns[meters] = t_ns
 
-    def _lose(self, t_ns: int, lost: NDArray[np.int64]) -> None:
+    def _lose(self, t_ns: int, lost: NDArray[np.int64], left_pu: NDArray[np.float64]) -> None:
         self._change(t_ns, lost, dark=True)
         first = lost[self.first_dark_ns[lost] == NEVER]
         self.first_dark_ns[first] = t_ns
         self.mesh.power_off(lost, t_ns, self.holdup_nj[lost])
         if not self._gasps:
             return
-        scenario, meter = self.scenario, self.scenario.meter
-        virtual = lost[lost != self.board]
-        detected = t_ns + between_ns(
-            scenario.seed, virtual, t_ns, Purpose.DETECTION, ms_ns(meter.detect_min_ms), ms_ns(meter.detect_max_ms)
-        )
+        scenario = self.scenario
+        delay_ns = self._detection_ns(t_ns, lost, left_pu)
+        virtual = (lost != self.board) & (delay_ns != MISSED)
+        detected, virtual = t_ns + delay_ns[virtual], lost[virtual]
         start = between_ns(scenario.seed, virtual, t_ns, Purpose.GASP_START, 0, ns(scenario.policy.window_s))
         offered = detected + ns(scenario.policy.declare_s) + start + self._handoff_ns
         self._plan("last_gasp", t_ns, offered, virtual, detected)
+
+    def _detection_ns(self, t_ns: int, lost: NDArray[np.int64], left_pu: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return how long each meter takes to detect its loss, `MISSED` for those that do not."""
+        seed, meter = self.scenario.seed, self.scenario.meter
+        if self._detection is not None:
+            return self._detection.draw_ns(seed, lost, t_ns, left_pu)
+        return between_ns(seed, lost, t_ns, Purpose.DETECTION, ms_ns(meter.detect_min_ms), ms_ns(meter.detect_max_ms))
 
     def _return(self, t_ns: int, back: NDArray[np.int64]) -> None:
         scenario = self.scenario

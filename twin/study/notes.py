@@ -19,7 +19,8 @@ NOT_MODELLED = (
     "assumed delay with its old route.",
     "A meter loses its supply at once when its voltage falls below one limit, and a hold-up store is full then.",
     "One radio channel, no frequency hopping, no regulatory limits on sending time.",
-    "Virtual meters detect the loss after a delay drawn evenly from a range; only the board detects by itself.",
+    "Virtual meters detect the loss after a delay drawn from falls that were measured on the front-end (or from a "
+    "range, meter.detection); only the board detects by itself.",
     "Placement of meters, path loss, shadowing, pipe shafts, capacitors and all delays of the operator are assumed; "
     "every one is a setting of the scenario.",
 )

@@ -1,0 +1,338 @@
+// Fundamental RMS, powers and energies of two elements over the windows of td_resample: 1280 points in ten
+// cycles, so the sums of a point's value times cosine and sine hold nothing of DC and the harmonics.
+//   X = sum(x cos), sum(x sin)   RMS, 1/256 code                rms = |X|
+//   P = Uc Ic + Us Is            Q = Uc Is - Us Ic, positive when the current lags
+//   energy += |P| x length of the window, on the side of its sign, when the length was measured
+//
+// The results of a window lie in a memory of four banks of 32 words and are shown PublishSamples valid_i after
+// the sample that made the last point; snapshot_i fixes what data_o reads, until the next one. Words:
+//   0..3   RMS of u1, i1, u2, i2, 1/256 code     4 windows since reset     5 length of the window, 1/65536 sample
+//   6      bit 0: the length was measured (else energies stand still)
+//   8..15  P and Q of element 1, then of 2, low word first: squared codes, signed
+//   16..31 energies: forward, reverse, lagging, leading of element 1, then of 2, low word first:
+//          65536 squared codes x sample
+// All read 0 until a snapshot after the first publication. Latency of a read: 1 clock from req_i to ack_o.
+// Limits: 64 clocks a sample, point_i >= 14 clocks apart, the values hold for 8 clocks more (the background
+// takes < 900 clocks).
+module td_fundamental #(
+  parameter int PublishSamples = 16
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic               valid_i,     // a new sample
+  input  logic               point_i,     // from td_resample, as all below
+  input  logic        [10:0] place_i,
+  input  logic signed [24:0] u1_i,        // half codes
+  input  logic signed [24:0] i1_i,
+  input  logic signed [24:0] u2_i,
+  input  logic signed [24:0] i2_i,
+  input  logic        [31:0] period10_i,  // 1/65536 sample
+  input  logic               locked_i,
+  output logic               publish_o,   // for one clock, with valid_i: new values are shown from here on
+  input  logic               snapshot_i,
+  input  logic               req_i,
+  input  logic        [4:0]  addr_i,
+  output logic               ack_o,
+  output logic        [31:0] data_o
+);
+  localparam int SumWidth = 52;  // 1280 points of 25 bits times 17 bits
+  localparam logic [10:0] LastPlace = 11'd1279;
+
+  // ---- sums: eight products a point, one a clock, by one multiplier -----------------------------------
+  logic               run_q;
+  logic        [2:0]  slot_q, slot1_q, slot2_q;
+  logic signed [24:0] value, value_q;
+  logic signed [17:0] sine;
+  logic signed [42:0] product_q;
+  logic        [2:1]  on_q;
+  logic               first_q, last_q;
+  logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
+  logic signed [SumWidth-1:0] sum_next, closing_q;
+  logic signed [31:0]         x_q [8];    // of the closed window
+  logic                       close_q, closed_q;
+  logic        [2:0]          close_slot_q;
+  logic        [31:0]         period_q;
+  logic                       locked_q;
+
+  always_comb begin
+    unique case (slot_q[2:1])
+      2'd0:    value = u1_i;
+      2'd1:    value = i1_i;
+      2'd2:    value = u2_i;
+      default: value = i2_i;
+    endcase
+  end
+
+  td_sine_rom u_sine (
+    .clk_i,
+    .place_i(place_i[6:0] + (slot_q[0] ? 7'd0 : 7'd32)),
+    .sine_o (sine)
+  );
+
+  assign sum_next = (first_q ? '0 : sum_q[slot2_q]) + SumWidth'(product_q);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      run_q    <= 1'b0;
+      slot_q   <= '0;
+      on_q     <= '0;
+      first_q  <= 1'b0;
+      last_q   <= 1'b0;
+      close_q  <= 1'b0;
+      closed_q <= 1'b0;
+      period_q <= '0;
+      locked_q <= 1'b0;
+    end else begin
+      run_q    <= point_i || (run_q && slot_q != 3'd7);
+      slot_q   <= run_q ? slot_q + 3'd1 : 3'd0;
+      on_q     <= {on_q[1], run_q};
+      close_q  <= on_q[2] && last_q;
+      closed_q <= close_q && close_slot_q == 3'd7;
+      if (point_i) begin
+        first_q <= place_i == '0;
+        last_q  <= place_i == LastPlace;
+        if (place_i == LastPlace) begin
+          period_q <= period10_i;
+          locked_q <= locked_i;
+        end
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    value_q      <= value;
+    slot1_q      <= slot_q;
+    product_q    <= value_q * sine;
+    slot2_q      <= slot1_q;
+    closing_q    <= sum_next;
+    close_slot_q <= slot2_q;
+    if (on_q[2]) sum_q[slot2_q] <= sum_next;
+    if (close_q) x_q[close_slot_q] <= 32'((closing_q + SumWidth'(262144)) >>> 19);
+  end
+
+  // ---- background: RMS of four channels, then P, Q and their energies of two elements ---------------------
+  typedef enum logic [3:0] {
+    Rest, First, Second, Root, Low, High, Energy, OneLow, OneHigh, OtherLow, OtherHigh, Windows, Length, Flags
+  } job_e;
+  job_e               job_q;
+  logic               begin_q;
+  logic        [2:0]  item_q;  // 0..3 the channels; P and Q of element 1, of 2
+  logic               multiplied, rooted;
+  logic        [2:0]  left, right;
+  logic signed [31:0] x_left, x_right;
+  logic               minus_q;
+  logic        [46:0] a;
+  logic        [31:0] b, root;
+  logic        [78:0] product;
+  logic signed [63:0] total_q, term, base;
+  logic        [63:0] energy_q [8];
+  logic        [63:0] energy_old, energy_new;
+  logic        [46:0] power_size;
+  logic        [2:0]  energy_place;
+  logic               negative, powers, mine, any_q;
+  logic        [31:0] windows_q;
+
+  assign powers = item_q[2];
+  // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic.
+  assign left   = powers ? {item_q[1], 1'b0, job_q == Second} : {item_q[1:0], job_q == Second};
+  assign right  = powers ? {item_q[1], 1'b1, (job_q == Second) ^ item_q[0]} : left;
+  assign x_left  = x_q[left];
+  assign x_right = x_q[right];
+
+  function automatic logic [31:0] size(input logic signed [31:0] value_in);
+    size = value_in[31] ? -value_in : value_in;
+  endfunction
+
+  assign negative   = total_q[63];
+  assign power_size = negative ? -total_q[62:16] : total_q[62:16];
+  assign a          = job_q == Energy ? power_size : 47'(size(x_left));
+  assign b          = job_q == Energy ? period_q : size(x_right);
+
+  td_multiply #(
+    .AWidth(47),
+    .BWidth(32)
+  ) u_multiply (
+    .clk_i,
+    .rst_ni,
+    .start_i  (begin_q && (job_q == First || job_q == Second || job_q == Energy)),
+    .a_i      (a),
+    .b_i      (b),
+    .done_o   (multiplied),
+    .product_o(product)
+  );
+
+  td_sqrt #(
+    .RootWidth(32)
+  ) u_root (
+    .clk_i,
+    .rst_ni,
+    .start_i   (begin_q && job_q == Root),
+    .radicand_i(total_q),
+    .done_o    (rooted),
+    .root_o    (root)
+  );
+
+  assign term = minus_q ? -product[63:0] : product[63:0];
+  assign base = job_q == Second ? total_q : '0;
+
+  // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it.
+  assign mine         = (job_q == OneLow || job_q == OneHigh) ^ negative;  // this side gets the window's energy
+  assign energy_place = {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
+  assign energy_old   = any_q ? energy_q[energy_place] : '0;
+  assign energy_new   = energy_old + (mine && locked_q ? 64'((product + 79'h80000000) >> 32) : '0);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      job_q     <= Rest;
+      begin_q   <= 1'b0;
+      item_q    <= '0;
+      minus_q   <= 1'b0;
+      total_q   <= '0;
+      any_q     <= 1'b0;
+      windows_q <= '0;
+    end else begin
+      begin_q <= 1'b0;
+      if (begin_q) minus_q <= x_left[31] ^ x_right[31] ^ (powers && item_q[0] && job_q == Second);
+      unique case (job_q)
+        Rest: if (closed_q) begin
+          job_q   <= First;
+          begin_q <= 1'b1;
+          item_q  <= '0;
+        end
+        First: if (multiplied) begin
+          job_q   <= Second;
+          begin_q <= 1'b1;
+          total_q <= base + term;
+        end
+        Second: if (multiplied) begin
+          job_q   <= powers ? Low : Root;
+          begin_q <= !powers;
+          total_q <= base + term;
+        end
+        Root: if (rooted) begin
+          job_q   <= First;
+          begin_q <= 1'b1;
+          item_q  <= item_q + 3'd1;
+        end
+        Low: job_q <= High;
+        High: begin
+          job_q   <= Energy;
+          begin_q <= 1'b1;
+        end
+        Energy:   if (multiplied) job_q <= OneLow;
+        OneLow:   job_q <= OneHigh;
+        OneHigh:  job_q <= OtherLow;
+        OtherLow: job_q <= OtherHigh;
+        OtherHigh: begin
+          item_q  <= item_q + 3'd1;
+          job_q   <= item_q == 3'd7 ? Windows : First;
+          begin_q <= item_q != 3'd7;
+        end
+        Windows: begin
+          job_q     <= Length;
+          windows_q <= windows_q + 32'd1;
+          any_q     <= 1'b1;
+        end
+        Length:  job_q <= Flags;
+        default: job_q <= Rest;
+      endcase
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (job_q == OneHigh || job_q == OtherHigh) energy_q[energy_place] <= energy_new;
+  end
+
+  // ---- results: written into a bank that nobody looks at, shown at a fixed sample ------------------------
+  localparam int WaitWidth = $clog2(PublishSamples + 1);
+  logic [WaitWidth-1:0] wait_q;
+  logic [31:0]          bank_q [128];
+  logic [31:0]          word, read_q;
+  logic [4:0]           word_place;
+  logic                 write, ack_q, blank_q;
+  logic                 read_any_q, shown_any_q;  // the bank was written since reset
+  logic [1:0]           filled_q, shown_q, reading_q;  // banks
+
+  always_comb begin
+    write      = 1'b1;
+    word       = '0;
+    word_place = '0;
+    unique case (job_q)
+      Root: begin
+        write      = rooted;
+        word       = root;
+        word_place = {3'd0, item_q[1:0]};
+      end
+      Low: begin
+        word       = total_q[47:16];
+        word_place = {2'd1, item_q[1:0], 1'b0};
+      end
+      High: begin
+        word       = 32'($signed(total_q[63:48]));
+        word_place = {2'd1, item_q[1:0], 1'b1};
+      end
+      OneLow, OtherLow: begin
+        word       = energy_new[31:0];
+        word_place = {1'b1, energy_place, 1'b0};
+      end
+      OneHigh, OtherHigh: begin
+        word       = energy_new[63:32];
+        word_place = {1'b1, energy_place, 1'b1};
+      end
+      Windows: begin
+        word       = windows_q + 32'd1;
+        word_place = 5'd4;
+      end
+      Length: begin
+        word       = period_q;
+        word_place = 5'd5;
+      end
+      Flags: begin
+        word       = {31'd0, locked_q};
+        word_place = 5'd6;
+      end
+      default: write = 1'b0;
+    endcase
+  end
+
+  assign publish_o = valid_i && wait_q == WaitWidth'(1);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      wait_q      <= '0;
+      filled_q    <= '0;
+      shown_q     <= '0;
+      reading_q   <= '0;
+      shown_any_q <= 1'b0;
+      read_any_q  <= 1'b0;
+      ack_q       <= 1'b0;
+      blank_q     <= 1'b0;
+    end else begin
+      if (point_i && place_i == LastPlace) wait_q <= WaitWidth'(PublishSamples);
+      else if (valid_i && wait_q != '0)    wait_q <= wait_q - 1'b1;
+      if (publish_o) begin
+        shown_q     <= filled_q;
+        shown_any_q <= 1'b1;
+      end
+      if (closed_q) begin  // three banks suffice: one shown, one being read, one being written
+        if (shown_q != 2'd0 && reading_q != 2'd0)      filled_q <= 2'd0;
+        else if (shown_q != 2'd1 && reading_q != 2'd1) filled_q <= 2'd1;
+        else                                           filled_q <= 2'd2;
+      end
+      if (snapshot_i) begin
+        reading_q  <= shown_q;
+        read_any_q <= shown_any_q;
+      end
+      ack_q   <= req_i;
+      blank_q <= !read_any_q || addr_i == 5'd7;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (write) bank_q[{filled_q, word_place}] <= word;
+    if (req_i) read_q <= bank_q[{reading_q, addr_i}];
+  end
+
+  assign ack_o  = ack_q;
+  assign data_o = blank_q ? '0 : read_q;
+endmodule
