@@ -92,4 +92,8 @@ module td_capture #(
   assign frozen_o = phase_q == Frozen;
   assign done_o   = done_q;
   assign count_o  = count_q;
+
+`ifdef FORMAL
+  `include "td_capture.svh"
+`endif
 endmodule
