@@ -54,13 +54,14 @@ def _rtl(*names: str) -> tuple[Path, ...]:
 
 
 CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals", "td_divide")
+POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "earlier_q", "bound_q", "below_d")
 PROOFS = {
     "td_event_fifo": Proof("td_event_fifo", _rtl("td_event_fifo"), 4, 16, {"Width": 8, "Depth": 4}),
     "td_limiter": Proof("td_limiter", _rtl("td_limiter"), 3, 24),
     "td_last_gasp": Proof("td_last_gasp", _rtl("td_last_gasp"), 3, 24),
     "td_capture": Proof("td_capture", _rtl("td_capture"), 3, 16, {"Depth": 4}),
-    "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 60, {}, ("product_q", "bound_q", "below_d")),
-    "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 24),
+    "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 52, {}, POWER_FAIL_CUT),
+    "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, {}, ("scan_locked", "beyond")),
     "td_control": Proof("td_control", _rtl("td_control", *CONTROL), 3, 70),
     "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 10, 16),
 }
@@ -77,14 +78,14 @@ class Outcome:
     said: str
 
 
-def memories_text() -> str:
-    """Return the ports of td_regs that belong to the memories behind it, for td_regs_axi.sv."""
+def memories() -> tuple[int, str]:
+    """Return how many memories td_regs has behind it and the ports to them, for td_regs_axi.sv."""
     text = (MADE / "td_regs.sv").read_text()
     requests = re.findall(r"output logic (hwif_out_\w+_req)\b", text)
     acknowledges = re.findall(r"input \w+ (hwif_in_\w+_rd_ack)\b", text)
-    lines = [f"    , .{port}(request_{place})" for place, port in enumerate(requests)]
+    lines = [f"    , .{port}(requests[{place}])" for place, port in enumerate(requests)]
     lines += [f"    , .{port}(acknowledge)" for port in acknowledges]
-    return "\n".join(lines) + "\n"
+    return len(requests), "\n".join(lines) + "\n"
 
 
 def tool_folder(work: Path) -> Path:
@@ -101,7 +102,7 @@ def script(proof: Proof, includes: Path) -> str:
     files = [*proof.sources, *sorted(HERE.glob("*.svh")), *sorted(includes.glob("*.svh"))]
     names = " ".join(path.name for path in proof.sources)
     changes = "".join(f"chparam -set {name} {value} {proof.top}\n" for name, value in proof.parameters.items())
-    cuts = "".join(f"cutpoint -undef w:{wire}\n" for wire in proof.cut)
+    cuts = "".join(f"cutpoint w:{wire}\n" for wire in proof.cut)
     return f"""[tasks]
 prove
 cover
@@ -116,7 +117,7 @@ cover: depth {proof.cover_depth}
 smtbmc boolector
 
 [script]
-read_verilog -sv -formal -DSYNTHESIS {names}
+read_verilog -sv -formal -DSYNTHESIS -DMEMORIES={memories()[0]} {names}
 {changes}prep -flatten -top {proof.top}
 {cuts}opt_clean -purge
 
@@ -134,7 +135,7 @@ def run_proof(name: str) -> list[Outcome]:
         # The first call of a wheel prints a line that its caller would take for an answer.
         for tool in ("boolector --version", "yosys -V"):
             subprocess.run(tool.split(), env=environment, capture_output=True, check=False)
-        (work / "td_regs_memories.svh").write_text(memories_text())
+        (work / "td_regs_memories.svh").write_text(memories()[1])
         (work / f"{name}.sby").write_text(script(proof, work))
         outcomes = []
         for task in ("prove", "cover"):
@@ -169,4 +170,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except TeidenError as error:
         print(error, file=sys.stderr)
-        sys.exit(error.exit_code if isinstance(error, MissingPart) else 1)
+        sys.exit(error.exit_code)

@@ -8,7 +8,9 @@ always_comb assume (f_past || !rst_ni);
 // The register file answers only what it took; 4 accesses at once.
 always_comb assume (!m_bvalid_i || f_writes != '0);
 always_comb assume (!m_rvalid_i || f_reads != '0 || f_own);
-always_comb assume (f_writes + f_reads < 3'd4 || (!m_awready_i && !m_arready_i));
+logic [3:0] f_open;
+assign f_open = {1'b0, f_writes} + {1'b0, f_reads};
+always_comb assume (f_open < 4'd4 || (!m_awready_i && !m_arready_i));
 
 always_ff @(posedge clk_i) begin
   f_past <= 1'b1;
@@ -31,7 +33,7 @@ always_ff @(posedge clk_i) begin
   end
 
   if (f_past && rst_ni) begin
-    assert (open_q == f_writes + f_reads);
+    assert (f_open <= 4'd4 && {1'b0, open_q} == f_open);
     assert (f_own == (own_q && sent_q));
     assert (!own_q || (f_writes == '0 && f_reads == '0 && phase_q == Answer));
     assert (phase_q != Answer || own_q);

@@ -28,7 +28,7 @@ always_ff @(posedge clk_i) begin
     if (last_gasp_o && !$past(last_gasp_o)) begin
       assert ($past(state_q) == Suspected && $past(step_i) && event_o);
       assert ($past(f_confirmed || seen_q[1]) && $past(!seen_q[2] && !seen_q[3]));
-      assert (declare_i == '0 || $past(f_wait) + 28'd1 >= declare_i);
+      assert ({1'b0, $past(f_wait)} + 29'd1 >= {1'b0, declare_i});
     end
     // It falls only when the message is sent, the voltage is back, or the block is switched off.
     if (!last_gasp_o && $past(last_gasp_o) && $past(enable_i)) begin

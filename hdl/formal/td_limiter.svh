@@ -24,7 +24,8 @@ always_ff @(posedge clk_i) begin
     assert (state_q != Locked || tries_q >= tries_i || tries_q == '0);  // 0: a new limit came
     assert (state_q != Closed || f_above == (side_q ? wait_q : 28'd0));
     assert (state_q != Closed || !side_q || wait_q < trip_i);
-    assert (state_q != Open || told_q || wait_q == f_open);
+    assert (state_q == Closed || !told_q);
+    assert (state_q != Open || wait_q == f_open);
     assert (limit_q == '0 || (limit_q >= min_i && limit_q <= max_i));
     assert (!pending_q || pending_value_q == '0 || (pending_value_q >= min_i && pending_value_q <= max_i));
   end
@@ -33,12 +34,12 @@ always_ff @(posedge clk_i) begin
     // The breaker opens only for a current above the limit, trip_i steps long, and tells so.
     if ($past(state_q) == Closed && state_q == Open) begin
       assert ($past(step_i && above_q && enable_i) && kind_q == KindTrip);
-      assert ($past(f_above) + 28'd1 >= trip_i);
+      assert ({1'b0, $past(f_above)} + 29'd1 >= {1'b0, trip_i});
       assert (tries_q != '0 || $past(restart));
     end
     // It closes by itself only after reclose_i steps and with tries left.
     if ($past(state_q) == Open && state_q == Closed && !$past(freed)) begin
-      assert (kind_q == KindReclose && $past(f_open) + 28'd1 >= reclose_i && $past(tries_q) < tries_i);
+      assert (kind_q == KindReclose && {1'b0, $past(f_open)} + 29'd1 >= {1'b0, reclose_i} && $past(tries_q) < tries_i);
     end
     // A lock-out comes only with the last try, and only a release or switching off ends it.
     if ($past(state_q) != Locked && state_q == Locked) begin

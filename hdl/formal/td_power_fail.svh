@@ -46,6 +46,6 @@ always_ff @(posedge clk_i) begin
     if ($past(state_q) == Suspect && $past(enable_i) && state_q != Suspect) assert (event_o);
   end
 
-  cover (f_past && rst_ni && kind_q == KindReturn && persist_i == 5'd2 && confirm_i == 16'd2);
+  cover (f_past && rst_ni && kind_q == KindReturn && persist_i == 5'd1 && confirm_i == 16'd1);
   cover (f_past && rst_ni && kind_q == KindWithdrawn && confirm_i == 16'd2);
 end

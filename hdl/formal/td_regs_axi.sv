@@ -15,7 +15,8 @@ module td_regs_axi (
   input logic        rready_i
 );
   logic        awready, wready, bvalid, arready, rvalid;
-  logic        request, acknowledge = 1'b0;
+  logic        acknowledge = 1'b0;
+  logic [`MEMORIES-1:0] requests;
   logic [2:0]  writes = '0, datas = '0, reads = '0;  // taken and unanswered
   logic [4:0]  patience = '0;
   logic        past = 1'b0;
@@ -46,7 +47,7 @@ module td_regs_axi (
 
   always_ff @(posedge clk_i) begin
     past        <= 1'b1;
-    acknowledge <= rst_ni && request;
+    acknowledge <= rst_ni && requests != '0;
     if (!rst_ni) begin
       writes   <= '0;
       datas    <= '0;

@@ -98,7 +98,7 @@ module td_guard #(
       locked_write_o <= 1'b0;
       unmapped_o     <= 1'b0;
     end else begin
-      open_q         <= open_q + 3'(write_go || read_go) - 3'(b_go || r_go);
+      open_q         <= open_q + 3'(write_go || read_go) - 3'(b_go) - 3'(r_go);
       locked_write_o <= write_go && locked_q && protects;
       unmapped_o     <= (write_go || read_go) && !mapped;
     end
