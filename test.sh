@@ -10,6 +10,6 @@ ruff check .
 ruff format --check .
 mypy
 lint-imports
-select=(-m "not slow and not gpu and not board")
-[ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not gpu and not board")
+select=(-m "not slow and not gpu and not board and not pynq")
+[ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not gpu and not board and not pynq")
 exec pytest "${select[@]}" "$@"

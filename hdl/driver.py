@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hdl import scaling
+from hdl.metering import BoardPort, Metering
 from hdl.regs.generated import regs
 from teiden.errors import InputError, PartFailed
 
@@ -42,6 +43,10 @@ STICKY = {
     "event_overflow": regs.STATUS_EVENT_OVERFLOW_MASK,
     "overrun": regs.STATUS_OVERRUN_MASK,
     "current_saturated": regs.STATUS_CURRENT_SATURATED_MASK,
+    "u2_saturated": regs.STATUS_U2_SATURATED_MASK,
+    "i2_saturated": regs.STATUS_I2_SATURATED_MASK,
+    "clipped": regs.STATUS_CLIPPED_MASK,
+    "pulse_late": regs.STATUS_CF_LATE_MASK,
 }
 
 # Limits of the power-fail detector in units of the nominal envelope, and its persistence:
@@ -63,22 +68,6 @@ TRIGGER_BOUND_TICKS = 2  # one clock of the edge before the first flop, one if t
 
 # A loss to residual 0 to 30 % is detected 1.5 to 1.88 ms after its onset (HDL.md section 7).
 LONGEST_DELAY_S, LIKELY_DELAY_S, SHORTEST_DELAY_S = 1.88e-3, 1.81e-3, 1.50e-3
-
-
-class BoardPort(Protocol):
-    """What a board, real or simulated, offers."""
-
-    def read32(self, address: int) -> int:
-        """Return the register at a byte address."""
-
-    def write32(self, address: int, value: int) -> None:
-        """Write a register."""
-
-    def wait_irq(self, timeout_s: float) -> bool:
-        """Wait for the interrupt line and return its level."""
-
-    def read_block(self, address: int, count: int) -> npt.NDArray[np.uint32]:
-        """Return ``count`` words from consecutive byte addresses."""
 
 
 class Event(NamedTuple):
@@ -114,9 +103,9 @@ class Measurement(NamedTuple):
 
 
 class Power(NamedTuple):
-    """Current, powers and energies of one snapshot; powers cover the cycle of Urms(1/2)."""
+    """Current and sums of the elements in one snapshot; powers cover the cycle of Urms(1/2)."""
 
-    i_rms_half_a: float  # [A]
+    i_rms_half_a: float  # of i1 [A]
     p_w: float  # [W], negative: reverse
     q_var: float  # [var], positive: the current lags
     s_va: float  # [VA]
@@ -138,9 +127,13 @@ class Status:
     u_rms_half_valid: bool
     frequency_valid: bool
     current_saturated: bool = False
+    u2_saturated: bool = False
+    i2_saturated: bool = False
+    clipped: bool = False  # calibration brought a sample beyond full scale
+    pulse_late: bool = False  # energy pulses are due faster than their width lets them out
 
 
-class FrontEnd:
+class FrontEnd(Metering):
     """The front-end behind a port.
 
     Parameters
@@ -154,9 +147,7 @@ class FrontEnd:
     """
 
     def __init__(self, port: BoardPort, sample_rate_hz: float = scaling.SAMPLE_RATE_HZ, max_a: float = MAX_A):
-        self.port = port
-        self.sample_rate_hz = sample_rate_hz
-        self.max_a = max_a
+        super().__init__(port, sample_rate_hz, max_a)
 
     def identify(self) -> str:
         """Return the RTL's version, "major.minor".
@@ -290,9 +281,9 @@ class FrontEnd:
         )
 
     def power(self) -> Power:
-        """Return one snapshot of current, powers and energies."""
+        """Return one snapshot of current, powers and energies, of both elements as they are wired."""
         self.port.write32(regs.SNAPSHOT, 1)
-        watts = 1 / (scaling.CODES_PER_VOLT * scaling.codes_per_amp(self.max_a))  # of one squared code
+        watts = self._watts
         hours = watts * scaling.ENERGY_STEP / self.sample_rate_hz / 3600
         amps = 1 / (scaling.RMS_STEPS_PER_CODE * scaling.codes_per_amp(self.max_a))
         return Power(
@@ -346,6 +337,10 @@ class FrontEnd:
             u_rms_half_valid=bool(word & regs.STATUS_URMS_VALID_MASK),
             frequency_valid=bool(word & regs.STATUS_PERIOD_VALID_MASK),
             current_saturated=bool(word & regs.STATUS_CURRENT_SATURATED_MASK),
+            u2_saturated=bool(word & regs.STATUS_U2_SATURATED_MASK),
+            i2_saturated=bool(word & regs.STATUS_I2_SATURATED_MASK),
+            clipped=bool(word & regs.STATUS_CLIPPED_MASK),
+            pulse_late=bool(word & regs.STATUS_CF_LATE_MASK),
         )
 
     def clear_status(self) -> None:
@@ -386,6 +381,7 @@ class FrontEnd:
         if not status & regs.CAP_STATUS_FROZEN_MASK:
             raise PartFailed("front-end: no capture is frozen; wait for a power_fail or call freeze_capture()")
         count = (status & regs.CAP_STATUS_COUNT_MASK) >> regs.CAP_STATUS_COUNT_SHIFT
+        self.port.write32(regs.CAP_WINDOW, 0)
         words = np.asarray(self.port.read_block(regs.CAP_DATA, count), np.uint32)
         return self._long(regs.CAP_FIRST_LO), scaling.volts_from_codes(words.view(np.int32))
 

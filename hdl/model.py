@@ -7,23 +7,22 @@ where the RTL publishes it. Order within a sample: publication, detector, half-c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from math import isqrt
 from typing import NamedTuple
+
+from hdl.model_meter import MAX_PERIOD, MIN_PERIOD, Meter, MeterSettings, Pulse, PulseSettings, Shown
 
 TAPS = 16  # moving sum in front of the zero-crossing detector
 DELAYED = 8  # the sample split at a boundary: the sum's delay of 7.5, and the cell of a sample starting at it
 PUBLISH_SAMPLES = 16
-MIN_PERIOD, MAX_PERIOD, FIRST_PERIOD = 114, 188, 160  # samples
+FIRST_PERIOD = 160  # samples
 HALF_CYCLES_IN_PERIOD10 = 20
 OFF, IDLE, SUSPECT, CONFIRMED = range(4)
 POWER_FAIL, POWER_FAIL_CONFIRMED, POWER_FAIL_WITHDRAWN, POWER_RETURN = 1, 2, 3, 4
 DIP_START, DIP_END, SWELL_START, SWELL_END, INTERRUPTION_START, INTERRUPTION_END = range(5, 11)
 WITHDRAW_SAMPLES = 32  # behind the confirmation time: Urms(1/2) is then of a cycle behind the fall
-DC_SHIFT = 12
-SIN36_TERMS = (1293629, 1329959, 1334494)  # of 1 / cos(pi/2 r) = 1 + c1 r^2 + c2 r^4 + c3 r^6, 2^-20
 
 
 @dataclass(frozen=True)
@@ -237,116 +236,6 @@ class PowerFail:
         return 0
 
 
-class DcRemove:
-    """One pole of 2^-12 a sample behind 4096 samples that only fill it (td_dc_remove)."""
-
-    def __init__(self) -> None:
-        self.accumulator = 0
-        self.count = 0
-
-    def step(self, code: int) -> int:
-        """Take one sample and return it without DC, 1/16 code."""
-        settled = self.count >= 1 << DC_SHIFT
-        plain = 16 * code - (self.accumulator >> DC_SHIFT if settled else 0)
-        self.accumulator += plain
-        self.count += 1
-        return plain - (plain >> 13) + (plain >> 16) if settled else plain
-
-
-class Measured(NamedTuple):
-    """Current, powers and energies as the registers show them."""
-
-    irms: int = 0  # 1/16 code
-    p: int = 0  # squared codes
-    q: int = 0
-    s: int = 0
-    forward: int = 0  # 2^16 squared codes x sample
-    reverse: int = 0
-    lagging: int = 0
-    leading: int = 0
-
-
-class PowerMeter:
-    """Current, powers and energies over the half cycles of `HalfCycle` (td_power)."""
-
-    def __init__(self) -> None:
-        self.dc = (DcRemove(), DcRemove())
-        self.volts = deque([0] * 73, maxlen=73)  # newest last
-        self.amps = deque([0] * 73, maxlen=73)
-        self.run = [0, 0, 0]  # squares of the current, active, reactive since the last boundary
-        self.more = [0, 0]  # active and reactive of pieces that belong to no half cycle
-        self.former: tuple[int, int, int] = (0, 0, 0)
-        self.energies = [0, 0, 0, 0]  # forward, reverse, lagging, leading, 2^8 squared codes x sample
-        self.total = 0  # active, every sample
-        self.pending: Measured | None = None
-        self.shown = Measured()
-
-    def publish(self, cycle: bool) -> None:
-        """Show what is pending; ``cycle``: the values of the cycle too."""
-        assert self.pending is not None
-        new = self.pending
-        if not cycle:
-            new = new._replace(irms=self.shown.irms, p=self.shown.p, q=self.shown.q, s=self.shown.s)
-        self.shown = new
-
-    def step(self, code_u: int, code_i: int, boundary: Boundary | None, half_cycle: HalfCycle) -> None:
-        """Take one sample and the boundary found at it; ``half_cycle`` has already taken it."""
-        self.volts.append(self.dc[0].step(code_u))
-        self.amps.append(self.dc[1].step(code_i))
-        u, i = self.volts, self.amps
-        products = (i[-9] * i[-9] >> 16, u[-9] * i[-9] >> 16, i[-37] * (u[-73] - u[-1]) >> 17)
-        self.total += products[1]
-        if boundary is None:
-            self.run = [total + product for total, product in zip(self.run, products, strict=True)]
-            return
-        parts = [product * boundary.fraction + 0x8000 >> 16 for product in products]
-        closing = [total + part for total, part in zip(self.run, parts, strict=True)]
-        self.run = [product - part for product, part in zip(products, parts, strict=True)]
-        if boundary.restart:
-            self.more = [self.more[0] + closing[1], self.more[1] + closing[2]]
-            return
-        self._close(closing, half_cycle)
-
-    def _close(self, closing: list[int], half_cycle: HalfCycle) -> None:
-        lengths = [length for _, length in half_cycle.closed]
-        both = sum(lengths) if len(lengths) == 2 else 2 * lengths[0]
-        reactive = _toward_zero(closing[2] * _over_sin36(both), 20)
-        for place, energy in enumerate((closing[1] + self.more[0], reactive + self.more[1])):
-            self.energies[2 * place + (energy < 0)] += abs(energy)
-        self.more = [0, 0]
-        half = (closing[0], closing[1], reactive)
-        squares, active, reactive = (new + old for new, old in zip(half, self.former, strict=True))
-        self.former = half
-        irms = isqrt((squares << 32) // both)
-        self.pending = Measured(
-            irms,
-            _mean(active, both),
-            _mean(reactive, both),
-            half_cycle.pending.urms * irms >> 8 if half_cycle.pending else 0,
-            *(energy >> 8 for energy in self.energies),
-        )
-
-
-def _toward_zero(value: int, shift: int) -> int:
-    return -(-value >> shift) if value < 0 else value >> shift
-
-
-def _mean(total: int, length: int) -> int:
-    size = (abs(total) << 24) // length
-    return -size if total < 0 else size
-
-
-def _over_sin36(length: int) -> int:
-    """Return 1 / sin(36 w), 2^-20, for a cycle of so many 1/65536 samples."""
-    cycle = max(MIN_PERIOD << 16, min(MAX_PERIOD << 16, length))
-    ratio = (abs((144 << 16) - cycle) << 20) // cycle
-    square = ratio * ratio >> 20
-    series = SIN36_TERMS[2]
-    for term in (SIN36_TERMS[1], SIN36_TERMS[0], 1 << 20):
-        series = term + (square * series >> 20)
-    return series
-
-
 class Quality:
     """Dips, swells and interruptions of Urms(1/2) (td_quality)."""
 
@@ -405,18 +294,21 @@ class FrontEndModel:
 
     settings: Settings = field(default_factory=Settings)
     quality_on: bool = False
+    meter_settings: MeterSettings = field(default_factory=MeterSettings)
+    pulse_settings: PulseSettings = field(default_factory=PulseSettings)
 
     def __post_init__(self) -> None:
         self.zero_cross = ZeroCross(self.settings)
         self.half_cycle = HalfCycle()
         self.power_fail = PowerFail(self.settings)
-        self.power = PowerMeter()
+        self.meter = Meter(self.meter_settings)
+        self.pulse = Pulse(self.pulse_settings)
         self.quality = Quality(self.settings)
         self.samples = 0
         self.events: list[tuple[int, int, int]] = []
         self.extremes: dict[int, int] = {}
         self.published: list[tuple[int, Published]] = []  # sample of publication and values
-        self.measured: list[Measured] = []  # of the same publications
+        self.measured: list[Shown] = []  # of the same publications
 
     @property
     def shown(self) -> Published:
@@ -424,26 +316,34 @@ class FrontEndModel:
         return self.half_cycle.shown
 
     def push(self, codes: Iterable[int], currents: Iterable[int] | None = None) -> None:
-        """Take samples, ADC codes of the voltage and of the current; without the latter none flows."""
-        for code, current in zip(codes, repeat(0) if currents is None else currents, strict=currents is not None):
-            self._step(int(code), int(current))
+        """Take samples, ADC codes of u1 and of i1; without the latter none flows."""
+        if currents is None:
+            self.push_rows((code, 0, 0, 0) for code in codes)
+        else:
+            self.push_rows((code, current, 0, 0) for code, current in zip(codes, currents, strict=True))
 
-    def _step(self, code: int, current: int) -> None:
+    def push_rows(self, rows: Iterable[Sequence[int]]) -> None:
+        """Take samples, rows of ADC codes of u1, i1, u2, i2."""
+        for row in rows:
+            self._step([int(code) for code in row])
+
+    def _step(self, codes: Sequence[int]) -> None:
         index = self.samples
         self.samples += 1
-        cycle = len(self.half_cycle.closed) == 2
+        whole = len(self.half_cycle.closed) == 2
         fresh = self.half_cycle.publish()
         if fresh:
-            self.power.publish(cycle)
+            self.meter.publish(whole)
             self.published.append((index, self.shown))
-            self.measured.append(self.power.shown)
+            self.measured.append(self.meter.shown)
             if self.quality_on and self.shown.urms_valid:
                 for kind, extreme in self.quality.step(self.shown.urms):
                     self.extremes[len(self.events)] = extreme
                     self.events.append((kind, index, self.shown.urms))
-        kind = self.power_fail.step(code, self.shown, fresh)
+        self.pulse.step(self.meter.cycle)
+        kind = self.power_fail.step(codes[0], self.shown, fresh)
         if kind:
             self.events.append((kind, index, self.shown.urms))
-        boundary = self.zero_cross.step(code)
+        boundary = self.zero_cross.step(codes[0])
         self.half_cycle.step(index, self.zero_cross.delayed, boundary)
-        self.power.step(code, current, boundary, self.half_cycle)
+        self.meter.step(codes, boundary, self.half_cycle)

@@ -1,85 +1,239 @@
-// Ring of the last Depth samples. suspect_i starts a countdown of post_i samples, after which the
-// ring is frozen; freeze_i freezes it at once and arm_i starts it again, empty. Frozen, count_o
-// samples can be read, the oldest at address 0; first_o is the number of that one.
-// Latency: a read takes 1 clock from req_i to ack_o with data_o, sign-extended to 32 bits. Reads
-// while the ring runs are acknowledged but return whatever is there. done_o is high for one clock
-// when the ring freezes. After reset the ring runs. Depth is a power of two.
+// Ring of the last Depth entries of four channels, kept around a trigger, read through a window of
+// words or drained over an AXI4-Stream.
+//
+// An entry is raw_i with raw_valid_i, or fine_i with fine_valid_i when fine_mode_i is high; channel
+// c is in bits 24 c + 23 : 24 c. index_i is the number of the newest raw sample. While the ring
+// runs, a trigger (suspect_i, event_i and edge_i where enable_i has their bit 0, 1, 2, and command_i)
+// keeps what came before it, at most pre_i entries and the newest one, lets post_i more come and freezes the ring;
+// further triggers until then change nothing. freeze_i freezes at once, arm_i starts again, empty.
+// What arrives while an entry is being written (5 clocks) waits for its end. done_o is high for one
+// clock when the ring freezes. After reset the ring runs.
+//
+// Frozen, count_o entries can be read, the oldest at address 0; of these before_o came up to the trigger,
+// whose cause_o (suspect, event, edge, command; 0: freeze_i) and trigger_o, the newest raw sample then,
+// hold until the next arm_i. first_o is the number of the oldest raw sample (raw entries only).
+// A read takes 1 clock from req_i to ack_o with data_o: channel window_i, sign-extended. Reads while
+// the ring runs are acknowledged but return whatever is there.
+//
+// stream_i, or freezing with auto_i high, sends the entries, oldest first, of each the channels in
+// mask_i from 0 up, one sign-extended word a transfer, tlast with the last: a word every three
+// clocks at most. Nothing is sent when the ring runs or mask_i is 0. arm_i waits until it has ended, so that
+// no packet is cut; mask_i must hold meanwhile.
+// Limits: Depth is a power of two; at least 6 clocks between entries.
 module td_capture #(
-  parameter int SampleWidth = 24,
-  parameter int Depth       = 4096
+  parameter int Depth = 4096
 ) (
-  input  logic                          clk_i,
-  input  logic                          rst_ni,
-  input  logic                          valid_i,
-  input  logic signed [SampleWidth-1:0] sample_i,
-  input  logic        [47:0]            index_i,    // number of the sample
-  input  logic                          suspect_i,
-  input  logic                          arm_i,
-  input  logic                          freeze_i,
-  input  logic [$clog2(Depth)-1:0]      post_i,
-  output logic                          frozen_o,
-  output logic                          done_o,
-  output logic [$clog2(Depth):0]        count_o,
-  output logic [47:0]                   first_o,
-  input  logic                          req_i,
-  input  logic [$clog2(Depth)-1:0]      addr_i,
-  output logic                          ack_o,
-  output logic [31:0]                   data_o
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  input  logic                     raw_valid_i,
+  input  logic [95:0]              raw_i,
+  input  logic [47:0]              index_i,
+  input  logic                     fine_mode_i,
+  input  logic                     fine_valid_i,
+  input  logic [95:0]              fine_i,
+  input  logic                     suspect_i,
+  input  logic                     event_i,
+  input  logic                     edge_i,
+  input  logic                     command_i,
+  input  logic [2:0]               enable_i,
+  input  logic                     arm_i,
+  input  logic                     freeze_i,
+  input  logic [$clog2(Depth)-1:0] pre_i,
+  input  logic [$clog2(Depth)-1:0] post_i,
+  output logic                     frozen_o,
+  output logic                     done_o,
+  output logic [$clog2(Depth):0]   count_o,
+  output logic [$clog2(Depth):0]   before_o,
+  output logic [3:0]               cause_o,
+  output logic [47:0]              trigger_o,
+  output logic [47:0]              first_o,
+  input  logic                     req_i,
+  input  logic [$clog2(Depth)-1:0] addr_i,
+  input  logic [1:0]               window_i,
+  output logic                     ack_o,
+  output logic [31:0]              data_o,
+  input  logic                     stream_i,
+  input  logic                     auto_i,
+  input  logic [3:0]               mask_i,
+  output logic                     streaming_o,
+  output logic                     m_axis_tvalid,
+  input  logic                     m_axis_tready,
+  output logic [31:0]              m_axis_tdata,
+  output logic                     m_axis_tlast
 );
   localparam int PlaceWidth = $clog2(Depth);
+  localparam logic [PlaceWidth:0] Full = (PlaceWidth + 1)'(Depth);
   typedef enum logic [1:0] {Run, Finish, Frozen} phase_e;
 
-  phase_e                        phase_q;
-  logic [PlaceWidth-1:0]         place_q, left_q, read_place;
-  logic [PlaceWidth:0]           count_q;
-  logic                          write, stop, done_q, ack_q;
-  logic signed [SampleWidth-1:0] ring_q [Depth];
-  logic signed [SampleWidth-1:0] read_q;
+  phase_e                phase_q;
+  logic [PlaceWidth-1:0] place_q, left_q;
+  logic [PlaceWidth:0]   count_q, after_q, kept, dropped;
+  logic [3:0]            pending_q, fired, cause_q;
+  logic                  freeze_q, arm_q;        // waiting for the end of an entry or of a stream
+  logic                  entry, writes, idle, triggered, stop, arm;
+  logic                  writing_q, written;
+  logic [1:0]            part_q;                 // channel being written
+  logic [95:0]           entry_q;
+  logic [47:0]           index_q;
+  logic                  done_q;
 
-  assign write = valid_i && phase_q != Frozen;
-  assign stop  = phase_q != Frozen && (freeze_i
-               || (phase_q == Run && suspect_i && post_i == '0)
-               || (phase_q == Finish && valid_i && left_q == PlaceWidth'(1)));
+  // ---- an entry, written one channel a clock --------------------------------------------------------
+  assign entry   = fine_mode_i ? fine_valid_i : raw_valid_i;
+  assign writes  = entry && phase_q != Frozen;
+  assign idle    = !entry && !writing_q;
+  assign written = writing_q && part_q == 2'd3;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      phase_q <= Run;
-      place_q <= '0;
-      left_q  <= '0;
-      count_q <= '0;
-      first_o <= '0;
-      done_q  <= 1'b0;
+      writing_q <= 1'b0;
+      part_q    <= '0;
+      entry_q   <= '0;
+      index_q   <= '0;
+    end else if (writes && !writing_q) begin
+      writing_q <= 1'b1;
+      part_q    <= '0;
+      entry_q   <= fine_mode_i ? fine_i : raw_i;
+      index_q   <= index_i;
+    end else if (writing_q) begin
+      entry_q   <= entry_q >> 24;
+      part_q    <= part_q + 1'b1;
+      writing_q <= part_q != 2'd3;
+    end
+  end
+
+  // ---- triggers, and what the ring holds ------------------------------------------------------------
+  assign fired     = pending_q | {command_i, enable_i & {edge_i, event_i, suspect_i}};
+  assign arm       = (arm_i || arm_q) && idle && !streaming_o;
+  assign triggered = phase_q == Run && idle && fired != '0;
+  assign stop      = phase_q != Frozen && idle
+                  && (freeze_i || freeze_q || (triggered && post_i == '0) || (phase_q == Finish && left_q == '0));
+  assign kept      = (PlaceWidth + 1)'(pre_i) + 1'b1;  // of what came up to the trigger
+  assign dropped   = count_q > kept ? count_q - kept : '0;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      phase_q   <= Run;
+      place_q   <= '0;
+      left_q    <= '0;
+      count_q   <= '0;
+      after_q   <= '0;
+      pending_q <= '0;
+      freeze_q  <= 1'b0;
+      arm_q     <= 1'b0;
+      cause_q   <= '0;
+      trigger_o <= '0;
+      first_o   <= '0;
+      done_q    <= 1'b0;
     end else begin
-      done_q <= stop && !arm_i;
-      if (write) begin
+      done_q    <= stop && !arm;
+      arm_q     <= (arm_i || arm_q) && !arm;
+      freeze_q  <= (freeze_i || freeze_q) && !idle && phase_q != Frozen;
+      pending_q <= phase_q == Run && !idle ? fired : '0;
+      if (written) begin
         place_q <= place_q + 1'b1;
-        if (count_q[PlaceWidth]) begin
+        if (count_q == Full) begin
           first_o <= first_o + 48'd1;
         end else begin
           count_q <= count_q + 1'b1;
-          if (count_q == '0) first_o <= index_i;
+          if (count_q == '0) first_o <= index_q;
+        end
+        if (phase_q == Finish) begin
+          left_q  <= left_q - 1'b1;
+          after_q <= after_q + 1'b1;
         end
       end
-      if (arm_i) begin
+      if (arm) begin
         phase_q <= Run;
         count_q <= '0;
+        after_q <= '0;
+        cause_q <= '0;
+      end else if (triggered) begin
+        phase_q   <= stop ? Frozen : Finish;
+        left_q    <= post_i;
+        count_q   <= count_q - dropped;
+        first_o   <= first_o + 48'(dropped);
+        cause_q   <= fired;
+        trigger_o <= index_i;
       end else if (stop) begin
         phase_q <= Frozen;
-      end else if (phase_q == Run && suspect_i) begin
-        phase_q <= Finish;
-        left_q  <= post_i;
-      end else if (phase_q == Finish && valid_i) begin
-        left_q <= left_q - 1'b1;
+        if (phase_q == Run) trigger_o <= index_i;
       end
     end
   end
 
-  // ---- memory: one write port, one registered read port ---------------------------------------
-  assign read_place = place_q - count_q[PlaceWidth-1:0] + addr_i;
+  assign frozen_o = phase_q == Frozen;
+  assign done_o   = done_q;
+  assign count_o  = count_q;
+  assign before_o = count_q - after_q;
+  assign cause_o  = cause_q;
+
+  // ---- stream ---------------------------------------------------------------------------------------
+  typedef enum logic [1:0] {Idle, Read, Take, Send} send_e;
+
+  send_e                 send_q;
+  logic [PlaceWidth-1:0] entry_place_q;
+  logic [1:0]            channel_q, lowest, following;
+  logic [3:0]            above;  // channels of the mask behind this one
+  logic                  more, last_entry;
+
+  function automatic logic [1:0] lowest_of(input logic [2:0] channels);  // 3 when none of 0 to 2 is there
+    lowest_of = channels[0] ? 2'd0 : channels[1] ? 2'd1 : channels[2] ? 2'd2 : 2'd3;
+  endfunction
+
+  assign above       = mask_i & (4'b1110 << channel_q);
+  assign more        = above != '0;
+  assign lowest      = lowest_of(mask_i[2:0]);
+  assign following   = lowest_of(above[2:0]);
+  assign last_entry  = (PlaceWidth + 1)'(entry_place_q) + 1'b1 == count_q;
+  assign streaming_o = send_q != Idle;
 
   always_ff @(posedge clk_i) begin
-    if (write) ring_q[place_q] <= sample_i;
-    if (req_i) read_q <= ring_q[read_place];
+    if (!rst_ni) begin
+      send_q        <= Idle;
+      entry_place_q <= '0;
+      channel_q     <= '0;
+      m_axis_tdata  <= '0;
+      m_axis_tlast  <= 1'b0;
+    end else begin
+      case (send_q)
+        Idle: begin
+          entry_place_q <= '0;
+          channel_q     <= lowest;
+          if (phase_q == Frozen && (stream_i || (auto_i && done_q)) && !arm && mask_i != '0 && count_q != '0) begin
+            send_q <= Read;
+          end
+        end
+        Read: if (!req_i) send_q <= Take;
+        Take: begin
+          send_q       <= Send;
+          m_axis_tdata <= 32'(read_q);
+          m_axis_tlast <= last_entry && !more;
+        end
+        default: begin
+          if (m_axis_tready) begin
+            send_q    <= m_axis_tlast ? Idle : Read;
+            channel_q <= more ? following : lowest;
+            if (!more) entry_place_q <= entry_place_q + 1'b1;
+          end
+        end
+      endcase
+    end
+  end
+
+  assign m_axis_tvalid = send_q == Send;
+
+  // ---- memory: one write port, one registered read port ---------------------------------------------
+  logic [PlaceWidth+1:0] read_place;
+  logic signed [23:0]    ring_q [4*Depth];
+  logic signed [23:0]    read_q;
+  logic                  ack_q;
+
+  assign read_place = {place_q - count_q[PlaceWidth-1:0] + (req_i ? addr_i : entry_place_q),
+                       req_i ? window_i : channel_q};
+
+  always_ff @(posedge clk_i) begin
+    if (writing_q) ring_q[{place_q, part_q}] <= entry_q[23:0];
+    if (req_i || send_q == Read) read_q <= ring_q[read_place];
   end
 
   always_ff @(posedge clk_i) begin
@@ -87,11 +241,8 @@ module td_capture #(
     else         ack_q <= req_i;
   end
 
-  assign ack_o    = ack_q;
-  assign data_o   = 32'(read_q);
-  assign frozen_o = phase_q == Frozen;
-  assign done_o   = done_q;
-  assign count_o  = count_q;
+  assign ack_o  = ack_q;
+  assign data_o = 32'(read_q);
 
 `ifdef FORMAL
   `include "td_capture.svh"

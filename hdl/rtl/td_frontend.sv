@@ -17,6 +17,8 @@ module td_frontend #(
   input  logic signed [23:0] i1_i,
   input  logic signed [23:0] u2_i,
   input  logic signed [23:0] i2_i,
+  input  logic               fast_i,    // 1: the power-fail detector takes detect_i instead of u1_i
+  input  logic signed [23:0] detect_i,  // U1 before slow filters (td_ingress)
   input  logic               trig_i,  // asynchronous
   input  logic               minute_i,        // asynchronous; an edge ends a minute
   input  logic               holdup_valid_i,  // a code of the hold-up capacitor's voltage
@@ -24,6 +26,14 @@ module td_frontend #(
   output logic               last_gasp_o,     // the Last Gasp is due
   output logic               breaker_closed_o,
   output logic               irq_o,
+  output logic               cf_o,    // energy pulses
+  output logic [1:0]         source_o,        // for td_ingress
+  input  logic [10:0]        ingress_flag_i,  // from it, one clock each
+  // AXI4-Stream of the capture
+  output logic               m_axis_tvalid,
+  input  logic               m_axis_tready,
+  output logic [31:0]        m_axis_tdata,
+  output logic               m_axis_tlast,
   // AXI4-Lite, named as the generated register file and Vivado's interface inference have it
   input  logic [14:0]        s_axil_awaddr,
   input  logic [2:0]         s_axil_awprot,
@@ -49,7 +59,7 @@ module td_frontend #(
 
   // ---- the newest sample and its number ---------------------------------------------------------
   logic               valid_q;
-  logic signed [23:0] u1_q, i1_q, u2_q, i2_q;
+  logic signed [23:0] u1_q, i1_q, u2_q, i2_q, detect_q;
   logic [47:0]        total_q, index;  // samples so far; number of the newest
   logic               busy_cross, busy_half, busy_detect, busy_power, busy_quality;
   logic               overrun;
@@ -71,6 +81,7 @@ module td_frontend #(
       i1_q    <= '0;
       u2_q    <= '0;
       i2_q    <= '0;
+      detect_q <= '0;
       total_q <= '0;
     end else begin
       valid_q <= valid_i;
@@ -79,6 +90,7 @@ module td_frontend #(
         i1_q    <= i1_i;
         u2_q    <= u2_i;
         i2_q    <= i2_i;
+        detect_q <= fast_i ? detect_i : u1_i;
         total_q <= total_q + 48'd1;
       end
     end
@@ -103,15 +115,16 @@ module td_frontend #(
   logic               lost, step, boundary, crossing, restart;
   logic        [15:0] fraction;
   logic signed [23:0] delayed;
+  logic               squared;  // square is good
+  logic        [47:0] square;   // of delayed
   logic               publish, urms_valid;
   logic        [31:0] half_count, period10;
   logic        [27:0] u_half, urms;
   logic        [7:0]  period;
   logic        [47:0] cross_index;
   logic        [15:0] cross_fraction;
-  logic               closed, pair, publishing, whole;
+  logic               pair, publishing, whole;
   logic        [24:0] half_length, former_length;
-  logic        [27:0] urms_next;
 
   td_zero_cross u_zero_cross (
     .clk_i,
@@ -137,12 +150,12 @@ module td_frontend #(
     .rst_ni,
     .valid_i         (valid_q),
     .index_i         (index),
-    .step_i          (step),
+    .step_i          (squared),
     .boundary_i      (boundary),
     .crossing_i      (crossing),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .delayed_i       (delayed),
+    .square_i        (square),
     .busy_o          (busy_half),
     .publish_o       (publish),
     .count_o         (half_count),
@@ -153,46 +166,108 @@ module td_frontend #(
     .period_o        (period),
     .cross_index_o   (cross_index),
     .cross_fraction_o(cross_fraction),
-    .closed_o        (closed),
     .half_length_o   (half_length),
     .former_length_o (former_length),
     .pair_o          (pair),
-    .urms_next_o     (urms_next),
     .publishing_o    (publishing),
     .whole_o         (whole)
   );
 
-  // ---- current, powers, energies --------------------------------------------------------------------
-  logic [28:0] irms;
-  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+  // ---- two elements: calibration, sums, powers, energies, pulses ------------------------------------------
+  logic        [1:0]       wiring, cf_source;
+  logic        [31:0]      no_load_p, no_load_q, cf_count, meter_data;
+  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
+  logic        [3:0][16:0] phase;
+  logic                    cf_enable, cf_late, clipped;
+  logic        [47:0]      cf_energy;
+  logic        [15:0]      cf_width;
+  logic                    meter_req, meter_ack;
+  logic        [7:0]       meter_addr;
+  logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
+  logic        [1:0]       word_channel;
+  logic signed [30:0]      word;          // 1/16 ADC code
+  logic                    result_low, result_high;
+  logic        [4:0]       result_index;
+  logic        [63:0]      result_data;
+  logic        [29:0]      irms;
+  logic                    loaded_p, loaded_q;
+  logic        [63:0]      p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
 
-  td_power u_power (
+  td_metrology u_metrology (
     .clk_i,
     .rst_ni,
     .valid_i         (valid_q),
-    .voltage_i       (u1_q),
-    .current_i       (i1_q),
-    .step_i          (step),
+    .code_i          ({i2_q, u2_q, i1_q, u1_q}),
+    .gain_i          (gain),
+    .offset_i        (offset),
+    .phase_i         (phase),
+    .mode_i          (wiring),
+    .no_load_p_i     (no_load_p),
+    .no_load_q_i     (no_load_q),
+    .busy_o          (busy_power),
+    .clip_o          (clipped),
     .boundary_i      (boundary),
     .restart_i       (restart),
     .fraction_i      (fraction),
-    .closed_i        (closed),
+    .delayed_i       (delayed),
+    .squared_o       (squared),
+    .square_o        (square),
     .half_length_i   (half_length),
     .former_length_i (former_length),
     .pair_i          (pair),
     .publishing_i    (publishing),
     .whole_i         (whole),
-    .urms_i          (urms_next),
-    .busy_o          (busy_power),
+    .word_valid_o    (word_valid),
+    .word_channel_o  (word_channel),
+    .word_o          (word),
+    .write_low_o     (result_low),
+    .write_high_o    (result_high),
+    .index_o         (result_index),
+    .data_o          (result_data),
     .irms_o          (irms),
     .p_o             (p),
     .q_o             (q),
     .s_o             (s),
+    .loaded_p_o      (loaded_p),
+    .loaded_q_o      (loaded_q),
     .energy_forward_o(e_forward),
     .energy_reverse_o(e_reverse),
     .energy_lagging_o(e_lagging),
     .energy_leading_o(e_leading),
     .run_o           (e_run)
+  );
+
+  td_results u_results (
+    .clk_i,
+    .rst_ni,
+    .write_low_i (result_low),
+    .write_high_i(result_high),
+    .index_i     (result_index),
+    .data_i      (result_data),
+    .publishing_i(publishing),
+    .whole_i     (whole),
+    .take_i      (take),
+    .req_i       (meter_req),
+    .addr_i      (meter_addr[7:2]),
+    .ack_o       (meter_ack),
+    .data_o      (meter_data)
+  );
+
+  td_pulse u_pulse (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (squared),
+    .enable_i  (cf_enable),
+    .source_i  (cf_source),
+    .energy_i  (cf_energy),
+    .width_i   (cf_width),
+    .p_i       (p),
+    .q_i       (q),
+    .loaded_p_i(loaded_p),
+    .loaded_q_i(loaded_q),
+    .cf_o,
+    .count_o   (cf_count),
+    .late_o    (cf_late)
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
@@ -217,7 +292,7 @@ module td_frontend #(
     .rst_ni,
     .enable_i     (detect),
     .valid_i      (valid_q),
-    .sample_i     (u1_q),
+    .sample_i     (detect_q),
     .period_i     (period),
     .publish_i    (publish),
     .urms_valid_i (urms_valid),
@@ -290,6 +365,23 @@ module td_frontend #(
   logic [10:0] int_addr;
   logic        guard_locked, guard_learned, guard_mismatch, locked_write, unmapped;
 
+  // RMS of i2: word 4 of the results, shown with the others.
+  logic [29:0] irms2_next_q, irms2_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      irms2_next_q <= '0;
+      irms2_q      <= '0;
+    end else begin
+      if (result_low && result_index == 5'd2) irms2_next_q <= result_data[29:0];
+      if (publishing && whole) irms2_q <= irms2_next_q;
+    end
+  end
+
+  function automatic logic [28:0] limited(input logic [29:0] value);
+    limited = value[29] ? '1 : value[28:0];
+  endfunction
+
   assign frozen_energy = run_freeze && state[1];  // suspect or confirmed
 
   td_control u_control (
@@ -307,8 +399,8 @@ module td_frontend #(
     .publish_i          (publish),
     .urms_valid_i       (urms_valid),
     .urms_i             (urms),
-    .irms1_i            (irms),
-    .irms2_i            (29'd0),
+    .irms1_i            (limited(irms)),
+    .irms2_i            (limited(irms2_q)),
     .lost_i             (lost),
     .forward_i          (e_forward),
     .reverse_i          (e_reverse),
@@ -429,27 +521,54 @@ module td_frontend #(
     .period_o(ticks_period)
   );
 
+  logic        cap_trigger, cap_stream, cap_auto, streaming;
+  logic [2:0]  cap_enable;
+  logic [11:0] pre;
+  logic [1:0]  window;
+  logic [3:0]  cap_channels, cause;
+  logic [47:0] cap_sample;
+  logic [PlaceWidth:0] cap_before;
+
   td_capture #(
-    .SampleWidth(24),
-    .Depth      (CaptureDepth)
+    .Depth(CaptureDepth)
   ) u_capture (
     .clk_i,
     .rst_ni,
-    .valid_i  (valid_q),
-    .sample_i (u1_q),
-    .index_i  (index),
-    .suspect_i(event_in && kind == 4'd1),
-    .arm_i    (arm),
-    .freeze_i (freeze),
-    .post_i   (PlaceWidth'(post)),
-    .frozen_o (frozen),
-    .done_o   (capture_done),
-    .count_o  (capture_count),
-    .first_o  (first),
-    .req_i    (read_req),
-    .addr_i   (PlaceWidth'(read_addr >> 2)),
-    .ack_o    (read_ack),
-    .data_o   (read_data)
+    .raw_valid_i (valid_q),
+    .raw_i       ({i2_q, u2_q, i1_q, u1_q}),
+    .index_i     (index),
+    .fine_mode_i (1'b0),
+    .fine_valid_i(1'b0),
+    .fine_i      ('0),
+    .suspect_i   (event_in && kind == 4'd1),
+    .event_i     (pushed),
+    .edge_i      (edge_seen),
+    .command_i   (cap_trigger),
+    .enable_i    (cap_enable),
+    .arm_i       (arm),
+    .freeze_i    (freeze),
+    .pre_i       (PlaceWidth'(pre)),
+    .post_i      (PlaceWidth'(post)),
+    .frozen_o    (frozen),
+    .done_o      (capture_done),
+    .count_o     (capture_count),
+    .before_o    (cap_before),
+    .cause_o     (cause),
+    .trigger_o   (cap_sample),
+    .first_o     (first),
+    .req_i       (read_req),
+    .addr_i      (PlaceWidth'(read_addr >> 2)),
+    .window_i    (window),
+    .ack_o       (read_ack),
+    .data_o      (read_data),
+    .stream_i    (cap_stream),
+    .auto_i      (cap_auto),
+    .mask_i      (cap_channels),
+    .streaming_o (streaming),
+    .m_axis_tvalid,
+    .m_axis_tready,
+    .m_axis_tdata,
+    .m_axis_tlast
   );
 
   // ---- latest transition of each kind: place 0 suspect, 1 confirmed, 2 withdrawn, 3 return ---------
@@ -474,7 +593,8 @@ module td_frontend #(
   logic [27:0] u_half_s, urms_s;
   logic [15:0] cross_fraction_s, trig_count_s;
   logic [1:0]  state_s;
-  logic [28:0] irms_s;
+  logic [29:0] irms_s;
+  logic [31:0] cf_count_s;
   logic [63:0] p_s, q_s, s_s, e_forward_s, e_reverse_s, e_lagging_s, e_leading_s, e_run_s;
   logic        below_s;
   logic [7:0]  period_s;
@@ -499,6 +619,7 @@ module td_frontend #(
       trig_count_s     <= trig_count;
       ticks_period_s   <= ticks_period;
       irms_s           <= irms;
+      cf_count_s       <= cf_count;
       p_s              <= p;
       q_s              <= q;
       s_s              <= s;
@@ -520,30 +641,15 @@ module td_frontend #(
     end
   end
 
-  // ---- two elements: settings and results -----------------------------------------------------------
-  logic        [1:0]      wiring, cf_source;
-  logic        [31:0]     no_load_p, no_load_q;
-  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
-  logic        [3:0][16:0] phase;
-  logic                   cf_enable;
-  logic        [47:0]     cf_energy;
-  logic        [15:0]     cf_width;
-  logic                   meter_req, meter_ack_q;
-  logic        [7:0]      meter_addr;
-
-  always_ff @(posedge clk_i) begin
-    meter_ack_q <= rst_ni && meter_req;
-  end
-
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic u2_flag, i2_flag, clipped_flag, late_flag;
+  logic [10:0] ingress_seen;
   logic [7:0]  misuse_flags;
   logic [31:0] guard_key;  // the guard sees it on the bus
   logic unused;
-  assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag, clipped_flag,
-                    late_flag, read_addr[1:0], wiring, cf_source, no_load_p, no_load_q, gain, offset, phase, cf_enable,
-                    cf_energy, cf_width, meter_addr};
+  assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], result_data[63:30], ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step, word_valid, word_channel, word};
 
   // ---- write lock and checksum, in front of the register file -----------------------------------
   logic        g_awvalid, g_awready, g_wvalid, g_wready, g_bvalid, g_bready;
@@ -633,9 +739,9 @@ module td_frontend #(
     .hwif_out_status_i2_saturated      (i2_flag),
     .hwif_in_status_i2_saturated_hwset (railed[3]),
     .hwif_out_status_clipped           (clipped_flag),
-    .hwif_in_status_clipped_hwset      (1'b0),
+    .hwif_in_status_clipped_hwset      (clipped),
     .hwif_out_status_cf_late           (late_flag),
-    .hwif_in_status_cf_late_hwset      (1'b0),
+    .hwif_in_status_cf_late_hwset      (cf_late),
     .hwif_in_status_crossing_lost      (lost),
     .hwif_in_status_urms_valid         (urms_valid),
     .hwif_in_status_period_valid       (period10 != '0),
@@ -728,6 +834,46 @@ module td_frontend #(
     .hwif_out_cap_ctrl_arm             (arm),
     .hwif_out_cap_ctrl_freeze          (freeze),
     .hwif_out_cap_post_samples         (post),
+    .hwif_out_cap_ctrl_trigger         (cap_trigger),
+    .hwif_out_cap_ctrl_stream          (cap_stream),
+    .hwif_out_cap_enable_suspect       (cap_enable[0]),
+    .hwif_out_cap_enable_event_in      (cap_enable[1]),
+    .hwif_out_cap_enable_trigger       (cap_enable[2]),
+    .hwif_out_cap_pre_samples          (pre),
+    .hwif_out_cap_window_channel       (window),
+    .hwif_out_cap_stream_channels      (cap_channels),
+    .hwif_out_cap_stream_auto          (cap_auto),
+    .hwif_in_cap_cause_suspect         (cause[0]),
+    .hwif_in_cap_cause_event_in        (cause[1]),
+    .hwif_in_cap_cause_trigger         (cause[2]),
+    .hwif_in_cap_cause_command         (cause[3]),
+    .hwif_in_cap_cause_streaming       (streaming),
+    .hwif_in_cap_cause_earlier         (13'(cap_before)),
+    .hwif_in_cap_trig_lo_value         (cap_sample[31:0]),
+    .hwif_in_cap_trig_hi_value         (cap_sample[47:32]),
+    .hwif_out_ing_ctrl_source          (source_o),
+    .hwif_out_ing_status_crc_error         (ingress_seen[0]),
+    .hwif_in_ing_status_crc_error_hwset    (ingress_flag_i[0]),
+    .hwif_out_ing_status_setup_error       (ingress_seen[1]),
+    .hwif_in_ing_status_setup_error_hwset  (ingress_flag_i[1]),
+    .hwif_out_ing_status_adc_reset         (ingress_seen[2]),
+    .hwif_in_ing_status_adc_reset_hwset    (ingress_flag_i[2]),
+    .hwif_out_ing_status_late              (ingress_seen[3]),
+    .hwif_in_ing_status_late_hwset         (ingress_flag_i[3]),
+    .hwif_out_ing_status_silent            (ingress_seen[4]),
+    .hwif_in_ing_status_silent_hwset       (ingress_flag_i[4]),
+    .hwif_out_ing_status_bit_overrun       (ingress_seen[5]),
+    .hwif_in_ing_status_bit_overrun_hwset  (ingress_flag_i[5]),
+    .hwif_out_ing_status_limited           (ingress_seen[6]),
+    .hwif_in_ing_status_limited_hwset      (ingress_flag_i[6]),
+    .hwif_out_ing_status_u1_clipped        (ingress_seen[7]),
+    .hwif_in_ing_status_u1_clipped_hwset   (ingress_flag_i[7]),
+    .hwif_out_ing_status_i1_clipped        (ingress_seen[8]),
+    .hwif_in_ing_status_i1_clipped_hwset   (ingress_flag_i[8]),
+    .hwif_out_ing_status_u2_clipped        (ingress_seen[9]),
+    .hwif_in_ing_status_u2_clipped_hwset   (ingress_flag_i[9]),
+    .hwif_out_ing_status_i2_clipped        (ingress_seen[10]),
+    .hwif_in_ing_status_i2_clipped_hwset   (ingress_flag_i[10]),
     .hwif_in_cap_status_frozen         (frozen),
     .hwif_in_cap_status_count          (13'(capture_count)),
     .hwif_in_cap_first_lo_value        (first[31:0]),
@@ -752,11 +898,11 @@ module td_frontend #(
     .hwif_out_cf_energy_lo_value       (cf_energy[31:0]),
     .hwif_out_cf_energy_hi_value       (cf_energy[47:32]),
     .hwif_out_cf_width_samples         (cf_width),
-    .hwif_in_cf_count_value            (32'd0),
+    .hwif_in_cf_count_value            (cf_count_s),
     .hwif_out_meter_addr               (meter_addr),
     .hwif_out_meter_req                (meter_req),
-    .hwif_in_meter_rd_data             (32'd0),
-    .hwif_in_meter_rd_ack              (meter_ack_q),
+    .hwif_in_meter_rd_data             (meter_data),
+    .hwif_in_meter_rd_ack              (meter_ack),
     .hwif_out_control_rapid_change      (run_rvc),
     .hwif_out_control_overcurrent       (run_oc),
     .hwif_out_control_limiter           (run_limiter),
@@ -857,6 +1003,6 @@ module td_frontend #(
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
     // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter).
-    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack_q)
+    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack)
   );
 endmodule

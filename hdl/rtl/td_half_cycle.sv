@@ -24,12 +24,12 @@ module td_half_cycle #(
   input  logic                          rst_ni,
   input  logic                          valid_i,
   input  logic        [47:0]            index_i,     // number of the sample
-  input  logic                          step_i,      // from td_zero_cross, as the five below
+  input  logic                          step_i,      // the square is good, and so are the four below
   input  logic                          boundary_i,
   input  logic                          crossing_i,
   input  logic                          restart_i,
   input  logic        [15:0]            fraction_i,
-  input  logic signed [SampleWidth-1:0] delayed_i,
+  input  logic        [2*SampleWidth-1:0] square_i,  // of the sample to be split, from the shared multiplier
   output logic                          busy_o,
   output logic                          publish_o,
   output logic        [31:0]            count_o,
@@ -41,11 +41,9 @@ module td_half_cycle #(
   output logic        [47:0]            cross_index_o,
   output logic        [15:0]            cross_fraction_o,
   // For blocks that measure over the same windows.
-  output logic                          closed_o,         // a half cycle ended; the four below are its
-  output logic        [24:0]            half_length_o,    // 1/65536 sample
+  output logic        [24:0]            half_length_o,    // of the last half cycle, 1/65536 sample
   output logic        [24:0]            former_length_o,  // of the one before
   output logic                          pair_o,           // the two are neighbours
-  output logic        [27:0]            urms_next_o,      // of the two, some 200 clocks later
   output logic                          publishing_o,     // publish_o comes with the next clock
   output logic                          whole_o           // with it: urms_o will be renewed
 );
@@ -55,8 +53,8 @@ module td_half_cycle #(
   localparam int MeanWidth   = 55;               // mean square x 256
   localparam int RootWidth   = 28;
 
-  // ---- square, then f x square by shift and add (16 clocks) -------------------------------------
-  logic signed [SquareWidth-1:0]  square_q;
+  // ---- f x square by shift and add (16 clocks) -------------------------------------
+  logic        [SquareWidth-1:0]  square_q;
   logic                           squared_q, boundary_q, crossing_q, restart_q;
   logic        [15:0]             fraction_q, multiplier_q;
   logic        [SquareWidth+15:0] part_q;
@@ -82,7 +80,7 @@ module td_half_cycle #(
     end else begin
       squared_q <= step_i;
       if (step_i) begin
-        square_q   <= delayed_i * delayed_i;
+        square_q   <= square_i;
         boundary_q <= boundary_i;
         crossing_q <= crossing_i;
         restart_q  <= restart_i;
@@ -251,11 +249,6 @@ module td_half_cycle #(
   assign half_length_o   = closed_length_q;
   assign former_length_o = former_length_q;
   assign pair_o          = pair_q;
-  assign urms_next_o     = cycle_root_q;
-
-  always_ff @(posedge clk_i) begin
-    closed_o <= rst_ni && split && !restart_q;
-  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

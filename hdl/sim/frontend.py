@@ -70,6 +70,7 @@ def library(trace: bool) -> ctypes.CDLL:
         getattr(shared, name).argtypes = [ctypes.c_void_p]
     shared.td_holdup.argtypes = [ctypes.c_void_p, ctypes.c_int]
     shared.td_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, words_p]
+    shared.td_stream.argtypes, shared.td_stream.restype = [ctypes.c_void_p, ctypes.c_int64, words_p], ctypes.c_int64
     shared.td_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
     return shared
 
@@ -190,6 +191,21 @@ class CompiledFrontEnd:
         """Level of the line to the breaker."""
         self._check(0, 1)
         return bool(self._library.td_breaker_closed(self._board))
+
+    def read_stream(self, count: int = 4 * 4096) -> npt.NDArray[np.int32]:
+        """Take a packet of up to ``count`` words off the capture's stream, as a DMA does, and return it, (n,).
+
+        Raises
+        ------
+        PartFailed
+            If none comes, or a longer one.
+        """
+        self._check(0, 1)
+        words = np.empty(count, np.uint32)
+        taken = self._library.td_stream(self._board, count, words.ctypes.data_as(ctypes.POINTER(ctypes.c_uint32)))
+        if taken < 0:
+            raise PartFailed(f"front-end RTL: no packet of up to {count} words on the capture's stream")
+        return words[:taken].view(np.int32)
 
     def close(self) -> None:
         """Free the model and finish the trace; nothing else may be called afterwards."""

@@ -183,4 +183,25 @@ TD_API int td_write(void* board, uint32_t address, uint32_t value) {
     return static_cast<Board*>(board)->write(address, value);
 }
 
+// Takes words of the capture's stream up to the end of its packet and returns their number; -1 if
+// none comes for kBusClocks or the packet is longer than count.
+TD_API int64_t td_stream(void* board, int64_t count, uint32_t* words) {
+    Vtd_frontend& top = *static_cast<Board*>(board)->top;
+    top.m_axis_tready = 1;
+    int64_t n = 0;
+    int quiet = 0;
+    bool last = false;
+    while (!last && n < count && quiet < kBusClocks) {
+        top.eval();
+        quiet = top.m_axis_tvalid ? 0 : quiet + 1;
+        if (top.m_axis_tvalid) {
+            words[n++] = top.m_axis_tdata;
+            last = top.m_axis_tlast;
+        }
+        static_cast<Board*>(board)->clock();
+    }
+    top.m_axis_tready = 0;
+    return last ? n : -1;
+}
+
 }  // extern "C"

@@ -20,7 +20,10 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_zero_cross": ("td_zero_cross", {}, []),
     "td_half_cycle": ("td_half_cycle", {}, []),
     "td_power_fail": ("td_power_fail", {}, []),
-    "td_power": ("td_power", {}, []),
+    "td_product": ("td_product", {}, []),
+    "td_metrology": ("td_metrology", {}, []),
+    "td_results": ("td_results", {}, []),
+    "td_pulse": ("td_pulse", {}, []),
     "td_quality": ("td_quality", {}, []),
     "td_capture": ("td_capture", {"Depth": 64}, []),
     "td_event_fifo": ("td_event_fifo", {}, []),
@@ -36,10 +39,25 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_fundamental": ("td_fundamental", {}, []),
     "td_harmonics": ("td_harmonics", {}, []),
     "td_frontend": ("td_frontend", {}, []),
+    "td_spi_adc": ("td_spi_adc", {"HalfPeriod": 2, "ResetClocks": 300, "SilentClocks": 3000}, []),
+    "td_ingress": (
+        "td_ingress",
+        {
+            "SpiHalfPeriod": 2,
+            "SpiResetClocks": 300,
+            "SpiSilentClocks": 3000,
+            "BitHalfPeriod": 3,
+            "Oversampling": 64,
+        },
+        [],
+    ),
+    "td_pynq_z2": ("td_pynq_z2", {}, [toolchain.HDL / "pynq_z2" / "td_pynq_z2.v"]),
+    "td_decimate": ("td_bit_feed", {"Oversampling": 128}, [TB / "td_decimate" / "td_bit_feed.sv"]),
 }
+SLOW = {"td_pynq_z2"}
 
 
-@pytest.mark.parametrize("bench", BENCHES)
+@pytest.mark.parametrize("bench", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BENCHES])
 def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top, parameters, more = BENCHES[bench]
     wrapper = toolchain.write_wrapper(tmp_path / "bin")

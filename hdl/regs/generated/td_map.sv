@@ -67,6 +67,8 @@ module td_map (
                  || (address_i >= 13'h012B && address_i <= 13'h013F)
                  || (address_i >= 13'h0200 && address_i <= 13'h0216)
                  || (address_i >= 13'h0218 && address_i <= 13'h022A)
+                 || (address_i >= 13'h0300 && address_i <= 13'h0301)
+                 || (address_i >= 13'h0304 && address_i <= 13'h030A)
                  || (address_i >= 13'h0400 && address_i <= 13'h05FF)
                  || (address_i >= 13'h1000);
   assign locked_o = (address_i >= 13'h0028 && address_i <= 13'h0029)

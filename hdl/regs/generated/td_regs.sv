@@ -115,12 +115,14 @@ module td_regs (
         output logic [15:0] hwif_out_det_return_samples,
         output logic hwif_out_cap_ctrl_arm,
         output logic hwif_out_cap_ctrl_freeze,
+        output logic hwif_out_cap_ctrl_trigger,
+        output logic hwif_out_cap_ctrl_stream,
         output logic [11:0] hwif_out_cap_post_samples,
         input wire hwif_in_cap_status_frozen,
         input wire [12:0] hwif_in_cap_status_count,
         input wire [31:0] hwif_in_cap_first_lo_value,
         input wire [15:0] hwif_in_cap_first_hi_value,
-        input wire [28:0] hwif_in_irms_half_value,
+        input wire [29:0] hwif_in_irms_half_value,
         input wire [31:0] hwif_in_p_lo_value,
         input wire [31:0] hwif_in_p_hi_value,
         input wire [31:0] hwif_in_q_lo_value,
@@ -258,6 +260,44 @@ module td_regs (
         input wire [2:0] hwif_in_int_state_latest,
         input wire hwif_in_int_state_busy,
         input wire [31:0] hwif_in_int_ticks_value,
+        output logic [1:0] hwif_out_ing_ctrl_source,
+        output logic hwif_out_ing_status_crc_error,
+        input wire hwif_in_ing_status_crc_error_hwset,
+        output logic hwif_out_ing_status_setup_error,
+        input wire hwif_in_ing_status_setup_error_hwset,
+        output logic hwif_out_ing_status_adc_reset,
+        input wire hwif_in_ing_status_adc_reset_hwset,
+        output logic hwif_out_ing_status_late,
+        input wire hwif_in_ing_status_late_hwset,
+        output logic hwif_out_ing_status_silent,
+        input wire hwif_in_ing_status_silent_hwset,
+        output logic hwif_out_ing_status_bit_overrun,
+        input wire hwif_in_ing_status_bit_overrun_hwset,
+        output logic hwif_out_ing_status_limited,
+        input wire hwif_in_ing_status_limited_hwset,
+        output logic hwif_out_ing_status_u1_clipped,
+        input wire hwif_in_ing_status_u1_clipped_hwset,
+        output logic hwif_out_ing_status_i1_clipped,
+        input wire hwif_in_ing_status_i1_clipped_hwset,
+        output logic hwif_out_ing_status_u2_clipped,
+        input wire hwif_in_ing_status_u2_clipped_hwset,
+        output logic hwif_out_ing_status_i2_clipped,
+        input wire hwif_in_ing_status_i2_clipped_hwset,
+        output logic hwif_out_cap_enable_suspect,
+        output logic hwif_out_cap_enable_event_in,
+        output logic hwif_out_cap_enable_trigger,
+        output logic [11:0] hwif_out_cap_pre_samples,
+        output logic [1:0] hwif_out_cap_window_channel,
+        output logic [3:0] hwif_out_cap_stream_channels,
+        output logic hwif_out_cap_stream_auto,
+        input wire hwif_in_cap_cause_suspect,
+        input wire hwif_in_cap_cause_event_in,
+        input wire hwif_in_cap_cause_trigger,
+        input wire hwif_in_cap_cause_command,
+        input wire hwif_in_cap_cause_streaming,
+        input wire [12:0] hwif_in_cap_cause_earlier,
+        input wire [31:0] hwif_in_cap_trig_lo_value,
+        input wire [15:0] hwif_in_cap_trig_hi_value,
         output logic [10:0] hwif_out_int_data_addr,
         output logic hwif_out_int_data_req,
         input logic [31:0] hwif_in_int_data_rd_data,
@@ -621,6 +661,15 @@ module td_regs (
     logic decoded_reg_strb_int_tick;
     logic decoded_reg_strb_int_state;
     logic decoded_reg_strb_int_ticks;
+    logic decoded_reg_strb_ing_ctrl;
+    logic decoded_reg_strb_ing_status;
+    logic decoded_reg_strb_cap_enable;
+    logic decoded_reg_strb_cap_pre;
+    logic decoded_reg_strb_cap_window;
+    logic decoded_reg_strb_cap_stream;
+    logic decoded_reg_strb_cap_cause;
+    logic decoded_reg_strb_cap_trig_lo;
+    logic decoded_reg_strb_cap_trig_hi;
     logic decoded_reg_strb_int_data;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
@@ -778,6 +827,15 @@ module td_regs (
         decoded_reg_strb_int_tick = cpuif_req_masked & (cpuif_addr == 15'h8a0);
         decoded_reg_strb_int_state = cpuif_req_masked & (cpuif_addr == 15'h8a4) & !cpuif_req_is_wr;
         decoded_reg_strb_int_ticks = cpuif_req_masked & (cpuif_addr == 15'h8a8) & !cpuif_req_is_wr;
+        decoded_reg_strb_ing_ctrl = cpuif_req_masked & (cpuif_addr == 15'hc00);
+        decoded_reg_strb_ing_status = cpuif_req_masked & (cpuif_addr == 15'hc04);
+        decoded_reg_strb_cap_enable = cpuif_req_masked & (cpuif_addr == 15'hc10);
+        decoded_reg_strb_cap_pre = cpuif_req_masked & (cpuif_addr == 15'hc14);
+        decoded_reg_strb_cap_window = cpuif_req_masked & (cpuif_addr == 15'hc18);
+        decoded_reg_strb_cap_stream = cpuif_req_masked & (cpuif_addr == 15'hc1c);
+        decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
         decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h7ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h7ff) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
@@ -943,6 +1001,14 @@ module td_regs (
     logic field_storage_cap_ctrl_freeze_value;
     logic field_combo_cap_ctrl_freeze_next;
     logic field_combo_cap_ctrl_freeze_load_next;
+    // Field: teiden_frontend.CAP_CTRL.trigger
+    logic field_storage_cap_ctrl_trigger_value;
+    logic field_combo_cap_ctrl_trigger_next;
+    logic field_combo_cap_ctrl_trigger_load_next;
+    // Field: teiden_frontend.CAP_CTRL.stream
+    logic field_storage_cap_ctrl_stream_value;
+    logic field_combo_cap_ctrl_stream_next;
+    logic field_combo_cap_ctrl_stream_load_next;
     // Field: teiden_frontend.CAP_POST.samples
     logic [11:0] field_storage_cap_post_samples_value;
     logic [11:0] field_combo_cap_post_samples_next;
@@ -1231,6 +1297,82 @@ module td_regs (
     logic [4:0] field_storage_int_tick_minute_value;
     logic [4:0] field_combo_int_tick_minute_next;
     logic field_combo_int_tick_minute_load_next;
+    // Field: teiden_frontend.ING_CTRL.source
+    logic [1:0] field_storage_ing_ctrl_source_value;
+    logic [1:0] field_combo_ing_ctrl_source_next;
+    logic field_combo_ing_ctrl_source_load_next;
+    // Field: teiden_frontend.ING_STATUS.crc_error
+    logic field_storage_ing_status_crc_error_value;
+    logic field_combo_ing_status_crc_error_next;
+    logic field_combo_ing_status_crc_error_load_next;
+    // Field: teiden_frontend.ING_STATUS.setup_error
+    logic field_storage_ing_status_setup_error_value;
+    logic field_combo_ing_status_setup_error_next;
+    logic field_combo_ing_status_setup_error_load_next;
+    // Field: teiden_frontend.ING_STATUS.adc_reset
+    logic field_storage_ing_status_adc_reset_value;
+    logic field_combo_ing_status_adc_reset_next;
+    logic field_combo_ing_status_adc_reset_load_next;
+    // Field: teiden_frontend.ING_STATUS.late
+    logic field_storage_ing_status_late_value;
+    logic field_combo_ing_status_late_next;
+    logic field_combo_ing_status_late_load_next;
+    // Field: teiden_frontend.ING_STATUS.silent
+    logic field_storage_ing_status_silent_value;
+    logic field_combo_ing_status_silent_next;
+    logic field_combo_ing_status_silent_load_next;
+    // Field: teiden_frontend.ING_STATUS.bit_overrun
+    logic field_storage_ing_status_bit_overrun_value;
+    logic field_combo_ing_status_bit_overrun_next;
+    logic field_combo_ing_status_bit_overrun_load_next;
+    // Field: teiden_frontend.ING_STATUS.limited
+    logic field_storage_ing_status_limited_value;
+    logic field_combo_ing_status_limited_next;
+    logic field_combo_ing_status_limited_load_next;
+    // Field: teiden_frontend.ING_STATUS.u1_clipped
+    logic field_storage_ing_status_u1_clipped_value;
+    logic field_combo_ing_status_u1_clipped_next;
+    logic field_combo_ing_status_u1_clipped_load_next;
+    // Field: teiden_frontend.ING_STATUS.i1_clipped
+    logic field_storage_ing_status_i1_clipped_value;
+    logic field_combo_ing_status_i1_clipped_next;
+    logic field_combo_ing_status_i1_clipped_load_next;
+    // Field: teiden_frontend.ING_STATUS.u2_clipped
+    logic field_storage_ing_status_u2_clipped_value;
+    logic field_combo_ing_status_u2_clipped_next;
+    logic field_combo_ing_status_u2_clipped_load_next;
+    // Field: teiden_frontend.ING_STATUS.i2_clipped
+    logic field_storage_ing_status_i2_clipped_value;
+    logic field_combo_ing_status_i2_clipped_next;
+    logic field_combo_ing_status_i2_clipped_load_next;
+    // Field: teiden_frontend.CAP_ENABLE.suspect
+    logic field_storage_cap_enable_suspect_value;
+    logic field_combo_cap_enable_suspect_next;
+    logic field_combo_cap_enable_suspect_load_next;
+    // Field: teiden_frontend.CAP_ENABLE.event_in
+    logic field_storage_cap_enable_event_in_value;
+    logic field_combo_cap_enable_event_in_next;
+    logic field_combo_cap_enable_event_in_load_next;
+    // Field: teiden_frontend.CAP_ENABLE.trigger
+    logic field_storage_cap_enable_trigger_value;
+    logic field_combo_cap_enable_trigger_next;
+    logic field_combo_cap_enable_trigger_load_next;
+    // Field: teiden_frontend.CAP_PRE.samples
+    logic [11:0] field_storage_cap_pre_samples_value;
+    logic [11:0] field_combo_cap_pre_samples_next;
+    logic field_combo_cap_pre_samples_load_next;
+    // Field: teiden_frontend.CAP_WINDOW.channel
+    logic [1:0] field_storage_cap_window_channel_value;
+    logic [1:0] field_combo_cap_window_channel_next;
+    logic field_combo_cap_window_channel_load_next;
+    // Field: teiden_frontend.CAP_STREAM.channels
+    logic [3:0] field_storage_cap_stream_channels_value;
+    logic [3:0] field_combo_cap_stream_channels_next;
+    logic field_combo_cap_stream_channels_load_next;
+    // Field: teiden_frontend.CAP_STREAM.auto
+    logic field_storage_cap_stream_auto_value;
+    logic field_combo_cap_stream_auto_next;
+    logic field_combo_cap_stream_auto_load_next;
     //--------------------------------------------------------------------------
     // Field logic
     //--------------------------------------------------------------------------
@@ -2002,6 +2144,52 @@ module td_regs (
         end
     end
     assign hwif_out_cap_ctrl_freeze = field_storage_cap_ctrl_freeze_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_ctrl_trigger_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_ctrl_trigger_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_cap_ctrl_trigger_next = next_c;
+        field_combo_cap_ctrl_trigger_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_ctrl_trigger_value <= 1'h0;
+        end else if(field_combo_cap_ctrl_trigger_load_next) begin
+            field_storage_cap_ctrl_trigger_value <= field_combo_cap_ctrl_trigger_next;
+        end
+    end
+    assign hwif_out_cap_ctrl_trigger = field_storage_cap_ctrl_trigger_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_ctrl_stream_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_ctrl_stream_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_cap_ctrl_stream_next = next_c;
+        field_combo_cap_ctrl_stream_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_ctrl_stream_value <= 1'h0;
+        end else if(field_combo_cap_ctrl_stream_load_next) begin
+            field_storage_cap_ctrl_stream_value <= field_combo_cap_ctrl_stream_next;
+        end
+    end
+    assign hwif_out_cap_ctrl_stream = field_storage_cap_ctrl_stream_value;
     always @(*) begin
         logic [11:0] next_c;
         logic load_next_c;
@@ -3496,6 +3684,419 @@ module td_regs (
         end
     end
     assign hwif_out_int_tick_minute = field_storage_int_tick_minute_value;
+    always @(*) begin
+        logic [1:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_ctrl_source_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_ing_ctrl_source_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            load_next_c = '1;
+        end
+        field_combo_ing_ctrl_source_next = next_c;
+        field_combo_ing_ctrl_source_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_ctrl_source_value <= 2'h0;
+        end else if(field_combo_ing_ctrl_source_load_next) begin
+            field_storage_ing_ctrl_source_value <= field_combo_ing_ctrl_source_next;
+        end
+    end
+    assign hwif_out_ing_ctrl_source = field_storage_ing_ctrl_source_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_crc_error_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_crc_error_value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_crc_error_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_crc_error_next = next_c;
+        field_combo_ing_status_crc_error_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_crc_error_value <= 1'h0;
+        end else if(field_combo_ing_status_crc_error_load_next) begin
+            field_storage_ing_status_crc_error_value <= field_combo_ing_status_crc_error_next;
+        end
+    end
+    assign hwif_out_ing_status_crc_error = field_storage_ing_status_crc_error_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_setup_error_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_setup_error_value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_setup_error_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_setup_error_next = next_c;
+        field_combo_ing_status_setup_error_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_setup_error_value <= 1'h0;
+        end else if(field_combo_ing_status_setup_error_load_next) begin
+            field_storage_ing_status_setup_error_value <= field_combo_ing_status_setup_error_next;
+        end
+    end
+    assign hwif_out_ing_status_setup_error = field_storage_ing_status_setup_error_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_adc_reset_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_adc_reset_value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_adc_reset_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_adc_reset_next = next_c;
+        field_combo_ing_status_adc_reset_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_adc_reset_value <= 1'h0;
+        end else if(field_combo_ing_status_adc_reset_load_next) begin
+            field_storage_ing_status_adc_reset_value <= field_combo_ing_status_adc_reset_next;
+        end
+    end
+    assign hwif_out_ing_status_adc_reset = field_storage_ing_status_adc_reset_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_late_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_late_value & ~(decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_late_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_late_next = next_c;
+        field_combo_ing_status_late_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_late_value <= 1'h0;
+        end else if(field_combo_ing_status_late_load_next) begin
+            field_storage_ing_status_late_value <= field_combo_ing_status_late_next;
+        end
+    end
+    assign hwif_out_ing_status_late = field_storage_ing_status_late_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_silent_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_silent_value & ~(decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_silent_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_silent_next = next_c;
+        field_combo_ing_status_silent_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_silent_value <= 1'h0;
+        end else if(field_combo_ing_status_silent_load_next) begin
+            field_storage_ing_status_silent_value <= field_combo_ing_status_silent_next;
+        end
+    end
+    assign hwif_out_ing_status_silent = field_storage_ing_status_silent_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_bit_overrun_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_bit_overrun_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_bit_overrun_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_bit_overrun_next = next_c;
+        field_combo_ing_status_bit_overrun_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_bit_overrun_value <= 1'h0;
+        end else if(field_combo_ing_status_bit_overrun_load_next) begin
+            field_storage_ing_status_bit_overrun_value <= field_combo_ing_status_bit_overrun_next;
+        end
+    end
+    assign hwif_out_ing_status_bit_overrun = field_storage_ing_status_bit_overrun_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_limited_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_limited_value & ~(decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_limited_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_limited_next = next_c;
+        field_combo_ing_status_limited_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_limited_value <= 1'h0;
+        end else if(field_combo_ing_status_limited_load_next) begin
+            field_storage_ing_status_limited_value <= field_combo_ing_status_limited_next;
+        end
+    end
+    assign hwif_out_ing_status_limited = field_storage_ing_status_limited_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_u1_clipped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_u1_clipped_value & ~(decoded_wr_data[7:7] & decoded_wr_biten[7:7]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_u1_clipped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_u1_clipped_next = next_c;
+        field_combo_ing_status_u1_clipped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_u1_clipped_value <= 1'h0;
+        end else if(field_combo_ing_status_u1_clipped_load_next) begin
+            field_storage_ing_status_u1_clipped_value <= field_combo_ing_status_u1_clipped_next;
+        end
+    end
+    assign hwif_out_ing_status_u1_clipped = field_storage_ing_status_u1_clipped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_i1_clipped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_i1_clipped_value & ~(decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_i1_clipped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_i1_clipped_next = next_c;
+        field_combo_ing_status_i1_clipped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_i1_clipped_value <= 1'h0;
+        end else if(field_combo_ing_status_i1_clipped_load_next) begin
+            field_storage_ing_status_i1_clipped_value <= field_combo_ing_status_i1_clipped_next;
+        end
+    end
+    assign hwif_out_ing_status_i1_clipped = field_storage_ing_status_i1_clipped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_u2_clipped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_u2_clipped_value & ~(decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_u2_clipped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_u2_clipped_next = next_c;
+        field_combo_ing_status_u2_clipped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_u2_clipped_value <= 1'h0;
+        end else if(field_combo_ing_status_u2_clipped_load_next) begin
+            field_storage_ing_status_u2_clipped_value <= field_combo_ing_status_u2_clipped_next;
+        end
+    end
+    assign hwif_out_ing_status_u2_clipped = field_storage_ing_status_u2_clipped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_ing_status_i2_clipped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_ing_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_ing_status_i2_clipped_value & ~(decoded_wr_data[10:10] & decoded_wr_biten[10:10]);
+            load_next_c = '1;
+        end else if(hwif_in_ing_status_i2_clipped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_ing_status_i2_clipped_next = next_c;
+        field_combo_ing_status_i2_clipped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_ing_status_i2_clipped_value <= 1'h0;
+        end else if(field_combo_ing_status_i2_clipped_load_next) begin
+            field_storage_ing_status_i2_clipped_value <= field_combo_ing_status_i2_clipped_next;
+        end
+    end
+    assign hwif_out_ing_status_i2_clipped = field_storage_ing_status_i2_clipped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_enable_suspect_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_enable_suspect_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_enable_suspect_next = next_c;
+        field_combo_cap_enable_suspect_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_enable_suspect_value <= 1'h1;
+        end else if(field_combo_cap_enable_suspect_load_next) begin
+            field_storage_cap_enable_suspect_value <= field_combo_cap_enable_suspect_next;
+        end
+    end
+    assign hwif_out_cap_enable_suspect = field_storage_cap_enable_suspect_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_enable_event_in_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_enable_event_in_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo_cap_enable_event_in_next = next_c;
+        field_combo_cap_enable_event_in_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_enable_event_in_value <= 1'h0;
+        end else if(field_combo_cap_enable_event_in_load_next) begin
+            field_storage_cap_enable_event_in_value <= field_combo_cap_enable_event_in_next;
+        end
+    end
+    assign hwif_out_cap_enable_event_in = field_storage_cap_enable_event_in_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_enable_trigger_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_enable_trigger_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo_cap_enable_trigger_next = next_c;
+        field_combo_cap_enable_trigger_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_enable_trigger_value <= 1'h0;
+        end else if(field_combo_cap_enable_trigger_load_next) begin
+            field_storage_cap_enable_trigger_value <= field_combo_cap_enable_trigger_next;
+        end
+    end
+    assign hwif_out_cap_enable_trigger = field_storage_cap_enable_trigger_value;
+    always @(*) begin
+        logic [11:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_pre_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_pre && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_pre_samples_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_pre_samples_next = next_c;
+        field_combo_cap_pre_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_pre_samples_value <= 12'hfff;
+        end else if(field_combo_cap_pre_samples_load_next) begin
+            field_storage_cap_pre_samples_value <= field_combo_cap_pre_samples_next;
+        end
+    end
+    assign hwif_out_cap_pre_samples = field_storage_cap_pre_samples_value;
+    always @(*) begin
+        logic [1:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_window_channel_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_window && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_window_channel_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_window_channel_next = next_c;
+        field_combo_cap_window_channel_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_window_channel_value <= 2'h0;
+        end else if(field_combo_cap_window_channel_load_next) begin
+            field_storage_cap_window_channel_value <= field_combo_cap_window_channel_next;
+        end
+    end
+    assign hwif_out_cap_window_channel = field_storage_cap_window_channel_value;
+    always @(*) begin
+        logic [3:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_stream_channels_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_stream_channels_value & ~decoded_wr_biten[3:0]) | (decoded_wr_data[3:0] & decoded_wr_biten[3:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_stream_channels_next = next_c;
+        field_combo_cap_stream_channels_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_stream_channels_value <= 4'hf;
+        end else if(field_combo_cap_stream_channels_load_next) begin
+            field_storage_cap_stream_channels_value <= field_combo_cap_stream_channels_next;
+        end
+    end
+    assign hwif_out_cap_stream_channels = field_storage_cap_stream_channels_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_stream_auto_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_stream_auto_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            load_next_c = '1;
+        end
+        field_combo_cap_stream_auto_next = next_c;
+        field_combo_cap_stream_auto_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_cap_stream_auto_value <= 1'h0;
+        end else if(field_combo_cap_stream_auto_load_next) begin
+            field_storage_cap_stream_auto_value <= field_combo_cap_stream_auto_next;
+        end
+    end
+    assign hwif_out_cap_stream_auto = field_storage_cap_stream_auto_value;
 
     assign hwif_out_int_data_addr = decoded_addr[10:0];
     assign hwif_out_int_data_req = decoded_reg_strb_int_data;
@@ -3733,7 +4334,7 @@ always @(*) begin
             readback_data_var[15:0] = hwif_in_cap_first_hi_value;
         end
         if(rd_mux_addr == 15'h140) begin
-            readback_data_var[28:0] = hwif_in_irms_half_value;
+            readback_data_var[29:0] = hwif_in_irms_half_value;
         end
         if(rd_mux_addr == 15'h148) begin
             readback_data_var[31:0] = hwif_in_p_lo_value;
@@ -4012,6 +4613,51 @@ always @(*) begin
         end
         if(rd_mux_addr == 15'h8a8) begin
             readback_data_var[31:0] = hwif_in_int_ticks_value;
+        end
+        if(rd_mux_addr == 15'hc00) begin
+            readback_data_var[1:0] = field_storage_ing_ctrl_source_value;
+        end
+        if(rd_mux_addr == 15'hc04) begin
+            readback_data_var[0] = field_storage_ing_status_crc_error_value;
+            readback_data_var[1] = field_storage_ing_status_setup_error_value;
+            readback_data_var[2] = field_storage_ing_status_adc_reset_value;
+            readback_data_var[3] = field_storage_ing_status_late_value;
+            readback_data_var[4] = field_storage_ing_status_silent_value;
+            readback_data_var[5] = field_storage_ing_status_bit_overrun_value;
+            readback_data_var[6] = field_storage_ing_status_limited_value;
+            readback_data_var[7] = field_storage_ing_status_u1_clipped_value;
+            readback_data_var[8] = field_storage_ing_status_i1_clipped_value;
+            readback_data_var[9] = field_storage_ing_status_u2_clipped_value;
+            readback_data_var[10] = field_storage_ing_status_i2_clipped_value;
+        end
+        if(rd_mux_addr == 15'hc10) begin
+            readback_data_var[0] = field_storage_cap_enable_suspect_value;
+            readback_data_var[1] = field_storage_cap_enable_event_in_value;
+            readback_data_var[2] = field_storage_cap_enable_trigger_value;
+        end
+        if(rd_mux_addr == 15'hc14) begin
+            readback_data_var[11:0] = field_storage_cap_pre_samples_value;
+        end
+        if(rd_mux_addr == 15'hc18) begin
+            readback_data_var[1:0] = field_storage_cap_window_channel_value;
+        end
+        if(rd_mux_addr == 15'hc1c) begin
+            readback_data_var[3:0] = field_storage_cap_stream_channels_value;
+            readback_data_var[8] = field_storage_cap_stream_auto_value;
+        end
+        if(rd_mux_addr == 15'hc20) begin
+            readback_data_var[0] = hwif_in_cap_cause_suspect;
+            readback_data_var[1] = hwif_in_cap_cause_event_in;
+            readback_data_var[2] = hwif_in_cap_cause_trigger;
+            readback_data_var[3] = hwif_in_cap_cause_command;
+            readback_data_var[7] = hwif_in_cap_cause_streaming;
+            readback_data_var[20:8] = hwif_in_cap_cause_earlier;
+        end
+        if(rd_mux_addr == 15'hc24) begin
+            readback_data_var[31:0] = hwif_in_cap_trig_lo_value;
+        end
+        if(rd_mux_addr == 15'hc28) begin
+            readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
         end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h7ff)) begin
             readback_data_var = hwif_in_int_data_rd_data;

@@ -31,6 +31,11 @@ WRITABLE = {
     "DET_RETURN_RMS": 0x0FFFFFFF,
     "DET_RETURN": 0xFFFF,
     "CAP_POST": 0xFFF,
+    "ING_CTRL": 0x3,
+    "CAP_ENABLE": 0x7,
+    "CAP_PRE": 0xFFF,
+    "CAP_WINDOW": 0x3,
+    "CAP_STREAM": 0x10F,
     "QUAL_DIP": 0x0FFFFFFF,
     "QUAL_SWELL": 0x0FFFFFFF,
     "QUAL_INTERRUPTION": 0x0FFFFFFF,
@@ -52,7 +57,7 @@ async def bus(dut: Any) -> AxiLiteMaster:
     """Reset the front-end and return a bus master."""
     logging.getLogger("cocotb").setLevel(logging.WARNING)
     master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, dut.rst_ni, reset_active_level=False)
-    await start(dut, tick_i=1, valid_i=0, u1_i=0, i1_i=0, u2_i=0, i2_i=0, trig_i=0)
+    await start(dut, tick_i=1, valid_i=0, u1_i=0, i1_i=0, u2_i=0, i2_i=0, trig_i=0, fast_i=0, ingress_flag_i=0)
     await clocks(dut, 4)
     return master
 
@@ -177,3 +182,40 @@ async def reads_during_samples_disturb_nothing_and_the_capture_is_whole(dut: Any
     assert count == model.events[0][1] + 40 + 1  # from sample 0 on
     words = await master.read_dwords(regs.CAP_DATA, count)
     assert [word - (1 << 32) if word >> 31 else word for word in words] == wave[:count]
+
+
+@cocotb.test()
+async def the_fast_tap_feeds_the_detector_and_nothing_else(dut: Any) -> None:
+    """The voltage behind slow filters goes on while the fast one is lost."""
+    master = await bus(dut)
+    wave = list(signed((1 << 22) * math.sin(2 * math.pi * n / 160) for n in range(700)))
+    model = FrontEndModel(Settings(return_samples=20))
+    model.push(wave + [0] * 20)
+    await master.write_dword(regs.DET_RETURN, 20)
+    await master.write_dword(regs.CTRL, 1)
+    dut.fast_i.value = 1
+    await FallingEdge(dut.clk_i)
+    for n in range(720):
+        dut.u1_i.value = wave[n % 160]
+        dut.detect_i.value = wave[n] if n < 700 else 0
+        await pulse(dut, dut.valid_i)
+        await clocks(dut, 63)
+    await master.write_dword(regs.SNAPSHOT, 1)
+    assert await master.read_dword(regs.EVENT) & regs.EVENT_KIND_MASK == 1
+    assert await master.read_dword(regs.EVENT_LO) == model.events[0][1]
+    urms = await master.read_dword(regs.URMS_HALF)
+    assert abs(urms / 16 / (1 << 22) * 2**0.5 - 1) < 1e-4  # unhurt; the first half cycle starts within 2 %
+    dut.fast_i.value = 0
+
+
+@cocotb.test()
+async def flags_of_the_source_stick_until_they_are_cleared(dut: Any) -> None:
+    master = await bus(dut)
+    for place in range(11):
+        await FallingEdge(dut.clk_i)
+        await pulse(dut, dut.ingress_flag_i, 1 << place)
+        assert await master.read_dword(regs.ING_STATUS) == 1 << place
+        await master.write_dword(regs.ING_STATUS, 1 << place)
+        assert await master.read_dword(regs.ING_STATUS) == 0
+    await master.write_dword(regs.ING_CTRL, 2)
+    assert int(dut.source_o.value) == 2

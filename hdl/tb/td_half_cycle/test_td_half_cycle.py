@@ -40,7 +40,7 @@ async def every_published_value_is_the_models_and_comes_at_its_sample(dut: Any) 
             dut.restart_i.value = boundary is not None and boundary.restart
             dut.fraction_i.value = boundary.fraction if boundary else 0
             delayed = crosses.delayed >> shift
-            dut.delayed_i.value = delayed
+            dut.square_i.value = delayed * delayed
             await clocks(dut, CROSSING_CLOCKS)
             await pulse(dut, dut.step_i)
             model.step(index, delayed, boundary)

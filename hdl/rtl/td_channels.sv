@@ -1,0 +1,114 @@
+// Calibration and DC removal of the four channels u1, i1, u2, i2, one after the other on the shared
+// multiplier (td_product), in fixed clocks of a sample (slot_i):
+//   gain      x = 16 (code + offset) gain / 2^22, limited to 28 bits (clip_o)
+//   DC        y = x - dc    accumulator += y    dc = accumulator / 2^12     one pole of 0.31 Hz at 8 kS/s
+//             z = y - y / 2^13 + y / 2^16, which takes off the pole's gain of 1 + 1.03e-4 at 45 to 65 Hz
+//   phase     w[n] = z[n-1] + a (z[n] - w[n-1]) with 4 bits more, a = phase / 2^17: an all-pass that
+//             delays by (1 - a) / (1 + a) samples and leaves every magnitude as it is
+// Divisions round down, word_o rounds to nearest. For the first 4096 samples nothing is taken off; their
+// mean is then the start value of dc, so an offset is gone after half a second.
+// word_o of channel c comes with write_o in slot 14 + c, 1/16 code.
+module td_channels (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic               clear_i,     // empty the state of channel clear_place_i
+  input  logic        [1:0]  clear_place_i,
+  input  logic        [5:0]  slot_i,
+  input  logic               settled_i,   // 4096 samples have gone by before this one
+  input  logic [3:0][23:0]   code_i,      // signed ADC codes, steady in slots 1 to 4
+  input  logic [3:0][23:0]   offset_i,    // signed
+  input  logic [3:0][23:0]   gain_i,      // signed
+  input  logic [3:0][16:0]   phase_i,     // signed
+  output logic               start_o,     // operands for td_product; 0 in other slots
+  output logic signed [51:0] a_o,
+  output logic signed [34:0] b_o,
+  input  logic signed [80:0] product_i,   // 4 slots after its operands
+  output logic               clip_o,
+  output logic               write_o,
+  output logic        [1:0]  channel_o,
+  output logic signed [30:0] word_o
+);
+  localparam logic signed [27:0] Highest = 28'sh7FFFFFF;
+
+  // Stage s of channel c runs in slot s + c; all stages of one slot find their channel in its low bits.
+  function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
+    in_run = slot >= first && slot < first + 6'd4;
+  endfunction
+
+  logic [1:0]         c_issue, c_gain, c_dc, c_phase, c_late;
+  logic               parity_q;               // flips with each sample
+  logic signed [24:0] shifted;
+  logic signed [27:0] x_q;
+  logic signed [62:0] scaled;
+  logic               high, low;
+  logic signed [28:0] y_q, z_q;
+  logic signed [40:0] dc_q [4];               // accumulators
+  logic signed [40:0] held;
+  logic signed [28:0] z_line_q [8];           // z of this sample and of the one before
+  logic signed [34:0] w_line_q [4];           // w of the sample before
+  logic signed [35:0] step_q;
+  logic signed [34:0] w_q;
+  logic signed [80:0] moved;
+
+  assign c_issue = 2'(slot_i - 6'd1);   // slots 1 to 4, 9 to 12
+  assign c_gain  = 2'(slot_i - 6'd6);   // 6 to 9
+  assign c_dc    = 2'(slot_i - 6'd7);   // 7 to 10
+  assign c_phase = 2'(slot_i - 6'd8);   // 8 to 11
+  assign c_late  = 2'(slot_i - 6'd13);  // 13 to 16
+
+  // ---- operands -------------------------------------------------------------------------------------
+  assign shifted = 25'($signed(code_i[c_issue])) + 25'($signed(offset_i[c_issue]));
+
+  always_comb begin
+    start_o = 1'b0;
+    a_o     = '0;
+    b_o     = '0;
+    if (in_run(slot_i, 6'd1)) begin
+      start_o = 1'b1;
+      a_o     = 52'(shifted);
+      b_o     = 35'($signed(gain_i[c_issue]));
+    end else if (in_run(slot_i, 6'd9)) begin
+      start_o = 1'b1;
+      a_o     = 52'(step_q);
+      b_o     = 35'($signed(phase_i[c_issue]));
+    end
+  end
+
+  // ---- gain: product in slots 5 to 8 ----------------------------------------------------------------
+  assign scaled = product_i[80:18];
+  assign high   = scaled > 63'(Highest);
+  assign low    = scaled < -63'(Highest);
+  assign clip_o = in_run(slot_i, 6'd5) && (high || low);
+
+  // ---- DC removal -----------------------------------------------------------------------------------
+  assign held = dc_q[c_gain];
+
+  always_ff @(posedge clk_i) begin
+    if (in_run(slot_i, 6'd5)) x_q <= high ? Highest : (low ? -Highest : scaled[27:0]);
+    if (in_run(slot_i, 6'd6)) y_q <= 29'(x_q) - (settled_i ? held[40:12] : 29'sd0);
+    if (in_run(slot_i, 6'd7)) z_q <= settled_i ? y_q - (y_q >>> 13) + (y_q >>> 16) : y_q;
+    if (clear_i)                   dc_q[clear_place_i] <= '0;
+    else if (in_run(slot_i, 6'd7)) dc_q[c_dc] <= dc_q[c_dc] + 41'(y_q);
+  end
+
+  // ---- all-pass -------------------------------------------------------------------------------------
+  assign moved = 81'($signed({z_line_q[{!parity_q, c_late}], 4'd0})) + (product_i >>> 17);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni)             parity_q <= 1'b0;
+    else if (slot_i == 6'd1) parity_q <= !parity_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (in_run(slot_i, 6'd8)) step_q <= $signed({z_q[28], z_q[28], z_q[28], z_q, 4'd0}) - 36'(w_line_q[c_phase]);
+    if (clear_i)                   z_line_q[{1'b0, clear_place_i}] <= '0;  // place of the sample before the first
+    else if (in_run(slot_i, 6'd8)) z_line_q[{parity_q, c_phase}] <= z_q;
+    if (in_run(slot_i, 6'd13)) w_q <= moved[34:0];
+    if (clear_i)                    w_line_q[clear_place_i] <= '0;
+    else if (in_run(slot_i, 6'd13)) w_line_q[c_late] <= moved[34:0];
+  end
+
+  assign write_o   = in_run(slot_i, 6'd14);
+  assign channel_o = 2'(slot_i - 6'd14);
+  assign word_o    = 31'((w_q + 35'sd8) >>> 4);
+endmodule

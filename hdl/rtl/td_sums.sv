@@ -1,0 +1,242 @@
+// Products of the four channels and their sums over the half cycles of u1, on the shared multiplier
+// (td_product), in fixed clocks of a sample (slot_i). n: the newest word of td_channels, which is one
+// sample behind the ADC; index k of a sum:
+//   0 u1 u1   1 i1 i1   2 u1 i1   4 u2 u2   5 i2 i2   6 u2 i2       of word n - 7, split at a boundary
+//   7 (u1 + u2)^2   9 (i1 - i2)^2, with opposed_i (u1 - u2)^2 and (i1 + i2)^2
+//   3, 8  reactive: i[n-36] (u[n-72] - u[n]) / 2 of elements 1 and 2, mean sin(36 w) Q, w = 2 pi f / fs:
+//         exactly 90 degrees at any frequency; divided by sin(36 w) in td_account
+// Products are rounded down by 2^16 (reactive 2^17), so sums count 2^8 squared codes x sample. At a
+// boundary the product is split by the covered fraction.
+//
+// closed_o is high for one clock in slot 49 when a half cycle ended; from then until the next one half_o,
+// former_o (the half cycle before) give the sums of index_i, energy_o that of energy_index_i. energy_o is half_o and what lies
+// between the last fixed boundary of a loss and the first crossing after it (restart_i), which belongs to no
+// half cycle. run_o is the active energy of every sample up to word n - 7, of both elements with both_i.
+module td_sums (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic               clear_i,     // empty the sums of index clear_place_i
+  input  logic        [3:0]  clear_place_i,
+  input  logic        [5:0]  slot_i,
+  input  logic               opposed_i,
+  input  logic               both_i,
+  input  logic               write_i,     // from td_channels
+  input  logic        [1:0]  channel_i,
+  input  logic signed [30:0] word_i,
+  output logic               settled_o,   // 4096 samples lie before this one
+  input  logic               boundary_i,  // from td_zero_cross, steady from slot 20 on
+  input  logic               restart_i,
+  input  logic        [15:0] fraction_i,
+  output logic               start_o,     // operands for td_product; 0 in other slots
+  output logic signed [51:0] a_o,
+  output logic signed [34:0] b_o,
+  input  logic signed [80:0] product_i,   // 4 slots after its operands
+  output logic               closed_o,
+  input  logic        [3:0]  index_i,
+  input  logic        [3:0]  energy_index_i,
+  output logic signed [54:0] half_o,
+  output logic signed [54:0] former_o,
+  output logic signed [54:0] energy_o,
+  output logic signed [63:0] run_o
+);
+  localparam logic [5:0] FirstRead    = 6'd20;
+  localparam logic [5:0] FirstProduct = 6'd23;
+  localparam logic [5:0] FirstValue   = 6'd28;  // product rounded
+  localparam logic [5:0] FirstPart    = 6'd33;
+  localparam logic [5:0] FirstClosing = 6'd38;  // part rounded
+  localparam logic [3:0] Sums         = 4'd10;
+
+  function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
+    in_run = slot >= first && slot < first + 6'(Sums);
+  endfunction
+
+  // ---- words of the last samples: one memory, one read a clock -------------------------------------------
+  logic        [6:0]  place_q, delay;  // place of the newest word
+  logic        [12:0] count_q;         // samples so far, this one included, up to 4097
+  logic        [1:0]  channel;
+  logic signed [30:0] line_q [512];
+  logic signed [30:0] read_q, word;
+  logic               held_q;          // that sample has been
+
+  assign settled_o = count_q > 13'd4096;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      place_q <= '0;
+      count_q <= '0;
+    end else if (slot_i == 6'd1) begin
+      place_q <= place_q + 1'b1;
+      if (!settled_o) count_q <= count_q + 1'b1;
+    end
+  end
+
+  always_comb begin  // u, i, i 36 ago, u 72 ago, newest u of element 1, then of element 2
+    channel = 2'd0;
+    delay   = 7'd7;
+    unique case (slot_i)
+      FirstRead + 6'd1: channel = 2'd1;
+      FirstRead + 6'd2: begin channel = 2'd1; delay = 7'd36; end
+      FirstRead + 6'd3: delay = 7'd72;
+      FirstRead + 6'd4: delay = 7'd0;
+      FirstRead + 6'd5: channel = 2'd2;
+      FirstRead + 6'd6: channel = 2'd3;
+      FirstRead + 6'd7: begin channel = 2'd3; delay = 7'd36; end
+      FirstRead + 6'd8: begin channel = 2'd2; delay = 7'd72; end
+      FirstRead + 6'd9: begin channel = 2'd2; delay = 7'd0; end
+      default: ;
+    endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (write_i) line_q[{channel_i, place_q}] <= word_i;
+    read_q <= line_q[{channel, place_q - delay}];
+    held_q <= count_q > 13'(delay);
+  end
+
+  assign word = held_q ? read_q : '0;  // a memory without reset: what was not written yet counts as 0
+
+  // ---- operands ---------------------------------------------------------------------------------------
+  logic signed [30:0] u_q, i_q, i36_q;
+  logic signed [31:0] turn_q, line_sum_q, common_q;
+
+  always_ff @(posedge clk_i) begin
+    unique case (slot_i)
+      FirstRead + 6'd1: u_q <= word;
+      FirstRead + 6'd2: begin
+        i_q        <= word;
+        line_sum_q <= 32'(u_q);
+      end
+      FirstRead + 6'd3: begin
+        i36_q    <= word;
+        common_q <= 32'(i_q);
+      end
+      FirstRead + 6'd4, FirstRead + 6'd9:  turn_q <= 32'(word);
+      FirstRead + 6'd5, FirstRead + 6'd10: turn_q <= turn_q - 32'(word);
+      FirstRead + 6'd6: u_q <= word;
+      FirstRead + 6'd7: begin
+        i_q        <= word;
+        line_sum_q <= opposed_i ? line_sum_q - 32'(u_q) : line_sum_q + 32'(u_q);
+      end
+      FirstRead + 6'd8: begin
+        i36_q    <= word;
+        common_q <= opposed_i ? common_q + 32'(i_q) : common_q - 32'(i_q);
+      end
+      default: ;
+    endcase
+  end
+
+  logic signed [47:0] product_q [16];  // of each sum, this sample's
+  logic        [3:0]  k_value, k_part, k_closing, k_closed_q;
+
+  assign k_value   = 4'(slot_i - FirstValue);
+  assign k_part    = 4'(slot_i - FirstPart);
+  assign k_closing = 4'(slot_i - FirstClosing);
+
+  always_comb begin
+    start_o = in_run(slot_i, FirstProduct) || (boundary_i && in_run(slot_i, FirstPart));
+    a_o     = '0;
+    b_o     = '0;
+    unique case (slot_i)
+      FirstProduct, FirstProduct + 6'd4: begin
+        a_o = 52'(u_q);
+        b_o = 35'(u_q);
+      end
+      FirstProduct + 6'd1, FirstProduct + 6'd5: begin
+        a_o = 52'(i_q);
+        b_o = 35'(i_q);
+      end
+      FirstProduct + 6'd2, FirstProduct + 6'd6: begin
+        a_o = 52'(u_q);
+        b_o = 35'(i_q);
+      end
+      FirstProduct + 6'd3, FirstProduct + 6'd8: begin
+        a_o = 52'(i36_q);
+        b_o = 35'(turn_q);
+      end
+      FirstProduct + 6'd7: begin
+        a_o = 52'(line_sum_q);
+        b_o = 35'(line_sum_q);
+      end
+      FirstProduct + 6'd9: begin
+        a_o = 52'(common_q);
+        b_o = 35'(common_q);
+      end
+      default: begin
+        if (boundary_i && in_run(slot_i, FirstPart)) begin
+          a_o = 52'(product_q[k_part]);
+          b_o = $signed({19'd0, fraction_i});
+        end
+      end
+    endcase
+  end
+
+  // ---- products and their parts -----------------------------------------------------------------------
+  logic signed [47:0] value_q, part_q;
+  logic               halved;  // the product that comes out is a reactive one
+
+  assign halved = slot_i == FirstValue + 6'd2 || slot_i == FirstValue + 6'd7;
+
+  always_ff @(posedge clk_i) begin
+    if (in_run(slot_i, FirstValue - 6'd1)) value_q <= halved ? product_i[64:17] : product_i[63:16];
+    if (in_run(slot_i, FirstClosing - 6'd1)) part_q <= product_i[63:16] + 48'(product_i[15]);
+    if (in_run(slot_i, FirstValue)) product_q[k_value] <= value_q;
+  end
+
+  // ---- sums: running_q since the last boundary, closing_q up to this one ----------------------------------
+  logic signed [54:0] running_q [16];
+  logic signed [54:0] closing_q, held_sum;
+  logic               split;
+
+  assign split    = boundary_i && in_run(slot_i, FirstClosing);
+  assign held_sum = running_q[split ? k_closing : k_value];
+
+  always_ff @(posedge clk_i) begin
+    if (clear_i)                                      running_q[clear_place_i] <= '0;
+    else if (split)                                   running_q[k_closing] <= 55'(product_q[k_closing]) - 55'(part_q);
+    else if (!boundary_i && in_run(slot_i, FirstValue)) running_q[k_value] <= held_sum + 55'(value_q);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (split) closing_q <= held_sum + 55'(part_q);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) run_o <= '0;
+    else if (slot_i == FirstValue + 6'd2 || (both_i && slot_i == FirstValue + 6'd6)) run_o <= run_o + 64'(value_q);
+  end
+
+  // ---- closed half cycles -------------------------------------------------------------------------------
+  logic signed [54:0] half_q [16];
+  logic signed [54:0] former_q [16];
+  logic signed [54:0] energy_q [16];
+  logic signed [54:0] more_q [16];  // energy that belongs to no half cycle
+  logic signed [54:0] joined;
+  logic               split_q, closing_half;
+  logic        [3:0]  half_place;
+
+  assign closing_half = split_q && !restart_i;
+  assign half_place   = closing_half ? k_closed_q : index_i;  // a restart_i may come while sums are being read
+  assign half_o       = half_q[half_place];
+  assign former_o     = former_q[index_i];
+  assign energy_o     = energy_q[energy_index_i];
+  assign joined       = closing_q + more_q[k_closed_q];
+
+  always_ff @(posedge clk_i) begin
+    split_q    <= rst_ni && split;
+    k_closed_q <= k_closing;
+    closed_o   <= rst_ni && boundary_i && !restart_i && slot_i == FirstClosing + 6'(Sums);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (closing_half) begin
+      former_q[k_closed_q] <= half_o;
+      half_q[k_closed_q]   <= closing_q;
+      energy_q[k_closed_q] <= joined;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (clear_i)      more_q[clear_place_i] <= '0;
+    else if (split_q) more_q[k_closed_q] <= restart_i ? joined : '0;
+  end
+endmodule
