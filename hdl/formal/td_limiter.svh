@@ -31,6 +31,7 @@ always_ff @(posedge clk_i) begin
   end
 
   if (f_past && $past(rst_ni) && rst_ni) begin
+    if (event_o) assert ($past(step_i));  // td_control relies on it
     // The breaker opens only for a current above the limit, trip_i steps long, and tells so.
     if ($past(state_q) == Closed && state_q == Open) begin
       assert ($past(step_i && above_q && enable_i) && kind_q == KindTrip);

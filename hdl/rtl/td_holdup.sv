@@ -70,4 +70,8 @@ module td_holdup (
   assign energy_o = energy_q;
   assign event_o  = event_q;
   assign kind_o   = KindLow;
+
+`ifdef FORMAL
+  `include "td_event_step.svh"
+`endif
 endmodule

@@ -61,4 +61,8 @@ module td_overcurrent (
   end
 
   assign active_o = active_q;
+
+`ifdef FORMAL
+  `include "td_event_step.svh"
+`endif
 endmodule

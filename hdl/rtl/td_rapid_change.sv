@@ -196,4 +196,8 @@ module td_rapid_change #(
 
   assign steady_o = steady_q;
   assign mean_o   = mean_q;
+
+`ifdef FORMAL
+  `include "td_event_step.svh"
+`endif
 endmodule
