@@ -15,6 +15,7 @@ import numpy.typing as npt
 from hdl import scaling
 from hdl.metering import BoardPort, Metering
 from hdl.regs.generated import regs
+from hdl.spectrum import Spectral
 from teiden.errors import InputError, PartFailed
 
 IDENTITY = 0x54454944  # "TEID"
@@ -37,6 +38,8 @@ INTERRUPTS = {
     "half_cycle": regs.IRQ_ENABLE_HALF_CYCLE_MASK,
     "trigger": regs.IRQ_ENABLE_TRIGGER_MASK,
     "capture": regs.IRQ_ENABLE_CAPTURE_MASK,
+    "harmonics": regs.IRQ_ENABLE_HARMONICS_MASK,
+    "window": regs.IRQ_ENABLE_WINDOW_MASK,
 }
 STICKY = {
     "saturated": regs.STATUS_SATURATED_MASK,
@@ -133,7 +136,7 @@ class Status:
     pulse_late: bool = False  # energy pulses are due faster than their width lets them out
 
 
-class FrontEnd(Metering):
+class FrontEnd(Metering, Spectral):
     """The front-end behind a port.
 
     Parameters
@@ -185,7 +188,7 @@ class FrontEnd(Metering):
         nominal_v : float
             Nominal RMS voltage [V].
         interrupts : iterable of str
-            Causes that raise the line: event, half_cycle, trigger, capture.
+            Causes that raise the line: event, half_cycle, trigger, capture, harmonics, window.
         quality : bool
             Whether dips, swells and interruptions make events too.
 

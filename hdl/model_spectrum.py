@@ -150,7 +150,8 @@ class FundamentalMeter:
         energies = list(self.pending.energies)
         for place, power in enumerate(powers):
             if point.locked:
-                energies[2 * place + (power < 0)] += abs(power) * point.period10 + (1 << 31) >> 32
+                energy = power * point.period10 >> 32
+                energies[2 * place + (power < 0)] += -energy if power < 0 else energy
         self.pending = Fundamental(
             rms, self.pending.windows + 1 & 0xFFFFFFFF, point.period10, point.locked, tuple(powers), tuple(energies)
         )

@@ -11,6 +11,7 @@ the band of the fundamental weighed `WEIGHT` times. Between two phases the taps 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ HALF = TAPS // 2
 KERNEL_ONE = 131070  # of 2^17: 1 does not fit 18 bits signed, an odd number no symmetric pair; the sine makes it good
 EDGE = 0.335  # of the sample rate: 2680 Hz at 8 kS/s, above the 40th of 65 Hz
 WEIGHT, WEIGHT_TO = 30.0, 0.0102  # up to 82 Hz
-FREQUENCIES = 600  # of the least squares
+FREQUENCIES = 200  # of the least squares
 POINTS = 128  # a cycle
 WINDOW_CYCLES = 10
 SINE_ONE = 2**0.5 * 2**26 / (POINTS * WINDOW_CYCLES) * 2**17 / KERNEL_ONE  # a window's sum is RMS x 2^26
@@ -39,7 +40,8 @@ def phase_taps(mu: float) -> npt.NDArray[np.float64]:
     return taps
 
 
-def kernel() -> list[int]:
+@cache
+def kernel() -> tuple[int, ...]:
     """Return the kernel at distances of 0, 1/64, ... 7 samples; the taps of a phase sum to KERNEL_ONE."""
     table = [0] * (HALF * PHASES + 1)
     for p in range(PHASES):
@@ -48,7 +50,7 @@ def kernel() -> list[int]:
     for p in range(1, PHASES // 2 + 1):  # rounding goes to the largest tap
         total = sum(table[j * PHASES + p] + table[j * PHASES + PHASES - p] for j in range(HALF))
         table[p] += (KERNEL_ONE - total) // (2 if p == PHASES // 2 else 1)
-    return table
+    return tuple(table)
 
 
 def sine() -> list[int]:

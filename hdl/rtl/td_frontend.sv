@@ -67,7 +67,7 @@ module td_frontend #(
 
   assign index   = total_q - 48'd1;
   assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
-                              || busy_quality || busy_control);
+                              || busy_quality || busy_points || busy_control);
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
 
   function automatic logic at_rail(input logic signed [23:0] code);
@@ -107,9 +107,11 @@ module td_frontend #(
   logic [11:0] post;
   logic        irq_en_event, irq_en_half, irq_en_trigger, irq_en_capture;
   logic        irq_event, irq_half, irq_trigger, irq_capture;
+  logic        irq_en_harmonics, irq_en_window, irq_harmonics, irq_window;
 
   assign irq_o = (irq_event && irq_en_event) || (irq_half && irq_en_half)
-              || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture);
+              || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture)
+              || (irq_harmonics && irq_en_harmonics) || (irq_window && irq_en_window);
 
   // ---- half cycles ----------------------------------------------------------------------------------
   logic               lost, step, boundary, crossing, restart;
@@ -268,6 +270,80 @@ module td_frontend #(
     .cf_o,
     .count_o   (cf_count),
     .late_o    (cf_late)
+  );
+
+  // ---- 128 points a cycle, fundamental, harmonics ---------------------------------------------------
+  logic               busy_points;
+  logic               point, window_published, harmonics_start, harmonics_busy, harmonics_done, harmonics_finish;
+  logic        [10:0] point_place;
+  logic signed [24:0] point_u1, point_i1, point_u2, point_i2;  // half codes
+  logic        [31:0] window_length, fund_data, harm_data;
+  logic               window_locked, fund_req, fund_ack, harm_req, harm_ack;
+  logic        [1:0]  harmonics_channel;
+  logic        [6:0]  fund_addr;
+  logic        [8:0]  harm_addr;
+
+  td_resample u_resample (
+    .clk_i,
+    .rst_ni,
+    .valid_i       (valid_q),
+    .word_valid_i  (word_valid),
+    .word_channel_i(word_channel),
+    .word_i        (word),
+    .publish_i     (publish),
+    .period10_i    (period10),
+    .busy_o        (busy_points),
+    .point_o       (point),
+    .place_o       (point_place),
+    .u1_o          (point_u1),
+    .i1_o          (point_i1),
+    .u2_o          (point_u2),
+    .i2_o          (point_i2),
+    .period10_o    (window_length),
+    .locked_o      (window_locked)
+  );
+
+  td_fundamental u_fundamental (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (valid_q),
+    .point_i   (point),
+    .place_i   (point_place),
+    .u1_i      (point_u1),
+    .i1_i      (point_i1),
+    .u2_i      (point_u2),
+    .i2_i      (point_i2),
+    .period10_i(window_length),
+    .locked_i  (window_locked),
+    .publish_o (window_published),
+    .snapshot_i(take),
+    .req_i     (fund_req),
+    .addr_i    (fund_addr[6:2]),
+    .ack_o     (fund_ack),
+    .data_o    (fund_data)
+  );
+
+  td_harmonics u_harmonics (
+    .clk_i,
+    .rst_ni,
+    .valid_i   (valid_q),
+    .start_i   (harmonics_start),
+    .channel_i (harmonics_channel),
+    .point_i   (point),
+    .place_i   (point_place),
+    .u1_i      (point_u1),
+    .i1_i      (point_i1),
+    .u2_i      (point_u2),
+    .i2_i      (point_i2),
+    .period10_i(window_length),
+    .locked_i  (window_locked),
+    .busy_o    (harmonics_busy),
+    .done_o    (harmonics_done),
+    .finish_o  (harmonics_finish),
+    .req_i     (harm_req),
+    .addr_i    (harm_addr[8:2]),
+    .ack_o     (harm_ack),
+    .data_o    (harm_data)
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
@@ -648,8 +724,10 @@ module td_frontend #(
   logic [7:0]  misuse_flags;
   logic [31:0] guard_key;  // the guard sees it on the bus
   logic unused;
-  assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], result_data[63:30], ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
-                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step, word_valid, word_channel, word};
+  assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], ingress_seen,
+                    result_data[63:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step,
+                    fund_addr[1:0], harm_addr[1:0]};
 
   // ---- write lock and checksum, in front of the register file -----------------------------------
   logic        g_awvalid, g_awready, g_wvalid, g_wready, g_bvalid, g_bready;
@@ -999,10 +1077,28 @@ module td_frontend #(
     .hwif_out_int_data_req              (int_req),
     .hwif_in_int_data_rd_data           (int_data),
     .hwif_in_int_data_rd_ack            (int_ack),
+    .hwif_in_irq_status_harmonics_hwset(harmonics_finish),
+    .hwif_out_irq_status_harmonics     (irq_harmonics),
+    .hwif_in_irq_status_window_hwset   (window_published),
+    .hwif_out_irq_status_window        (irq_window),
+    .hwif_out_irq_enable_harmonics     (irq_en_harmonics),
+    .hwif_out_irq_enable_window        (irq_en_window),
+    .hwif_out_harm_ctrl_start          (harmonics_start),
+    .hwif_out_harm_ctrl_channel        (harmonics_channel),
+    .hwif_in_harm_status_done          (harmonics_done),
+    .hwif_in_harm_status_busy          (harmonics_busy),
+    .hwif_out_fund_addr                (fund_addr),
+    .hwif_out_fund_req                 (fund_req),
+    .hwif_in_fund_rd_data              (fund_data),
+    .hwif_in_fund_rd_ack               (fund_ack),
+    .hwif_out_harm_data_addr           (harm_addr),
+    .hwif_out_harm_data_req            (harm_req),
+    .hwif_in_harm_data_rd_data         (harm_data),
+    .hwif_in_harm_data_rd_ack          (harm_ack),
     .hwif_out_cap_data_addr            (read_addr),
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
-    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter).
-    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack)
+    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter, fund).
+    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack || fund_ack)
   );
 endmodule

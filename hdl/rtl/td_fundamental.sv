@@ -119,37 +119,26 @@ module td_fundamental #(
   logic        [2:0]  item_q;  // 0..3 the channels; P and Q of element 1, of 2
   logic               multiplied, rooted;
   logic        [2:0]  left, right;
-  logic signed [31:0] x_left, x_right;
-  logic               minus_q;
-  logic        [46:0] a;
-  logic        [31:0] b, root;
-  logic        [78:0] product;
-  logic signed [63:0] total_q, term, base;
+  logic signed [47:0] a;
+  logic signed [31:0] b;
+  logic        [31:0] root;
+  logic signed [79:0] product;
+  logic signed [63:0] total_q, base;
   logic        [63:0] energy_q [8];
-  logic        [63:0] energy_old, energy_new;
-  logic        [46:0] power_size;
+  logic        [63:0] energy_old, energy_new, gain;
   logic        [2:0]  energy_place;
   logic               negative, powers, mine, any_q;
   logic        [31:0] windows_q;
 
   assign powers = item_q[2];
   // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic.
-  assign left   = powers ? {item_q[1], 1'b0, job_q == Second} : {item_q[1:0], job_q == Second};
-  assign right  = powers ? {item_q[1], 1'b1, (job_q == Second) ^ item_q[0]} : left;
-  assign x_left  = x_q[left];
-  assign x_right = x_q[right];
+  assign left  = powers ? {item_q[1], 1'b0, job_q == Second} : {item_q[1:0], job_q == Second};
+  assign right = powers ? {item_q[1], 1'b1, (job_q == Second) ^ item_q[0]} : left;
+  assign a     = job_q == Energy ? total_q[63:16] : 48'(x_q[left]);
+  assign b     = job_q == Energy ? period_q : x_q[right];
 
-  function automatic logic [31:0] size(input logic signed [31:0] value_in);
-    size = value_in[31] ? -value_in : value_in;
-  endfunction
-
-  assign negative   = total_q[63];
-  assign power_size = negative ? -total_q[62:16] : total_q[62:16];
-  assign a          = job_q == Energy ? power_size : 47'(size(x_left));
-  assign b          = job_q == Energy ? period_q : size(x_right);
-
-  td_multiply #(
-    .AWidth(47),
+  td_multiply_signed #(
+    .AWidth(48),
     .BWidth(32)
   ) u_multiply (
     .clk_i,
@@ -172,42 +161,42 @@ module td_fundamental #(
     .root_o    (root)
   );
 
-  assign term = minus_q ? -product[63:0] : product[63:0];
   assign base = job_q == Second ? total_q : '0;
 
-  // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it.
+  // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up.
+  assign negative     = total_q[63];
   assign mine         = (job_q == OneLow || job_q == OneHigh) ^ negative;  // this side gets the window's energy
   assign energy_place = {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
   assign energy_old   = any_q ? energy_q[energy_place] : '0;
-  assign energy_new   = energy_old + (mine && locked_q ? 64'((product + 79'h80000000) >> 32) : '0);
+  assign gain         = mine && locked_q ? 64'($signed(product[79:32])) : '0;
+  assign energy_new   = negative ? energy_old - gain : energy_old + gain;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       job_q     <= Rest;
       begin_q   <= 1'b0;
       item_q    <= '0;
-      minus_q   <= 1'b0;
       total_q   <= '0;
       any_q     <= 1'b0;
       windows_q <= '0;
     end else begin
       begin_q <= 1'b0;
-      if (begin_q) minus_q <= x_left[31] ^ x_right[31] ^ (powers && item_q[0] && job_q == Second);
       unique case (job_q)
         Rest: if (closed_q) begin
-          job_q   <= First;
-          begin_q <= 1'b1;
-          item_q  <= '0;
+          job_q     <= First;
+          begin_q   <= 1'b1;
+          item_q    <= '0;
+          windows_q <= windows_q + 32'd1;
         end
         First: if (multiplied) begin
           job_q   <= Second;
           begin_q <= 1'b1;
-          total_q <= base + term;
+          total_q <= base + product[63:0];
         end
         Second: if (multiplied) begin
           job_q   <= powers ? Low : Root;
           begin_q <= !powers;
-          total_q <= base + term;
+          total_q <= item_q[2] && item_q[0] ? base - product[63:0] : base + product[63:0];
         end
         Root: if (rooted) begin
           job_q   <= First;
@@ -229,9 +218,8 @@ module td_fundamental #(
           begin_q <= item_q != 3'd7;
         end
         Windows: begin
-          job_q     <= Length;
-          windows_q <= windows_q + 32'd1;
-          any_q     <= 1'b1;
+          job_q <= Length;
+          any_q <= 1'b1;
         end
         Length:  job_q <= Flags;
         default: job_q <= Rest;
@@ -280,7 +268,7 @@ module td_fundamental #(
         word_place = {1'b1, energy_place, 1'b1};
       end
       Windows: begin
-        word       = windows_q + 32'd1;
+        word       = windows_q;
         word_place = 5'd4;
       end
       Length: begin

@@ -52,6 +52,8 @@ module td_regs (
         output logic hwif_out_irq_enable_half_cycle,
         output logic hwif_out_irq_enable_trigger,
         output logic hwif_out_irq_enable_capture,
+        output logic hwif_out_irq_enable_harmonics,
+        output logic hwif_out_irq_enable_window,
         output logic hwif_out_irq_status_event_in,
         input wire hwif_in_irq_status_event_in_hwset,
         output logic hwif_out_irq_status_half_cycle,
@@ -60,6 +62,10 @@ module td_regs (
         input wire hwif_in_irq_status_trigger_hwset,
         output logic hwif_out_irq_status_capture,
         input wire hwif_in_irq_status_capture_hwset,
+        output logic hwif_out_irq_status_harmonics,
+        input wire hwif_in_irq_status_harmonics_hwset,
+        output logic hwif_out_irq_status_window,
+        input wire hwif_in_irq_status_window_hwset,
         output logic hwif_out_snapshot_take,
         input wire [31:0] hwif_in_sample_lo_value,
         input wire [15:0] hwif_in_sample_hi_value,
@@ -168,6 +174,14 @@ module td_regs (
         output logic hwif_out_meter_req,
         input logic [31:0] hwif_in_meter_rd_data,
         input logic hwif_in_meter_rd_ack,
+        output logic hwif_out_harm_ctrl_start,
+        output logic [1:0] hwif_out_harm_ctrl_channel,
+        input wire hwif_in_harm_status_done,
+        input wire hwif_in_harm_status_busy,
+        output logic [6:0] hwif_out_fund_addr,
+        output logic hwif_out_fund_req,
+        input logic [31:0] hwif_in_fund_rd_data,
+        input logic hwif_in_fund_rd_ack,
         output logic hwif_out_control_rapid_change,
         output logic hwif_out_control_overcurrent,
         output logic hwif_out_control_limiter,
@@ -298,6 +312,10 @@ module td_regs (
         input wire [12:0] hwif_in_cap_cause_earlier,
         input wire [31:0] hwif_in_cap_trig_lo_value,
         input wire [15:0] hwif_in_cap_trig_hi_value,
+        output logic [8:0] hwif_out_harm_data_addr,
+        output logic hwif_out_harm_data_req,
+        input logic [31:0] hwif_in_harm_data_rd_data,
+        input logic hwif_in_harm_data_rd_ack,
         output logic [10:0] hwif_out_int_data_addr,
         output logic hwif_out_int_data_req,
         input logic [31:0] hwif_in_int_data_rd_data,
@@ -619,6 +637,9 @@ module td_regs (
     logic decoded_reg_strb_cf_width;
     logic decoded_reg_strb_cf_count;
     logic decoded_reg_strb_meter;
+    logic decoded_reg_strb_harm_ctrl;
+    logic decoded_reg_strb_harm_status;
+    logic decoded_reg_strb_fund;
     logic decoded_reg_strb_control;
     logic decoded_reg_strb_misuse;
     logic decoded_reg_strb_rvc_threshold;
@@ -670,6 +691,7 @@ module td_regs (
     logic decoded_reg_strb_cap_cause;
     logic decoded_reg_strb_cap_trig_lo;
     logic decoded_reg_strb_cap_trig_hi;
+    logic decoded_reg_strb_harm_data;
     logic decoded_reg_strb_int_data;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
@@ -785,6 +807,10 @@ module td_regs (
         decoded_reg_strb_cf_count = cpuif_req_masked & (cpuif_addr == 15'h270) & !cpuif_req_is_wr;
         decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
+        decoded_reg_strb_harm_ctrl = cpuif_req_masked & (cpuif_addr == 15'h600);
+        decoded_reg_strb_harm_status = cpuif_req_masked & (cpuif_addr == 15'h604) & !cpuif_req_is_wr;
+        decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
         decoded_reg_strb_control = cpuif_req_masked & (cpuif_addr == 15'h800);
         decoded_reg_strb_misuse = cpuif_req_masked & (cpuif_addr == 15'h804);
         decoded_reg_strb_rvc_threshold = cpuif_req_masked & (cpuif_addr == 15'h808);
@@ -836,8 +862,10 @@ module td_regs (
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
-        decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h7ff) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h7ff) & !cpuif_req_is_wr;
+        decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
+        decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         decoded_strb_is_external = is_external;
@@ -913,6 +941,14 @@ module td_regs (
     logic field_storage_irq_enable_capture_value;
     logic field_combo_irq_enable_capture_next;
     logic field_combo_irq_enable_capture_load_next;
+    // Field: teiden_frontend.IRQ_ENABLE.harmonics
+    logic field_storage_irq_enable_harmonics_value;
+    logic field_combo_irq_enable_harmonics_next;
+    logic field_combo_irq_enable_harmonics_load_next;
+    // Field: teiden_frontend.IRQ_ENABLE.window
+    logic field_storage_irq_enable_window_value;
+    logic field_combo_irq_enable_window_next;
+    logic field_combo_irq_enable_window_load_next;
     // Field: teiden_frontend.IRQ_STATUS.event_in
     logic field_storage_irq_status_event_in_value;
     logic field_combo_irq_status_event_in_next;
@@ -929,6 +965,14 @@ module td_regs (
     logic field_storage_irq_status_capture_value;
     logic field_combo_irq_status_capture_next;
     logic field_combo_irq_status_capture_load_next;
+    // Field: teiden_frontend.IRQ_STATUS.harmonics
+    logic field_storage_irq_status_harmonics_value;
+    logic field_combo_irq_status_harmonics_next;
+    logic field_combo_irq_status_harmonics_load_next;
+    // Field: teiden_frontend.IRQ_STATUS.window
+    logic field_storage_irq_status_window_value;
+    logic field_combo_irq_status_window_next;
+    logic field_combo_irq_status_window_load_next;
     // Field: teiden_frontend.SNAPSHOT.take
     logic field_storage_snapshot_take_value;
     logic field_combo_snapshot_take_next;
@@ -1109,6 +1153,14 @@ module td_regs (
     logic [15:0] field_storage_cf_width_samples_value;
     logic [15:0] field_combo_cf_width_samples_next;
     logic field_combo_cf_width_samples_load_next;
+    // Field: teiden_frontend.HARM_CTRL.start
+    logic field_storage_harm_ctrl_start_value;
+    logic field_combo_harm_ctrl_start_next;
+    logic field_combo_harm_ctrl_start_load_next;
+    // Field: teiden_frontend.HARM_CTRL.channel
+    logic [1:0] field_storage_harm_ctrl_channel_value;
+    logic [1:0] field_combo_harm_ctrl_channel_next;
+    logic field_combo_harm_ctrl_channel_load_next;
     // Field: teiden_frontend.CONTROL.rapid_change
     logic field_storage_control_rapid_change_value;
     logic field_combo_control_rapid_change_next;
@@ -1683,6 +1735,46 @@ module td_regs (
     always @(*) begin
         logic next_c;
         logic load_next_c;
+        next_c = field_storage_irq_enable_harmonics_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_irq_enable_harmonics_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            load_next_c = '1;
+        end
+        field_combo_irq_enable_harmonics_next = next_c;
+        field_combo_irq_enable_harmonics_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_irq_enable_harmonics_value <= 1'h0;
+        end else if(field_combo_irq_enable_harmonics_load_next) begin
+            field_storage_irq_enable_harmonics_value <= field_combo_irq_enable_harmonics_next;
+        end
+    end
+    assign hwif_out_irq_enable_harmonics = field_storage_irq_enable_harmonics_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_irq_enable_window_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_irq_enable_window_value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            load_next_c = '1;
+        end
+        field_combo_irq_enable_window_next = next_c;
+        field_combo_irq_enable_window_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_irq_enable_window_value <= 1'h0;
+        end else if(field_combo_irq_enable_window_load_next) begin
+            field_storage_irq_enable_window_value <= field_combo_irq_enable_window_next;
+        end
+    end
+    assign hwif_out_irq_enable_window = field_storage_irq_enable_window_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
         next_c = field_storage_irq_status_event_in_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_status && decoded_req_is_wr) begin // SW write 1 clear
@@ -1772,6 +1864,52 @@ module td_regs (
         end
     end
     assign hwif_out_irq_status_capture = field_storage_irq_status_capture_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_irq_status_harmonics_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_irq_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_irq_status_harmonics_value & ~(decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            load_next_c = '1;
+        end else if(hwif_in_irq_status_harmonics_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_irq_status_harmonics_next = next_c;
+        field_combo_irq_status_harmonics_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_irq_status_harmonics_value <= 1'h0;
+        end else if(field_combo_irq_status_harmonics_load_next) begin
+            field_storage_irq_status_harmonics_value <= field_combo_irq_status_harmonics_next;
+        end
+    end
+    assign hwif_out_irq_status_harmonics = field_storage_irq_status_harmonics_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_irq_status_window_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_irq_status && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_irq_status_window_value & ~(decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            load_next_c = '1;
+        end else if(hwif_in_irq_status_window_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_irq_status_window_next = next_c;
+        field_combo_irq_status_window_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_irq_status_window_value <= 1'h0;
+        end else if(field_combo_irq_status_window_load_next) begin
+            field_storage_irq_status_window_value <= field_combo_irq_status_window_next;
+        end
+    end
+    assign hwif_out_irq_status_window = field_storage_irq_status_window_value;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -2693,6 +2831,52 @@ module td_regs (
 
     assign hwif_out_meter_addr = decoded_addr[7:0];
     assign hwif_out_meter_req = decoded_reg_strb_meter;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_harm_ctrl_start_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_harm_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_harm_ctrl_start_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_harm_ctrl_start_next = next_c;
+        field_combo_harm_ctrl_start_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_harm_ctrl_start_value <= 1'h0;
+        end else if(field_combo_harm_ctrl_start_load_next) begin
+            field_storage_harm_ctrl_start_value <= field_combo_harm_ctrl_start_next;
+        end
+    end
+    assign hwif_out_harm_ctrl_start = field_storage_harm_ctrl_start_value;
+    always @(*) begin
+        logic [1:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_harm_ctrl_channel_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_harm_ctrl && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_harm_ctrl_channel_value & ~decoded_wr_biten[2:1]) | (decoded_wr_data[2:1] & decoded_wr_biten[2:1]);
+            load_next_c = '1;
+        end
+        field_combo_harm_ctrl_channel_next = next_c;
+        field_combo_harm_ctrl_channel_load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage_harm_ctrl_channel_value <= 2'h0;
+        end else if(field_combo_harm_ctrl_channel_load_next) begin
+            field_storage_harm_ctrl_channel_value <= field_combo_harm_ctrl_channel_next;
+        end
+    end
+    assign hwif_out_harm_ctrl_channel = field_storage_harm_ctrl_channel_value;
+
+    assign hwif_out_fund_addr = decoded_addr[6:0];
+    assign hwif_out_fund_req = decoded_reg_strb_fund;
     always @(*) begin
         logic next_c;
         logic load_next_c;
@@ -4098,6 +4282,9 @@ module td_regs (
     end
     assign hwif_out_cap_stream_auto = field_storage_cap_stream_auto_value;
 
+    assign hwif_out_harm_data_addr = decoded_addr[8:0];
+    assign hwif_out_harm_data_req = decoded_reg_strb_harm_data;
+
     assign hwif_out_int_data_addr = decoded_addr[10:0];
     assign hwif_out_int_data_req = decoded_reg_strb_int_data;
 
@@ -4120,6 +4307,7 @@ module td_regs (
     always @(*) begin
         logic rd_ack;
         rd_ack = '0;
+        rd_ack |= hwif_in_harm_data_rd_ack;
         rd_ack |= hwif_in_int_data_rd_ack;
         rd_ack |= hwif_in_cap_data_rd_ack;
         readback_external_rd_ack_c = rd_ack;
@@ -4184,12 +4372,16 @@ always @(*) begin
             readback_data_var[1] = field_storage_irq_enable_half_cycle_value;
             readback_data_var[2] = field_storage_irq_enable_trigger_value;
             readback_data_var[3] = field_storage_irq_enable_capture_value;
+            readback_data_var[8] = field_storage_irq_enable_harmonics_value;
+            readback_data_var[9] = field_storage_irq_enable_window_value;
         end
         if(rd_mux_addr == 15'h18) begin
             readback_data_var[0] = field_storage_irq_status_event_in_value;
             readback_data_var[1] = field_storage_irq_status_half_cycle_value;
             readback_data_var[2] = field_storage_irq_status_trigger_value;
             readback_data_var[3] = field_storage_irq_status_capture_value;
+            readback_data_var[8] = field_storage_irq_status_harmonics_value;
+            readback_data_var[9] = field_storage_irq_status_window_value;
         end
         if(rd_mux_addr == 15'h20) begin
             readback_data_var[31:0] = hwif_in_sample_lo_value;
@@ -4460,6 +4652,16 @@ always @(*) begin
         if((rd_mux_addr >= 15'h400) && (rd_mux_addr <= 15'h400 + 15'hff)) begin
             readback_data_var = hwif_in_meter_rd_data;
         end
+        if(rd_mux_addr == 15'h600) begin
+            readback_data_var[2:1] = field_storage_harm_ctrl_channel_value;
+        end
+        if(rd_mux_addr == 15'h604) begin
+            readback_data_var[0] = hwif_in_harm_status_done;
+            readback_data_var[1] = hwif_in_harm_status_busy;
+        end
+        if((rd_mux_addr >= 15'h700) && (rd_mux_addr <= 15'h700 + 15'h7f)) begin
+            readback_data_var = hwif_in_fund_rd_data;
+        end
         if(rd_mux_addr == 15'h800) begin
             readback_data_var[0] = field_storage_control_rapid_change_value;
             readback_data_var[1] = field_storage_control_overcurrent_value;
@@ -4659,7 +4861,10 @@ always @(*) begin
         if(rd_mux_addr == 15'hc28) begin
             readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
         end
-        if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h7ff)) begin
+        if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
+            readback_data_var = hwif_in_harm_data_rd_data;
+        end
+        if((rd_mux_addr >= 15'h1800) && (rd_mux_addr <= 15'h1800 + 15'h7ff)) begin
             readback_data_var = hwif_in_int_data_rd_data;
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin

@@ -18,7 +18,7 @@ from hdl.tb.drive import clocks, pulse, seeded, signed, start
 # Register -> bits that software may write and read back.
 WRITABLE = {
     "CTRL": 0x3,
-    "IRQ_ENABLE": 0xF,
+    "IRQ_ENABLE": 0x30F,
     "CROSS_HYSTERESIS": 0x0FFFFFFF,
     "CROSS_TIMING": 0x00FFFFFF,
     "DET_K": 0x1FFF,
@@ -50,6 +50,7 @@ WRITABLE = {
     "CF_ENERGY_LO": 0xFFFFFFFF,
     "CF_ENERGY_HI": 0xFFFF,
     "CF_WIDTH": 0xFFFF,
+    "HARM_CTRL": 0x6,
 }
 
 
@@ -80,7 +81,15 @@ async def identity_and_every_writable_bit(dut: Any) -> None:
         for pattern in (0xFFFFFFFF, 0xA5A5A5A5, 0x5A5A5A5A, 0):
             await master.write_dword(address, pattern)
             assert await master.read_dword(address) == pattern & mask, name
-    for address in (regs.ID, regs.SAMPLE_LO, regs.CAP_DATA, regs.METER, 0x0100):  # read-only, memory, unused
+    for address in (
+        regs.ID,
+        regs.SAMPLE_LO,
+        regs.CAP_DATA,
+        regs.METER,
+        regs.FUND,
+        regs.HARM_DATA,
+        0x0100,
+    ):  # read-only, memory, unused
         await master.write_dword(address, 0xFFFFFFFF)
     assert await master.read_dword(regs.ID) == 0x54454944
     assert await master.read_dword(0x0100) == 0

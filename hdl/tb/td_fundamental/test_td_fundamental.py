@@ -9,16 +9,11 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from hdl.model_spectrum import FUNDAMENTAL_PUBLISH, POINT_MAX, POINT_MIN, WINDOW, Fundamental, FundamentalMeter, Point
+from hdl.model_spectrum import FUNDAMENTAL_PUBLISH, POINT_MAX, POINT_MIN, WINDOW, FundamentalMeter, Point
 from hdl.tb.drive import clocks, pulse, reset, seeded, start
+from hdl.tb.td_fundamental.words import words_of
 
 LEAST_POINT_CLOCKS = 14
-
-
-def words_of(shown: Fundamental) -> list[int]:
-    """Return the 32 words in which the values are read."""
-    long = [half & 0xFFFFFFFF for value in (*shown.powers, *shown.energies) for half in (value, value >> 32)]
-    return [*shown.rms, shown.windows, shown.period10, int(shown.locked), 0, *long]
 
 
 async def read_words(dut: Any) -> list[int]:

@@ -8,20 +8,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from hdl.model_spectrum import HARMONICS_PUBLISH, POINT_MAX, POINT_MIN, WINDOW, Harmonics, HarmonicsMeter, Point
+from hdl.model_spectrum import HARMONICS_PUBLISH, POINT_MAX, POINT_MIN, WINDOW, HarmonicsMeter, Point
 from hdl.tb.drive import clocks, pulse, reset, seeded, start
 from hdl.tb.td_fundamental.test_td_fundamental import give_point
+from hdl.tb.td_harmonics.words import words_of
 
-WORDS = 84
 TRANSFORM_CLOCKS = 10_600
-
-
-def words_of(done: Harmonics | None, channel: int) -> list[int]:
-    """Return the words in which a result is read, and the unused ones."""
-    if done is None:
-        return [0] * 128
-    parts = [part & 0xFFFFFFFF for pair in (*done.orders, done.reference) for part in pair]
-    return [*parts, done.period10, channel << 1 | done.locked, *[0] * (128 - WORDS)]
 
 
 async def read_words(dut: Any) -> list[int]:
