@@ -12,7 +12,17 @@ from hdl.regs.generated import regs
 from hdl.tb.drive import clocks, pulse, seeded, start
 
 FIRST, SECOND, LOCK = 0x6B657931, 0x6B657932, 0x6C6F636B
-INPUTS = ("valid", "step", "s_awaddr", "s_awvalid", "s_wdata", "s_wstrb", "s_wvalid", "s_bready", "s_araddr")
+INPUTS: tuple[str, ...] = (
+    "valid",
+    "step",
+    "s_awaddr",
+    "s_awvalid",
+    "s_wdata",
+    "s_wstrb",
+    "s_wvalid",
+    "s_bready",
+    "s_araddr",
+)
 INPUTS += ("s_arvalid", "s_rready", "m_awready", "m_wready", "m_bvalid", "m_arready", "m_rdata", "m_rvalid")
 
 

@@ -64,7 +64,7 @@ async def records_are_the_models(dut: Any) -> None:
                 totals = [total + rng.getrandbits(rng.choice([10, 30, 44])) for total in totals]
                 frozen = rng.random() < 0.15
                 await sample(dut, index, totals, frozen)
-                model.step(index, tuple(totals), frozen)
+                model.step(index, (totals[0], totals[1], totals[2], totals[3]), frozen)
             if rng.random() < 0.02:
                 minute = rng.randrange(32)
                 dut.minute_i.value = minute
@@ -75,7 +75,7 @@ async def records_are_the_models(dut: Any) -> None:
                 assert int(dut.misuse_o.value) == model.tick()
             index += 1
             await sample(dut, index, totals)
-            model.step(index, tuple(totals), False)
+            model.step(index, (totals[0], totals[1], totals[2], totals[3]), False)
             await compare(dut, model)
             wholes |= {(length, record.whole) for length, record in model.latest.items()}
         # The ring, oldest first, is the model's.

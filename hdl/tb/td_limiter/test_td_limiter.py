@@ -86,7 +86,7 @@ async def states_events_and_commands_are_the_models(dut: Any) -> None:
             currents = [rng.randrange(6000, 9000) if rng.random() < heavy else rng.randrange(100) for _ in range(2)]
             fresh = int(rng.random() < 0.4)
             event = await step(dut, rng, fresh=fresh, index=index, irms1=currents[0], irms2=currents[1])
-            assert event == model.step(index, bool(fresh), *currents)
+            assert event == model.step(index, bool(fresh), currents[0], currents[1])
             assert shown(dut) == expected(model)
             kinds |= {event.kind} if event else set()
     assert kinds == {LIMIT_TRIP, LIMIT_RECLOSE, LIMIT_LOCKOUT, LIMIT_RELEASE}

@@ -61,7 +61,7 @@ async def a_step_ends_when_the_window_holds_only_the_new_level(dut: Any) -> None
         assert await give(dut, rng, 10000) == []
     assert await give(dut, rng, 9300) == [Event(RVC_START, 9300, 10000)]
     assert await give(dut, rng, 9100) == []
-    seen = []
+    seen: list[Event] = []
     while not seen:  # all within 250 of the mean: the last 10000 must have left
         seen = await give(dut, rng, 9200)
     mean = (9300 + 9100 + 18 * 9200) // COUNT
@@ -75,7 +75,8 @@ async def the_furthest_value_counts_once_it_has_left_the_window(dut: Any) -> Non
     for _ in range(COUNT + 3):
         await give(dut, rng, 10000)
     assert await give(dut, rng, 8500) == [Event(RVC_START, 8500, 10000)]
-    seen, count = [], 0
+    seen: list[Event] = []
+    count = 0
     while not seen:
         seen = await give(dut, rng, 9200)
         count += 1
