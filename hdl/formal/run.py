@@ -64,7 +64,7 @@ PROOFS = {
     "td_event_fifo": Proof("td_event_fifo", _rtl("td_event_fifo"), 4, 16, {"Width": 8, "Depth": 4}),
     "td_limiter": Proof("td_limiter", _rtl("td_limiter"), 3, 24),
     "td_last_gasp": Proof("td_last_gasp", _rtl("td_last_gasp"), 3, 24),
-    "td_capture": Proof("td_capture", _rtl("td_capture"), 3, 16, {"Depth": 4}),
+    "td_capture": Proof("td_capture", _rtl("td_capture"), 3, 28, {"Depth": 4}),
     "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 40, cut=POWER_FAIL_CUT, cover_cut=("over",)),
     "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 26, cut=RAPID_CHANGE_CUT),
     "td_overcurrent": Proof("td_overcurrent", _rtl("td_overcurrent"), 2, 8),
