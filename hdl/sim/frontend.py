@@ -27,6 +27,7 @@ def verilate(work: Path, trace: bool) -> Path:
     """Compile RTL and shim into a shared library in ``work`` and return its path."""
     command = [verilator_program(), "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast"]
     command += ["--x-initial", "fast", "--no-assert", "-Wno-fatal", "--top-module", "td_frontend", "--Mdir", str(work)]
+    command += ["+define+TD_GATE_REGISTERS"]  # see generate.py
     command += ["--output-split", "0"]  # split outputs use precompiled headers, for which the wheel lacks the flag
     command += ["-CFLAGS", "-fPIC -fvisibility=hidden" + (" -DTD_TRACE" if trace else "")]
     command += ["-LDFLAGS", "-shared", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1", "-o", "frontend.so"]

@@ -29,7 +29,7 @@ struct Board {
         top->trace(&trace, 99);
         trace.open(trace_path);
 #endif
-        top->clk_i = 0;
+        top->clk_i = 1;
         top->rst_ni = 0;
         for (int k = 0; k < 4; k++) clock();
         top->rst_ni = 1;
@@ -52,9 +52,9 @@ struct Board {
 #endif
     }
 
-    void clock() {  // inputs set before count at this rising edge
-        edge(1);
+    void clock() {  // inputs set before count at this rising edge; the falling one wakes the registers
         edge(0);
+        edge(1);
     }
 
     void tick() {

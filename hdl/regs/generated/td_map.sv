@@ -101,7 +101,7 @@ module td_map (
                  || (address_i >= 13'h0200 && address_i <= 13'h0216)
                  || (address_i >= 13'h0218 && address_i <= 13'h022A)
                  || (address_i >= 13'h0300 && address_i <= 13'h0301)
-                 || (address_i >= 13'h0304 && address_i <= 13'h030A)
+                 || (address_i >= 13'h0304 && address_i <= 13'h030B)
                  || (address_i >= 13'h0400 && address_i <= 13'h047F)
                  || (address_i >= 13'h0600 && address_i <= 13'h07FF)
                  || (address_i >= 13'h1000);

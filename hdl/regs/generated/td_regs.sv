@@ -312,6 +312,7 @@ module td_regs (
         input wire [12:0] hwif_in_cap_cause_earlier,
         input wire [31:0] hwif_in_cap_trig_lo_value,
         input wire [15:0] hwif_in_cap_trig_hi_value,
+        output logic hwif_out_cap_mode_points,
         output logic [8:0] hwif_out_harm_data_addr,
         output logic hwif_out_harm_data_req,
         input logic [31:0] hwif_in_harm_data_rd_data,
@@ -358,9 +359,20 @@ module td_regs (
     logic [3:0] axil_wstrb;
     logic axil_aw_accept;
     logic axil_resp_acked;
+    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
+`ifdef TD_GATE_REGISTERS
+    logic awake;
+    always_ff @(negedge clk) begin
+        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
+            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_misuse_duplicate_hwset, hwif_in_misuse_refused_hwset, hwif_in_misuse_tick_hwset, hwif_in_misuse_locked_write_hwset, hwif_in_misuse_unmapped_hwset, hwif_in_misuse_checksum_hwset, hwif_in_misuse_crossing_hwset, hwif_in_misuse_holdup_hwset, hwif_out_lim_command_apply, hwif_out_lim_command_schedule, hwif_out_lim_command_schedule_tick, hwif_out_lim_command_cancel, hwif_out_lim_command_release_in, hwif_out_lg_command_sent, hwif_out_lg_command_clear, hwif_out_int_tick_tick, hwif_out_int_tick_align, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
+    end
+    wire clk_regs = clk & awake;
+`else
+    wire clk_regs = clk;
+`endif
 
     // Transaction request acceptance
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             axil_prev_was_rd <= '0;
             axil_arvalid <= '0;
@@ -455,7 +467,7 @@ module td_regs (
     logic [1:0] axil_resp_buffer_err;
     logic [31:0] axil_resp_buffer_rdata [1:0];
 
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             for(int i=0; i<2; i++) begin
                 axil_resp_buffer_is_wr[i] <= '0;
@@ -515,8 +527,8 @@ module td_regs (
     logic external_pending;
     logic external_wr_ack;
     logic external_rd_ack;
-//     always_ff @(posedge clk) begin
-    always @(posedge clk) begin
+//     always_ff @(posedge clk_regs) begin
+    always @(posedge clk_regs) begin
         if(~rst_n) begin
             external_pending <= '0;
         end else begin
@@ -691,6 +703,7 @@ module td_regs (
     logic decoded_reg_strb_cap_cause;
     logic decoded_reg_strb_cap_trig_lo;
     logic decoded_reg_strb_cap_trig_hi;
+    logic decoded_reg_strb_cap_mode;
     logic decoded_reg_strb_harm_data;
     logic decoded_reg_strb_int_data;
     logic decoded_reg_strb_cap_data;
@@ -862,6 +875,7 @@ module td_regs (
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_mode = cpuif_req_masked & (cpuif_addr == 15'hc2c);
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
@@ -1425,6 +1439,10 @@ module td_regs (
     logic field_storage_cap_stream_auto_value;
     logic field_combo_cap_stream_auto_next;
     logic field_combo_cap_stream_auto_load_next;
+    // Field: teiden_frontend.CAP_MODE.points
+    logic field_storage_cap_mode_points_value;
+    logic field_combo_cap_mode_points_next;
+    logic field_combo_cap_mode_points_load_next;
     //--------------------------------------------------------------------------
     // Field logic
     //--------------------------------------------------------------------------
@@ -1440,7 +1458,7 @@ module td_regs (
         field_combo_ctrl_detect_next = next_c;
         field_combo_ctrl_detect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_detect_value <= 1'h0;
         end else if(field_combo_ctrl_detect_load_next) begin
@@ -1460,7 +1478,7 @@ module td_regs (
         field_combo_ctrl_quality_next = next_c;
         field_combo_ctrl_quality_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ctrl_quality_value <= 1'h0;
         end else if(field_combo_ctrl_quality_load_next) begin
@@ -1483,7 +1501,7 @@ module td_regs (
         field_combo_status_saturated_next = next_c;
         field_combo_status_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_saturated_value <= 1'h0;
         end else if(field_combo_status_saturated_load_next) begin
@@ -1506,7 +1524,7 @@ module td_regs (
         field_combo_status_event_overflow_next = next_c;
         field_combo_status_event_overflow_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_event_overflow_value <= 1'h0;
         end else if(field_combo_status_event_overflow_load_next) begin
@@ -1529,7 +1547,7 @@ module td_regs (
         field_combo_status_overrun_next = next_c;
         field_combo_status_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_overrun_value <= 1'h0;
         end else if(field_combo_status_overrun_load_next) begin
@@ -1552,7 +1570,7 @@ module td_regs (
         field_combo_status_current_saturated_next = next_c;
         field_combo_status_current_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_current_saturated_value <= 1'h0;
         end else if(field_combo_status_current_saturated_load_next) begin
@@ -1575,7 +1593,7 @@ module td_regs (
         field_combo_status_u2_saturated_next = next_c;
         field_combo_status_u2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_u2_saturated_value <= 1'h0;
         end else if(field_combo_status_u2_saturated_load_next) begin
@@ -1598,7 +1616,7 @@ module td_regs (
         field_combo_status_i2_saturated_next = next_c;
         field_combo_status_i2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_i2_saturated_value <= 1'h0;
         end else if(field_combo_status_i2_saturated_load_next) begin
@@ -1621,7 +1639,7 @@ module td_regs (
         field_combo_status_clipped_next = next_c;
         field_combo_status_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_clipped_value <= 1'h0;
         end else if(field_combo_status_clipped_load_next) begin
@@ -1644,7 +1662,7 @@ module td_regs (
         field_combo_status_cf_late_next = next_c;
         field_combo_status_cf_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_status_cf_late_value <= 1'h0;
         end else if(field_combo_status_cf_late_load_next) begin
@@ -1664,7 +1682,7 @@ module td_regs (
         field_combo_irq_enable_event_in_next = next_c;
         field_combo_irq_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_event_in_value <= 1'h0;
         end else if(field_combo_irq_enable_event_in_load_next) begin
@@ -1684,7 +1702,7 @@ module td_regs (
         field_combo_irq_enable_half_cycle_next = next_c;
         field_combo_irq_enable_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_enable_half_cycle_load_next) begin
@@ -1704,7 +1722,7 @@ module td_regs (
         field_combo_irq_enable_trigger_next = next_c;
         field_combo_irq_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_trigger_value <= 1'h0;
         end else if(field_combo_irq_enable_trigger_load_next) begin
@@ -1724,7 +1742,7 @@ module td_regs (
         field_combo_irq_enable_capture_next = next_c;
         field_combo_irq_enable_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_capture_value <= 1'h0;
         end else if(field_combo_irq_enable_capture_load_next) begin
@@ -1744,7 +1762,7 @@ module td_regs (
         field_combo_irq_enable_harmonics_next = next_c;
         field_combo_irq_enable_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_harmonics_value <= 1'h0;
         end else if(field_combo_irq_enable_harmonics_load_next) begin
@@ -1764,7 +1782,7 @@ module td_regs (
         field_combo_irq_enable_window_next = next_c;
         field_combo_irq_enable_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_enable_window_value <= 1'h0;
         end else if(field_combo_irq_enable_window_load_next) begin
@@ -1787,7 +1805,7 @@ module td_regs (
         field_combo_irq_status_event_in_next = next_c;
         field_combo_irq_status_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_event_in_value <= 1'h0;
         end else if(field_combo_irq_status_event_in_load_next) begin
@@ -1810,7 +1828,7 @@ module td_regs (
         field_combo_irq_status_half_cycle_next = next_c;
         field_combo_irq_status_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_status_half_cycle_load_next) begin
@@ -1833,7 +1851,7 @@ module td_regs (
         field_combo_irq_status_trigger_next = next_c;
         field_combo_irq_status_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_trigger_value <= 1'h0;
         end else if(field_combo_irq_status_trigger_load_next) begin
@@ -1856,7 +1874,7 @@ module td_regs (
         field_combo_irq_status_capture_next = next_c;
         field_combo_irq_status_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_capture_value <= 1'h0;
         end else if(field_combo_irq_status_capture_load_next) begin
@@ -1879,7 +1897,7 @@ module td_regs (
         field_combo_irq_status_harmonics_next = next_c;
         field_combo_irq_status_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_harmonics_value <= 1'h0;
         end else if(field_combo_irq_status_harmonics_load_next) begin
@@ -1902,7 +1920,7 @@ module td_regs (
         field_combo_irq_status_window_next = next_c;
         field_combo_irq_status_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_irq_status_window_value <= 1'h0;
         end else if(field_combo_irq_status_window_load_next) begin
@@ -1925,7 +1943,7 @@ module td_regs (
         field_combo_snapshot_take_next = next_c;
         field_combo_snapshot_take_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_snapshot_take_value <= 1'h0;
         end else if(field_combo_snapshot_take_load_next) begin
@@ -1948,7 +1966,7 @@ module td_regs (
         field_combo_event_pop_drop_next = next_c;
         field_combo_event_pop_drop_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_event_pop_drop_value <= 1'h0;
         end else if(field_combo_event_pop_drop_load_next) begin
@@ -1968,7 +1986,7 @@ module td_regs (
         field_combo_cross_hysteresis_value_next = next_c;
         field_combo_cross_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_hysteresis_value_value <= 28'h147ae1;
         end else if(field_combo_cross_hysteresis_value_load_next) begin
@@ -1988,7 +2006,7 @@ module td_regs (
         field_combo_cross_timing_blank_next = next_c;
         field_combo_cross_timing_blank_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_blank_value <= 8'h28;
         end else if(field_combo_cross_timing_blank_load_next) begin
@@ -2008,7 +2026,7 @@ module td_regs (
         field_combo_cross_timing_timeout_next = next_c;
         field_combo_cross_timing_timeout_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_timeout_value <= 8'h68;
         end else if(field_combo_cross_timing_timeout_load_next) begin
@@ -2028,7 +2046,7 @@ module td_regs (
         field_combo_cross_timing_cadence_next = next_c;
         field_combo_cross_timing_cadence_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cross_timing_cadence_value <= 8'h50;
         end else if(field_combo_cross_timing_cadence_load_next) begin
@@ -2048,7 +2066,7 @@ module td_regs (
         field_combo_det_k_value_next = next_c;
         field_combo_det_k_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_k_value_value <= 13'h1974;
         end else if(field_combo_det_k_value_load_next) begin
@@ -2068,7 +2086,7 @@ module td_regs (
         field_combo_det_drop_value_next = next_c;
         field_combo_det_drop_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_drop_value_value <= 32'h1a33161;
         end else if(field_combo_det_drop_value_load_next) begin
@@ -2088,7 +2106,7 @@ module td_regs (
         field_combo_det_low_value_next = next_c;
         field_combo_det_low_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_low_value_value <= 32'hb3f23b;
         end else if(field_combo_det_low_value_load_next) begin
@@ -2108,7 +2126,7 @@ module td_regs (
         field_combo_det_floor_value_next = next_c;
         field_combo_det_floor_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_floor_value_value <= 32'h5c0498;
         end else if(field_combo_det_floor_value_load_next) begin
@@ -2128,7 +2146,7 @@ module td_regs (
         field_combo_det_shape_ratio_next = next_c;
         field_combo_det_shape_ratio_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_ratio_value <= 8'h50;
         end else if(field_combo_det_shape_ratio_load_next) begin
@@ -2148,7 +2166,7 @@ module td_regs (
         field_combo_det_shape_persist_next = next_c;
         field_combo_det_shape_persist_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_shape_persist_value <= 5'hd;
         end else if(field_combo_det_shape_persist_load_next) begin
@@ -2168,7 +2186,7 @@ module td_regs (
         field_combo_det_confirm_samples_next = next_c;
         field_combo_det_confirm_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_samples_value <= 16'ha0;
         end else if(field_combo_det_confirm_samples_load_next) begin
@@ -2188,7 +2206,7 @@ module td_regs (
         field_combo_det_confirm_rms_value_next = next_c;
         field_combo_det_confirm_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_confirm_rms_value_value <= 28'h145d5b6;
         end else if(field_combo_det_confirm_rms_value_load_next) begin
@@ -2208,7 +2226,7 @@ module td_regs (
         field_combo_det_return_rms_value_next = next_c;
         field_combo_det_return_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_rms_value_value <= 28'h21f0eda;
         end else if(field_combo_det_return_rms_value_load_next) begin
@@ -2228,7 +2246,7 @@ module td_regs (
         field_combo_det_return_samples_next = next_c;
         field_combo_det_return_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_det_return_samples_value <= 16'h320;
         end else if(field_combo_det_return_samples_load_next) begin
@@ -2251,7 +2269,7 @@ module td_regs (
         field_combo_cap_ctrl_arm_next = next_c;
         field_combo_cap_ctrl_arm_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_arm_value <= 1'h0;
         end else if(field_combo_cap_ctrl_arm_load_next) begin
@@ -2274,7 +2292,7 @@ module td_regs (
         field_combo_cap_ctrl_freeze_next = next_c;
         field_combo_cap_ctrl_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_freeze_value <= 1'h0;
         end else if(field_combo_cap_ctrl_freeze_load_next) begin
@@ -2297,7 +2315,7 @@ module td_regs (
         field_combo_cap_ctrl_trigger_next = next_c;
         field_combo_cap_ctrl_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_trigger_value <= 1'h0;
         end else if(field_combo_cap_ctrl_trigger_load_next) begin
@@ -2320,7 +2338,7 @@ module td_regs (
         field_combo_cap_ctrl_stream_next = next_c;
         field_combo_cap_ctrl_stream_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_stream_value <= 1'h0;
         end else if(field_combo_cap_ctrl_stream_load_next) begin
@@ -2340,7 +2358,7 @@ module td_regs (
         field_combo_cap_post_samples_next = next_c;
         field_combo_cap_post_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_post_samples_value <= 12'h800;
         end else if(field_combo_cap_post_samples_load_next) begin
@@ -2360,7 +2378,7 @@ module td_regs (
         field_combo_qual_dip_value_next = next_c;
         field_combo_qual_dip_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_dip_value_value <= 28'h28bab6c;
         end else if(field_combo_qual_dip_value_load_next) begin
@@ -2380,7 +2398,7 @@ module td_regs (
         field_combo_qual_swell_value_next = next_c;
         field_combo_qual_swell_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_swell_value_value <= 28'h31c7c2e;
         end else if(field_combo_qual_swell_value_load_next) begin
@@ -2400,7 +2418,7 @@ module td_regs (
         field_combo_qual_interruption_value_next = next_c;
         field_combo_qual_interruption_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_interruption_value_value <= 28'h486861;
         end else if(field_combo_qual_interruption_value_load_next) begin
@@ -2420,7 +2438,7 @@ module td_regs (
         field_combo_qual_hysteresis_value_next = next_c;
         field_combo_qual_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_qual_hysteresis_value_value <= 28'he7b47;
         end else if(field_combo_qual_hysteresis_value_load_next) begin
@@ -2440,7 +2458,7 @@ module td_regs (
         field_combo_wiring_mode_next = next_c;
         field_combo_wiring_mode_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_wiring_mode_value <= 2'h0;
         end else if(field_combo_wiring_mode_load_next) begin
@@ -2460,7 +2478,7 @@ module td_regs (
         field_combo_no_load_p_value_next = next_c;
         field_combo_no_load_p_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_p_value_value <= 32'h0;
         end else if(field_combo_no_load_p_value_load_next) begin
@@ -2480,7 +2498,7 @@ module td_regs (
         field_combo_no_load_q_value_next = next_c;
         field_combo_no_load_q_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_no_load_q_value_value <= 32'h0;
         end else if(field_combo_no_load_q_value_load_next) begin
@@ -2500,7 +2518,7 @@ module td_regs (
         field_combo_cal_u1_gain_value_next = next_c;
         field_combo_cal_u1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u1_gain_value_load_next) begin
@@ -2520,7 +2538,7 @@ module td_regs (
         field_combo_cal_u1_offset_value_next = next_c;
         field_combo_cal_u1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u1_offset_value_load_next) begin
@@ -2540,7 +2558,7 @@ module td_regs (
         field_combo_cal_u1_phase_value_next = next_c;
         field_combo_cal_u1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u1_phase_value_load_next) begin
@@ -2560,7 +2578,7 @@ module td_regs (
         field_combo_cal_i1_gain_value_next = next_c;
         field_combo_cal_i1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i1_gain_value_load_next) begin
@@ -2580,7 +2598,7 @@ module td_regs (
         field_combo_cal_i1_offset_value_next = next_c;
         field_combo_cal_i1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i1_offset_value_load_next) begin
@@ -2600,7 +2618,7 @@ module td_regs (
         field_combo_cal_i1_phase_value_next = next_c;
         field_combo_cal_i1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i1_phase_value_load_next) begin
@@ -2620,7 +2638,7 @@ module td_regs (
         field_combo_cal_u2_gain_value_next = next_c;
         field_combo_cal_u2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u2_gain_value_load_next) begin
@@ -2640,7 +2658,7 @@ module td_regs (
         field_combo_cal_u2_offset_value_next = next_c;
         field_combo_cal_u2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u2_offset_value_load_next) begin
@@ -2660,7 +2678,7 @@ module td_regs (
         field_combo_cal_u2_phase_value_next = next_c;
         field_combo_cal_u2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_u2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u2_phase_value_load_next) begin
@@ -2680,7 +2698,7 @@ module td_regs (
         field_combo_cal_i2_gain_value_next = next_c;
         field_combo_cal_i2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i2_gain_value_load_next) begin
@@ -2700,7 +2718,7 @@ module td_regs (
         field_combo_cal_i2_offset_value_next = next_c;
         field_combo_cal_i2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i2_offset_value_load_next) begin
@@ -2720,7 +2738,7 @@ module td_regs (
         field_combo_cal_i2_phase_value_next = next_c;
         field_combo_cal_i2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cal_i2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i2_phase_value_load_next) begin
@@ -2740,7 +2758,7 @@ module td_regs (
         field_combo_cf_ctrl_enable_next = next_c;
         field_combo_cf_ctrl_enable_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_enable_value <= 1'h0;
         end else if(field_combo_cf_ctrl_enable_load_next) begin
@@ -2760,7 +2778,7 @@ module td_regs (
         field_combo_cf_ctrl_source_next = next_c;
         field_combo_cf_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_source_value <= 2'h0;
         end else if(field_combo_cf_ctrl_source_load_next) begin
@@ -2780,7 +2798,7 @@ module td_regs (
         field_combo_cf_energy_lo_value_next = next_c;
         field_combo_cf_energy_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_lo_value_value <= 32'h0;
         end else if(field_combo_cf_energy_lo_value_load_next) begin
@@ -2800,7 +2818,7 @@ module td_regs (
         field_combo_cf_energy_hi_value_next = next_c;
         field_combo_cf_energy_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_energy_hi_value_value <= 16'h0;
         end else if(field_combo_cf_energy_hi_value_load_next) begin
@@ -2820,7 +2838,7 @@ module td_regs (
         field_combo_cf_width_samples_next = next_c;
         field_combo_cf_width_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cf_width_samples_value <= 16'h280;
         end else if(field_combo_cf_width_samples_load_next) begin
@@ -2846,7 +2864,7 @@ module td_regs (
         field_combo_harm_ctrl_start_next = next_c;
         field_combo_harm_ctrl_start_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_start_value <= 1'h0;
         end else if(field_combo_harm_ctrl_start_load_next) begin
@@ -2866,7 +2884,7 @@ module td_regs (
         field_combo_harm_ctrl_channel_next = next_c;
         field_combo_harm_ctrl_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_channel_value <= 2'h0;
         end else if(field_combo_harm_ctrl_channel_load_next) begin
@@ -2889,7 +2907,7 @@ module td_regs (
         field_combo_control_rapid_change_next = next_c;
         field_combo_control_rapid_change_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_rapid_change_value <= 1'h0;
         end else if(field_combo_control_rapid_change_load_next) begin
@@ -2909,7 +2927,7 @@ module td_regs (
         field_combo_control_overcurrent_next = next_c;
         field_combo_control_overcurrent_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_overcurrent_value <= 1'h0;
         end else if(field_combo_control_overcurrent_load_next) begin
@@ -2929,7 +2947,7 @@ module td_regs (
         field_combo_control_limiter_next = next_c;
         field_combo_control_limiter_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_limiter_value <= 1'h0;
         end else if(field_combo_control_limiter_load_next) begin
@@ -2949,7 +2967,7 @@ module td_regs (
         field_combo_control_last_gasp_next = next_c;
         field_combo_control_last_gasp_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_last_gasp_value <= 1'h0;
         end else if(field_combo_control_last_gasp_load_next) begin
@@ -2969,7 +2987,7 @@ module td_regs (
         field_combo_control_holdup_next = next_c;
         field_combo_control_holdup_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_holdup_value <= 1'h0;
         end else if(field_combo_control_holdup_load_next) begin
@@ -2989,7 +3007,7 @@ module td_regs (
         field_combo_control_crossing_next = next_c;
         field_combo_control_crossing_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_crossing_value <= 1'h0;
         end else if(field_combo_control_crossing_load_next) begin
@@ -3009,7 +3027,7 @@ module td_regs (
         field_combo_control_freeze_next = next_c;
         field_combo_control_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_control_freeze_value <= 1'h0;
         end else if(field_combo_control_freeze_load_next) begin
@@ -3032,7 +3050,7 @@ module td_regs (
         field_combo_misuse_duplicate_next = next_c;
         field_combo_misuse_duplicate_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_duplicate_value <= 1'h0;
         end else if(field_combo_misuse_duplicate_load_next) begin
@@ -3055,7 +3073,7 @@ module td_regs (
         field_combo_misuse_refused_next = next_c;
         field_combo_misuse_refused_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_refused_value <= 1'h0;
         end else if(field_combo_misuse_refused_load_next) begin
@@ -3078,7 +3096,7 @@ module td_regs (
         field_combo_misuse_tick_next = next_c;
         field_combo_misuse_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_tick_value <= 1'h0;
         end else if(field_combo_misuse_tick_load_next) begin
@@ -3101,7 +3119,7 @@ module td_regs (
         field_combo_misuse_locked_write_next = next_c;
         field_combo_misuse_locked_write_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_locked_write_value <= 1'h0;
         end else if(field_combo_misuse_locked_write_load_next) begin
@@ -3124,7 +3142,7 @@ module td_regs (
         field_combo_misuse_unmapped_next = next_c;
         field_combo_misuse_unmapped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_unmapped_value <= 1'h0;
         end else if(field_combo_misuse_unmapped_load_next) begin
@@ -3147,7 +3165,7 @@ module td_regs (
         field_combo_misuse_checksum_next = next_c;
         field_combo_misuse_checksum_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_checksum_value <= 1'h0;
         end else if(field_combo_misuse_checksum_load_next) begin
@@ -3170,7 +3188,7 @@ module td_regs (
         field_combo_misuse_crossing_next = next_c;
         field_combo_misuse_crossing_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_crossing_value <= 1'h0;
         end else if(field_combo_misuse_crossing_load_next) begin
@@ -3193,7 +3211,7 @@ module td_regs (
         field_combo_misuse_holdup_next = next_c;
         field_combo_misuse_holdup_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_misuse_holdup_value <= 1'h0;
         end else if(field_combo_misuse_holdup_load_next) begin
@@ -3213,7 +3231,7 @@ module td_regs (
         field_combo_rvc_threshold_value_next = next_c;
         field_combo_rvc_threshold_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_rvc_threshold_value_value <= 28'h243431;
         end else if(field_combo_rvc_threshold_value_load_next) begin
@@ -3233,7 +3251,7 @@ module td_regs (
         field_combo_rvc_hysteresis_value_next = next_c;
         field_combo_rvc_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_rvc_hysteresis_value_value <= 28'h121a18;
         end else if(field_combo_rvc_hysteresis_value_load_next) begin
@@ -3253,7 +3271,7 @@ module td_regs (
         field_combo_rvc_window_count_next = next_c;
         field_combo_rvc_window_count_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_rvc_window_count_value <= 7'h64;
         end else if(field_combo_rvc_window_count_load_next) begin
@@ -3273,7 +3291,7 @@ module td_regs (
         field_combo_oc_threshold_value_next = next_c;
         field_combo_oc_threshold_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_oc_threshold_value_value <= 29'h1fffffff;
         end else if(field_combo_oc_threshold_value_load_next) begin
@@ -3293,7 +3311,7 @@ module td_regs (
         field_combo_oc_hysteresis_value_next = next_c;
         field_combo_oc_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_oc_hysteresis_value_value <= 29'h0;
         end else if(field_combo_oc_hysteresis_value_load_next) begin
@@ -3313,7 +3331,7 @@ module td_regs (
         field_combo_lim_max_value_next = next_c;
         field_combo_lim_max_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_max_value_value <= 30'h3fffffff;
         end else if(field_combo_lim_max_value_load_next) begin
@@ -3333,7 +3351,7 @@ module td_regs (
         field_combo_lim_min_value_next = next_c;
         field_combo_lim_min_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_min_value_value <= 30'h0;
         end else if(field_combo_lim_min_value_load_next) begin
@@ -3353,7 +3371,7 @@ module td_regs (
         field_combo_lim_trip_samples_next = next_c;
         field_combo_lim_trip_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_trip_samples_value <= 28'h13880;
         end else if(field_combo_lim_trip_samples_load_next) begin
@@ -3373,7 +3391,7 @@ module td_regs (
         field_combo_lim_reclose_samples_next = next_c;
         field_combo_lim_reclose_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_reclose_samples_value <= 28'h13880;
         end else if(field_combo_lim_reclose_samples_load_next) begin
@@ -3393,7 +3411,7 @@ module td_regs (
         field_combo_lim_clear_samples_next = next_c;
         field_combo_lim_clear_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_clear_samples_value <= 28'h493e00;
         end else if(field_combo_lim_clear_samples_load_next) begin
@@ -3413,7 +3431,7 @@ module td_regs (
         field_combo_lim_mode_tries_next = next_c;
         field_combo_lim_mode_tries_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_mode_tries_value <= 4'h8;
         end else if(field_combo_lim_mode_tries_load_next) begin
@@ -3433,7 +3451,7 @@ module td_regs (
         field_combo_lim_mode_sum_next = next_c;
         field_combo_lim_mode_sum_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_mode_sum_value <= 1'h0;
         end else if(field_combo_lim_mode_sum_load_next) begin
@@ -3453,7 +3471,7 @@ module td_regs (
         field_combo_lim_value_value_next = next_c;
         field_combo_lim_value_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_value_value_value <= 30'h0;
         end else if(field_combo_lim_value_value_load_next) begin
@@ -3473,7 +3491,7 @@ module td_regs (
         field_combo_lim_at_lo_value_next = next_c;
         field_combo_lim_at_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_at_lo_value_value <= 32'h0;
         end else if(field_combo_lim_at_lo_value_load_next) begin
@@ -3493,7 +3511,7 @@ module td_regs (
         field_combo_lim_at_hi_value_next = next_c;
         field_combo_lim_at_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_at_hi_value_value <= 16'h0;
         end else if(field_combo_lim_at_hi_value_load_next) begin
@@ -3516,7 +3534,7 @@ module td_regs (
         field_combo_lim_command_apply_next = next_c;
         field_combo_lim_command_apply_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_apply_value <= 1'h0;
         end else if(field_combo_lim_command_apply_load_next) begin
@@ -3539,7 +3557,7 @@ module td_regs (
         field_combo_lim_command_schedule_next = next_c;
         field_combo_lim_command_schedule_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_schedule_value <= 1'h0;
         end else if(field_combo_lim_command_schedule_load_next) begin
@@ -3562,7 +3580,7 @@ module td_regs (
         field_combo_lim_command_schedule_tick_next = next_c;
         field_combo_lim_command_schedule_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_schedule_tick_value <= 1'h0;
         end else if(field_combo_lim_command_schedule_tick_load_next) begin
@@ -3585,7 +3603,7 @@ module td_regs (
         field_combo_lim_command_cancel_next = next_c;
         field_combo_lim_command_cancel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_cancel_value <= 1'h0;
         end else if(field_combo_lim_command_cancel_load_next) begin
@@ -3608,7 +3626,7 @@ module td_regs (
         field_combo_lim_command_release_in_next = next_c;
         field_combo_lim_command_release_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_release_in_value <= 1'h0;
         end else if(field_combo_lim_command_release_in_load_next) begin
@@ -3628,7 +3646,7 @@ module td_regs (
         field_combo_lim_command_id_next = next_c;
         field_combo_lim_command_id_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lim_command_id_value <= 16'h0;
         end else if(field_combo_lim_command_id_load_next) begin
@@ -3648,7 +3666,7 @@ module td_regs (
         field_combo_lg_declare_samples_next = next_c;
         field_combo_lg_declare_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lg_declare_samples_value <= 28'h1f40;
         end else if(field_combo_lg_declare_samples_load_next) begin
@@ -3668,7 +3686,7 @@ module td_regs (
         field_combo_lg_delay_value_next = next_c;
         field_combo_lg_delay_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lg_delay_value_value <= 32'he7ae1;
         end else if(field_combo_lg_delay_value_load_next) begin
@@ -3691,7 +3709,7 @@ module td_regs (
         field_combo_lg_command_sent_next = next_c;
         field_combo_lg_command_sent_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lg_command_sent_value <= 1'h0;
         end else if(field_combo_lg_command_sent_load_next) begin
@@ -3714,7 +3732,7 @@ module td_regs (
         field_combo_lg_command_clear_next = next_c;
         field_combo_lg_command_clear_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_lg_command_clear_value <= 1'h0;
         end else if(field_combo_lg_command_clear_load_next) begin
@@ -3734,7 +3752,7 @@ module td_regs (
         field_combo_hold_low_low_next = next_c;
         field_combo_hold_low_low_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_hold_low_low_value <= 12'h0;
         end else if(field_combo_hold_low_low_load_next) begin
@@ -3754,7 +3772,7 @@ module td_regs (
         field_combo_hold_low_hysteresis_next = next_c;
         field_combo_hold_low_hysteresis_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_hold_low_hysteresis_value <= 12'h0;
         end else if(field_combo_hold_low_hysteresis_load_next) begin
@@ -3774,7 +3792,7 @@ module td_regs (
         field_combo_hold_stop_code_next = next_c;
         field_combo_hold_stop_code_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_hold_stop_code_value <= 12'h0;
         end else if(field_combo_hold_stop_code_load_next) begin
@@ -3794,7 +3812,7 @@ module td_regs (
         field_combo_guard_key_value_next = next_c;
         field_combo_guard_key_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_guard_key_value_value <= 32'h0;
         end else if(field_combo_guard_key_value_load_next) begin
@@ -3817,7 +3835,7 @@ module td_regs (
         field_combo_int_tick_tick_next = next_c;
         field_combo_int_tick_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_int_tick_tick_value <= 1'h0;
         end else if(field_combo_int_tick_tick_load_next) begin
@@ -3840,7 +3858,7 @@ module td_regs (
         field_combo_int_tick_align_next = next_c;
         field_combo_int_tick_align_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_int_tick_align_value <= 1'h0;
         end else if(field_combo_int_tick_align_load_next) begin
@@ -3860,7 +3878,7 @@ module td_regs (
         field_combo_int_tick_minute_next = next_c;
         field_combo_int_tick_minute_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_int_tick_minute_value <= 5'h0;
         end else if(field_combo_int_tick_minute_load_next) begin
@@ -3880,7 +3898,7 @@ module td_regs (
         field_combo_ing_ctrl_source_next = next_c;
         field_combo_ing_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_ctrl_source_value <= 2'h0;
         end else if(field_combo_ing_ctrl_source_load_next) begin
@@ -3903,7 +3921,7 @@ module td_regs (
         field_combo_ing_status_crc_error_next = next_c;
         field_combo_ing_status_crc_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_crc_error_value <= 1'h0;
         end else if(field_combo_ing_status_crc_error_load_next) begin
@@ -3926,7 +3944,7 @@ module td_regs (
         field_combo_ing_status_setup_error_next = next_c;
         field_combo_ing_status_setup_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_setup_error_value <= 1'h0;
         end else if(field_combo_ing_status_setup_error_load_next) begin
@@ -3949,7 +3967,7 @@ module td_regs (
         field_combo_ing_status_adc_reset_next = next_c;
         field_combo_ing_status_adc_reset_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_adc_reset_value <= 1'h0;
         end else if(field_combo_ing_status_adc_reset_load_next) begin
@@ -3972,7 +3990,7 @@ module td_regs (
         field_combo_ing_status_late_next = next_c;
         field_combo_ing_status_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_late_value <= 1'h0;
         end else if(field_combo_ing_status_late_load_next) begin
@@ -3995,7 +4013,7 @@ module td_regs (
         field_combo_ing_status_silent_next = next_c;
         field_combo_ing_status_silent_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_silent_value <= 1'h0;
         end else if(field_combo_ing_status_silent_load_next) begin
@@ -4018,7 +4036,7 @@ module td_regs (
         field_combo_ing_status_bit_overrun_next = next_c;
         field_combo_ing_status_bit_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_bit_overrun_value <= 1'h0;
         end else if(field_combo_ing_status_bit_overrun_load_next) begin
@@ -4041,7 +4059,7 @@ module td_regs (
         field_combo_ing_status_limited_next = next_c;
         field_combo_ing_status_limited_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_limited_value <= 1'h0;
         end else if(field_combo_ing_status_limited_load_next) begin
@@ -4064,7 +4082,7 @@ module td_regs (
         field_combo_ing_status_u1_clipped_next = next_c;
         field_combo_ing_status_u1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u1_clipped_load_next) begin
@@ -4087,7 +4105,7 @@ module td_regs (
         field_combo_ing_status_i1_clipped_next = next_c;
         field_combo_ing_status_i1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i1_clipped_load_next) begin
@@ -4110,7 +4128,7 @@ module td_regs (
         field_combo_ing_status_u2_clipped_next = next_c;
         field_combo_ing_status_u2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_u2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u2_clipped_load_next) begin
@@ -4133,7 +4151,7 @@ module td_regs (
         field_combo_ing_status_i2_clipped_next = next_c;
         field_combo_ing_status_i2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_ing_status_i2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i2_clipped_load_next) begin
@@ -4153,7 +4171,7 @@ module td_regs (
         field_combo_cap_enable_suspect_next = next_c;
         field_combo_cap_enable_suspect_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_suspect_value <= 1'h1;
         end else if(field_combo_cap_enable_suspect_load_next) begin
@@ -4173,7 +4191,7 @@ module td_regs (
         field_combo_cap_enable_event_in_next = next_c;
         field_combo_cap_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_event_in_value <= 1'h0;
         end else if(field_combo_cap_enable_event_in_load_next) begin
@@ -4193,7 +4211,7 @@ module td_regs (
         field_combo_cap_enable_trigger_next = next_c;
         field_combo_cap_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_enable_trigger_value <= 1'h0;
         end else if(field_combo_cap_enable_trigger_load_next) begin
@@ -4213,7 +4231,7 @@ module td_regs (
         field_combo_cap_pre_samples_next = next_c;
         field_combo_cap_pre_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_pre_samples_value <= 12'hfff;
         end else if(field_combo_cap_pre_samples_load_next) begin
@@ -4233,7 +4251,7 @@ module td_regs (
         field_combo_cap_window_channel_next = next_c;
         field_combo_cap_window_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_window_channel_value <= 2'h0;
         end else if(field_combo_cap_window_channel_load_next) begin
@@ -4253,7 +4271,7 @@ module td_regs (
         field_combo_cap_stream_channels_next = next_c;
         field_combo_cap_stream_channels_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_channels_value <= 4'hf;
         end else if(field_combo_cap_stream_channels_load_next) begin
@@ -4273,7 +4291,7 @@ module td_regs (
         field_combo_cap_stream_auto_next = next_c;
         field_combo_cap_stream_auto_load_next = load_next_c;
     end
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             field_storage_cap_stream_auto_value <= 1'h0;
         end else if(field_combo_cap_stream_auto_load_next) begin
@@ -4281,6 +4299,26 @@ module td_regs (
         end
     end
     assign hwif_out_cap_stream_auto = field_storage_cap_stream_auto_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_mode_points_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_mode && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_mode_points_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_mode_points_next = next_c;
+        field_combo_cap_mode_points_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_cap_mode_points_value <= 1'h0;
+        end else if(field_combo_cap_mode_points_load_next) begin
+            field_storage_cap_mode_points_value <= field_combo_cap_mode_points_next;
+        end
+    end
+    assign hwif_out_cap_mode_points = field_storage_cap_mode_points_value;
 
     assign hwif_out_harm_data_addr = decoded_addr[8:0];
     assign hwif_out_harm_data_req = decoded_reg_strb_harm_data;
@@ -4323,7 +4361,7 @@ module td_regs (
     // continue selecting the correct external data while waiting for rd_ack.
     logic [14:0] rd_mux_addr;
     logic [14:0] pending_rd_addr;
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_regs) begin
         if(~rst_n) begin
             pending_rd_addr <= '0;
         end else begin
@@ -4340,6 +4378,7 @@ always @(*) begin
         // A regular block-local temp is sufficient here since logic is purely combinational.
         logic [31:0] readback_data_var;
         readback_data_var = '0;
+        if(decoded_req | external_pending) begin
         if(rd_mux_addr == 15'h0) begin
             readback_data_var[31:0] = 32'h54454944;
         end
@@ -4861,6 +4900,9 @@ always @(*) begin
         if(rd_mux_addr == 15'hc28) begin
             readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
         end
+        if(rd_mux_addr == 15'hc2c) begin
+            readback_data_var[0] = field_storage_cap_mode_points_value;
+        end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
             readback_data_var = hwif_in_harm_data_rd_data;
         end
@@ -4869,6 +4911,7 @@ always @(*) begin
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
             readback_data_var = hwif_in_cap_data_rd_data;
+        end
         end
         readback_data = readback_data_var;
         readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
