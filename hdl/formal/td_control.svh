@@ -6,8 +6,8 @@ logic [7:0] f_sources;
 
 always_comb assume (f_past || !rst_ni);
 always_comb assume (!valid_i || f_clock == 7'd64);
-// The detector's event comes 8 clocks after valid_i, those of td_quality 2 to 6, the guard's 1 after its step.
-always_comb assume (!detected_i || f_clock == 7'd8);
+// The detector's event comes 17 clocks after valid_i, those of td_quality 2 to 6, the guard's 1 after its step.
+always_comb assume (!detected_i || f_clock == 7'd17);
 always_comb assume (!quality_i || (f_clock >= 7'd2 && f_clock <= 7'd6));
 logic f_guard_step;
 always_comb assume (!guard_i || f_guard_step);

@@ -2,11 +2,11 @@
 // interval energies; and the one stream of events of the whole front-end.
 //
 // Each block takes its step in a clock of its own after valid_i, FirstStep and on, so that no two
-// events fall into one clock and their order depends on the samples only. The detector (8 clocks after
+// events fall into one clock and their order depends on the samples only. The detector (17 clocks after
 // valid_i) and td_quality (up to 6) come before; the guard steps last, with guard_step_o. busy_o is
 // high from valid_i to the last step. An edge of minute_i (asynchronous) or tick_i is a time tick.
 module td_control #(
-  parameter int FirstStep = 12
+  parameter int FirstStep = 20
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
