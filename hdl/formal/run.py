@@ -27,6 +27,7 @@ from teiden.errors import TeidenError
 
 HERE = Path(__file__).resolve().parent
 RTL, MADE = HDL / "rtl", HDL / "regs" / "generated"
+MEMORY_PORTS = "td_regs_memories.svh"  # made for the proof of td_regs
 INSTALL = "pip install 'teiden[hdl]'"
 # Names that the tools call each other by, and the programs of the wheels.
 TOOLS = {
@@ -59,13 +60,15 @@ def _rtl(*names: str) -> tuple[Path, ...]:
 
 CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals")
 RAPID_CHANGE_CUT = ("close", "full", "divided")
-POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "earlier_q", "bound_q", "below_d")
+POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "read_q", "bound_q", "below_d")
 PROOFS = {
     "td_event_fifo": Proof("td_event_fifo", _rtl("td_event_fifo"), 4, 16, {"Width": 8, "Depth": 4}),
     "td_limiter": Proof("td_limiter", _rtl("td_limiter"), 3, 24),
     "td_last_gasp": Proof("td_last_gasp", _rtl("td_last_gasp"), 3, 24),
     "td_capture": Proof("td_capture", _rtl("td_capture"), 3, 28, {"Depth": 4}),
-    "td_power_fail": Proof("td_power_fail", _rtl("td_power_fail"), 4, 40, cut=POWER_FAIL_CUT, cover_cut=("over",)),
+    "td_power_fail": Proof(
+        "td_power_fail", _rtl("td_power_fail"), 4, 14, cut=POWER_FAIL_CUT, cover_cut=("step_q", "over")
+    ),
     "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 26, cut=RAPID_CHANGE_CUT),
     "td_overcurrent": Proof("td_overcurrent", _rtl("td_overcurrent"), 2, 8),
     "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
@@ -145,7 +148,7 @@ def run_proof(name: str) -> list[Outcome]:
         # The first call of a wheel prints a line that its caller would take for an answer.
         for tool in ("boolector --version", "yosys -V"):
             subprocess.run(tool.split(), env=environment, capture_output=True, check=False)
-        (work / "td_regs_memories.svh").write_text(memories()[1])
+        (work / MEMORY_PORTS).write_text(memories()[1])
         (work / f"{name}.sby").write_text(script(proof, work))
         outcomes = []
         for task in ("prove", "cover"):
