@@ -232,7 +232,7 @@ module td_capture #(
 
   always_ff @(posedge clk_i) begin
     if (writing_q) ring_q[{place_q, part_q}] <= entry_q[23:0];
-    read_q <= ring_q[read_place_q];
+    if (ack_q[0] || send_q == Fetch) read_q <= ring_q[read_place_q];
   end
 
   always_ff @(posedge clk_i) begin
@@ -242,8 +242,10 @@ module td_capture #(
       ack_q        <= '0;
     end else begin
       oldest_q     <= place_q - count_q[PlaceWidth-1:0];
-      read_place_q <= {oldest_q + (req_i ? addr_i : entry_place_q), req_i ? window_i : channel_q};
       ack_q        <= {ack_q[0], req_i};
+      if (req_i || send_q == Read) begin
+        read_place_q <= {oldest_q + (req_i ? addr_i : entry_place_q), req_i ? window_i : channel_q};
+      end
     end
   end
 
