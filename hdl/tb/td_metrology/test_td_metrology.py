@@ -29,7 +29,7 @@ ODD = (
 RUNS = (
     (MeterSettings(), 1800, 33),
     (MeterSettings(1, 3_000_000, 8_000_000, TURNED), 4500, 0),
-    (MeterSettings(2, 0, 0, ODD), 1300, 1),
+    (MeterSettings(2, 0, 0, ODD), 1700, 1),
 )
 
 
