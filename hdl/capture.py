@@ -47,9 +47,9 @@ RING_ENTRIES = regs.CAP_DATA_WORDS
 class Record(NamedTuple):
     """A frozen capture."""
 
-    codes: npt.NDArray[np.int32]  # (entries, channels), oldest first
+    codes: npt.NDArray[np.int32]  # (entries, channels), oldest first; samples, or points of 128 a cycle
     channels: tuple[str, ...]
-    first_sample: int  # number of the oldest sample
+    first_sample: int  # number of the oldest sample; of no meaning for points
     trigger_sample: int  # the newest sample when the trigger came
     before: int  # entries up to the trigger
     causes: frozenset[str]  # empty: frozen by hand
@@ -67,6 +67,7 @@ class CaptureControl:
         post_samples: int = RING_ENTRIES // 2,
         triggers: Iterable[str] = ("suspect",),
         stream: Iterable[str] | None = None,
+        points: bool = False,
     ) -> None:
         """Start recording, until a trigger and ``post_samples`` more.
 
@@ -79,6 +80,8 @@ class CaptureControl:
             Any of suspect, event, trigger (the input); `trigger` works always.
         stream : iterable of str, optional
             Channels sent on the stream as soon as the ring freezes; left out: none.
+        points : bool
+            Record 128 points a cycle, calibrated and without DC, instead of samples; the lengths then count points.
 
         Raises
         ------
@@ -99,6 +102,7 @@ class CaptureControl:
         self.port.write32(regs.CAP_PRE, pre_samples)
         self.port.write32(regs.CAP_POST, post_samples)
         self.port.write32(regs.CAP_STREAM, mask | (regs.CAP_STREAM_AUTO_MASK if mask else 0))
+        self.port.write32(regs.CAP_MODE, regs.CAP_MODE_POINTS_MASK if points else 0)
         self.port.write32(regs.CAP_CTRL, regs.CAP_CTRL_ARM_MASK)
 
     def trigger(self) -> None:

@@ -360,6 +360,11 @@ class FrontEnd(Metering, Spectral):
         """Record into the ring again, until ``post_samples`` (0 to 4095) after the next power_fail."""
         if not 0 <= post_samples < regs.CAP_DATA_WORDS:
             raise InputError(f"post_samples = {post_samples}, expected 0 to {regs.CAP_DATA_WORDS - 1}")
+        # As after a reset, whatever hdl.capture was used for before.
+        self.port.write32(regs.CAP_MODE, 0)
+        self.port.write32(regs.CAP_ENABLE, regs.CAP_ENABLE_SUSPECT_MASK)
+        self.port.write32(regs.CAP_PRE, regs.CAP_DATA_WORDS - 1)
+        self.port.write32(regs.CAP_STREAM, regs.CAP_STREAM_CHANNELS_MASK)
         self.port.write32(regs.CAP_POST, post_samples)
         self.port.write32(regs.CAP_CTRL, regs.CAP_CTRL_ARM_MASK)
 

@@ -116,7 +116,7 @@ assign_bd_address -target_address_space /dma/Data_S2MM -offset 0x00000000 -range
 # ---- pins ---------------------------------------------------------------------------------------------
 foreach {port direction} {
   adc_cs_n O  adc_sclk O  adc_mosi O  adc_miso I  adc_drdy_n I  adc_rst_n O
-  sd_clk O  trigger I
+  sd_clk O  trigger I  cf O
 } {
   create_bd_port -dir $direction $port
   connect_bd_net [get_bd_ports $port] [get_bd_pins frontend/$port]

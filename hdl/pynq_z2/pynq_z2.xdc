@@ -16,8 +16,9 @@ set_property -dict {PACKAGE_PIN T11 IOSTANDARD LVCMOS33} [get_ports {sd_data[1]}
 set_property -dict {PACKAGE_PIN T10 IOSTANDARD LVCMOS33} [get_ports {sd_data[2]}]
 set_property -dict {PACKAGE_PIN V16 IOSTANDARD LVCMOS33} [get_ports {sd_data[3]}]
 
-# ---- Arduino AR0: trigger-out of the AC source ----------------------------------------------------------
+# ---- Arduino AR0: trigger-out of the AC source; AR1: energy pulses --------------------------------------
 set_property -dict {PACKAGE_PIN T14 IOSTANDARD LVCMOS33 PULLDOWN TRUE} [get_ports trigger]
+set_property -dict {PACKAGE_PIN U12 IOSTANDARD LVCMOS33} [get_ports cf]
 
 # ---- LD0 to LD3 ---------------------------------------------------------------------------------------
 set_property -dict {PACKAGE_PIN R14 IOSTANDARD LVCMOS33} [get_ports {led[0]}]
@@ -28,4 +29,4 @@ set_property -dict {PACKAGE_PIN M14 IOSTANDARD LVCMOS33} [get_ports {led[3]}]
 # Inputs go to two-flop synchronisers. SPI keeps 40 ns and the modulators 60 ns between a change of a
 # clock and the taking of a bit, more than any path to a pin: neither side needs a bound.
 set_false_path -from [get_ports {adc_miso adc_drdy_n trigger sd_data[*]}]
-set_false_path -to [get_ports {adc_cs_n adc_sclk adc_mosi adc_rst_n sd_clk led[*]}]
+set_false_path -to [get_ports {adc_cs_n adc_sclk adc_mosi adc_rst_n sd_clk cf led[*]}]

@@ -50,6 +50,7 @@ module td_pynq_z2 (
   output wire        sd_clk,
   input  wire [3:0]  sd_data,
   input  wire        trigger,
+  output wire        cf,
   output wire [3:0]  led
 );
   wire [1:0]  source;
@@ -102,6 +103,7 @@ module td_pynq_z2 (
     .detect_i      (detect),
     .trig_i        (trigger),
     .irq_o         (irq),
+    .cf_o          (cf),
     .source_o      (source),
     .ingress_flag_i(flags),
     .m_axis_tvalid (m_axis_tvalid),

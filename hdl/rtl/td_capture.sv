@@ -12,11 +12,11 @@
 // Frozen, count_o entries can be read, the oldest at address 0; of these before_o came up to the trigger,
 // whose cause_o (suspect, event, edge, command; 0: freeze_i) and trigger_o, the newest raw sample then,
 // hold until the next arm_i. first_o is the number of the oldest raw sample (raw entries only).
-// A read takes 1 clock from req_i to ack_o with data_o: channel window_i, sign-extended. Reads while
+// A read takes 2 clocks from req_i to ack_o with data_o: channel window_i, sign-extended. Reads while
 // the ring runs are acknowledged but return whatever is there.
 //
 // stream_i, or freezing with auto_i high, sends the entries, oldest first, of each the channels in
-// mask_i from 0 up, one sign-extended word a transfer, tlast with the last: a word every three
+// mask_i from 0 up, one sign-extended word a transfer, tlast with the last: a word every four
 // clocks at most. Nothing is sent when the ring runs or mask_i is 0. arm_i waits until it has ended, so that
 // no packet is cut; mask_i must hold meanwhile.
 // Limits: Depth is a power of two; at least 6 clocks between entries.
@@ -168,7 +168,7 @@ module td_capture #(
   assign cause_o  = cause_q;
 
   // ---- stream ---------------------------------------------------------------------------------------
-  typedef enum logic [1:0] {Idle, Read, Take, Send} send_e;
+  typedef enum logic [2:0] {Idle, Read, Fetch, Take, Send} send_e;
 
   send_e                 send_q;
   logic [PlaceWidth-1:0] entry_place_q;
@@ -203,7 +203,8 @@ module td_capture #(
             send_q <= Read;
           end
         end
-        Read: if (!req_i) send_q <= Take;
+        Read:  if (!req_i) send_q <= Fetch;
+        Fetch: send_q <= Take;
         Take: begin
           send_q       <= Send;
           m_axis_tdata <= 32'(read_q);
@@ -222,25 +223,32 @@ module td_capture #(
 
   assign m_axis_tvalid = send_q == Send;
 
-  // ---- memory: one write port, one registered read port ---------------------------------------------
-  logic [PlaceWidth+1:0] read_place;
+  // ---- memory: one write port, one read port behind a registered address ----------------------------
+  logic [PlaceWidth-1:0] oldest_q;  // right once the ring stands still
+  logic [PlaceWidth+1:0] read_place_q;
   logic signed [23:0]    ring_q [4*Depth];
   logic signed [23:0]    read_q;
-  logic                  ack_q;
-
-  assign read_place = {place_q - count_q[PlaceWidth-1:0] + (req_i ? addr_i : entry_place_q),
-                       req_i ? window_i : channel_q};
+  logic [1:0]            ack_q;
 
   always_ff @(posedge clk_i) begin
     if (writing_q) ring_q[{place_q, part_q}] <= entry_q[23:0];
-    if (req_i || send_q == Read) read_q <= ring_q[read_place];
+    if (ack_q[0] || send_q == Fetch) read_q <= ring_q[read_place_q];
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) ack_q <= 1'b0;
-    else         ack_q <= req_i;
+    if (!rst_ni) begin
+      oldest_q     <= '0;
+      read_place_q <= '0;
+      ack_q        <= '0;
+    end else begin
+      oldest_q     <= place_q - count_q[PlaceWidth-1:0];
+      ack_q        <= {ack_q[0], req_i};
+      if (req_i || send_q == Read) begin
+        read_place_q <= {oldest_q + (req_i ? addr_i : entry_place_q), req_i ? window_i : channel_q};
+      end
+    end
   end
 
-  assign ack_o  = ack_q;
+  assign ack_o  = ack_q[1];
   assign data_o = 32'(read_q);
 endmodule

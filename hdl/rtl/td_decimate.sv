@@ -2,7 +2,7 @@
 // 8 kS/s. valid_o is high for one clock when a sample of each channel is there; fast_o are then the
 // newest samples straight behind the sinc, 1.2 ms younger, for the power-fail detector. Both hold
 // until the next valid_o. Channel c is in bits 24 c + 23 : 24 c; +-2^23 is a stream of all ones or zeros.
-// valid_o comes 94 clocks after the last bit of every fourth group. clipped_o and limited_o are high
+// valid_o comes 96 clocks after the last bit of every fourth group. clipped_o and limited_o are high
 // for one clock: a channel is out of its modulator's range; a filter limited its result.
 // For 256 clocks after reset bits are ignored and ready_o is low.
 // Limits: at least 100 clocks in a group of Oversampling bits, else overrun_o rises for one clock and

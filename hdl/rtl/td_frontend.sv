@@ -384,7 +384,7 @@ module td_frontend #(
     .kind_o       (kind)
   );
 
-  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 8 clocks: never together.
+  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 17 clocks: never together.
   logic        quality_in;
   logic [3:0]  quality_kind, kind_in;
   logic [27:0] extreme, head_extreme, dip, swell, interruption, quality_hysteresis;
@@ -436,13 +436,17 @@ module td_frontend #(
     .period_o(ticks_period)
   );
 
-  logic        cap_trigger, cap_stream, cap_auto, streaming;
+  logic        cap_trigger, cap_stream, cap_auto, cap_points, streaming;
   logic [2:0]  cap_enable;
   logic [11:0] pre;
   logic [1:0]  window;
   logic [3:0]  cap_channels, cause;
   logic [47:0] cap_sample;
   logic [PlaceWidth:0] cap_before;
+
+  function automatic logic [23:0] code_of(input logic signed [24:0] half_codes);  // rounded half up, limited
+    code_of = half_codes == 25'sh0FFFFFF ? 24'h7FFFFF : 24'((half_codes + 25'sd1) >>> 1);
+  endfunction
 
   td_capture #(
     .Depth(CaptureDepth)
@@ -452,9 +456,9 @@ module td_frontend #(
     .raw_valid_i (valid_q),
     .raw_i       ({i2_q, u2_q, i1_q, u1_q}),
     .index_i     (index),
-    .fine_mode_i (1'b0),
-    .fine_valid_i(1'b0),
-    .fine_i      ('0),
+    .fine_mode_i (cap_points),
+    .fine_valid_i(point),
+    .fine_i      ({code_of(point_i2), code_of(point_u2), code_of(point_i1), code_of(point_u1)}),
     .suspect_i   (event_in && kind == 4'd1),
     .event_i     (event_in || quality_in),
     .edge_i      (edge_seen),
@@ -708,6 +712,7 @@ module td_frontend #(
     .hwif_in_cap_cause_earlier         (13'(cap_before)),
     .hwif_in_cap_trig_lo_value         (cap_sample[31:0]),
     .hwif_in_cap_trig_hi_value         (cap_sample[47:32]),
+    .hwif_out_cap_mode_points          (cap_points),
     .hwif_out_ing_ctrl_source          (source_o),
     .hwif_out_ing_status_crc_error         (ingress_seen[0]),
     .hwif_in_ing_status_crc_error_hwset    (ingress_flag_i[0]),

@@ -112,7 +112,7 @@ module td_fundamental #(
 
   // ---- background: RMS of four channels, then P, Q and their energies of two elements ---------------------
   typedef enum logic [3:0] {
-    Rest, First, Second, Root, Low, High, Energy, OneLow, OneHigh, OtherLow, OtherHigh, Windows, Length, Flags
+    Clear, Rest, First, Second, Root, Low, High, Energy, OneLow, OneHigh, OtherLow, OtherHigh, Windows, Length, Flags
   } job_e;
   job_e               job_q;
   logic               begin_q;
@@ -123,11 +123,13 @@ module td_fundamental #(
   logic signed [31:0] b;
   logic        [31:0] root;
   logic signed [79:0] product;
-  logic signed [63:0] total_q, base;
-  logic        [63:0] energy_q [8];
-  logic        [63:0] energy_old, energy_new, gain;
+  logic signed [63:0] total_q;
+  logic        [31:0] energy_q [16];  // low and high words
+  logic        [31:0] gain, energy_word;
+  logic        [32:0] energy_next;
+  logic        [3:0]  clear_q;
   logic        [2:0]  energy_place;
-  logic               negative, powers, mine, any_q;
+  logic               powers, write_energy, mine, high, carry, carry_q;
   logic        [31:0] windows_q;
 
   assign powers = item_q[2];
@@ -161,27 +163,34 @@ module td_fundamental #(
     .root_o    (root)
   );
 
-  assign base = job_q == Second ? total_q : '0;
-
-  // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up.
-  assign negative     = total_q[63];
-  assign mine         = (job_q == OneLow || job_q == OneHigh) ^ negative;  // this side gets the window's energy
-  assign energy_place = {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
-  assign energy_old   = any_q ? energy_q[energy_place] : '0;
-  assign gain         = mine && locked_q ? 64'($signed(product[79:32])) : '0;
-  assign energy_new   = negative ? energy_old - gain : energy_old + gain;
+  // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up, word by
+  // word: a negative energy is taken off, as its complement with a carry into the low word.
+  assign high         = job_q == OneHigh || job_q == OtherHigh || (job_q == Clear && clear_q[0]);
+  assign mine         = locked_q && ((job_q == OneLow || job_q == OneHigh) ^ total_q[63]);  // this side gets the energy
+  assign energy_place = job_q == Clear ? clear_q[3:1] : {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
+  assign write_energy = job_q == OneLow || job_q == OneHigh || job_q == OtherLow || job_q == OtherHigh;
+  assign gain         = (high ? 32'($signed(product[79:64])) : product[63:32]) ^ {32{total_q[63]}};
+  assign carry        = high ? carry_q : total_q[63];
+  assign energy_next  = {1'b0, energy_q[{energy_place, high}]} + {1'b0, mine ? gain : 32'd0} + 33'(mine && carry);
+  assign energy_word  = job_q == Clear ? '0 : energy_next[31:0];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      job_q     <= Rest;
+      job_q     <= Clear;
+      clear_q   <= '0;
+      carry_q   <= 1'b0;
       begin_q   <= 1'b0;
       item_q    <= '0;
       total_q   <= '0;
-      any_q     <= 1'b0;
       windows_q <= '0;
     end else begin
       begin_q <= 1'b0;
+      carry_q <= energy_next[32];
       unique case (job_q)
+        Clear: begin  // the memory of the energies, which has no reset
+          clear_q <= clear_q + 4'd1;
+          if (clear_q == '1) job_q <= Rest;
+        end
         Rest: if (closed_q) begin
           job_q     <= First;
           begin_q   <= 1'b1;
@@ -191,12 +200,12 @@ module td_fundamental #(
         First: if (multiplied) begin
           job_q   <= Second;
           begin_q <= 1'b1;
-          total_q <= base + product[63:0];
+          total_q <= product[63:0];
         end
         Second: if (multiplied) begin
           job_q   <= powers ? Low : Root;
           begin_q <= !powers;
-          total_q <= item_q[2] && item_q[0] ? base - product[63:0] : base + product[63:0];
+          total_q <= powers && item_q[0] ? total_q - product[63:0] : total_q + product[63:0];
         end
         Root: if (rooted) begin
           job_q   <= First;
@@ -217,10 +226,7 @@ module td_fundamental #(
           job_q   <= item_q == 3'd7 ? Windows : First;
           begin_q <= item_q != 3'd7;
         end
-        Windows: begin
-          job_q <= Length;
-          any_q <= 1'b1;
-        end
+        Windows: job_q <= Length;
         Length:  job_q <= Flags;
         default: job_q <= Rest;
       endcase
@@ -228,7 +234,7 @@ module td_fundamental #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (job_q == OneHigh || job_q == OtherHigh) energy_q[energy_place] <= energy_new;
+    if (job_q == Clear || write_energy) energy_q[{energy_place, high}] <= energy_word;
   end
 
   // ---- results: written into a bank that nobody looks at, shown at a fixed sample ------------------------
@@ -259,13 +265,9 @@ module td_fundamental #(
         word       = 32'($signed(total_q[63:48]));
         word_place = {2'd1, item_q[1:0], 1'b1};
       end
-      OneLow, OtherLow: begin
-        word       = energy_new[31:0];
-        word_place = {1'b1, energy_place, 1'b0};
-      end
-      OneHigh, OtherHigh: begin
-        word       = energy_new[63:32];
-        word_place = {1'b1, energy_place, 1'b1};
+      OneLow, OneHigh, OtherLow, OtherHigh: begin
+        word       = energy_next[31:0];
+        word_place = {1'b1, energy_place, high};
       end
       Windows: begin
         word       = windows_q;

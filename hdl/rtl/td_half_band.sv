@@ -5,10 +5,10 @@
 //
 // A sample of each channel comes with valid_i, channel 0 first, channel 3 last; the last one starts the
 // work. Of every four such groups after reset the last makes a sample of each channel: valid_o is
-// high for one clock each, channel 0 first, the last one 75 clocks after its valid_i.
+// high for one clock each, channel 0 first, the last one 77 clocks after its valid_i.
 // ready_o is low for 256 clocks after reset, while the memory is cleared; samples then are ignored.
 // limited_o is high for one clock when a filter limited its result.
-// Limits: 80 clocks from the last valid_i to the next group's first.
+// Limits: 82 clocks from the last valid_i to the next group's first.
 module td_half_band (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -74,7 +74,7 @@ module td_half_band (
   assign term_ends    = term_q == last_term(filter_q);
   assign channel_ends = term_ends && channel_q == 2'd3;
   assign ready_o      = !clear_q;
-  assign busy_o       = run_q || step_q != '0 || result;
+  assign busy_o       = run_q || step_q != '0 || summed_q || result_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -184,16 +184,18 @@ module td_half_band (
     end
   end
 
-  // ---- pair, product, sum: one stage a clock ------------------------------------------------------
-  logic [2:0]         step_q;                        // read, pair, product
-  logic [2:0]         begin_q, end_q, whole_q;       // first and last term, last of the group
-  logic [5:0]         filter_line_q, channel_line_q;
-  logic signed [17:0] factor1_q, factor_q;
+  // ---- word, pair, product, sum, rounding: one stage a clock --------------------------------------
+  logic [3:0]         step_q;                  // word read, word held, pair, product
+  logic [3:0]         begin_q, end_q, whole_q;  // first and last term, last of the group
+  logic [7:0]         filter_line_q, channel_line_q;
+  logic signed [17:0] factor1_q, factor2_q, factor_q;
+  logic signed [23:0] word_a_q, word_b_q;
   logic signed [24:0] pair_q;
   logic signed [42:0] product_q;
-  logic signed [46:0] sum_q, rounded;
-  logic               result_q, result_whole_q;
-  logic [1:0]         result_filter_q, result_channel_q;
+  logic signed [46:0] sum_q;
+  logic signed [29:0] rounded_q;
+  logic               summed_q, result_q, summed_whole_q, result_whole_q;
+  logic [1:0]         summed_filter_q, summed_channel_q, result_filter_q, result_channel_q;
   logic signed [23:0] limited;
   logic               result, beyond;
 
@@ -206,41 +208,56 @@ module td_half_band (
       filter_line_q    <= '0;
       channel_line_q   <= '0;
       factor1_q        <= '0;
+      factor2_q        <= '0;
       factor_q         <= '0;
+      word_a_q         <= '0;
+      word_b_q         <= '0;
       pair_q           <= '0;
       product_q        <= '0;
       sum_q            <= '0;
+      rounded_q        <= '0;
+      summed_q         <= 1'b0;
+      summed_whole_q   <= 1'b0;
+      summed_filter_q  <= '0;
+      summed_channel_q <= '0;
       result_q         <= 1'b0;
       result_whole_q   <= 1'b0;
       result_filter_q  <= '0;
       result_channel_q <= '0;
     end else begin
-      step_q           <= {step_q[1:0], run_q};
-      begin_q          <= {begin_q[1:0], term_q == '0};
-      end_q            <= {end_q[1:0], term_ends};
-      whole_q          <= {whole_q[1:0], channel_ends && filter_q == last_filter};
-      filter_line_q    <= {filter_line_q[3:0], filter_q};
-      channel_line_q   <= {channel_line_q[3:0], channel_q};
+      step_q           <= {step_q[2:0], run_q};
+      begin_q          <= {begin_q[2:0], term_q == '0};
+      end_q            <= {end_q[2:0], term_ends};
+      whole_q          <= {whole_q[2:0], channel_ends && filter_q == last_filter};
+      filter_line_q    <= {filter_line_q[5:0], filter_q};
+      channel_line_q   <= {channel_line_q[5:0], channel_q};
       factor1_q        <= coefficient(filter_q, term_q);
-      factor_q         <= factor1_q;
-      pair_q           <= 25'(read_a_q) + 25'(read_b_q);
+      factor2_q        <= factor1_q;
+      factor_q         <= factor2_q;
+      word_a_q         <= read_a_q;
+      word_b_q         <= read_b_q;
+      pair_q           <= 25'(word_a_q) + 25'(word_b_q);
       product_q        <= pair_q * factor_q;
-      if (step_q[2]) sum_q <= begin_q[2] ? 47'(product_q) : sum_q + 47'(product_q);
-      result_q         <= step_q[2] && end_q[2];
-      result_whole_q   <= whole_q[2];
-      result_filter_q  <= filter_line_q[5:4];
-      result_channel_q <= channel_line_q[5:4];
+      if (step_q[3]) sum_q <= begin_q[3] ? 47'(product_q) : sum_q + 47'(product_q);
+      summed_q         <= step_q[3] && end_q[3];
+      summed_whole_q   <= whole_q[3];
+      summed_filter_q  <= filter_line_q[7:6];
+      summed_channel_q <= channel_line_q[7:6];
+      rounded_q        <= summed_filter_q == Droop ? 30'((sum_q + 47'sd65536) >>> 17) : 30'((sum_q + 47'sd131072) >>> 18);
+      result_q         <= summed_q;
+      result_whole_q   <= summed_whole_q;
+      result_filter_q  <= summed_filter_q;
+      result_channel_q <= summed_channel_q;
     end
   end
 
   assign result   = result_q;
   assign finished = result_q && result_whole_q;
-  assign rounded  = result_filter_q == Droop ? (sum_q + 47'sd65536) >>> 17 : (sum_q + 47'sd131072) >>> 18;
-  assign beyond   = rounded > 47'sd8388607 || rounded < -47'sd8388608;
+  assign beyond   = rounded_q > 30'sd8388607 || rounded_q < -30'sd8388608;
 
   always_comb begin
-    limited = rounded[23:0];
-    if (beyond) limited = rounded[46] ? 24'sh800000 : 24'sh7FFFFF;
+    limited = rounded_q[23:0];
+    if (beyond) limited = rounded_q[29] ? 24'sh800000 : 24'sh7FFFFF;
   end
 
   assign valid_o   = result_q && result_filter_q == Second;

@@ -9,9 +9,9 @@
 // enable_i low, idle comes back once Urms(1/2) has been at or above return_rms_i for return_i
 // samples; only the way from confirmed makes an event.
 //
-// event_o is high for one clock, 8 clocks after valid_i, with kind_o: 1 suspect, 2 confirmed,
+// event_o is high for one clock, 17 clocks after valid_i, with kind_o: 1 suspect, 2 confirmed,
 // 3 withdrawn, 4 return. envelope_o and below_o are those of the last sample from then on.
-// Limits: persist_i >= 1; return_i >= 256, the memory of the envelope; 8 clocks a sample.
+// Limits: persist_i >= 1; return_i >= 256, the memory of the envelope; 17 clocks a sample.
 module td_power_fail #(
   parameter int SampleWidth = 24
 ) (
@@ -43,28 +43,29 @@ module td_power_fail #(
 );
   localparam int VoltWidth = 18;
 
-  // ---- one step a clock after the sample: one 20 x 20 multiplier for all three products ------------
-  logic        [7:1]           step_q;  // one-hot
+  // ---- one step a clock after the sample: one pipelined 20 x 20 multiplier for all three products ---
+  // Digits of 17 bits, the top one of 3 signed bits: one 18 x 18 product and three of 3 bits.
+  logic        [16:1]          step_q;  // one-hot
   logic signed [VoltWidth-1:0] volt, volt1_q, volt2_q;
   logic signed [VoltWidth:0]   plus_q, minus_q;
-  logic signed [19:0]          diff_q, factor_a, factor_b;
-  logic signed [39:0]          product_q;
+  logic signed [19:0]          diff_q, a_q, b_q;
+  logic signed [17:0]          a0, b0;
+  logic signed [35:0]          low_q;
+  logic signed [20:0]          cross_a_q, cross_b_q;
+  logic signed [21:0]          cross_q;
+  logic signed [5:0]           high_q;
+  logic signed [39:0]          outer_q, product_q;
   logic        [37:0]          square_q;
   logic        [31:0]          envelope_q;
 
   assign volt = sample_i[SampleWidth-1-:VoltWidth];
+  assign a0   = {1'b0, a_q[16:0]};
+  assign b0   = {1'b0, b_q[16:0]};
 
-  always_comb begin
-    factor_a = diff_q;
-    factor_b = diff_q;
-    if (step_q[1]) begin
-      factor_a = 20'(minus_q);
-      factor_b = {7'd0, k_i};
-    end else if (step_q[2]) begin
-      factor_a = 20'(plus_q);
-      factor_b = 20'(plus_q);
-    end
-  end
+  function automatic logic signed [20:0] by_digit(input logic signed [17:0] value, input logic [2:0] digit);
+    by_digit = (digit[0] ? 21'(value) : 21'sd0) + (digit[1] ? 21'(value) <<< 1 : 21'sd0)
+             - (digit[2] ? 21'(value) <<< 2 : 21'sd0);
+  endfunction
 
   function automatic logic signed [19:0] clamp(input logic signed [31:0] wide);
     clamp = wide[19:0];
@@ -80,22 +81,40 @@ module td_power_fail #(
       plus_q     <= '0;
       minus_q    <= '0;
       diff_q     <= '0;
-      product_q  <= '0;
       square_q   <= '0;
       envelope_q <= '0;
     end else begin
-      step_q    <= {step_q[6:1], valid_i};
-      product_q <= factor_a * factor_b;
+      step_q <= {step_q[15:1], valid_i};
       if (valid_i) begin
         volt1_q <= volt;
         volt2_q <= volt1_q;
         plus_q  <= (VoltWidth+1)'(volt) + (VoltWidth+1)'(volt2_q);
         minus_q <= (VoltWidth+1)'(volt) - (VoltWidth+1)'(volt2_q);
       end
-      if (step_q[2]) diff_q <= clamp(product_q[39:8]);
-      if (step_q[3]) square_q <= product_q[37:0];
-      if (step_q[4]) envelope_q <= 32'((39'(square_q) + 39'(product_q[38:0])) >> 8);
+      if (step_q[5]) diff_q <= clamp(product_q[39:8]);
+      if (step_q[6]) square_q <= product_q[37:0];
+      if (step_q[10]) envelope_q <= 32'((39'(square_q) + 39'(product_q[38:0])) >> 8);
     end
+  end
+
+  always_ff @(posedge clk_i) begin  // a pair goes in with step 1, 2 and 6; its product stands 4 clocks later
+    if (step_q[1]) begin
+      a_q <= 20'(minus_q);
+      b_q <= {7'd0, k_i};
+    end else if (step_q[2]) begin
+      a_q <= 20'(plus_q);
+      b_q <= 20'(plus_q);
+    end else begin
+      a_q <= diff_q;
+      b_q <= diff_q;
+    end
+    low_q     <= a0 * b0;
+    cross_a_q <= by_digit(a0, b_q[19:17]);
+    cross_b_q <= by_digit(b0, a_q[19:17]);
+    high_q    <= 6'($signed(a_q[19:17])) * 6'($signed(b_q[19:17]));
+    cross_q   <= 22'(cross_a_q) + 22'(cross_b_q);
+    outer_q   <= {high_q, 34'd0} + 40'(low_q);
+    product_q <= outer_q + {cross_q[21], cross_q, 17'd0};
   end
 
   assign busy_o     = step_q != '0;
@@ -103,39 +122,44 @@ module td_power_fail #(
 
   // ---- envelope one tracked period earlier ------------------------------------------------------
   logic [31:0] line_q [256];
-  logic [7:0]  place_q;
-  logic [31:0] earlier_q, reference;
+  logic [7:0]  place_q, earlier_place_q;
+  logic [31:0] read_q, earlier_q, reference_q;
+  logic [23:0] bound_low_q, bound_high_q;
   logic [39:0] bound_q;
+  logic        under_drop_q, under_ratio_q, under_low_q;
   logic        below_d, below_q;
   logic [4:0]  row_d, row_q;  // samples below in a row, up to persist_i
   logic        tripped;
 
-  assign reference = earlier_q > floor_i ? earlier_q : floor_i;
-  assign below_d   = (envelope_q < drop_i && {envelope_q, 8'd0} < bound_q) || envelope_q < low_i;
-  assign row_d     = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
-  assign tripped   = row_q >= persist_i;
-  assign below_o   = below_q;
+  assign below_d = (under_drop_q && under_ratio_q) || under_low_q;
+  assign row_d   = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
+  assign tripped = row_q >= persist_i;
+  assign below_o = below_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      place_q   <= '0;
-      earlier_q <= '0;
-      bound_q   <= '0;
-      below_q   <= 1'b0;
-      row_q     <= '0;
-    end else begin
-      if (step_q[4]) earlier_q <= line_q[place_q - period_i];
-      if (step_q[5]) bound_q <= 40'(reference) * 40'(ratio_i);
-      if (step_q[6]) begin
-        below_q <= below_d;
-        row_q   <= row_d;
-        place_q <= place_q + 1'b1;
-      end
+      place_q <= '0;
+      below_q <= 1'b0;
+      row_q   <= '0;
+    end else if (step_q[15]) begin
+      below_q <= below_d;
+      row_q   <= row_d;
+      place_q <= place_q + 1'b1;
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (step_q[5]) line_q[place_q] <= envelope_q;
+  always_ff @(posedge clk_i) begin  // each one clock behind the other: the ratio's limit stands with step 14
+    earlier_place_q <= place_q - period_i;
+    read_q          <= line_q[earlier_place_q];
+    earlier_q       <= read_q;
+    reference_q     <= earlier_q > floor_i ? earlier_q : floor_i;
+    bound_low_q     <= 24'(reference_q[15:0]) * 24'(ratio_i);
+    bound_high_q    <= 24'(reference_q[31:16]) * 24'(ratio_i);
+    bound_q         <= {bound_high_q, 16'd0} + 40'(bound_low_q);
+    under_drop_q    <= envelope_q < drop_i;
+    under_ratio_q   <= {envelope_q, 8'd0} < bound_q;
+    under_low_q     <= envelope_q < low_i;
+    if (step_q[15]) line_q[place_q] <= envelope_q;
   end
 
   // ---- states -----------------------------------------------------------------------------------
@@ -162,7 +186,7 @@ module td_power_fail #(
     wait_d  = wait_q;
     fresh_d = fresh_q || (publish_i && urms_valid_i);  // Urms(1/2) since the last sample decided upon
     kind_d  = '0;
-    if (step_q[7]) begin
+    if (step_q[16]) begin
       fresh_d = 1'b0;
       unique case (state_q)
         Off, Confirmed: begin

@@ -135,26 +135,37 @@ def harmonics() -> dict[str, float]:
     }
 
 
-def resampler() -> dict[str, float]:
-    """Return the kernel's worst error at tones up to the 40th of 65 Hz, as the integer tables have it."""
+def resampled_tone(hz: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.complex128]]:
+    """Return instants between two samples, (n,), and what the kernel makes of a tone there, over the tone, (n,)."""
     table = np.array(kernel()) / KERNEL_ONE
-    worst: dict[str, float] = {}
     mu = (np.arange(4096) + 0.5) / 4096
-    distance = np.abs(np.arange(TAPS) - (HALF - 1) - mu[:, None])
-    taps = np.interp(distance * PHASES, np.arange(table.size), table)
-    for name, hz in {"fundamental_65": 65.0, "h40_50": 2000.0, "h40_60": 2400.0, "h40_65": 2600.0}.items():
-        turn = 2 * np.pi * hz / RATE_HZ
-        tone: npt.NDArray[np.complex128] = np.sum(
-            taps * np.exp(1j * turn * (np.arange(TAPS) - (HALF - 1) - mu[:, None])), axis=1
-        )
-        worst[f"resampler_error_percent_{name}_hz"] = round(float(np.max(np.abs(tone - 1))) * 100, 5)
-    return worst
+    distance = np.arange(TAPS) - (HALF - 1) - mu[:, None]
+    taps = np.interp(np.abs(distance) * PHASES, np.arange(table.size), table)
+    made: npt.NDArray[np.complex128] = np.sum(taps * np.exp(2j * np.pi * hz / RATE_HZ * distance), axis=1)
+    return mu, made
+
+
+def resampler() -> dict[str, float]:
+    """Return the largest error of tones up to the 40th of 65 Hz, of the tone."""
+    names = {"fundamental_65": 65.0, "h40_50": 2000.0, "h40_60": 2400.0, "h40_65": 2600.0}
+    worst = {name: float(np.max(np.abs(resampled_tone(hz)[1] - 1))) for name, hz in names.items()}
+    return {f"resampler_error_percent_{name}_hz": round(error * 100, 5) for name, error in worst.items()}
+
+
+def images() -> dict[str, float]:
+    """Return how much of a tone above the band comes back at 8 kHz less its frequency."""
+    found = {}
+    for hz in (2800.0, 3000.0, 3600.0):
+        mu, made = resampled_tone(hz)
+        image = max(abs(np.mean(made * np.exp(2j * np.pi * sign * mu))) for sign in (1, -1))
+        found[f"resampler_image_percent_{hz:.0f}_hz"] = round(float(image) * 100, 2)
+    return found
 
 
 def main() -> None:
     """Print everything as one JSON object."""
     board = CompiledFrontEnd()
-    figures = {"rtl_hash": board.rtl_hash, **resampler(), **fundamentals(), **harmonics()}
+    figures = {"rtl_hash": board.rtl_hash, **resampler(), **images(), **fundamentals(), **harmonics()}
     board.close()
     print(json.dumps(figures, indent=2))
 

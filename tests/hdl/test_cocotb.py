@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdl.sim import toolchain
+from hdl.tb import coverage as code_coverage
 from teiden.build import cache_dir, content_hash
 
 cocotb_runner = pytest.importorskip("cocotb_tools.runner", reason="needs cocotb: pip install 'teiden[hdl]'")
@@ -48,18 +49,21 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_decimate": ("td_bit_feed", {"Oversampling": 128}, [TB / "td_decimate" / "td_bit_feed.sv"]),
 }
 SLOW = {"td_pynq_z2"}
+# Not --coverage, which adds user points and with them an internal error of this Verilator on arrays.
+COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-expr"]
 
 
-@pytest.mark.parametrize("bench", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BENCHES])
-def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_bench(bench: str, work: Path, monkeypatch: pytest.MonkeyPatch, coverage: bool = False) -> Path:
+    """Build and run a bench in ``work``; return where its coverage.dat is, if it was built with coverage."""
     top, parameters, more = BENCHES[bench]
-    wrapper = toolchain.write_wrapper(tmp_path / "bin")
+    wrapper = toolchain.write_wrapper(work / "bin")
     monkeypatch.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("VERILATOR_ROOT", raising=False)
     # Benches are small: compiling takes longer than running.
     monkeypatch.setenv("MAKEFLAGS", "OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1")
     sources = [*toolchain.rtl_files(), *more]
-    folder = cache_dir() / "cocotb" / f"{bench}-{content_hash(sources)[:16]}"
+    kind = "coverage" if coverage else "cocotb"
+    folder = cache_dir() / kind / f"{bench}-{content_hash(sources)[:16]}"
     runner = cocotb_runner.get_runner("verilator")
     runner.build(
         sources=[toolchain.HDL / "lint" / "waivers.vlt", *sources],
@@ -67,7 +71,8 @@ def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         parameters=parameters,
         build_dir=folder,
         # The wheel's makefile lacks the compiler's flag for precompiled headers, which split outputs use.
-        build_args=["--output-split", "0", "-O2", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"],
+        build_args=["--output-split", "0", "-O2", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
+        + (COVERAGE if coverage else []),
         timescale=("1ns", "1ps"),
     )
     repository = str(toolchain.HDL.parent)
@@ -75,10 +80,30 @@ def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         hdl_toplevel=top,
         test_module=f"hdl.tb.{bench}.test_{bench}",
         build_dir=folder,
-        test_dir=tmp_path,
+        test_dir=work,
         seed=SEED,
         extra_env={"PYTHONPATH": os.pathsep.join([repository, os.environ.get("PYTHONPATH", "")])},
     )
     ran, failed = cocotb_runner.get_results(results)
     assert ran >= 1
     assert failed == 0
+    return work / "coverage.dat"
+
+
+@pytest.mark.parametrize("bench", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BENCHES])
+def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_bench(bench, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+def test_benches_cover_every_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = []
+    for bench in [name for name in BENCHES if name not in SLOW]:
+        (tmp_path / bench).mkdir()
+        files.append(run_bench(bench, tmp_path / bench, monkeypatch, coverage=True))
+    found, idle = code_coverage.scores(code_coverage.merged(files), code_coverage.read_waivers())
+    print(code_coverage.table(found))
+    missing = {path.stem for path in (toolchain.HDL / "rtl").glob("*.sv")} - set(found)
+    assert not missing, "no bench runs these modules"
+    assert not code_coverage.shortfalls(found), "\n".join(code_coverage.shortfalls(found))
+    assert not idle, "waivers that match nothing"

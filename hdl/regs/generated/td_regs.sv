@@ -219,6 +219,7 @@ module td_regs (
         input wire [12:0] hwif_in_cap_cause_earlier,
         input wire [31:0] hwif_in_cap_trig_lo_value,
         input wire [15:0] hwif_in_cap_trig_hi_value,
+        output logic hwif_out_cap_mode_points,
         output logic [8:0] hwif_out_harm_data_addr,
         output logic hwif_out_harm_data_req,
         input logic [31:0] hwif_in_harm_data_rd_data,
@@ -562,6 +563,7 @@ module td_regs (
     logic decoded_reg_strb_cap_cause;
     logic decoded_reg_strb_cap_trig_lo;
     logic decoded_reg_strb_cap_trig_hi;
+    logic decoded_reg_strb_cap_mode;
     logic decoded_reg_strb_harm_data;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
@@ -689,6 +691,7 @@ module td_regs (
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_mode = cpuif_req_masked & (cpuif_addr == 15'hc2c);
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
@@ -1062,6 +1065,10 @@ module td_regs (
     logic field_storage_cap_stream_auto_value;
     logic field_combo_cap_stream_auto_next;
     logic field_combo_cap_stream_auto_load_next;
+    // Field: teiden_frontend.CAP_MODE.points
+    logic field_storage_cap_mode_points_value;
+    logic field_combo_cap_mode_points_next;
+    logic field_combo_cap_mode_points_load_next;
     //--------------------------------------------------------------------------
     // Field logic
     //--------------------------------------------------------------------------
@@ -2927,6 +2934,26 @@ module td_regs (
         end
     end
     assign hwif_out_cap_stream_auto = field_storage_cap_stream_auto_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_cap_mode_points_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_cap_mode && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_cap_mode_points_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_cap_mode_points_next = next_c;
+        field_combo_cap_mode_points_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_cap_mode_points_value <= 1'h0;
+        end else if(field_combo_cap_mode_points_load_next) begin
+            field_storage_cap_mode_points_value <= field_combo_cap_mode_points_next;
+        end
+    end
+    assign hwif_out_cap_mode_points = field_storage_cap_mode_points_value;
 
     assign hwif_out_harm_data_addr = decoded_addr[8:0];
     assign hwif_out_harm_data_req = decoded_reg_strb_harm_data;
@@ -3346,6 +3373,9 @@ always @(*) begin
         end
         if(rd_mux_addr == 15'hc28) begin
             readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
+        end
+        if(rd_mux_addr == 15'hc2c) begin
+            readback_data_var[0] = field_storage_cap_mode_points_value;
         end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
             readback_data_var = hwif_in_harm_data_rd_data;

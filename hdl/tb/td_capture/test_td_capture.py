@@ -71,12 +71,14 @@ class Bench:
         await clocks(self.dut, 1)
 
     async def window(self, channel: int) -> list[int]:
-        """Read the window, oldest first, with reads back to back and with pauses."""
+        """Read the window, oldest first, with and without pauses between."""
         words = []
         self.dut.window_i.value = channel
         for address in range(int(self.dut.count_o.value)):
             self.dut.addr_i.value = address
             await pulse(self.dut, self.dut.req_i)
+            assert self.dut.ack_o.value == 0
+            await clocks(self.dut, 1)
             assert self.dut.ack_o.value == 1
             words.append(signed32(int(self.dut.data_o.value)))
             await clocks(self.dut, address % 3)

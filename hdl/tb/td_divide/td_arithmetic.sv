@@ -1,4 +1,4 @@
-// Bench top: one td_divide, td_sqrt and td_multiply side by side, with the widths the front-end uses.
+// Bench top: one td_divide, td_sqrt, td_multiply and td_multiply_signed side by side, with the widths the front-end uses.
 module td_arithmetic (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -16,7 +16,12 @@ module td_arithmetic (
   input  logic [53:0] a_i,
   input  logic [28:0] b_i,
   output logic        multiply_done_o,
-  output logic [82:0] product_o
+  output logic [82:0] product_o,
+  input  logic        signed_start_i,
+  input  logic [47:0] left_i,   // signed, as the two below
+  input  logic [31:0] right_i,
+  output logic        signed_done_o,
+  output logic [79:0] signed_product_o
 );
   td_divide #(
     .DivWidth (29),
@@ -54,5 +59,18 @@ module td_arithmetic (
     .b_i,
     .done_o   (multiply_done_o),
     .product_o
+  );
+
+  td_multiply_signed #(
+    .AWidth(48),
+    .BWidth(32)
+  ) u_multiply_signed (
+    .clk_i,
+    .rst_ni,
+    .start_i  (signed_start_i),
+    .a_i      (left_i),
+    .b_i      (right_i),
+    .done_o   (signed_done_o),
+    .product_o(signed_product_o)
   );
 endmodule

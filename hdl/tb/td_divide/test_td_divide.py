@@ -1,4 +1,4 @@
-"""td_divide, td_sqrt and td_multiply against Python's integers (the bench's top holds one of each)."""
+"""td_divide, td_sqrt and both multipliers against Python's integers (the bench's top holds one of each)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def clocks_until(dut: Any, flag: Any, most: int) -> int:
 
 @cocotb.test()
 async def quotient_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0, signed_start_i=0)
     rng = seeded("divide")
     for _ in range(200):
         divisor = rng.randrange(1, 1 << rng.randint(1, 29))
@@ -35,7 +35,7 @@ async def quotient_is_the_integer_one(dut: Any) -> None:
 
 @cocotb.test()
 async def root_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0, signed_start_i=0)
     rng = seeded("root")
     values = [0, 1, 2, 3, 4, (1 << 56) - 1, (1 << 54), (1 << 54) - 1]
     values += [rng.randrange(1 << rng.randint(1, 56)) for _ in range(100)]
@@ -50,7 +50,7 @@ async def root_is_the_integer_one(dut: Any) -> None:
 
 @cocotb.test()
 async def product_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0, signed_start_i=0)
     rng = seeded("product")
     pairs = [(0, 0), ((1 << 54) - 1, (1 << 29) - 1), (1, (1 << 29) - 1), ((1 << 54) - 1, 1)]
     pairs += [(rng.getrandbits(rng.randint(1, 54)), rng.getrandbits(rng.randint(1, 29))) for _ in range(100)]
@@ -60,3 +60,18 @@ async def product_is_the_integer_one(dut: Any) -> None:
         waited = await clocks_until(dut, dut.multiply_done_o, 40)
         assert waited == 30  # BWidth + 1
         assert int(dut.product_o.value) == a * b
+
+
+@cocotb.test()
+async def signed_product_is_the_integer_one(dut: Any) -> None:
+    await start(dut, divide_start_i=0, sqrt_start_i=0, multiply_start_i=0, signed_start_i=0)
+    rng = seeded("signed product")
+    edges_a, edges_b = (0, 1, -1, (1 << 47) - 1, -(1 << 47)), (0, 1, -1, (1 << 31) - 1, -(1 << 31))
+    pairs = [(a, b) for a in edges_a for b in edges_b]
+    pairs += [(rng.getrandbits(48) - (1 << 47), rng.getrandbits(32) - (1 << 31)) for _ in range(100)]
+    for a, b in pairs:
+        dut.left_i.value, dut.right_i.value = a & (1 << 48) - 1, b & (1 << 32) - 1
+        await pulse(dut, dut.signed_start_i)
+        waited = await clocks_until(dut, dut.signed_done_o, 40)
+        assert waited == 33  # BWidth + 1
+        assert dut.signed_product_o.value.to_signed() == a * b

@@ -13,7 +13,7 @@ from hdl.model import IDLE, OFF, PowerFail, Published, Settings
 from hdl.tb.drive import clocks, pulse, reset, seeded, signed, start
 
 PEAK = 1 << 22
-EVENT_CLOCKS = 8  # from valid_i to event_o
+EVENT_CLOCKS = 17  # from valid_i to event_o
 
 
 def set_limits(dut: Any, limits: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Synthesis figures of the front-end."""
