@@ -242,7 +242,8 @@ module td_half_band (
       summed_whole_q   <= whole_q[3];
       summed_filter_q  <= filter_line_q[7:6];
       summed_channel_q <= channel_line_q[7:6];
-      rounded_q        <= summed_filter_q == Droop ? 30'((sum_q + 47'sd65536) >>> 17) : 30'((sum_q + 47'sd131072) >>> 18);
+      rounded_q        <= summed_filter_q == Droop ? 30'((sum_q + 47'sd65536) >>> 17)
+                                                   : 30'((sum_q + 47'sd131072) >>> 18);
       result_q         <= summed_q;
       result_whole_q   <= summed_whole_q;
       result_filter_q  <= summed_filter_q;
