@@ -20,6 +20,10 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
     centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
     plane["extra_lu"] = centidb * tables.level_lu(1) // 100
     if links is None:
+        crowd = checks.largest_crowd(plane["x_mm"], plane["y_mm"])
+        if crowd.size:
+            x_m, y_m = xy[crowd[0]] / 1000
+            raise InputError(f"xy_m[{crowd[0]}]: {checks.crowd_text(crowd.size, x_m, y_m)}")
         return plane
     if extra_loss_db is not None:
         raise InputError("extra_loss_db and links given, expected one of them: a link's loss is its whole loss")
