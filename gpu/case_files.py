@@ -22,11 +22,12 @@ from teiden.errors import InputError, ScenarioError
 _PHY_KEYS = (
     "tx_power_dbm", "sensitivity_dbm", "noise_dbm", "cca_threshold_dbm", "symbol_us", "bit_rate_bps", "header_bytes",
     "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "chunks", "interference_cut_dbm", "lock_sinr_db", "channels",
-    "dwell_us", "lock_history_us",
+    "dwell_us", "broadcast_interval_us", "broadcast_dwell_us", "lock_history_us",
 )  # fmt: skip
 _MAC_KEYS = (
-    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "ack", "unit_backoff_us", "cca_us", "turnaround_us",
-    "ack_wait_us", "lifs_us", "queue_frames",
+    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack", "unit_backoff_us", "cca_us", "turnaround_us",
+    "ack_wait_us", "lifs_us", "queue_frames", "regulation", "burst_limit_us", "pause_us", "airtime_limit_us",
+    "airtime_window_us",
 )  # fmt: skip
 _PATH_KEYS = ("model", "exponent", "reference_db", "reference_m", "shadowing_db")
 _ROUTING_KEYS = ("route_margin_db", "route_psdu_bytes", "max_link_etx")
@@ -44,7 +45,7 @@ class Case:
     xy_m: NDArray[np.float64]  # (N, 2)
     t_ns: NDArray[np.int64]  # (M,)
     src: NDArray[np.int64]  # (M,)
-    dst: NDArray[np.int64]  # (M,) -1: the nearest sink
+    dst: NDArray[np.int64]  # (M,) -1: the nearest sink, -2: whoever hears it
     psdu_bytes: NDArray[np.int64]  # (M,)
     sinks: NDArray[np.int64]  # (S,)
     routed: bool
@@ -224,15 +225,17 @@ def _index_nodes(nodes: _Columns, problems: list[str]) -> tuple[NDArray[np.int64
 
 
 def _places(
-    file: _Columns, key: str, place: Mapping[int, int], problems: list[str], or_none: bool
+    file: _Columns, key: str, place: Mapping[int, int], problems: list[str], others: tuple[int, ...] = ()
 ) -> NDArray[np.int64]:
-    """Return positions of the nodes named in a column; -1 for ``-1`` where allowed, else a problem."""
+    """Return positions of the nodes named in a column; ``others`` stand for themselves, the rest is a problem."""
     out = np.full(file.columns[key].size, -1, np.int64)
     for row, node in enumerate(file.columns[key].tolist()):
         if node in place:
             out[row] = place[node]
-        elif not (or_none and node == -1):
-            allowed = "a node of nodes.csv" + (" or -1" if or_none else "")
+        elif node in others:
+            out[row] = node
+        else:
+            allowed = " or ".join(["a node of nodes.csv", *map(str, others)])
             problems.append(f"{file.at(row)}: {key} = {node}, expected {allowed}")
     return out
 
@@ -240,8 +243,8 @@ def _places(
 def _check_frames(
     frames: _Columns, place: Mapping[int, int], routed: bool, radio: Radio, duration_s: float, problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    src = _places(frames, "src", place, problems, or_none=False)
-    dst = _places(frames, "dst", place, problems, or_none=routed)
+    src = _places(frames, "src", place, problems)
+    dst = _places(frames, "dst", place, problems, (-1, -2) if routed else (-2,))
     for row, t_s in enumerate(frames.columns["t_s"]):
         if not 0 <= t_s < duration_s:
             problems.append(f"{frames.at(row)}: t_s = {t_s:g}, expected 0 to below duration_s = {duration_s:g}")
@@ -256,8 +259,8 @@ def _check_frames(
 def _place_links(
     links: _Columns, place: Mapping[int, int], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    src = _places(links, "src", place, problems, or_none=False)
-    dst = _places(links, "dst", place, problems, or_none=False)
+    src = _places(links, "src", place, problems)
+    dst = _places(links, "dst", place, problems)
     loss = links.columns["loss_db"]
     seen: dict[tuple[int, int], int] = {}
     for row, pair in enumerate(zip(src.tolist(), dst.tolist(), strict=True)):
@@ -298,8 +301,8 @@ def _read_routes(
     routes: _Columns, sinks: NDArray[np.int64], named: bool, place: Mapping[int, int], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (parents, sinks) of routes.csv; nodes it leaves out have no route."""
-    node = _places(routes, "node", place, problems, or_none=False)
-    parent = _places(routes, "parent", place, problems, or_none=True)
+    node = _places(routes, "node", place, problems)
+    parent = _places(routes, "parent", place, problems, (-1,))
     parents = np.full(len(place), -1, np.int64)
     seen: dict[int, int] = {}
     for row, child in enumerate(node.tolist()):
