@@ -27,6 +27,7 @@ FORMS = ("cells", "plain")
 """Forms of the engine; results do not depend on them."""
 
 NS_PER_TICK = 1000
+_MAX_CANDIDATES = 64
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
 END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
@@ -197,6 +198,24 @@ class Mesh:
         self._engine.radio_route(self._handle, pointer(self.sinks), self.sinks.size, pointer(usable))
         self.routed = True
         self._read_tree()
+
+    def candidates(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the best parents each node could have in the tree as it was last built.
+
+        A candidate's own way to a sink costs less than the node's, so no choice of candidates makes a loop.
+
+        Returns
+        -------
+        parents : (N, count) int32
+            Best first, ties to the lower id; -1 where there are no more.
+        costs : (N, count) int64
+            ETX of the whole way to a sink through each, 128 a transmission; -1 where there is none.
+        """
+        if not 1 <= count <= _MAX_CANDIDATES:
+            raise InputError(f"candidates: count = {count}, expected 1 to {_MAX_CANDIDATES}")
+        parents, costs = np.empty((self.size, count), np.int32), np.empty((self.size, count), np.int64)
+        self._engine.radio_candidates(self._handle, count, pointer(parents), pointer(costs))
+        return parents, costs
 
     def _read_tree(self) -> None:
         self.parents = self._column("radio_parents", np.int32)

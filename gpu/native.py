@@ -35,6 +35,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_set_links": (None, (_P, _P, _P, _P)),
     "radio_use_cells": (None, (_P,)),
     "radio_route": (None, (_P, _P, _I64, _P)),
+    "radio_candidates": (None, (_P, _I64, _P, _P)),
     "radio_set_parents": (None, (_P, _P, _P, _I64)),
     "radio_link_etx": (None, (_P, _I64, _P, _P, _P)),
     "radio_link_level": (None, (_P, _I64, _P, _P, _P)),

@@ -147,7 +147,8 @@ def _fsk(
         regulation="arib-128us",
         burst_limit_us=burst_limit_us,  # by bandwidth (Silicon Labs Wi-SUN, regional regulation API)
         pause_us=2000,
-        **_HOURLY,
+        airtime_limit_us=_HOURLY["airtime_limit_us"],
+        airtime_window_us=_HOURLY["airtime_window_us"],
         exponent=3.8,  # assumed; DOMAIN 2.6: 3.0 to 4.5
         reference_db=31.7,  # free space at 1 m, 920 MHz
         shadowing_db=6.0,  # assumed; DOMAIN 2.6: 6 to 10
@@ -311,7 +312,8 @@ def _limit_problems(radio: Radio) -> list[str]:
     """Return the limits on sending that the longest frame breaks."""
     longest_us = radio.air_us(radio.max_psdu_bytes)
     return [
-        f"max_psdu_bytes = {radio.max_psdu_bytes}, expected frames of at most {key} = {limit} us on air, not {longest_us}"
+        f"max_psdu_bytes = {radio.max_psdu_bytes}, expected frames of at most {key} = {limit} us on air, "
+        f"not {longest_us}"
         for key in ("burst_limit_us", "airtime_limit_us")
         if 0 < (limit := getattr(radio, key)) < longest_us
     ]

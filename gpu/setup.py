@@ -20,6 +20,10 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
     centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
     plane["extra_lu"] = centidb * tables.level_lu(1) // 100
     if links is None:
+        crowd = checks.largest_crowd(plane["x_mm"], plane["y_mm"])
+        if crowd.size:
+            x_m, y_m = xy[crowd[0]] / 1000
+            raise InputError(f"xy_m[{crowd[0]}]: {checks.crowd_text(crowd.size, x_m, y_m)}")
         return plane
     if extra_loss_db is not None:
         raise InputError("extra_loss_db and links given, expected one of them: a link's loss is its whole loss")
@@ -49,7 +53,8 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int) -> int:
 def config_integers(radio: Radio, seed: int) -> dict[str, int]:
     """Return the engine's integers for a radio, by the names of gpu/engine/config.h."""
     same = ("bit_rate_bps", "bits_per_symbol", "ack_bytes", "channels", "dwell_us", "lock_history_us", "min_be",
-            "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "unit_backoff_us", "cca_us", "turnaround_us",
+            "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "unit_backoff_us",
+            "cca_us", "turnaround_us",
             "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "rx_extra_mw", "sleep_mw",
             "route_psdu_bytes", "max_link_etx", "broadcast_interval_us", "broadcast_dwell_us", "pause_us",
             "airtime_limit_us", "airtime_window_us")  # fmt: skip

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "archive.h"
+#include "candidates.h"
 #include "mesh.h"
 
 using teiden::Mesh;
@@ -72,6 +73,10 @@ void radio_use_cells(Mesh* mesh) { mesh->use_cells(); }
 
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
+}
+
+void radio_candidates(const Mesh* mesh, int64_t count, int32_t* parents, int64_t* costs) {
+  find_candidates(mesh->plane, mesh->etx, static_cast<int32_t>(count), parents, costs);
 }
 
 void radio_set_parents(Mesh* mesh, const int32_t* parents, const int32_t* sinks, int64_t count) {
