@@ -147,7 +147,7 @@ def _frame_table(case: Case, frames: NDArray) -> pa.Table:
     first_rx = np.where(arrived, frames["first_rx_ns"] / 1e9, np.nan)
     latency = np.where(arrived, (frames["first_rx_ns"] - frames["t_ns"]) / 1e9, np.nan)
     codes = pa.DictionaryArray.from_arrays(pa.array(frames["outcome"]), pa.array(OUTCOMES))
-    dst = np.where(frames["dst"] < 0, -1, case.node_ids[frames["dst"]])
+    dst = np.where(frames["dst"] < 0, frames["dst"], case.node_ids[frames["dst"]])
     return pa.table(
         {
             "frame": frames["frame"],

@@ -24,11 +24,12 @@ from teiden.errors import InputError, ScenarioError
 _PHY_KEYS = (
     "tx_power_dbm", "sensitivity_dbm", "noise_dbm", "cca_threshold_dbm", "symbol_us", "bit_rate_bps", "header_bytes",
     "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "chunks", "interference_cut_dbm", "lock_sinr_db", "channels",
-    "dwell_us", "lock_history_us",
+    "dwell_us", "broadcast_interval_us", "broadcast_dwell_us", "lock_history_us",
 )  # fmt: skip
 _MAC_KEYS = (
-    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "ack", "unit_backoff_us", "cca_us", "turnaround_us",
-    "ack_wait_us", "lifs_us", "queue_frames",
+    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack", "unit_backoff_us",
+    "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "regulation", "burst_limit_us", "pause_us",
+    "airtime_limit_us", "airtime_window_us",
 )  # fmt: skip
 _PATH_KEYS = ("model", "exponent", "reference_db", "reference_m", "shadowing_db")
 _ROUTING_KEYS = ("route_margin_db", "route_psdu_bytes", "max_link_etx")
@@ -46,7 +47,7 @@ class Case:
     xy_m: NDArray[np.float64]  # (N, 2)
     t_ns: NDArray[np.int64]  # (M,)
     src: NDArray[np.int64]  # (M,)
-    dst: NDArray[np.int64]  # (M,) -1: the nearest sink
+    dst: NDArray[np.int64]  # (M,) -1: the nearest sink, -2: whoever hears it
     psdu_bytes: NDArray[np.int64]  # (M,)
     sinks: NDArray[np.int64]  # (S,)
     routed: bool
@@ -211,26 +212,28 @@ def _index_nodes(nodes: Columns, placed: bool, problems: list[str]) -> tuple[NDA
 
 
 def _places(
-    file: Columns, key: str, node_ids: NDArray[np.int64], problems: list[str], or_none: bool, why: str = ""
-) -> NDArray[np.int64]:
-    """Return positions of the nodes named in a column; -1 for ``-1`` where allowed, else a problem."""
+    file: Columns, key: str, node_ids: NDArray[np.int64], problems: list[str], *,
+    others: tuple[int, ...] = (), why: str = "",
+) -> NDArray[np.int64]:  # fmt: skip
+    """Return positions of the nodes named in a column; ``others`` stand for themselves, the rest is a problem."""
     column = file.columns[key]
     if node_ids.size == 0:
         return np.full(column.size, -1, np.int64)
     at = np.minimum(np.searchsorted(node_ids, column), node_ids.size - 1)
     found = node_ids[at] == column
-    allowed = "a node of nodes.csv" + (" or -1" if or_none else "") + why
-    file.report(problems, np.flatnonzero(~(found | (or_none & (column == -1)))),
+    allowed = " or ".join(["a node of nodes.csv", *map(str, others)]) + why
+    named = np.isin(column, others)
+    file.report(problems, np.flatnonzero(~(found | named)),
                 lambda row: f"{key} = {column[row]}, expected {allowed}")  # fmt: skip
-    return np.where(found, at, -1)
+    return np.where(found, at, np.where(named, column, -1))
 
 
 def _check_frames(
     frames: Columns, node_ids: NDArray[np.int64], routed: bool, radio: Radio, duration_s: float, problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    src = _places(frames, "src", node_ids, problems, or_none=False)
+    src = _places(frames, "src", node_ids, problems)
     why = "" if routed else " (-1, the nearest sink, needs a table [routing] in case.toml or a routes.csv)"
-    dst = _places(frames, "dst", node_ids, problems, or_none=routed, why=why)
+    dst = _places(frames, "dst", node_ids, problems, others=(-1, -2) if routed else (-2,), why=why)
     t_s, size = frames.columns["t_s"], frames.columns["psdu_bytes"]
     frames.report(problems, np.flatnonzero(~((t_s >= 0) & (t_s < duration_s))),
                   lambda row: f"t_s = {t_s[row]:g}, expected 0 to below duration_s = {duration_s:g}")  # fmt: skip
@@ -244,8 +247,8 @@ def _check_frames(
 def _place_links(
     links: Columns, node_ids: NDArray[np.int64], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    src = _places(links, "src", node_ids, problems, or_none=False)
-    dst = _places(links, "dst", node_ids, problems, or_none=False)
+    src = _places(links, "src", node_ids, problems)
+    dst = _places(links, "dst", node_ids, problems)
     loss = links.columns["loss_db"]
     known = np.flatnonzero((src >= 0) & (dst >= 0))
     again, first = _repeated(src[known] * max(node_ids.size, 1) + dst[known])
@@ -299,8 +302,8 @@ def _read_routes(
     routes: Columns, sinks: NDArray[np.int64], named: bool, node_ids: NDArray[np.int64], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (parents, sinks) of routes.csv; nodes it leaves out have no route."""
-    node = _places(routes, "node", node_ids, problems, or_none=False)
-    parent = _places(routes, "parent", node_ids, problems, or_none=True)
+    node = _places(routes, "node", node_ids, problems)
+    parent = _places(routes, "parent", node_ids, problems, others=(-1,))
     ids = routes.columns["node"]
     known = np.flatnonzero(node >= 0)
     again, first = _repeated(node[known])

@@ -91,6 +91,12 @@ void radio_link_level(const Mesh* mesh, int64_t count, const int32_t* src, const
   for (int64_t i = 0; i < count; ++i) out[i] = mesh->plane.level_lu(src[i], dst[i]);
 }
 
+// The channel each node listens on at a tick, unless it waits for an ACK.
+void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_t tick, int32_t* out) {
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = teiden::listening_channel(mesh->plane.config, node[i], mesh->pan_of(node[i]), tick);
+}
+
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
@@ -103,13 +109,18 @@ void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t*
     frame.max_offers = max_offers[i];
     frame.reoffer_min = reoffer_min[i];
     frame.reoffer_max = reoffer_max[i];
+    if (frame.dst == teiden::kEverybody) mesh->find_earshot();
     mesh->inject(tick[i], frame);
   }
 }
 
-void radio_power_off(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj) {
-  for (int64_t i = 0; i < count; ++i) mesh->power_off(node[i], tick[i], energy_nj[i]);
+void radio_power_off(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
+                     const uint8_t* sleeps) {
+  for (int64_t i = 0; i < count; ++i) mesh->power_off(node[i], tick[i], energy_nj[i], sleeps[i]);
 }
+
+// backed[node] = 1: power_off leaves it on.
+void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->nodes.size()); }
 
 void radio_power_on(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick) {
   for (int64_t i = 0; i < count; ++i) mesh->power_on(node[i], tick[i]);
@@ -171,10 +182,13 @@ void radio_energy(const Mesh* mesh, int64_t tick, int64_t* out) {
   fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->energy_nj(static_cast<int32_t>(i), tick); });
 }
 
-// Energy spent on stored energy up to a tick, (listening, sending) a node.
-void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending) {
+// Stored energy spent up to a tick, a node.
+void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending, int64_t* receiving,
+                 int64_t* asleep) {
   fill<int64_t>(*mesh, listening, [&](size_t i) { return mesh->spent_listening(static_cast<int32_t>(i), tick); });
   fill<int64_t>(*mesh, sending, [&](size_t i) { return mesh->spent_sending(static_cast<int32_t>(i), tick); });
+  fill<int64_t>(*mesh, receiving, [&](size_t i) { return mesh->spent_receiving(static_cast<int32_t>(i)); });
+  fill<int64_t>(*mesh, asleep, [&](size_t i) { return mesh->spent_asleep(static_cast<int32_t>(i), tick); });
 }
 
 // Write the state into bytes the engine keeps until the next call; return their count.
@@ -190,7 +204,9 @@ int64_t radio_save(Mesh* mesh, const char** bytes) {
 int32_t radio_load(Mesh* mesh, const char* bytes, int64_t count) {
   teiden::Reader reader(bytes, static_cast<uint64_t>(count));
   mesh->archive(reader);
-  return reader.whole() ? 1 : 0;
+  if (!reader.whole()) return 0;
+  mesh->find_earshot_again();
+  return 1;
 }
 
 }  // extern "C"

@@ -7,7 +7,7 @@ namespace teiden {
 
 // Return where a node sends a frame for dst next: -1 if nowhere.
 int32_t Mesh::next_hop(int32_t node, int32_t dst) const {
-  if (!routed) return dst;
+  if (!routed || dst == kEverybody) return dst;
   if (dst >= 0)
     for (int32_t below = dst; parent[below] >= 0; below = parent[below])
       if (parent[below] == node) return below;  // a descendant: the child towards it
@@ -40,7 +40,7 @@ void Mesh::take_injected(int64_t frame, int64_t tick) {
     end_copy(frame, f.src, kDied, tick);
     return;
   }
-  if (f.dst < 0 && is_sink[f.src]) {
+  if (f.dst == kNearestSink && is_sink[f.src]) {
     arrive(frame, f.src, tick, 0);
     end_copy(frame, f.src, kAcked, tick);
     return;
@@ -89,6 +89,18 @@ void Mesh::arrive(int64_t frame, int32_t node, int64_t tick, int32_t hops_done) 
   f.hops = static_cast<int16_t>(hops_done);
   ++counters.delivered;
   deliveries.push_back({frame, tick, node, hops_done, f.attempts, 0});
+}
+
+// A broadcast was heard by one more node.
+void Mesh::take_broadcast(int32_t node, int64_t number, int64_t tick) {
+  const Transmission t = air_.at(number);
+  Frame& f = frame_at(t.frame);
+  ++counters.broadcast_received;
+  if (f.first_rx < 0) {
+    arrive(t.frame, node, tick, t.hops);
+    return;
+  }
+  deliveries.push_back({t.frame, tick, node, t.hops, f.attempts, 0});
 }
 
 // The MAC gives up on the head of its queue.

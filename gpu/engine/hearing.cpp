@@ -26,7 +26,7 @@ void Mesh::hear(int32_t node, int64_t after, int64_t before) {
 // Return the channel a node would lock on for a frame that starts at this tick.
 int32_t Mesh::listening_on(int32_t node, int64_t start) const {
   const Node& n = nodes[node];
-  return start < n.away_until ? n.away_channel : home_channel(config(), node, start);
+  return start < n.away_until ? n.away_channel : listening_channel(config(), node, pan_of(node), start);
 }
 
 // Return whether a frame is on the node's channel and strong enough to lock on with nothing else on air.

@@ -14,6 +14,8 @@ void Mesh::start() {
   sink_of.assign(count, -1);
   etx.assign(count, -1);
   is_sink.assign(count, 0);
+  backed.assign(count, 0);
+  if (config().pause_us || config().airtime_limit_us) air_accounts_.resize(count);
 }
 
 void Mesh::use_cells() {
@@ -41,8 +43,13 @@ void Mesh::inject(int64_t tick, Frame frame) {
   schedule(tick, frame.src, kInject, frame_key(frame), end_frame() - 1);
 }
 
-void Mesh::power_off(int32_t node, int64_t tick, int64_t energy) {
-  schedule(tick, node, kPowerOff, static_cast<uint64_t>(energy), energy);
+void Mesh::power_off(int32_t node, int64_t tick, int64_t energy, bool sleeps) {
+  const int64_t arg = energy << 1 | int64_t{sleeps};
+  schedule(tick, node, kPowerOff, static_cast<uint64_t>(arg), arg);
+}
+
+void Mesh::find_earshot_again() {
+  if (std::any_of(frames_.begin(), frames_.end(), [](const Frame& f) { return f.dst == kEverybody; })) find_earshot();
 }
 
 void Mesh::power_on(int32_t node, int64_t tick) { schedule(tick, node, kPowerOn, 0, 0); }
@@ -54,13 +61,13 @@ void Mesh::handle(const Event& event) {
       regain_mains(event.node, event.tick);
       break;
     case kPowerOff:
-      lose_mains(event.node, event.tick, event.arg);
+      lose_mains(event.node, event.tick, event.arg >> 1, event.arg & 1);
       break;
     case kDeath:
       if (event.arg == n.death_timer) die(event.node, event.tick);
       break;
     case kReceiveEnd:
-      receive_end(event.arg, event.tick);
+      receive_end(event.node, event.arg, event.tick);
       break;
     case kTimer:
       if (event.arg == n.timer) timer_fired(event.node, event.tick);
@@ -132,7 +139,7 @@ void Mesh::digest(uint64_t out[2]) const {
       const Node& n = nodes[i];
       const int64_t queued = static_cast<int64_t>(n.queue.size()), parked = static_cast<int64_t>(n.parked.size());
       add(i, {n.airtime, n.state, n.be, n.backoffs, n.retries, n.alive, n.stored, n.life, n.energy, n.spent_listening,
-              n.spent_tx, queued, parked, n.ready_at, parent[i]});
+              n.spent_tx, n.spent_rx, n.spent_asleep, n.asleep, queued, parked, n.ready_at, parent[i]});
     }
     events_.each([&](const Event& e) { add(e.sequence, {e.tick, e.node, e.type}); });
     const int64_t* words = reinterpret_cast<const int64_t*>(&counters);

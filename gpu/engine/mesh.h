@@ -13,8 +13,10 @@
 
 #include "air.h"
 #include "cells.h"
+#include "earshot.h"
 #include "plane.h"
 #include "queue.h"
+#include "regulation.h"
 #include "state.h"
 
 namespace teiden {
@@ -28,6 +30,7 @@ class Mesh {
   std::vector<int32_t> parent, hops, sink_of;  // (N,) -1: none
   std::vector<int64_t> etx;                    // (N,) cost to the sink, 128 = one transmission; -1: none
   std::vector<uint8_t> is_sink;                // (N,)
+  std::vector<uint8_t> backed;                 // (N,) has a battery: power_off leaves it on
   bool routed = false;
   int64_t now = 0;
   Counters counters;
@@ -44,13 +47,19 @@ class Mesh {
   int64_t first_frame() const { return first_frame_; }
   int64_t end_frame() const { return first_frame_ + static_cast<int64_t>(frames_.size()); }
   void forget_ended();  // the frames before the first that has not ended
-  void power_off(int32_t node, int64_t tick, int64_t energy_nj);
+  void power_off(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
   void power_on(int32_t node, int64_t tick);
   void run_until(int64_t tick);  // every event before the tick
   void digest(uint64_t out[2]) const;
   int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   int64_t spent_listening(int32_t node, int64_t tick) const;
   int64_t spent_sending(int32_t node, int64_t tick) const;
+  int64_t spent_receiving(int32_t node) const { return nodes[node].spent_rx; }
+  int64_t spent_asleep(int32_t node, int64_t tick) const;
+  // The PAN whose broadcast schedule a node keeps, -1: none.
+  int32_t pan_of(int32_t node) const { return routed ? sink_of[node] : 0; }
+  void find_earshot_again();  // after a load
+  void find_earshot() { if (!earshot_.laid()) earshot_.lay(plane); }  // before the first broadcast
 
   // route.cpp
   void route(const std::vector<int32_t>& sinks, const uint8_t* usable);
@@ -60,6 +69,7 @@ class Mesh {
   void archive(Archive& a) {
     a(now), a(routed), a(counters), a(outcome_counts), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
     a(frames_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(taken_);
+    a(air_accounts_);
     events_.archive(a);
     air_.archive(a);
     a.each(nodes);
@@ -110,21 +120,28 @@ class Mesh {
   void serve(int32_t node, int64_t tick);
   void start_csma(int32_t node, int64_t tick);
   void back_off(int32_t node, int64_t tick);
+  int64_t schedule_allows(int32_t node, int64_t start, int64_t backoff) const;
+  int32_t sending_channel(int32_t node, int64_t start) const;
+  int64_t allowed_from(int32_t node, int64_t tick);
   void timer_fired(int32_t node, int64_t tick);
   void assess_channel(int32_t node, int64_t tick);
   void send_data(int32_t node, int64_t tick, int32_t channel);
   void send_ack(int32_t node, int64_t tick, int64_t data);
   int64_t transmit(int32_t node, int64_t tick, Transmission record, int64_t ticks);
+  int32_t announce(int32_t node, int32_t dst, int64_t end);
+  void change_channel(int32_t node, Outcome reason, int64_t tick);
+  bool wants_ack(const Node& n) const;
   void count_missing_ack(int32_t node, int64_t tick);
   void ack_missing(int32_t node, int64_t tick);
   void sent(int32_t node, int64_t tick);
-  void receive_end(int64_t number, int64_t tick);
-  void receive_data(int64_t number, int64_t tick);
-  void receive_ack(int64_t number, int64_t tick);
+  void receive_end(int32_t node, int64_t number, int64_t tick);
+  void receive_data(int32_t node, int64_t number, int64_t tick);
+  void receive_ack(int32_t node, int64_t number, int64_t tick);
 
   // frames.cpp
   void take_injected(int64_t frame, int64_t tick);
   void take_over(int64_t number, int64_t tick);
+  void take_broadcast(int32_t node, int64_t number, int64_t tick);
   void arrive(int64_t frame, int32_t node, int64_t tick, int32_t hops);
   bool enqueue(int32_t node, const Copy& copy);
   void offer_again(int32_t node, int64_t frame, int64_t tick);
@@ -135,13 +152,17 @@ class Mesh {
   int32_t next_hop(int32_t node, int32_t dst) const;
 
   // life.cpp
-  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj);
+  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
   void regain_mains(int32_t node, int64_t tick);
   void settle(int32_t node, int64_t tick);
   void plan_death(int32_t node, int64_t tick);
   void die(int32_t node, int64_t tick);
   void cut_transmission(int32_t node, int64_t tick);
-  int64_t listening_nj(const Node& n, int64_t tick) const;
+  bool hears(int32_t node, int64_t number, int64_t tick);
+  void fall_asleep(int32_t node, int64_t tick);
+  void wake(int32_t node, int64_t tick);
+  int64_t idle_mw(const Node& n) const { return n.asleep ? config().sleep_mw : config().listen_mw; }
+  int64_t idle_nj(const Node& n, int64_t tick) const;
   int64_t transmitting_nj(const Node& n, int64_t tick) const;
 
   // route.cpp
@@ -153,6 +174,8 @@ class Mesh {
   int64_t first_frame_ = 0;
   uint64_t forgotten_[2] = {};  // what forgotten frames add to the digest
   EventQueue events_;
+  std::vector<AirAccount> air_accounts_;  // (N,) where sending is regulated
+  Earshot earshot_;                       // laid before the first broadcast
   std::unordered_map<int64_t, std::vector<Taken>> taken_;   // of frames with copies alive
   std::vector<Heard> heard_;                                // scratch
   std::vector<int64_t> edges_;                              // scratch

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "fixed.h"
+#include "hopping.h"
 
 namespace teiden {
 
@@ -37,14 +38,6 @@ TEIDEN_FN int64_t airtime_us(const Config& config, int64_t psdu_bytes) {
   const int64_t bits = (config.header_bytes + psdu_bytes) * 8;
   const int64_t symbols = (bits + config.bits_per_symbol - 1) / config.bits_per_symbol;
   return (symbols * config.bits_per_symbol * 1000000 + config.bit_rate_bps - 1) / config.bit_rate_bps;
-}
-
-// Return the channel a node listens on at a tick: hashed anew every dwell, always 0 with one channel.
-TEIDEN_FN int32_t home_channel(const Config& config, uint32_t node, int64_t tick) {
-  if (config.channels <= 1) return 0;
-  const uint64_t dwell = static_cast<uint64_t>(tick / config.dwell_us);
-  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kChannel, node, dwell);
-  return static_cast<int32_t>(below(draw, static_cast<uint64_t>(config.channels)));
 }
 
 // Return the cost of a frame of this airtime at a constant SINR.

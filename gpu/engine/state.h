@@ -42,6 +42,8 @@ struct Taken {  // a node that has taken a frame over, and in which of its lives
   int32_t life;
 };
 
+constexpr int32_t kNearestSink = -1, kEverybody = -2;  // destinations: the sink of the tree; whoever hears it
+
 enum MacState : uint8_t { kIdle, kCsma, kSending, kAcking, kPause };
 
 struct Node {
@@ -55,14 +57,15 @@ struct Node {
   int64_t sending = -1;  // number of its latest transmission
   int64_t airtime = 0;
   int32_t next_hop = -1;
-  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0;
+  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0, channel_retries = 0;
   uint8_t serving = 0;  // the head of the queue is being sent
   int16_t away_channel = 0;
   // life and stored energy (nJ)
   uint8_t alive = 1, stored = 0;
+  uint8_t sleeper = 0, asleep = 0;  // on stored energy: sleeps whenever it has nothing to send; does so now
   int32_t life = 0;
   int64_t energy = 0, energy_at = 0;          // what was left, and when
-  int64_t spent_listening = 0, spent_tx = 0;  // accounts
+  int64_t spent_listening = 0, spent_tx = 0, spent_rx = 0, spent_asleep = 0;  // accounts
   int64_t tx_from = 0, tx_to = 0;             // its latest transmission, for the account
   int64_t death_timer = 0;
   std::vector<Copy> queue;   // head first; the MAC's
@@ -71,8 +74,9 @@ struct Node {
   template <class Archive>
   void archive(Archive& a) {
     a(heard_until), a(lock), a(away_until), a(ready_at), a(timer), a(sending), a(airtime), a(next_hop);
-    a(state), a(be), a(backoffs), a(retries), a(serving), a(away_channel), a(alive), a(stored), a(life);
-    a(energy), a(energy_at), a(spent_listening), a(spent_tx), a(tx_from), a(tx_to), a(death_timer);
+    a(state), a(be), a(backoffs), a(retries), a(channel_retries), a(serving), a(away_channel), a(alive), a(stored);
+    a(sleeper), a(asleep), a(life), a(energy), a(energy_at), a(spent_listening), a(spent_tx), a(spent_rx);
+    a(spent_asleep), a(tx_from), a(tx_to), a(death_timer);
     a(queue), a(parked);
   }
 };
@@ -116,9 +120,10 @@ struct Dead {
   X(events) X(injected) X(resolved) X(delivered)                                                     \
   X(access_verdicts) X(no_ack_verdicts) X(offers)                                                    \
   X(tx_data) X(tx_ack) X(on_air_data_us) X(on_air_ack_us) X(cut_by_death)                            \
-  X(cca_idle) X(cca_busy)                                                                            \
+  X(cca_idle) X(cca_busy) X(channel_retries)                                                         \
+  X(held_by_pause) X(held_by_pause_us) X(held_by_hour) X(held_by_hour_us)                            \
   X(received_data) X(received_ack) X(missed_lock) X(missed_noise) X(duplicates) X(queue_drops)       \
-  X(deaths) X(energy_given_nj) X(energy_unused_nj)
+  X(broadcast_received) X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
 // clang-format on
 
 struct Counters {
