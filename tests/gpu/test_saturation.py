@@ -124,7 +124,7 @@ CASES = [(10, 7, 7, 0.04), (10, 5, 7, 0.04), (20, 5, 7, 0.04), (20, 7, 7, 0.04)]
 CASES_NARROW = [(5, 3, 5, 0.04), (10, 3, 5, 0.06), (20, 3, 5, 0.08)]
 
 
-def radio_of(min_be, max_be, **changes):
+def radio_of(min_be, max_be, /, **changes):
     given = {"min_be": min_be, "max_be": max_be} | changes
     return gpu.profile("oqpsk-250k-2450", capture="hard", queue_frames=8000, **given)
 
