@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "fixed.h"
+#include "state.h"
 
 namespace teiden {
 
@@ -40,10 +41,11 @@ TEIDEN_FN int64_t airtime_us(const Config& config, int64_t psdu_bytes) {
 }
 
 // Return the channel a node listens on at a tick: hashed anew every dwell, always 0 with one channel.
-TEIDEN_FN int32_t home_channel(const Config& config, uint32_t node, int64_t tick) {
+// key is draw_key(seed, kChannel).
+TEIDEN_FN int32_t home_channel(const Config& config, uint64_t key, uint32_t id, int64_t tick) {
   if (config.channels <= 1) return 0;
   const uint64_t dwell = static_cast<uint64_t>(tick / config.dwell_us);
-  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kChannel, node, dwell);
+  const uint64_t draw = draw_keyed(key, id, dwell);
   return static_cast<int32_t>(below(draw, static_cast<uint64_t>(config.channels)));
 }
 
@@ -86,15 +88,12 @@ struct Plane {
     return config.tx_lu - distance_loss_lu(config, tables(), square_mm) - extra + shadow_lu(config, tables(), quantile);
   }
 
-  // Return the linear power of src at dst, 0 below the interference cut.
-  uint64_t power(int32_t src, const Place& from, int32_t dst, const Place& to) const {
-    if (!has_links && out_of_reach(from.x_mm - to.x_mm, from.y_mm - to.y_mm)) return 0;
-    const int64_t level = level_lu(src, from, dst, to);
+  // Return the linear power of a signal at dst, 0 below the interference cut.
+  uint64_t power(const Signal& s, int32_t dst) const {
+    if (!has_links && out_of_reach(s.x_mm - x_mm[dst], s.y_mm - y_mm[dst])) return 0;
+    const int64_t level = level_lu(s.id, dst);
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
-
-  // Return the reach as Spots count it (air.h), on the safe side.
-  int32_t spot_reach() const { return has_links ? INT32_MAX : static_cast<int32_t>((config.reach_mm >> 8) + 2); }
 
   // Return whether two places are certainly too far apart for the interference cut.
   bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {
