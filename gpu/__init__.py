@@ -2,7 +2,11 @@
 
 from gpu.case import run_case
 from gpu.case_files import Case, read_case
+from gpu.energy import capacitor_nj
 from gpu.mesh import OUTCOMES, Drained, Mesh
-from gpu.radio import PROFILES, Radio, profile
+from gpu.radio import PROFILES, REGULATIONS, Radio, profile
 
-__all__ = ["OUTCOMES", "PROFILES", "Case", "Drained", "Mesh", "Radio", "profile", "read_case", "run_case"]
+__all__ = [
+    "OUTCOMES", "PROFILES", "REGULATIONS", "Case", "Drained", "Mesh", "Radio", "capacitor_nj", "profile", "read_case",
+    "run_case",
+]  # fmt: skip

@@ -27,6 +27,7 @@ FORMS = ("cells", "plain")
 """Forms of the engine; results do not depend on them."""
 
 NS_PER_TICK = 1000
+_MAX_CANDIDATES = 64
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
 END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
@@ -97,6 +98,7 @@ class Mesh:
         extra_loss_db: ArrayLike | None = None,
         links: Any = None,
         parents: ArrayLike | None = None,
+        backed: ArrayLike | None = None,
         route: bool = True,
         backend: str = "cpu",
         form: str = "cells",
@@ -119,6 +121,8 @@ class Mesh:
             Directed links that replace positions, path loss and shadowing; pairs not listed do not hear each other.
         parents : (N,) int, optional
             A fixed tree, -1 for none, instead of ETX routes.
+        backed : (B,) int, optional
+            Nodes with a battery that outlasts any outage (relays, concentrators): `power_off` leaves them on.
         route : bool
             False: no tree, every frame goes straight to its ``dst``.
         backend : str
@@ -144,6 +148,11 @@ class Mesh:
         sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
         checks.within("sinks", sink_ids, 0, count - 1, f" (the mesh has {count} nodes)")
         checks.unique("sinks", sink_ids)
+        if backed is not None:
+            ids = checks.whole("backed", backed, np.int32).reshape(-1)
+            checks.within("backed", ids, 0, count - 1, f" (the mesh has {count} nodes)")
+            plane["backed"] = np.zeros(count, np.uint8)
+            plane["backed"][ids] = 1
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
@@ -185,6 +194,24 @@ class Mesh:
         self.routed = True
         self._read_tree()
 
+    def candidates(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the best parents each node could have in the tree as it was last built.
+
+        A candidate's own way to a sink costs less than the node's, so no choice of candidates makes a loop.
+
+        Returns
+        -------
+        parents : (N, count) int32
+            Best first, ties to the lower id; -1 where there are no more.
+        costs : (N, count) int64
+            ETX of the whole way to a sink through each, 128 a transmission; -1 where there is none.
+        """
+        if not 1 <= count <= _MAX_CANDIDATES:
+            raise InputError(f"candidates: count = {count}, expected 1 to {_MAX_CANDIDATES}")
+        parents, costs = np.empty((self.size, count), np.int32), np.empty((self.size, count), np.int64)
+        self._engine.radio_candidates(self._handle, count, pointer(parents), pointer(costs))
+        return parents, costs
+
     def _read_tree(self) -> None:
         self.parents = self._column("radio_parents", np.int32)
         self.hops = self._column("radio_hops", np.int32)
@@ -217,6 +244,15 @@ class Mesh:
         getattr(self._engine, function)(self._handle, out.size, pointer(one), pointer(two), pointer(out))
         return out
 
+    def listening_channels(self, nodes: ArrayLike, t_ns: int) -> NDArray[np.int32]:
+        """Return the channel each node listens on at ``t_ns`` under today's schedules, waits for an ACK aside."""
+        ids = np.ascontiguousarray(np.atleast_1d(checks.whole("nodes", nodes, np.int32)))
+        checks.within("nodes", ids, 0, self.size - 1, f" (the mesh has {self.size} nodes)")
+        out = np.empty(ids.shape, np.int32)
+        tick = int(_ticks(np.asarray(checks.whole("t_ns", t_ns)).reshape(1))[0])
+        self._engine.radio_channels(self._handle, out.size, pointer(ids), tick, pointer(out))
+        return out
+
     # ------------------------------------------------------------------ what happens when
 
     def inject(
@@ -240,7 +276,9 @@ class Mesh:
         src : int or (M,) int
             Where.
         dst : int or (M,) int
-            Destination; -1: the sink of the tree.
+            Destination; -1: the sink of the tree; -2: whoever hears it. Such a broadcast is sent once, in the
+            broadcast dwell of its source's PAN, unacknowledged; each node that hears it is a row of
+            ``Drained.deliveries``.
         psdu_bytes : int or (M,) int
             Size.
         priority : int or (M,) int
@@ -282,7 +320,7 @@ class Mesh:
         self._check_times("t_ns", columns["t_ns"])
         nodes = f" (the mesh has {self.size} nodes)"
         checks.within("src", columns["src"], 0, self.size - 1, nodes)
-        checks.within("dst", columns["dst"], -1, self.size - 1, nodes)
+        checks.within("dst", columns["dst"], -2, self.size - 1, nodes)
         checks.within("psdu_bytes", columns["psdu_bytes"], 1, self.radio.max_psdu_bytes)
         checks.within("priority", columns["priority"], 0, 255)
         checks.within("max_offers", columns["max_offers"], 1, 10**6)
@@ -297,7 +335,7 @@ class Mesh:
         if itself.size:
             i = int(itself[0])
             raise InputError(f"dst[{i}] = {columns['dst'][i]}, expected another node than src")
-        lost = np.flatnonzero(columns["dst"] < 0)
+        lost = np.flatnonzero(columns["dst"] == -1)
         if lost.size and not self.routed:
             raise InputError(f"dst[{lost[0]}] = -1, expected a node: the mesh was built with route=False")
 
@@ -308,14 +346,20 @@ class Mesh:
             raise InputError(f"{where}[{i}] = {t_ns[i]} ns is in the past, expected {self.now_ns} (now) or later")
         checks.within(where, t_ns, 0, 10**18)
 
-    def power_off(self, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> None:
+    def power_off(self, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike, *, sleep: ArrayLike = False) -> None:
         """Let nodes live on stored energy [nJ] from ``t_ns`` (int, not before now) until it is spent.
 
-        A node that is already dead stays dead; one on stored energy goes on with the energy given now.
+        A node that is already dead stays dead; one on stored energy goes on with the energy given now; one of
+        ``backed`` stays on the mains. With ``sleep`` (bool or (M,) bool) it sleeps whenever it has nothing to
+        send: it spends ``sleep_mw`` instead of ``listen_mw``, hears nothing and relays nothing.
         """
         ids, t, energy = self._power("power_off", nodes, t_ns, energy_nj)
         checks.within("energy_nj", energy, 0, 10**17)
-        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy))
+        try:
+            sleeps = np.ascontiguousarray(np.broadcast_to(np.asarray(sleep, bool), ids.shape), np.uint8)
+        except ValueError:
+            raise InputError(f"sleep has shape {np.shape(sleep)}, expected one value or {ids.shape}") from None
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy), pointer(sleeps))
 
     def power_on(self, nodes: ArrayLike, t_ns: ArrayLike) -> None:
         """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue.
@@ -323,7 +367,7 @@ class Mesh:
         Of a power_on and a power_off of one node in the same tick, the power_on happens first.
         """
         ids, t, _ = self._power("power_on", nodes, t_ns, 0)
-        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), None)
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), None, None)
 
     def _power(self, what: str, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> tuple[NDArray, ...]:
         ids, t, energy = np.broadcast_arrays(
@@ -415,9 +459,18 @@ class Mesh:
 
     def energy_spent_nj(self, t_ns: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the stored energy spent so far on listening and, beyond that, on sending [nJ], (N,) each."""
-        listening, sending = np.empty(self.size, np.int64), np.empty(self.size, np.int64)
-        self._engine.radio_spent(self._handle, self._tick_from_now(t_ns), pointer(listening), pointer(sending))
-        return listening, sending
+        spent = self.energy_accounts_nj(t_ns)
+        return spent["listening"], spent["sending"]
+
+    def energy_accounts_nj(self, t_ns: int | None = None) -> dict[str, NDArray[np.int64]]:
+        """Return the stored energy spent so far [nJ], (N,) each, by what it was spent on.
+
+        ``listening`` and ``asleep`` run all the time, ``sending`` and ``receiving`` are what a frame costs beyond
+        them. Given = these four + what is left, exactly.
+        """
+        spent = {key: np.empty(self.size, np.int64) for key in ("listening", "sending", "receiving", "asleep")}
+        self._engine.radio_spent(self._handle, self._tick_from_now(t_ns), *(pointer(row) for row in spent.values()))
+        return spent
 
     def _tick_from_now(self, t_ns: int | None) -> int:
         if t_ns is None:
@@ -462,7 +515,8 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        mesh = cls(new_engine(parts, radio, head["seed"], head["form"] == "cells"), parts, radio, head["seed"], sinks, head["form"])
+        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells")
+        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"])
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]

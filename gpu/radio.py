@@ -35,12 +35,15 @@ class Radio:
     chunks: str = "exact"  # or "ns-3": an interferer that ends inside a chunk is overlooked (docs/engine.md)
     channels: int = 1
     dwell_us: int = 255_000  # Wi-SUN unicast dwell (wisun-br-linux and mbed-os defaults)
+    broadcast_interval_us: int = 1_020_000  # between the broadcast dwells of a PAN, with more than one channel (same)
+    broadcast_dwell_us: int = 255_000  # (same); 0: no broadcast schedule
     lock_history_us: int = 50_000  # an unbroken run of frames is followed back no further than this
     # medium access
     min_be: int = 3
     max_be: int = 5
     max_csma_backoffs: int = 4
     max_frame_retries: int = 3
+    max_channel_retries: int = 0  # rounds of CSMA and frame retries on further channels of the receiver
     unit_backoff_us: int = 320
     cca_us: int = 128
     turnaround_us: int = 192
@@ -48,6 +51,12 @@ class Radio:
     lifs_us: int = 640
     ack: bool = True
     queue_frames: int = 8  # the one being sent included
+    # regulation; 0 where there is no limit
+    regulation: str = "none"  # or a class of REGULATIONS, which sets what follows and is then kept to
+    burst_limit_us: int = 0  # the longest frame
+    pause_us: int = 0  # least time between two transmissions
+    airtime_limit_us: int = 0  # in any airtime_window_us
+    airtime_window_us: int = 3_600_000_000
     # path loss: reference_db + 10 exponent log10(d / reference_m), normal shadowing a pair
     model: str = "log-distance"
     exponent: float = 3.0
@@ -57,6 +66,8 @@ class Radio:
     # stored energy; DOMAIN 3.4: 100 mW listening, 0.35 W sending
     listen_mw: int = 100
     tx_extra_mw: int = 250
+    rx_extra_mw: int = 0  # assumed: receiving costs what listening does
+    sleep_mw: int = 1  # assumed: a controller's clock and a radio that is off
     # routing
     route_margin_db: float = 10.0  # a route's links are this much above the sensitivity (mbed-os ws_config.h)
     route_psdu_bytes: int = 150  # ETX is that of such frames
@@ -94,9 +105,21 @@ _OQPSK = Radio(
 )
 
 
+REGULATIONS: dict[str, dict[str, int]] = {
+    # ARIB STD-T108 and notification 123 of 2019, by how long the channel is sensed before a burst
+    "arib-128us": {"cca_us": 128, "burst_limit_us": 400_000, "pause_us": 2_000},
+    "arib-5ms": {"cca_us": 5_000, "burst_limit_us": 4_000_000, "pause_us": 50_000},
+}
+"""Classes of the Japanese rule at 920 MHz: at least this carrier sense and pause, at most this burst."""
+
+_HOURLY = {"airtime_limit_us": 360_000_000, "airtime_window_us": 3_600_000_000}  # of either class
+_REPLY_US = 2_000  # a reply this soon after its request needs no carrier sense and does not count
+
+
 def _fsk(
-    rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack_wait_us: int, history_us: int
-) -> Radio:
+    rate_kbps: int, preamble_bytes: int, noise_dbm: float, cca_us: int, ack_wait_us: int, history_us: int,
+    burst_limit_us: int,
+) -> Radio:  # fmt: skip
     """Return a Wi-SUN FAN FSK profile for Japan (ARIB STD-T108): DOMAIN 2.2 to 2.6 unless said otherwise."""
     return Radio(
         name=f"fsk-{rate_kbps}k-920",
@@ -121,6 +144,11 @@ def _fsk(
         turnaround_us=1000,
         ack_wait_us=ack_wait_us,
         lifs_us=2000,  # pause of at least 2 ms after a burst (notification 123 of 2019)
+        regulation="arib-128us",
+        burst_limit_us=burst_limit_us,  # by bandwidth (Silicon Labs Wi-SUN, regional regulation API)
+        pause_us=2000,
+        airtime_limit_us=_HOURLY["airtime_limit_us"],
+        airtime_window_us=_HOURLY["airtime_window_us"],
         exponent=3.8,  # assumed; DOMAIN 2.6: 3.0 to 4.5
         reference_db=31.7,  # free space at 1 m, 920 MHz
         shadowing_db=6.0,  # assumed; DOMAIN 2.6: 6 to 10
@@ -131,10 +159,10 @@ _PROFILES = {
     radio.name: radio
     for radio in (
         _OQPSK,
-        _fsk(50, 8, -119.0, 160, 16_000, 400_000),  # ACK wait: 800 symbols
-        _fsk(100, 8, -116.0, 128, 8_000, 200_000),
-        _fsk(150, 12, -114.2, 128, 5_400, 150_000),
-        _fsk(300, 24, -111.2, 128, 4_000, 100_000),  # 800 symbols would end before the enhanced ACK does
+        _fsk(50, 8, -119.0, 160, 16_000, 400_000, 400_000),  # ACK wait: 800 symbols; 200 kHz
+        _fsk(100, 8, -116.0, 128, 8_000, 200_000, 200_000),  # 400 kHz
+        _fsk(150, 12, -114.2, 128, 5_400, 150_000, 200_000),  # 400 kHz
+        _fsk(300, 24, -111.2, 128, 4_000, 100_000, 100_000),  # 600 kHz; 800 symbols would end before the ACK does
     )
 }
 
@@ -166,14 +194,33 @@ def profile(name: str, **overrides: Any) -> Radio:
     found = unknown + [p for key, value in overrides.items() if key in known for p in _field_problems(key, value)]
     if found:
         raise InputError("\n".join(found))
-    radio = replace(base, **{key: _as_declared(key, value) for key, value in overrides.items()})
+    given = {key: _as_declared(key, value) for key, value in overrides.items()}
+    radio = replace(base, **(_implied(base, given) | given))
     found = problems(radio)
     if found:
         raise InputError("\n".join(found))
     return radio
 
 
-_CHOICES = {"capture": ("sinr", "hard"), "chunks": ("exact", "ns-3"), "model": ("log-distance",)}
+def _implied(base: Radio, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what another regulation than the profile's own brings with it."""
+    regulation = given.get("regulation", base.regulation)
+    if regulation == base.regulation:
+        return {}
+    if regulation == "none":
+        return {"burst_limit_us": 0, "pause_us": 0, "airtime_limit_us": 0}
+    implied = REGULATIONS[regulation] | _HOURLY
+    implied["cca_us"] = max(base.cca_us, implied["cca_us"])
+    implied["unit_backoff_us"] = max(base.unit_backoff_us, base.turnaround_us + implied["cca_us"])
+    return implied
+
+
+_CHOICES = {
+    "regulation": ("none", *REGULATIONS),
+    "capture": ("sinr", "hard"),
+    "chunks": ("exact", "ns-3"),
+    "model": ("log-distance",),
+}
 _LIMITS: dict[str, tuple[float, float]] = {
     "bit_rate_bps": (1000, 10_000_000),
     "symbol_us": (0.1, 10_000),
@@ -189,11 +236,18 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "interference_cut_dbm": (-300, 0),
     "channels": (1, 1000),
     "dwell_us": (1, 10**9),
+    "broadcast_interval_us": (2, 10**9),
+    "broadcast_dwell_us": (0, 10**9),
     "lock_history_us": (1000, 10**8),
     "min_be": (0, 20),
     "max_be": (0, 20),
     "max_csma_backoffs": (0, 100),
     "max_frame_retries": (0, 100),
+    "max_channel_retries": (0, 100),
+    "burst_limit_us": (0, 10**8),
+    "pause_us": (0, 10**8),
+    "airtime_limit_us": (0, 10**12),
+    "airtime_window_us": (60, 10**10),
     "unit_backoff_us": (1, 10**7),
     "cca_us": (1, 10**6),
     "turnaround_us": (1, 10**6),
@@ -206,6 +260,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "shadowing_db": (0, 30),
     "listen_mw": (0, 10**6),
     "tx_extra_mw": (0, 10**6),
+    "rx_extra_mw": (0, 10**6),
+    "sleep_mw": (0, 10**6),
     "route_margin_db": (-30, 60),
     "route_psdu_bytes": (1, 4095),
     "max_link_etx": (128, 10**6),
@@ -246,4 +302,38 @@ def problems(radio: Radio) -> list[str]:
     if radio.air_us(radio.max_psdu_bytes) > radio.lock_history_us:
         found.append(f"lock_history_us = {radio.lock_history_us}, expected at least the longest frame, "
                      f"{radio.air_us(radio.max_psdu_bytes)} us")  # fmt: skip
+    if radio.broadcast_interval_us <= radio.broadcast_dwell_us:
+        found.append(f"broadcast_interval_us = {radio.broadcast_interval_us}, expected more than broadcast_dwell_us = "
+                     f"{radio.broadcast_dwell_us}")  # fmt: skip
+    return found + _limit_problems(radio) + _regulation_problems(radio)
+
+
+def _limit_problems(radio: Radio) -> list[str]:
+    """Return the limits on sending that the longest frame breaks."""
+    longest_us = radio.air_us(radio.max_psdu_bytes)
+    return [
+        f"max_psdu_bytes = {radio.max_psdu_bytes}, expected frames of at most {key} = {limit} us on air, "
+        f"not {longest_us}"
+        for key in ("burst_limit_us", "airtime_limit_us")
+        if 0 < (limit := getattr(radio, key)) < longest_us
+    ]
+
+
+def _regulation_problems(radio: Radio) -> list[str]:
+    """Return what the regulation named does not allow."""
+    if radio.regulation == "none":
+        return []
+    rule = REGULATIONS[radio.regulation]
+    remedy = f'(regulation = "{radio.regulation}"; another class or "none" allows it)'
+    found = [f"{key} = {getattr(radio, key)}, expected at least {rule[key]} {remedy}"
+             for key in ("cca_us", "pause_us") if getattr(radio, key) < rule[key]]  # fmt: skip
+    if not 0 < radio.burst_limit_us <= rule["burst_limit_us"]:
+        found.append(f"burst_limit_us = {radio.burst_limit_us}, expected 1 to {rule['burst_limit_us']} {remedy}")
+    if not 0 < radio.airtime_limit_us <= radio.airtime_window_us // 10:
+        found.append(f"airtime_limit_us = {radio.airtime_limit_us}, expected at most a tenth of airtime_window_us = "
+                     f"{radio.airtime_window_us} {remedy}")  # fmt: skip
+    if radio.ack and radio.turnaround_us > _REPLY_US:
+        found.append(
+            f"turnaround_us = {radio.turnaround_us}, expected at most {_REPLY_US}: an ACK is not sensed {remedy}"
+        )
     return found

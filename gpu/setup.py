@@ -20,6 +20,10 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
     centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
     plane["extra_lu"] = centidb * tables.level_lu(1) // 100
     if links is None:
+        crowd = checks.largest_crowd(plane["x_mm"], plane["y_mm"])
+        if crowd.size:
+            x_m, y_m = xy[crowd[0]] / 1000
+            raise InputError(f"xy_m[{crowd[0]}]: {checks.crowd_text(crowd.size, x_m, y_m)}")
         return plane
     if extra_loss_db is not None:
         raise InputError("extra_loss_db and links given, expected one of them: a link's loss is its whole loss")
@@ -41,6 +45,8 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -
     )  # fmt: skip
     if "link_first" in plane:
         library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
+    if "backed" in plane:
+        library.radio_set_backed(handle, pointer(plane["backed"]))
     library.radio_start(handle, int(fast))
     return int(handle)
 
@@ -48,9 +54,11 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -
 def config_integers(radio: Radio, seed: int) -> dict[str, int]:
     """Return the engine's integers for a radio, by the names of gpu/engine/config.h."""
     same = ("bit_rate_bps", "bits_per_symbol", "ack_bytes", "channels", "dwell_us", "lock_history_us", "min_be",
-            "max_be", "max_csma_backoffs", "max_frame_retries", "unit_backoff_us", "cca_us", "turnaround_us",
-            "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "route_psdu_bytes",
-            "max_link_etx")  # fmt: skip
+            "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "unit_backoff_us",
+            "cca_us", "turnaround_us",
+            "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "rx_extra_mw", "sleep_mw",
+            "route_psdu_bytes", "max_link_etx", "broadcast_interval_us", "broadcast_dwell_us", "pause_us",
+            "airtime_limit_us", "airtime_window_us")  # fmt: skip
     noise = radio.noise_dbm
     reference_mm = round(radio.reference_m * 1000)
     strongest_shadow_db = radio.shadowing_db * 3.0  # the Gaussian table ends at 2.9 sigma

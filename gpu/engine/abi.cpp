@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "archive.h"
+#include "candidates.h"
 #include "mesh.h"
 
 using teiden::Mesh;
@@ -74,6 +75,10 @@ void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t*
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
 }
 
+void radio_candidates(const Mesh* mesh, int64_t count, int32_t* parents, int64_t* costs) {
+  find_candidates(mesh->plane, mesh->etx, static_cast<int32_t>(count), parents, costs);
+}
+
 void radio_set_parents(Mesh* mesh, const int32_t* parents, const int32_t* sinks, int64_t count) {
   mesh->set_parents(parents, std::vector<int32_t>(sinks, sinks + count));
 }
@@ -86,6 +91,12 @@ void radio_link_level(const Mesh* mesh, int64_t count, const int32_t* src, const
   for (int64_t i = 0; i < count; ++i) out[i] = mesh->plane.level_lu(src[i], dst[i]);
 }
 
+// The channel each node listens on at a tick, unless it waits for an ACK.
+void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_t tick, int32_t* out) {
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = teiden::listening_channel(mesh->plane.config, node[i], mesh->pan_of(node[i]), tick);
+}
+
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
@@ -94,9 +105,13 @@ void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t*
 }
 
 // energy_nj null: back on the mains.
-void radio_supply(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj) {
-  mesh->change_supply(count, node, tick, energy_nj);
+void radio_supply(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
+                  const uint8_t* sleeps) {
+  mesh->change_supply(count, node, tick, energy_nj, sleeps);
 }
+
+// backed[node] = 1: losing the mains leaves it on. Before radio_start.
+void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->plane.size()); }
 
 void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
 int64_t radio_now(const Mesh* mesh) { return mesh->now; }
@@ -163,10 +178,13 @@ void radio_energy(const Mesh* mesh, int64_t tick, int64_t* out) {
   fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->energy_nj(i, tick); });
 }
 
-// Energy spent on stored energy up to a tick, (listening, sending) a node.
-void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending) {
+// Stored energy spent up to a tick, a node.
+void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending, int64_t* receiving,
+                 int64_t* asleep) {
   fill<int64_t>(*mesh, listening, [&](int32_t i) { return mesh->spent_listening(i, tick); });
   fill<int64_t>(*mesh, sending, [&](int32_t i) { return mesh->spent_sending(i, tick); });
+  fill<int64_t>(*mesh, receiving, [&](int32_t i) { return mesh->spent_receiving(i); });
+  fill<int64_t>(*mesh, asleep, [&](int32_t i) { return mesh->spent_asleep(i, tick); });
 }
 
 // Write the state into bytes the engine keeps until the next call; return their count.

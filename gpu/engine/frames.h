@@ -7,7 +7,7 @@ namespace teiden {
 
 // Return where a node sends a frame for dst next: -1 if nowhere. Parents are those of the last barrier.
 TEIDEN_FN int32_t Tile::next_hop(int32_t node, int32_t dst) const {
-  if (!world_->routed) return dst;
+  if (!world_->routed || dst == kEverybody) return dst;
   const int32_t* parent = world_->parent;
   if (dst >= 0)
     for (int32_t below = dst; parent[below] >= 0; below = parent[below])
@@ -16,7 +16,7 @@ TEIDEN_FN int32_t Tile::next_hop(int32_t node, int32_t dst) const {
 }
 
 TEIDEN_FN void Tile::note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value) {
-  deltas.push({frame, tick, at(node).id, static_cast<int16_t>(value), change});
+  deltas.push({frame, tick, at(node).id, value, change});
 }
 
 // Put a copy behind its equals in the queue, before lower priorities, never before the one being sent.
@@ -65,7 +65,7 @@ TEIDEN_FN void Tile::take_injected(int64_t id, int64_t tick) {
     note(kEnded, id, f.src, tick, kDied);
     return;
   }
-  if (f.dst < 0 && world_->is_sink[f.src]) {
+  if (f.dst == kNearestSink && world_->is_sink[f.src]) {
     note(kArrived, id, f.src, tick, 0);
     note(kEnded, id, f.src, tick, kAcked);
     return;
@@ -106,6 +106,12 @@ TEIDEN_FN void Tile::take_over(const Reception& what, int64_t tick) {
   note(kHeld, what.frame, node, tick, 0);
   note(kOffered, what.frame, node, tick, 0);
   ++counters.offers;
+}
+
+// A broadcast was heard by one more node.
+TEIDEN_FN void Tile::take_broadcast(const Reception& what, int64_t tick) {
+  ++counters.broadcast_received;
+  note(kArrived, what.frame, what.dst, tick, what.hops);
 }
 
 // The MAC gives up on the head of its queue.

@@ -34,8 +34,9 @@ bool Tile::handle(const Event& event) {
       const Reception what = receptions_[event.arg];
       receptions_[event.arg].start = -1;
       receptions_.give(static_cast<int32_t>(event.arg));
-      if (!what.cut) receive_end(what, event.tick);
-      return !what.cut;
+      if (what.cut && !what.to_all) return false;
+      receive_end(what, event.tick);
+      return true;
     }
     case kTimer:
       if (n.timer_at != event.tick) return false;
@@ -78,12 +79,12 @@ void Tile::post(const Reception& what) {
 template <class Visit>
 void Tile::each_pending(Visit visit) const {
   events_.each([&](const Event& e) {
-    if (e.type == kInject || (e.type == kReceiveEnd && !receptions_[e.arg].cut))
+    if (e.type == kInject || (e.type == kReceiveEnd && (!receptions_[e.arg].cut || receptions_[e.arg].to_all)))
       visit(sequence(e), e.tick, at(e.node).id, e.type);
   });
   for (int32_t node = first_; node < last_; ++node) {
     for (int32_t plan = at(node).planned; plan >= 0; plan = planned_[plan].next)
-      visit(static_cast<uint64_t>(planned_[plan].energy_nj), planned_[plan].tick, at(node).id, int32_t{kSupply});
+      visit(static_cast<uint64_t>(planned_[plan].what), planned_[plan].tick, at(node).id, int32_t{kSupply});
     for (int32_t copy = at(node).parked; copy >= 0; copy = copies_[copy].next)
       visit(world_->content_key(frame(copies_[copy].frame)), copies_[copy].due, at(node).id, int32_t{kOfferAgain});
   }
@@ -100,7 +101,6 @@ void Mesh::start(bool fast) {
   world_.backoff_key = draw_key(seed, kBackoff);
   world_.decode_key = draw_key(seed, kDecode);
   world_.reoffer_key = draw_key(seed, kReoffer);
-  world_.channel_key = draw_key(seed, kChannel);
   world_.longest = airtime_us(config(), config().ack_bytes);
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
@@ -112,9 +112,11 @@ void Mesh::start(bool fast) {
   }
   nodes_.fill(count, Node{});
   accounts_.fill(count, Account{});
+  if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
   place_of_.resize(order.size());
   for (int32_t place = 0; place < count; ++place) {
     nodes_[place].id = order[place];
+    nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
     place_of_[order[place]] = place;
   }
   parent.assign(count, -1);
@@ -140,13 +142,19 @@ void Mesh::refresh_world() {
   world_.routed = routed;
   tree_.resize(parent.size());
   sinks_.resize(parent.size());
+  pans_.resize(parent.size());
   for (size_t place = 0; place < tree_.size(); ++place) {
     const int32_t id = nodes_[place].id;
     tree_[place] = parent[id] < 0 ? -1 : place_of_[parent[id]];
     sinks_[place] = is_sink[id];
+    pans_[place] = pan_of(id);
   }
   world_.parent = tree_.data();
   world_.is_sink = sinks_.data();
+  world_.pan = pans_.data();
+  world_.place_of = place_of_.data();
+  world_.earshot = &earshot_;
+  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
 }
 
 void Mesh::loaded() {
@@ -156,6 +164,8 @@ void Mesh::loaded() {
         static_cast<int32_t>(k);
     world_.longest = std::max(world_.longest, airtime_us(config(), kind.psdu_bytes));
   }
+  for (const Frame& frame : frames_)
+    if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
   refresh_world();
 }
 
@@ -174,7 +184,8 @@ void Mesh::inject(const Given& given) {
   Frame frame{};
   frame.injected = given.tick;
   frame.src = place_of_[given.src];
-  frame.dst = given.dst < 0 ? -1 : place_of_[given.dst];
+  frame.dst = given.dst < 0 ? given.dst : place_of_[given.dst];
+  if (given.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
   frame.kind = kind(given);
   frame.sink = frame.ended_at = frame.failed_at = -1;
   frame.first_tx = frame.first_rx = frame.ended = frame.failed = -1;
@@ -186,9 +197,11 @@ void Mesh::inject(const Given& given) {
 }
 
 // Plan changes of supplies. One that hits a transmission under way moves its end for all who know of it.
-void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj) {
+void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj,
+                         const uint8_t* sleeps) {
   for (int64_t i = 0; i < count; ++i)
-    tile_of(place_of_[ids[i]]).plan_supply(place_of_[ids[i]], ticks[i], energy_nj ? energy_nj[i] : -1);
+    tile_of(place_of_[ids[i]])
+        .plan_supply(place_of_[ids[i]], ticks[i], energy_nj ? energy_nj[i] << 1 | int64_t{sleeps[i]} : kPowerOn);
   Array<Recut> moved;
   for (int64_t i = 0; i < count; ++i) tile_of(place_of_[ids[i]]).reconsider(place_of_[ids[i]], now, &moved);
   if (moved.empty()) return;
@@ -253,20 +266,20 @@ void Mesh::forget_air(int64_t tick) {
   air_forgotten_ = tick;
 }
 
-// The first arrival by (tick, id) is the delivery.
+// The first arrival by (tick, id) is the delivery; each arrival of a broadcast is one.
 void Mesh::take_arrivals(const Delta& d) {
   Frame& f = frames_[d.frame - first_frame_];
+  if (f.first_rx < 0 || f.dst == kEverybody) deliveries.push_back({d.frame, d.tick, d.id, d.value, 0, 0});
   if (f.first_rx < 0) {
     ++totals_.delivered;
-    deliveries.push_back({d.frame, d.tick, d.id, d.value, 0, 0});
   } else {
     if (f.first_rx < d.tick || (f.first_rx == d.tick && f.sink <= d.id)) return;
-    for (size_t i = deliveries.size(); i-- > static_cast<size_t>(first_new_delivery_);)
+    for (size_t i = deliveries.size(); f.dst != kEverybody && i-- > static_cast<size_t>(first_new_delivery_);)
       if (deliveries[i].frame == d.frame) deliveries[i] = {d.frame, d.tick, d.id, d.value, 0, 0};
   }
   f.first_rx = d.tick;
   f.sink = d.id;
-  f.hops = d.value;
+  f.hops = static_cast<int16_t>(d.value);
 }
 
 namespace {
@@ -295,7 +308,7 @@ void Mesh::apply(const Delta& d) {
       if (f.first_tx < 0 || start < f.first_tx) f.first_tx = start;
       ++f.attempts;
       f.attempts_rx += f.first_rx < 0 || d.tick <= f.first_rx;
-      ++f.copies;
+      f.copies += d.value;
       break;
     case kEnded:
       --f.copies;
@@ -345,6 +358,10 @@ int64_t Mesh::spent_listening(int32_t id, int64_t tick) const {
   return tile_of(place_of_[id]).spent_listening(place_of_[id], tick);
 }
 
+int64_t Mesh::spent_asleep(int32_t id, int64_t tick) const {
+  return tile_of(place_of_[id]).spent_asleep(place_of_[id], tick);
+}
+
 int64_t Mesh::spent_sending(int32_t id, int64_t tick) const {
   return tile_of(place_of_[id]).spent_sending(place_of_[id], tick);
 }
@@ -355,7 +372,7 @@ int64_t Mesh::spent_sending(int32_t id, int64_t tick) const {
 uint64_t World::content_key(const Frame& f) const {
   const Kind& kind = kinds[f.kind];
   uint64_t key = splitmix64(static_cast<uint64_t>(f.injected));
-  const int64_t dst = f.dst < 0 ? -1 : nodes[f.dst].id;
+  const int64_t dst = f.dst < 0 ? f.dst : nodes[f.dst].id;
   for (const int64_t word : {int64_t{nodes[f.src].id}, dst, int64_t{kind.psdu_bytes}, int64_t{kind.priority},
                              int64_t{kind.max_offers}, kind.reoffer_min, kind.reoffer_max})
     key = splitmix64(key ^ static_cast<uint64_t>(word));
@@ -402,7 +419,8 @@ void Mesh::digest(uint64_t out[2]) const {
       const Account& a = accounts_[i];
       add(static_cast<uint64_t>(n.id), {n.airtime, n.state, n.be, n.backoffs, n.retries, n.alive, n.stored, n.life, n.cut,
                                         n.tx_to, n.timer_at, n.queued, n.serving, n.ready_at, parent[n.id], a.energy,
-                                        a.spent_listening, a.spent_tx, a.death_at});
+                                        a.spent_listening, a.spent_tx, a.spent_rx, a.spent_asleep, n.asleep, n.channel_retries,
+                                        a.death_at});
     }
     for (const Tile& tile : tiles_)
       tile.each_pending([&](uint64_t key, int64_t tick, int32_t id, int32_t type) { add(key, {tick, id, type}); });

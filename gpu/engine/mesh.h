@@ -30,6 +30,7 @@ class Mesh {
   std::vector<int32_t> parent, hops, sink_of;  // (N,) by id, -1: none
   std::vector<int64_t> etx;                    // (N,) by id: cost to the sink, 128 = one transmission; -1: none
   std::vector<uint8_t> is_sink;                // (N,) by id
+  std::vector<uint8_t> backed;                 // (N,) by id: has a battery; empty: nobody has
   bool routed = false;
   int64_t now = 0;
   std::vector<Delivery> deliveries;
@@ -43,7 +44,9 @@ class Mesh {
   const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
   const Kind& kind_of(const Frame& frame) const { return kinds_[frame.kind]; }
   void forget_ended();  // the frames before the first that has not ended
-  void change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj);  // -1: back
+  // The mains go, with so much energy stored and to sleep when idle, or (energy_nj null) come back.
+  void change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj,
+                     const uint8_t* sleeps);
   void run_until(int64_t tick);  // every event before the tick
   void digest(uint64_t out[2]) const;
   Counters counters() const;
@@ -53,6 +56,10 @@ class Mesh {
   int64_t energy_nj(int32_t id, int64_t tick) const;  // left; -1: on the mains
   int64_t spent_listening(int32_t id, int64_t tick) const;
   int64_t spent_sending(int32_t id, int64_t tick) const;
+  int64_t spent_asleep(int32_t id, int64_t tick) const;
+  int64_t spent_receiving(int32_t id) const { return accounts_[place_of_[id]].spent_rx; }
+  // The PAN whose broadcast schedule a node keeps, -1: none.
+  int32_t pan_of(int32_t id) const { return routed ? sink_of[id] : 0; }
 
   // route.cpp
   void route(const std::vector<int32_t>& sinks, const uint8_t* usable);
@@ -61,7 +68,7 @@ class Mesh {
   template <class Archive>
   void archive(Archive& a) {
     a(now), a(routed), a(totals_), a(outcome_counts_), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
-    a(frames_), a(kinds_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(nodes_), a(accounts_);
+    a(frames_), a(kinds_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(nodes_), a(accounts_), a(air_accounts_);
     if (fast_) cells_.archive(a);
     else air_.archive(a);
     refresh_world();  // tiles that are read put their events in order
@@ -89,9 +96,11 @@ class Mesh {
   int32_t tile_nodes_ = 1;
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
+  Array<AirAccount> air_accounts_;  // the same, where sending is regulated
   std::vector<int32_t> place_of_; // by id
   std::vector<int32_t> tree_;     // parents by place
   std::vector<uint8_t> sinks_;    // by place
+  std::vector<int32_t> pans_;     // by place
   Array<Frame> frames_;           // by id from first_frame_ on
   Array<Kind> kinds_;
   using KindKey = std::tuple<int64_t, int64_t, int32_t, int32_t, int32_t>;
@@ -104,6 +113,7 @@ class Mesh {
   int64_t air_forgotten_ = 0;
 
   World world_;
+  Earshot earshot_;  // laid before the first broadcast
   Air air_;
   Cells cells_;  // laid in the fast form only
   std::vector<Tile> tiles_;

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "fixed.h"
+#include "hopping.h"
 #include "state.h"
 
 namespace teiden {
@@ -38,15 +39,6 @@ TEIDEN_FN int64_t airtime_us(const Config& config, int64_t psdu_bytes) {
   const int64_t bits = (config.header_bytes + psdu_bytes) * 8;
   const int64_t symbols = (bits + config.bits_per_symbol - 1) / config.bits_per_symbol;
   return (symbols * config.bits_per_symbol * 1000000 + config.bit_rate_bps - 1) / config.bit_rate_bps;
-}
-
-// Return the channel a node listens on at a tick: hashed anew every dwell, always 0 with one channel.
-// key is draw_key(seed, kChannel).
-TEIDEN_FN int32_t home_channel(const Config& config, uint64_t key, uint32_t id, int64_t tick) {
-  if (config.channels <= 1) return 0;
-  const uint64_t dwell = static_cast<uint64_t>(tick / config.dwell_us);
-  const uint64_t draw = draw_keyed(key, id, dwell);
-  return static_cast<int32_t>(below(draw, static_cast<uint64_t>(config.channels)));
 }
 
 // Return the cost of a frame of this airtime at a constant SINR.
@@ -86,6 +78,13 @@ struct Plane {
   // Return the level over a distance (its square), with both ends' extra loss and the pair's shadowing.
   int64_t level_at(int64_t square_mm, int64_t extra, int32_t quantile) const {
     return config.tx_lu - distance_loss_lu(config, tables(), square_mm) - extra + shadow_lu(config, tables(), quantile);
+  }
+
+  // Return the linear power of src at dst, 0 below the interference cut.
+  uint64_t power(int32_t src, const Place& from, int32_t dst, const Place& to) const {
+    if (!has_links && out_of_reach(from.x_mm - to.x_mm, from.y_mm - to.y_mm)) return 0;
+    const int64_t level = level_lu(src, from, dst, to);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
   // Return the linear power of a signal at dst, 0 below the interference cut.

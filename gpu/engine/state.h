@@ -21,6 +21,8 @@ enum Outcome : uint8_t {  // gpu/mesh.py OUTCOMES holds the same order
 };
 constexpr int kOutcomes = 8;
 
+constexpr int32_t kNearestSink = -1, kEverybody = -2;  // destinations: the sink of the tree; whoever hears it
+
 // What many frames have in common.
 struct Kind {
   int64_t reoffer_min, reoffer_max;  // ticks
@@ -31,7 +33,7 @@ struct Kind {
 // change and may be read by every node; the rest is changed at barriers only (Mesh::apply).
 struct Frame {
   int64_t injected;            // tick
-  int32_t src, dst;            // nodes; dst -1: the sink of the tree
+  int32_t src, dst;            // nodes; or kNearestSink, kEverybody
   int32_t kind;                // its Kind
   int32_t sink;                // id of where it arrived first, -1 before
   int64_t first_tx, first_rx;  // ticks; -1: not yet
@@ -49,7 +51,7 @@ struct Frame {
 enum Change : uint8_t {
   kHeld,      // one more copy
   kOffered,   // to a MAC
-  kSent,      // data put on air: an attempt, one more copy
+  kSent,      // data put on air: an attempt, `value` more copies
   kArrived,   // at its destination, after `value` hops
   kRefused,   // an acknowledged newcomer was dropped; `value`: the Outcome
   kEnded,     // one copy less; `value`: the Outcome (kAcked: handed on; kPending: it was on air)
@@ -59,7 +61,7 @@ enum Change : uint8_t {
 struct Delta {
   int64_t frame, tick;
   int32_t id;  // of the node
-  int16_t value;
+  int32_t value;
   uint8_t change;
 };
 
@@ -76,9 +78,10 @@ struct Copy {
 // What the caller has planned for a node's supply.
 struct Planned {
   int64_t tick;
-  int64_t energy_nj;  // lost with this much stored; -1: back
-  int32_t next;       // in order of (tick, energy)
+  int64_t what;  // lost, with twice this energy stored (nJ), plus 1 to sleep; -1: back
+  int32_t next;  // in order of (tick, what)
 };
+constexpr int64_t kPowerOn = -1;
 
 enum MacState : uint8_t { kIdle, kCsma, kSending, kAcking, kPause };
 
@@ -99,9 +102,11 @@ struct Node {
   int32_t queue = -1, parked = -1, queued = 0;  // copies: the MAC's, head first; given up, to be offered again
   int32_t planned = -1;      // changes of the supply to come
   int16_t away_channel = 0;
-  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0;
+  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0, channel_retries = 0;
   uint8_t serving = 0;       // the head of the queue is being sent
   uint8_t alive = 1, stored = 0;
+  uint8_t sleeper = 0, asleep = 0;  // on stored energy: sleeps whenever it has nothing to send; does so now
+  uint8_t backed = 0;        // has a battery: losing the mains leaves it on
   uint8_t life = 0;          // counts deaths, modulo 256
   uint8_t cut = 0;           // the latest transmission ends with the sender's death
 };
@@ -109,7 +114,7 @@ struct Node {
 // A node's stored energy (nJ).
 struct Account {
   int64_t energy = 0, energy_at = 0;          // what was left, and when
-  int64_t spent_listening = 0, spent_tx = 0;
+  int64_t spent_listening = 0, spent_tx = 0, spent_rx = 0, spent_asleep = 0;
   int64_t death_at = kNever;                  // the one death that counts
 };
 
@@ -132,7 +137,8 @@ struct Reception {
   int16_t hops;  // done when it arrives (data)
   int16_t channel;
   uint8_t is_ack;
-  uint8_t cut;  // the sender dies before the end: nothing to receive
+  uint8_t cut;     // the sender dies before the end: nothing to receive
+  uint8_t to_all;  // a broadcast
 };
 
 // What stands on air: as much of a transmission as others hear.
@@ -164,9 +170,10 @@ struct Dead {
   X(events) X(injected) X(resolved) X(delivered)                                                     \
   X(access_verdicts) X(no_ack_verdicts) X(offers)                                                    \
   X(tx_data) X(tx_ack) X(on_air_data_us) X(on_air_ack_us) X(cut_by_death)                            \
-  X(cca_idle) X(cca_busy)                                                                            \
+  X(cca_idle) X(cca_busy) X(channel_retries)                                                         \
+  X(held_by_pause) X(held_by_pause_us) X(held_by_hour) X(held_by_hour_us)                            \
   X(received_data) X(received_ack) X(missed_lock) X(missed_noise) X(duplicates) X(queue_drops)       \
-  X(deaths) X(energy_given_nj) X(energy_unused_nj)
+  X(broadcast_received) X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
 // clang-format on
 
 struct Counters {

@@ -13,8 +13,10 @@
 #include "air.h"
 #include "arena.h"
 #include "cells.h"
+#include "earshot.h"
 #include "plane.h"
 #include "queue.h"
+#include "regulation.h"
 #include "state.h"
 #include "taken.h"
 
@@ -29,9 +31,13 @@ struct World {
   const Kind* kinds = nullptr;
   const int32_t* parent = nullptr;  // (N,) node; -1: none
   const uint8_t* is_sink = nullptr; // (N,)
+  const int32_t* pan = nullptr;     // (N,) whose broadcast schedule a node keeps; -1: none
+  const int32_t* place_of = nullptr;   // (N,) node by id
+  const Earshot* earshot = nullptr;    // laid before the first broadcast
+  AirAccount* air_accounts = nullptr;  // (N,) where sending is regulated
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
-  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, channel_key = 0;
+  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0;
   bool routed = false;
 
   const Frame& frame(int64_t id) const { return frames[id - first_frame]; }
@@ -74,7 +80,7 @@ class Tile {
     const Frame& f = frame(frame_id);
     schedule({f.injected, frame_id, f.src, kInject});
   }
-  void plan_supply(int32_t node, int64_t tick, int64_t energy_nj);
+  void plan_supply(int32_t node, int64_t tick, int64_t what);
   void post(const Reception& what);
   void run_until(int64_t tick);  // every event before the tick
   int64_t next_tick() {
@@ -83,6 +89,7 @@ class Tile {
   int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   int64_t spent_listening(int32_t node, int64_t tick) const;
   int64_t spent_sending(int32_t node, int64_t tick) const;
+  int64_t spent_asleep(int32_t node, int64_t tick) const;
   void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
   void recut(const Recut* first, const Recut* last);
   template <class Visit>
@@ -120,9 +127,6 @@ class Tile {
   bool handle(const Event& event);
   uint64_t sequence(const Event& event) const;
   void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
-  int32_t channel_of(int32_t node, int64_t tick) const {
-    return home_channel(config(), world_->channel_key, static_cast<uint32_t>(at(node).id), tick);
-  }
 
   // hearing.cpp
   void hear(int32_t node, int64_t after, int64_t before);
@@ -154,11 +158,17 @@ class Tile {
   void serve(int32_t node, int64_t tick);
   void start_csma(int32_t node, int64_t tick);
   void back_off(int32_t node, int64_t tick);
+  int64_t schedule_allows(int32_t node, int64_t start, int64_t backoff) const;
+  int32_t sending_channel(int32_t node, int64_t start) const;
+  int64_t allowed_from(int32_t node, int64_t tick);
   void timer_fired(int32_t node, int64_t tick);
   void assess_channel(int32_t node, int64_t tick);
   void send_data(int32_t node, int64_t tick, int32_t channel);
   void send_ack(int32_t node, int64_t tick, const Reception& data);
-  int64_t transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
+  Reception transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
+  int32_t announce(int32_t dst, Reception what);
+  void change_channel(int32_t node, Outcome reason, int64_t tick);
+  bool wants_ack(const Node& n) const { return config().ack && n.next_hop != kEverybody; }
   void count_missing_ack(int32_t node, int64_t tick);
   void ack_missing(int32_t node, int64_t tick);
   void sent(int32_t node, int64_t tick);
@@ -176,20 +186,25 @@ class Tile {
   void take(int64_t frame, int32_t node);
   void take_injected(int64_t id, int64_t tick);
   void take_over(const Reception& what, int64_t tick);
+  void take_broadcast(const Reception& what, int64_t tick);
   void give_up(int32_t node, Outcome reason, int64_t tick);
   void fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick);
   bool offer_again(int32_t node, int64_t id, int64_t tick);
   void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
 
   // life.h
-  int64_t listening_nj(int32_t node, int64_t tick) const;
+  int64_t idle_mw(int32_t node) const { return at(node).asleep ? config().sleep_mw : config().listen_mw; }
+  int64_t idle_nj(int32_t node, int64_t tick) const;
   int64_t transmitting_nj(int32_t node, int64_t tick) const;
   void settle(int32_t node, int64_t tick);
   int64_t spent_by(int32_t node, int64_t from, int64_t energy) const;
   int64_t foresee_death(int32_t node, int64_t before) const;
   void plan_death(int32_t node, int64_t tick);
   bool change_supply(int32_t node, int64_t tick);
-  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj);
+  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
+  void fall_asleep(int32_t node, int64_t tick);
+  void wake(int32_t node, int64_t tick);
+  bool hears(const Reception& what, int64_t tick);
   void regain_mains(int32_t node, int64_t tick);
   void die(int32_t node, int64_t tick);
 
