@@ -156,15 +156,10 @@ class Mesh:
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        mesh = cls(new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids, form)
+        mesh = cls(new_engine(plane, radio, seed, form == "cells"), plane, radio, int(seed), sink_ids, form)
         if route:
             mesh._route(given)
-        mesh._take_form()
         return mesh
-
-    def _take_form(self) -> None:
-        if self.form == "cells":
-            self._engine.radio_use_cells(self._handle)
 
     def _route(self, parents: NDArray[np.int32] | None) -> None:
         if parents is None:
@@ -364,7 +359,7 @@ class Mesh:
             sleeps = np.ascontiguousarray(np.broadcast_to(np.asarray(sleep, bool), ids.shape), np.uint8)
         except ValueError:
             raise InputError(f"sleep has shape {np.shape(sleep)}, expected one value or {ids.shape}") from None
-        self._engine.radio_power_off(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy), pointer(sleeps))
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy), pointer(sleeps))
 
     def power_on(self, nodes: ArrayLike, t_ns: ArrayLike) -> None:
         """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue.
@@ -372,7 +367,7 @@ class Mesh:
         Of a power_on and a power_off of one node in the same tick, the power_on happens first.
         """
         ids, t, _ = self._power("power_on", nodes, t_ns, 0)
-        self._engine.radio_power_on(self._handle, ids.size, pointer(ids), pointer(t))
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), None, None)
 
     def _power(self, what: str, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> tuple[NDArray, ...]:
         ids, t, energy = np.broadcast_arrays(
@@ -520,11 +515,11 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        mesh = cls(new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks, head["form"])
+        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells")
+        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"])
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
-        mesh._take_form()
         mesh._read_tree()
         return mesh
 

@@ -32,7 +32,7 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
     return plane | {"link_first": first, "link_dst": dst, "link_loss_lu": centi * tables.level_lu(1) // 100}
 
 
-def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int) -> int:
+def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -> int:
     """Return the handle of a new engine; the caller frees it."""
     library = engine()
     numbers = config_integers(radio, seed)
@@ -47,6 +47,7 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int) -> int:
         library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
     if "backed" in plane:
         library.radio_set_backed(handle, pointer(plane["backed"]))
+    library.radio_start(handle, int(fast))
     return int(handle)
 
 

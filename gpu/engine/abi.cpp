@@ -17,10 +17,11 @@ struct FrameRow {  // gpu/native.py FRAME_ROW
   uint8_t priority, outcome, access_verdict, ack_verdict, pad[2];
 };
 
+// Fill one value a node, by id.
 template <class T, class Get>
 void fill(const Mesh& mesh, void* out, Get get) {
   T* to = static_cast<T*>(out);
-  for (size_t i = 0; i < mesh.nodes.size(); ++i) to[i] = get(i);
+  for (int32_t id = 0; id < mesh.plane.size(); ++id) to[id] = get(id);
 }
 
 template <class T>
@@ -52,7 +53,6 @@ Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t*
   fill_table(plane.x_mm, x_mm, count);
   fill_table(plane.y_mm, y_mm, count);
   fill_table(plane.extra_lu, extra_lu, count);
-  mesh->start();
   return mesh;
 }
 
@@ -68,8 +68,8 @@ void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const
   plane.has_links = true;
 }
 
-// Take the fast form: after the links, and after radio_load.
-void radio_use_cells(Mesh* mesh) { mesh->use_cells(); }
+// Once, after the links.
+void radio_start(Mesh* mesh, int32_t fast) { mesh->start(fast != 0); }
 
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
@@ -100,31 +100,18 @@ void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
-  for (int64_t i = 0; i < count; ++i) {
-    teiden::Frame frame{};
-    frame.src = src[i];
-    frame.dst = dst[i];
-    frame.psdu_bytes = psdu[i];
-    frame.priority = priority[i];
-    frame.max_offers = max_offers[i];
-    frame.reoffer_min = reoffer_min[i];
-    frame.reoffer_max = reoffer_max[i];
-    if (frame.dst == teiden::kEverybody) mesh->find_earshot();
-    mesh->inject(tick[i], frame);
-  }
+  for (int64_t i = 0; i < count; ++i)
+    mesh->inject({tick[i], reoffer_min[i], reoffer_max[i], src[i], dst[i], psdu[i], priority[i], max_offers[i]});
 }
 
-void radio_power_off(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
-                     const uint8_t* sleeps) {
-  for (int64_t i = 0; i < count; ++i) mesh->power_off(node[i], tick[i], energy_nj[i], sleeps[i]);
+// energy_nj null: back on the mains.
+void radio_supply(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
+                  const uint8_t* sleeps) {
+  mesh->change_supply(count, node, tick, energy_nj, sleeps);
 }
 
-// backed[node] = 1: power_off leaves it on.
-void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->nodes.size()); }
-
-void radio_power_on(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick) {
-  for (int64_t i = 0; i < count; ++i) mesh->power_on(node[i], tick[i]);
-}
+// backed[node] = 1: losing the mains leaves it on. Before radio_start.
+void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->plane.size()); }
 
 void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
 int64_t radio_now(const Mesh* mesh) { return mesh->now; }
@@ -147,48 +134,57 @@ void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths) {
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {
   for (int64_t i = 0; i < count; ++i) {
     const teiden::Frame& f = mesh->frame_at(ids[i]);
-    out[i] = {f.injected, f.first_tx, f.first_rx, f.src,      f.dst,     f.psdu_bytes,     f.sink,        f.attempts,
-              f.offers,   f.copies,   f.hops,     f.priority, f.outcome, f.access_verdict, f.ack_verdict, {}};
+    const teiden::Kind& kind = mesh->kind_of(f);
+    FrameRow& row = out[i];
+    row = {};
+    row.injected = f.injected, row.first_tx = f.first_tx, row.first_rx = f.first_rx;
+    row.src = mesh->id_of(f.src), row.dst = mesh->id_of(f.dst), row.sink = f.sink;
+    row.psdu_bytes = kind.psdu_bytes, row.priority = static_cast<uint8_t>(kind.priority);
+    row.attempts = f.attempts, row.offers = f.offers, row.copies = f.copies, row.hops = f.hops;
+    row.outcome = f.outcome, row.access_verdict = f.access_verdict, row.ack_verdict = f.ack_verdict;
   }
 }
 
-void radio_counters(const Mesh* mesh, int64_t* out) { std::memcpy(out, &mesh->counters, sizeof(mesh->counters)); }
+void radio_counters(const Mesh* mesh, int64_t* out) {
+  const teiden::Counters counters = mesh->counters();
+  std::memcpy(out, &counters, sizeof(counters));
+}
 
 void radio_outcomes(const Mesh* mesh, int64_t out[teiden::kOutcomes]) {
-  std::memcpy(out, mesh->outcome_counts, sizeof(mesh->outcome_counts));
+  std::memcpy(out, mesh->outcome_counts(), teiden::kOutcomes * sizeof(int64_t));
 }
 
 void radio_digest(const Mesh* mesh, uint64_t out[2]) { mesh->digest(out); }
 
 void radio_parents(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->parent[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->parent[i]; });
 }
 void radio_hops(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->hops[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->hops[i]; });
 }
 void radio_sinks_of(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->sink_of[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->sink_of[i]; });
 }
 void radio_etx(const Mesh* mesh, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->etx[i]; });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->etx[i]; });
 }
 void radio_airtime(const Mesh* mesh, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].airtime; });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->node(i).airtime; });
 }
 void radio_alive(const Mesh* mesh, uint8_t* out) {
-  fill<uint8_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].alive; });
+  fill<uint8_t>(*mesh, out, [&](int32_t i) { return mesh->node(i).alive; });
 }
 void radio_energy(const Mesh* mesh, int64_t tick, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->energy_nj(static_cast<int32_t>(i), tick); });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->energy_nj(i, tick); });
 }
 
 // Stored energy spent up to a tick, a node.
 void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending, int64_t* receiving,
                  int64_t* asleep) {
-  fill<int64_t>(*mesh, listening, [&](size_t i) { return mesh->spent_listening(static_cast<int32_t>(i), tick); });
-  fill<int64_t>(*mesh, sending, [&](size_t i) { return mesh->spent_sending(static_cast<int32_t>(i), tick); });
-  fill<int64_t>(*mesh, receiving, [&](size_t i) { return mesh->spent_receiving(static_cast<int32_t>(i)); });
-  fill<int64_t>(*mesh, asleep, [&](size_t i) { return mesh->spent_asleep(static_cast<int32_t>(i), tick); });
+  fill<int64_t>(*mesh, listening, [&](int32_t i) { return mesh->spent_listening(i, tick); });
+  fill<int64_t>(*mesh, sending, [&](int32_t i) { return mesh->spent_sending(i, tick); });
+  fill<int64_t>(*mesh, receiving, [&](int32_t i) { return mesh->spent_receiving(i); });
+  fill<int64_t>(*mesh, asleep, [&](int32_t i) { return mesh->spent_asleep(i, tick); });
 }
 
 // Write the state into bytes the engine keeps until the next call; return their count.
@@ -205,7 +201,7 @@ int32_t radio_load(Mesh* mesh, const char* bytes, int64_t count) {
   teiden::Reader reader(bytes, static_cast<uint64_t>(count));
   mesh->archive(reader);
   if (!reader.whole()) return 0;
-  mesh->find_earshot_again();
+  mesh->loaded();
   return 1;
 }
 

@@ -9,22 +9,19 @@
 #include <cstdint>
 #include <vector>
 
-#include "air.h"
 #include "plane.h"
+#include "state.h"
 
 namespace teiden {
 
-// What a look needs of a transmission, close together in memory.
-struct Signal {
-  int64_t start, end, number;
-  int64_t x_mm, y_mm;
-  int32_t src;
-  int32_t channel;
-};
-
 struct Cell {
-  std::vector<Signal> signals;  // in order of number, and so of start
-  size_t live = 0;              // those before it had ended at the latest count
+  std::vector<Signal> signals;  // in order of start
+
+  // Return how many signals start after a tick: its last ones.
+  size_t live(int64_t tick) const {
+    const auto by_start = [](int64_t t, const Signal& s) { return t < s.start; };
+    return static_cast<size_t>(signals.end() - std::upper_bound(signals.begin(), signals.end(), tick, by_start));
+  }
 };
 
 // A cell as seen from another one.
@@ -52,27 +49,34 @@ class Cells {
 
   bool laid() const { return !cells_.empty(); }
 
-  void add(const Transmission& t, int64_t number) {
-    cells_[index_of(t.from)].signals.push_back({t.start, t.end, number, t.from.x_mm, t.from.y_mm, t.src, t.channel});
+  void add(const Signal& signal) { cell_of(signal).signals.push_back(signal); }
+
+  // Move the end of a signal that is known to be here.
+  void move_end(const Signal& signal, int64_t end) {
+    std::vector<Signal>& signals = cell_of(signal).signals;
+    for (auto s = signals.rbegin();; ++s)
+      if (s->start == signal.start && s->id == signal.id) {
+        s->end = end;
+        return;
+      }
   }
 
-  // A transmission was cut short.
-  void cut(const Transmission& t, int64_t number) {
-    std::vector<Signal>& signals = cells_[index_of(t.from)].signals;
-    const auto found = std::lower_bound(signals.begin(), signals.end(), number,
-                                        [](const Signal& s, int64_t wanted) { return s.number < wanted; });
-    found->end = t.end;
+  // Drop the signals that start before a tick in every cell.
+  void forget_before(int64_t tick) {
+    const auto by_start = [](const Signal& s, int64_t t) { return s.start < t; };
+    for (Cell& cell : cells_)
+      cell.signals.erase(cell.signals.begin(),
+                         std::lower_bound(cell.signals.begin(), cell.signals.end(), tick, by_start));
   }
 
-  // Drop the signals numbered below `number` in every cell.
-  void forget_before(int64_t number) {
-    for (Cell& cell : cells_) {
-      const auto kept = std::lower_bound(cell.signals.begin(), cell.signals.end(), number,
-                                         [](const Signal& s, int64_t wanted) { return s.number < wanted; });
-      const size_t gone = static_cast<size_t>(kept - cell.signals.begin());
-      cell.live -= std::min(cell.live, gone);
-      cell.signals.erase(cell.signals.begin(), kept);
-    }
+  size_t index_of(int64_t x_mm, int64_t y_mm) const {
+    const Home at = home({x_mm, y_mm, 0});
+    return static_cast<size_t>(at.row) * columns_ + at.column;
+  }
+
+  template <class Archive>
+  void archive(Archive& a) {
+    for (Cell& cell : cells_) a(cell.signals);
   }
 
   size_t count() const { return around_.size(); }
@@ -95,15 +99,14 @@ class Cells {
   }
 
   // Return the power of a signal at a node: what Plane::power returns, found with less work.
-  uint64_t power(const Plane& plane, const Signal& s, int32_t node, const Place& here) const {
-    if (plane.has_links) return plane.power(s.src, plane.place(s.src), node, here);
+  uint64_t power(const Plane& plane, const Signal& s, int32_t id, const Place& here) const {
+    if (plane.has_links) return plane.power(s, id);
     const int64_t dx = s.x_mm - here.x_mm, dy = s.y_mm - here.y_mm;
-    if (plane.out_of_reach(dx, dy)) return 0;
     const int64_t square = dx * dx + dy * dy;
     if (square > farthest_) return 0;
-    const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, s.src, node);
+    const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, s.id, id);
     if (square > audible_square_[quantile]) return 0;
-    const int64_t level = plane.level_at(square, plane.extra_lu[s.src] + here.extra_lu, quantile);
+    const int64_t level = plane.level_at(square, s.extra_lu + here.extra_lu, quantile);
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
@@ -161,10 +164,7 @@ class Cells {
     return linear_power(plane.tables(), level);
   }
 
-  size_t index_of(const Place& place) const {
-    const Home at = home(place);
-    return static_cast<size_t>(at.row) * columns_ + at.column;
-  }
+  Cell& cell_of(const Signal& s) { return cells_[index_of(s.x_mm, s.y_mm)]; }
 
   std::vector<Cell> cells_;
   std::vector<Around> around_;

@@ -14,6 +14,15 @@
 
 namespace teiden {
 
+template <class T>
+TEIDEN_FN constexpr T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+TEIDEN_FN constexpr T larger(T a, T b) {
+  return a < b ? b : a;
+}
+
 constexpr int kLogBits = 20;                       // fraction bits of a logarithm
 constexpr int kTableBits = 10;                     // log2 and exp2 tables: 1024 intervals, read linearly between
 constexpr int kMantissaBits = 30;                  // exp2 table: 2^30 * 2^(i/1024)

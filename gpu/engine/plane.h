@@ -7,6 +7,7 @@
 #include "config.h"
 #include "fixed.h"
 #include "hopping.h"
+#include "state.h"
 
 namespace teiden {
 
@@ -86,8 +87,12 @@ struct Plane {
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
-  // Return the reach as Spots count it (air.h), on the safe side.
-  int32_t spot_reach() const { return has_links ? INT32_MAX : static_cast<int32_t>((config.reach_mm >> 8) + 2); }
+  // Return the linear power of a signal at dst, 0 below the interference cut.
+  uint64_t power(const Signal& s, int32_t dst) const {
+    if (!has_links && out_of_reach(s.x_mm - x_mm[dst], s.y_mm - y_mm[dst])) return 0;
+    const int64_t level = level_lu(s.id, dst);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
+  }
 
   // Return whether two places are certainly too far apart for the interference cut.
   bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {
