@@ -57,11 +57,60 @@ void Tile::run_until(int64_t tick) {
 }
 
 void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
-  const Place from = place(node);
-  const Signal signal{start, end, static_cast<int32_t>(from.x_mm), static_cast<int32_t>(from.y_mm),
-                      static_cast<int32_t>(from.extra_lu), at(node).id, channel, 0};
-  if (cells_->laid()) cells_->add(signal);
+  const Spot& from = world_->spots[node];
+  const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
+  if (cells_->laid()) restore(signal);
   else air_->add(signal);
+}
+
+// Put a signal into its cell.
+void Tile::restore(const Signal& s) {
+  const int64_t slot = cells_->slot(world_->spots[world_->place_of[s.id]].cell, s.channel);
+  cells_->add(slot, {s.start, static_cast<int32_t>(s.end - s.start), s.id, s.x_mm, s.y_mm, s.extra_lu, 0}, &free_blocks_);
+  ages_.push({s.start, slot});
+}
+
+// Let what is not recent any more go: no look of this window asks for what ended a whole frame before it begins.
+void Tile::begin_window(int64_t start) {
+  const int64_t before = start - 2 * world_->longest;
+  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
+  if (first_age_ * 2 > ages_.size()) {
+    std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
+    ages_.cut(ages_.size() - first_age_);
+    first_age_ = 0;
+  }
+}
+
+// Count recent records anew after the longest transmission has grown; the counts are zero.
+void Tile::recount() {
+  ages_.clear();
+  first_age_ = 0;
+  each_own_slot([&](int64_t slot) {
+    cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      cells_->count_again(slot);
+      ages_.push({r.start, slot});
+      return true;
+    });
+  });
+  std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
+}
+
+// Free the records that start before a tick.
+void Tile::sweep(int64_t before) {
+  each_own_slot([&](int64_t slot) { cells_->drop_before(slot, before, &free_blocks_); });
+}
+
+// Visit the slots of this tile's nodes that have signals.
+template <class Visit>
+void Tile::each_own_slot(Visit visit) {
+  if (first_ == last_) return;
+  const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
+  for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
+    for (int32_t field = first >> 6; field <= last >> 6; ++field)
+      for (uint64_t word = cells_->used(cells_->slot(field << 6, channel) >> 6); word; word &= word - 1) {
+        const int32_t cell = field << 6 | __builtin_ctzll(word);
+        if (cell >= first && cell <= last) visit(cells_->slot(cell, channel));
+      }
 }
 
 // Let a receiver know at the end of a transmission to it.
@@ -107,10 +156,11 @@ void Mesh::start(bool fast) {
   std::iota(order.begin(), order.end(), 0);
   if (fast && !plane.has_links) {
     std::vector<int64_t> cell(order.size());
-    for (int32_t id = 0; id < count; ++id) cell[id] = cells_.index_of(plane.x_mm[id], plane.y_mm[id]);
+    for (int32_t id = 0; id < count; ++id) cell[id] = cells_.cell_of(plane.x_mm[id], plane.y_mm[id]);
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return cell[a] < cell[b]; });
   }
   nodes_.fill(count, Node{});
+  spots_.fill(count, Spot{});
   accounts_.fill(count, Account{});
   if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
   place_of_.resize(order.size());
@@ -118,6 +168,10 @@ void Mesh::start(bool fast) {
     nodes_[place].id = order[place];
     nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
     place_of_[order[place]] = place;
+    const int32_t id = order[place];
+    spots_[place] = {static_cast<int32_t>(plane.x_mm[id]), static_cast<int32_t>(plane.y_mm[id]),
+                     static_cast<int32_t>(plane.extra_lu[id]),
+                     fast ? cells_.cell_of(plane.x_mm[id], plane.y_mm[id]) : 0};
   }
   parent.assign(count, -1);
   hops.assign(count, -1);
@@ -135,6 +189,7 @@ void Mesh::start(bool fast) {
 void Mesh::refresh_world() {
   world_.nodes = nodes_.begin();
   world_.accounts = accounts_.begin();
+  world_.spots = spots_.begin();
   world_.frames = frames_.begin();
   world_.kinds = kinds_.begin();
   world_.first_frame = first_frame_;
@@ -164,6 +219,7 @@ void Mesh::loaded() {
         static_cast<int32_t>(k);
     world_.longest = std::max(world_.longest, airtime_us(config(), kind.psdu_bytes));
   }
+  recount();
   for (const Frame& frame : frames_)
     if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
   refresh_world();
@@ -175,7 +231,11 @@ int32_t Mesh::kind(const Given& g) {
   if (is_new) {
     kinds_.push({g.reoffer_min, g.reoffer_max, g.psdu_bytes, g.max_offers, g.priority, 0});
     world_.kinds = kinds_.begin();
-    world_.longest = std::max(world_.longest, airtime_us(config(), g.psdu_bytes));
+    const int64_t ticks = airtime_us(config(), g.psdu_bytes);
+    if (ticks > world_.longest) {
+      world_.longest = ticks;
+      recount();
+    }
   }
   return found->second;
 }
@@ -212,12 +272,8 @@ void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks
       air_.move_end(m.start, m.id, m.new_end);
       continue;
     }
-    Signal signal{};
-    signal.start = m.start;
-    signal.id = m.id;
-    signal.x_mm = static_cast<int32_t>(plane.x_mm[m.id]);
-    signal.y_mm = static_cast<int32_t>(plane.y_mm[m.id]);
-    cells_.move_end(signal, m.new_end);
+    for (int32_t channel = 0; channel < std::max<int64_t>(config().channels, 1); ++channel)
+      cells_.move_end(cells_.slot(spots_[m.src].cell, channel), m.start, m.id, m.new_end);
   }
 }
 
@@ -230,6 +286,8 @@ void Mesh::run_until(int64_t tick) {
     for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
     if (next >= tick) break;
     const int64_t upto = std::min(tick, next + config().turnaround_us);
+    world_.window_start = next;
+    for (Tile& tile : tiles_) tile.begin_window(next);
     for (Tile& tile : tiles_) tile.run_until(upto);
     barrier(upto);
   }
@@ -262,8 +320,28 @@ void Mesh::barrier(int64_t upto) {
 void Mesh::forget_air(int64_t tick) {
   const int64_t before = tick - config().lock_history_us - 2 * world_.longest;
   air_.forget_before(before);
-  if (fast_) cells_.forget_before(before);
+  if (fast_)
+    for (Tile& tile : tiles_) tile.sweep(before);
   air_forgotten_ = tick;
+}
+
+void Mesh::recount() {
+  if (!fast_) return;
+  cells_.forget_ages();
+  for (Tile& tile : tiles_) tile.recount();
+}
+
+// Return all signals that are kept, in order of start; the fast form saves them so.
+std::vector<Signal> Mesh::signals() const {
+  std::vector<Signal> found;
+  for (int64_t slot = 0; slot < cells_.slots(); ++slot)
+    cells_.each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      found.push_back({r.start, r.start + r.ticks, r.x_mm, r.y_mm, r.extra_lu, r.id, cells_.channel_of_slot(slot), 0});
+      return true;
+    });
+  std::sort(found.begin(), found.end(),
+            [](const Signal& a, const Signal& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; });
+  return found;
 }
 
 // The first arrival by (tick, id) is the delivery; each arrival of a broadcast is one.

@@ -69,9 +69,16 @@ class Mesh {
   void archive(Archive& a) {
     a(now), a(routed), a(totals_), a(outcome_counts_), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
     a(frames_), a(kinds_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(nodes_), a(accounts_), a(air_accounts_);
-    if (fast_) cells_.archive(a);
-    else air_.archive(a);
-    refresh_world();  // tiles that are read put their events in order
+    refresh_world();  // tiles that are read put their events in order and their signals into cells
+    if (fast_) {
+      std::vector<Signal> kept = signals();
+      const bool reading = kept.empty();  // a mesh that is read is new
+      a(kept);
+      if (reading)
+        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s);
+    } else {
+      air_.archive(a);
+    }
     for (Tile& tile : tiles_) tile.archive(a);
   }
   void loaded();  // after reading an archive
@@ -87,6 +94,8 @@ class Mesh {
   void apply(const Delta& d);
   void end_if_gone(int64_t id);
   void forget_air(int64_t tick);
+  void recount();
+  std::vector<Signal> signals() const;
 
   // route.cpp
   void start_tree();
@@ -96,6 +105,7 @@ class Mesh {
   int32_t tile_nodes_ = 1;
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
+  Array<Spot> spots_;             // the same
   Array<AirAccount> air_accounts_;  // the same, where sending is regulated
   std::vector<int32_t> place_of_; // by id
   std::vector<int32_t> tree_;     // parents by place

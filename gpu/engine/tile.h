@@ -27,6 +27,7 @@ struct World {
   const Plane* plane = nullptr;
   Node* nodes = nullptr;          // (N,) a tile touches its own only; ids never change
   Account* accounts = nullptr;    // (N,)
+  const Spot* spots = nullptr;    // (N,)
   const Frame* frames = nullptr;  // from first_frame on
   const Kind* kinds = nullptr;
   const int32_t* parent = nullptr;  // (N,) node; -1: none
@@ -37,6 +38,7 @@ struct World {
   AirAccount* air_accounts = nullptr;  // (N,) where sending is regulated
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
+  int64_t window_start = 0;
   uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0;
   bool routed = false;
 
@@ -73,7 +75,8 @@ class Tile {
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
-    lock_ratio_ = linear_power(world->plane->tables(), config().lock_lu);
+    const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
+    sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
   bool owns(int32_t node) const { return node >= first_ && node < last_; }
   void inject(int64_t frame_id) {
@@ -92,6 +95,10 @@ class Tile {
   int64_t spent_asleep(int32_t node, int64_t tick) const;
   void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
   void recut(const Recut* first, const Recut* last);
+  void begin_window(int64_t start);
+  void sweep(int64_t before);
+  void recount();
+  void restore(const Signal& signal);
   template <class Visit>
   void each_pending(Visit visit) const;
 
@@ -114,9 +121,10 @@ class Tile {
   const Config& config() const { return world_->plane->config; }
   const Frame& frame(int64_t id) const { return world_->frame(id); }
   const Kind& kind_of(int64_t frame_id) const { return world_->kinds[frame(frame_id).kind]; }
-  Place place(int32_t node) const { return world_->plane->place(at(node).id); }
 
   // mesh.cpp
+  template <class Visit>
+  void each_own_slot(Visit visit);
   void schedule(const Event& event) {
     events_.push(event, [this](const Event& e) { return sequence(e); });
   }
@@ -137,22 +145,32 @@ class Tile {
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(const Reception& what, int64_t tick);
   bool loud(int32_t node, int32_t channel, int64_t tick);
+  bool would_lock(const Reception& what, Heard* wanted, bool new_start);
+  bool survives(const Reception& what, const Heard& wanted, uint64_t draw);
   int64_t reception_cost(const Heard& wanted) const;
 
   // hearing_cells.cpp
-  void gather(int32_t node, int64_t after, int64_t before, int32_t channel, size_t first, size_t last);
+  template <class Visit>
+  bool each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
+  bool is_recent(int64_t after) const;
+  uint64_t bound_from(int32_t node, int32_t channel, int ring, int64_t after) const;
   bool surely_loses(uint64_t power, uint64_t others) const;
-  uint64_t losing_sum(uint64_t power) const;
-  bool makes_up(int32_t node, const Heard& wanted, size_t first, uint64_t known, uint64_t limit);
-  bool wins_lock_in_cells(int32_t node, size_t index, size_t cells);
+  bool wins_against(uint64_t power, uint64_t others) const;
+  bool beats_rings(int32_t node, const Heard& wanted, int ring, uint64_t others) const;
+  bool could_lock(const Reception& what, Heard* wanted, bool new_start) const;
   bool drowns(uint64_t power, int64_t first, int64_t upto) const;
-  size_t gather_for_lock(int32_t node, int64_t first, int64_t upto);
-  int64_t last_unlocked(int32_t node, int64_t from, int64_t upto, size_t cells);
+  void list_channels(int32_t node, int64_t first, int64_t upto);
+  int64_t listens_until(int32_t node, int64_t tick) const;
+  int gather_for_lock(int32_t node, int64_t first, int64_t upto);
+  bool hears_at(int32_t node, int64_t tick);
+  bool wins_in_cells(int32_t node, size_t index, int rings) const;
+  bool first_winner(int32_t node, int64_t floor, int64_t tick, Heard* winner, bool* alone);
   void resolve_lock_in_cells(int32_t node, int64_t upto);
-  void replay_lock(int32_t node, int64_t from, int64_t upto, size_t cells);
+  void replay_lock(int32_t node, int64_t from, int64_t upto);
   bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
-  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
-  int64_t reception_cost_swept(const Heard& wanted);
+  bool loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const;
+  int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
+  bool survives_in_cells(const Reception& what, const Heard& wanted, uint64_t draw);
 
   // mac.h
   void serve(int32_t node, int64_t tick);
@@ -212,7 +230,13 @@ class Tile {
   Air* air_ = nullptr;
   Cells* cells_ = nullptr;
   int32_t first_ = 0, last_ = 0;  // its nodes
-  uint64_t lock_ratio_ = 0;       // SINR to lock on, linear, 1 = 2^20
+  uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
+  int32_t free_blocks_ = -1;      // of the cells
+  struct Age {                    // a record that is recent for twice the longest transmission
+    int64_t start, slot;
+  };
+  Array<Age> ages_;               // in order of start from first_age_ on
+  int64_t first_age_ = 0, swept_ = 0;
 
   Pool<Copy> copies_;
   Pool<Planned> planned_;
@@ -222,11 +246,7 @@ class Tile {
 
   std::vector<Heard> heard_;    // scratch
   std::vector<int64_t> edges_;  // scratch
-  struct Open {  // a cell still to be visited: its signals on air, and the strongest there may be
-    const Signal *first, *last;
-    uint64_t strongest;
-  };
-  std::vector<Open> open_;                             // scratch
+  std::vector<int32_t> channels_;  // scratch
   std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
 };
 
