@@ -23,7 +23,7 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
 // Return the channel a node would lock on for a frame that starts at this tick.
 int32_t Tile::listening_on(int32_t node, int64_t start) const {
   const Node& n = at(node);
-  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, world_->pan[node], start);
+  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, pan_of(node), start);
 }
 
 // Return whether a frame is on the node's channel and strong enough to lock on with nothing else on air.

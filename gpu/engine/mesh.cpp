@@ -8,6 +8,7 @@
 #include "frames.h"
 #include "life.h"
 #include "mac.h"
+#include "network.h"
 
 namespace teiden {
 
@@ -42,6 +43,11 @@ bool Tile::handle(const Event& event) {
       if (n.timer_at != event.tick) return false;
       n.timer_at = -1;
       timer_fired(event.node, event.tick);
+      return true;
+    case kNetwork:
+      if (network(event.node).timer_at != event.tick) return false;
+      network(event.node).timer_at = -1;
+      network_timer(event.node, event.tick);
       return true;
     case kOfferAgain:
       return offer_again(event.node, event.arg, event.tick);
@@ -101,6 +107,7 @@ void Mesh::start(bool fast) {
   world_.backoff_key = draw_key(seed, kBackoff);
   world_.decode_key = draw_key(seed, kDecode);
   world_.reoffer_key = draw_key(seed, kReoffer);
+  world_.network_key = draw_key(seed, kNetworkDraw);
   world_.longest = airtime_us(config(), config().ack_bytes);
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
@@ -155,6 +162,9 @@ void Mesh::refresh_world() {
   world_.place_of = place_of_.data();
   world_.earshot = &earshot_;
   world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
+  world_.networks = networks_.empty() ? nullptr : networks_.begin();
+  world_.seats = seats_.empty() ? nullptr : seats_.begin();
+  world_.auth_slots = auth_slots_.empty() ? nullptr : auth_slots_.begin();
 }
 
 void Mesh::loaded() {
@@ -166,6 +176,7 @@ void Mesh::loaded() {
   }
   for (const Frame& frame : frames_)
     if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
+  know_control_frames();
   refresh_world();
 }
 
@@ -250,6 +261,10 @@ void Mesh::barrier(int64_t upto) {
     tile.deltas.clear();
     for (const Dead& dead : tile.deaths) deaths.push_back(dead);
     tile.deaths.clear();
+    for (const Move& move : tile.moves) seat(move);
+    tile.moves.clear();
+    for (const Joining& joining : tile.joinings) joinings.push_back(joining);
+    tile.joinings.clear();
     for (const Reception& what : tile.outbox) tile_of(what.dst).post(what);
     tile.outbox.clear();
   }
@@ -422,6 +437,7 @@ void Mesh::digest(uint64_t out[2]) const {
                                         a.spent_listening, a.spent_tx, a.spent_rx, a.spent_asleep, n.asleep, n.channel_retries,
                                         a.death_at});
     }
+    for (int32_t place = 0; living() && place < plane.size(); ++place) sum += network_hash(place, lane);
     for (const Tile& tile : tiles_)
       tile.each_pending([&](uint64_t key, int64_t tick, int32_t id, int32_t type) { add(key, {tick, id, type}); });
     const int64_t* words = reinterpret_cast<const int64_t*>(&sum_of_counters);
