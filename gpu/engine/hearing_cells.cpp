@@ -193,7 +193,7 @@ bool Tile::loud_in_cells(int32_t node, int32_t channel, int64_t tick) {
     bound -= Wide(live) * cells_->strongest(i);
     for (size_t k = cell->signals.size() - live; k < cell->signals.size(); ++k) {
       const Signal& s = cell->signals[k];
-      if (s.start > tick) break;
+      if (s.start >= tick) break;
       if (s.end <= from || s.end <= s.start || s.id == id) continue;
       if (s.channel != channel && s.start <= from) continue;
       const uint64_t power = cells_->power(*world_->plane, s, id, here);
