@@ -160,7 +160,7 @@ void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow*
     FrameRow& row = out[i];
     row = {};
     row.injected = f.injected, row.first_tx = f.first_tx, row.first_rx = f.first_rx;
-    row.src = mesh->id_of(f.src), row.dst = mesh->id_of(f.dst), row.sink = f.sink;
+    row.src = mesh->id_of(f.src), row.dst = (f.dst < 0 ? f.dst : mesh->id_of(f.dst)), row.sink = f.sink;
     row.psdu_bytes = kind.psdu_bytes, row.priority = static_cast<uint8_t>(kind.priority);
     row.attempts = f.attempts, row.offers = f.offers, row.copies = f.copies, row.hops = f.hops;
     row.outcome = f.outcome, row.access_verdict = f.access_verdict, row.ack_verdict = f.ack_verdict;
