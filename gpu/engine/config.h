@@ -19,7 +19,13 @@
   /* stored energy: 1 mW is 1 nJ a tick */                                                            \
   X(listen_mw) X(tx_extra_mw) X(rx_extra_mw) X(sleep_mw)                                              \
   /* routing */                                                                                       \
-  X(route_lu) X(route_reach_mm) X(route_psdu_bytes) X(max_link_etx)
+  X(route_lu) X(route_reach_mm) X(route_psdu_bytes) X(max_link_etx)                               \
+  /* living tree */                                                                                   \
+  X(max_parents) X(switch_threshold) X(parent_failures) X(neighbour_timeout_us) X(refresh_us)       \
+  X(advert_bytes) \
+  X(discovery_min_us) X(discovery_max_us) X(trickle_redundancy) X(version_interval_us)             \
+  X(pan_timeout_us) X(keys_kept) X(auth_bytes) X(auth_exchanges) X(auth_limit) X(auth_first_us)       \
+  X(auth_retry_min_us) X(auth_retry_max_us) X(auth_total_us)
 // clang-format on
 
 namespace teiden {

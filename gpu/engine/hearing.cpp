@@ -23,7 +23,7 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
 // Return the channel a node would lock on for a frame that starts at this tick.
 int32_t Tile::listening_on(int32_t node, int64_t start) const {
   const Node& n = at(node);
-  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, world_->pan[node], start);
+  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, pan_of(node), start);
 }
 
 // Return whether a frame is on the node's channel and strong enough to lock on with nothing else on air.
@@ -84,17 +84,18 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
   if (locked_until < upto) n.lock_id = -1;
 }
 
-// Assess the channel at the end of a CCA: busy if the power is at or above the threshold now, if it was when a signal
-// started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
+// Assess the channel at the end of a CCA: busy if the power is at or above the threshold in its last instant, if it was
+// when a signal started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
+// What starts in the tick in which the window ends comes too late: ns-3 decides first.
 bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
   if (cells_->laid() ? loud_in_cells(node, channel, tick) : loud(node, channel, tick)) return true;
-  resolve_lock(node, tick + 1);
+  resolve_lock(node, tick);
   return at(node).lock_id >= 0 && at(node).lock_end > tick;
 }
 
 bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   const int64_t from = tick - config().cca_us;
-  hear(node, from, tick + 1);
+  hear(node, from, tick);
   for (size_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
     if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;

@@ -110,8 +110,8 @@ int64_t Tile::listens_until(int32_t node, int64_t tick) const {
   const Node& n = at(node);
   if (tick < n.away_until) return n.away_until;
   int64_t until = next_dwell(config(), static_cast<uint32_t>(n.id), tick);
-  if (world_->pan[node] < 0 || !has_broadcast_schedule(config())) return until;
-  const BroadcastDwell dwell = broadcast_dwell(config(), static_cast<uint32_t>(world_->pan[node]), tick);
+  if (pan_of(node) < 0 || !has_broadcast_schedule(config())) return until;
+  const BroadcastDwell dwell = broadcast_dwell(config(), static_cast<uint32_t>(pan_of(node)), tick);
   return std::min(until, tick < dwell.begin ? dwell.begin : dwell.end);
 }
 
@@ -236,7 +236,7 @@ bool Tile::loud_in_cells(int32_t node, int32_t channel, int64_t tick) {
   heard_.clear();               // what starts or ends inside the window
   for (int ring = 0; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
     if (ring > 0 && now + ended + bound_from(node, channel, ring, from) < threshold) return false;
-    each_audible(node, channel, ring, from, tick + 1, [&](const Record& r, uint64_t power) {
+    each_audible(node, channel, ring, from, tick, [&](const Record& r, uint64_t power) {
       const int64_t end = r.start + r.ticks;
       (end > tick ? now : ended) += power;
       if (r.start > from || end <= tick) heard_.push_back({r.start, end, power, r.id, channel});

@@ -186,7 +186,8 @@ TEIDEN_FN void Tile::regain_mains(int32_t node, int64_t tick) {
     settle(node, tick);
     counters.energy_unused_nj += a.energy;
   }
-  if (!n.alive) {
+  const bool was_dead = !n.alive;
+  if (was_dead) {
     n.alive = 1;
     n.heard_until = tick;
     n.lock_id = -1;
@@ -195,6 +196,7 @@ TEIDEN_FN void Tile::regain_mains(int32_t node, int64_t tick) {
   }
   n.stored = 0;
   a.energy = 0;
+  if (was_dead && living()) network_on(node, tick);
 }
 
 // The caller has changed what is planned for a node: see what that means for its transmission under way.
@@ -264,6 +266,7 @@ TEIDEN_FN void Tile::die(int32_t node, int64_t tick) {
   n.queued = 0;
   n.serving = 0;
   n.state = kIdle;
+  if (living()) network_off(node, tick);
 }
 
 }  // namespace teiden

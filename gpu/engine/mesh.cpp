@@ -8,6 +8,7 @@
 #include "frames.h"
 #include "life.h"
 #include "mac.h"
+#include "network.h"
 
 namespace teiden {
 
@@ -42,6 +43,11 @@ bool Tile::handle(const Event& event) {
       if (n.timer_at != event.tick) return false;
       n.timer_at = -1;
       timer_fired(event.node, event.tick);
+      return true;
+    case kNetwork:
+      if (network(event.node).timer_at != event.tick) return false;
+      network(event.node).timer_at = -1;
+      network_timer(event.node, event.tick);
       return true;
     case kOfferAgain:
       return offer_again(event.node, event.arg, event.tick);
@@ -150,6 +156,7 @@ void Mesh::start(bool fast) {
   world_.backoff_key = draw_key(seed, kBackoff);
   world_.decode_key = draw_key(seed, kDecode);
   world_.reoffer_key = draw_key(seed, kReoffer);
+  world_.network_key = draw_key(seed, kNetworkDraw);
   world_.longest = airtime_us(config(), config().ack_bytes);
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
@@ -182,6 +189,7 @@ void Mesh::start(bool fast) {
   tiles_.clear();
   tiles_.resize(1);
   tiles_[0].start(&world_, &air_, &cells_, 0, count);
+  refresh_tree();
   refresh_world();
 }
 
@@ -195,6 +203,19 @@ void Mesh::refresh_world() {
   world_.first_frame = first_frame_;
   world_.end_frame = end_frame();
   world_.routed = routed;
+  world_.parent = tree_.data();
+  world_.is_sink = sinks_.data();
+  world_.pan = pans_.data();
+  world_.place_of = place_of_.data();
+  world_.earshot = &earshot_;
+  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
+  world_.networks = networks_.empty() ? nullptr : networks_.begin();
+  world_.seats = seats_.empty() ? nullptr : seats_.begin();
+  world_.auth_slots = auth_slots_.empty() ? nullptr : auth_slots_.begin();
+}
+
+// Bring up to date the tree as the tiles read it.
+void Mesh::refresh_tree() {
   tree_.resize(parent.size());
   sinks_.resize(parent.size());
   pans_.resize(parent.size());
@@ -204,12 +225,6 @@ void Mesh::refresh_world() {
     sinks_[place] = is_sink[id];
     pans_[place] = pan_of(id);
   }
-  world_.parent = tree_.data();
-  world_.is_sink = sinks_.data();
-  world_.pan = pans_.data();
-  world_.place_of = place_of_.data();
-  world_.earshot = &earshot_;
-  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
 }
 
 void Mesh::loaded() {
@@ -219,10 +234,12 @@ void Mesh::loaded() {
         static_cast<int32_t>(k);
     world_.longest = std::max(world_.longest, airtime_us(config(), kind.psdu_bytes));
   }
-  recount();
   for (const Frame& frame : frames_)
     if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
+  know_control_frames();
+  refresh_tree();
   refresh_world();
+  recount();
 }
 
 int32_t Mesh::kind(const Given& g) {
@@ -308,6 +325,10 @@ void Mesh::barrier(int64_t upto) {
     tile.deltas.clear();
     for (const Dead& dead : tile.deaths) deaths.push_back(dead);
     tile.deaths.clear();
+    for (const Move& move : tile.moves) seat(move);
+    tile.moves.clear();
+    for (const Joining& joining : tile.joinings) joinings.push_back(joining);
+    tile.joinings.clear();
     for (const Reception& what : tile.outbox) tile_of(what.dst).post(what);
     tile.outbox.clear();
   }
@@ -500,6 +521,7 @@ void Mesh::digest(uint64_t out[2]) const {
                                         a.spent_listening, a.spent_tx, a.spent_rx, a.spent_asleep, n.asleep, n.channel_retries,
                                         a.death_at});
     }
+    for (int32_t place = 0; living() && place < plane.size(); ++place) sum += network_hash(place, lane);
     for (const Tile& tile : tiles_)
       tile.each_pending([&](uint64_t key, int64_t tick, int32_t id, int32_t type) { add(key, {tick, id, type}); });
     const int64_t* words = reinterpret_cast<const int64_t*>(&sum_of_counters);

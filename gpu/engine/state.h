@@ -119,7 +119,7 @@ struct Account {
 };
 
 // Types in the order they happen within a tick at one node.
-enum EventType : int32_t { kSupply, kDeath, kReceiveEnd, kTimer, kOfferAgain, kInject };
+enum EventType : int32_t { kSupply, kDeath, kReceiveEnd, kTimer, kOfferAgain, kInject, kNetwork };
 
 struct Event {
   int64_t tick;
@@ -173,7 +173,9 @@ struct Dead {
   X(cca_idle) X(cca_busy) X(channel_retries)                                                         \
   X(held_by_pause) X(held_by_pause_us) X(held_by_hour) X(held_by_hour_us)                            \
   X(received_data) X(received_ack) X(missed_lock) X(missed_noise) X(duplicates) X(queue_drops)       \
-  X(broadcast_received) X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
+  X(broadcast_received) X(control_sent) X(control_received) X(trickle_suppressed)                    \
+  X(parent_switches) X(orphaned) X(joined) X(auth_requests) X(auth_refused) X(auth_timeouts)         \
+  X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
 // clang-format on
 
 struct Counters {

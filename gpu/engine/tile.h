@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "cells.h"
 #include "earshot.h"
+#include "network_state.h"
 #include "plane.h"
 #include "queue.h"
 #include "regulation.h"
@@ -36,10 +37,13 @@ struct World {
   const int32_t* place_of = nullptr;   // (N,) node by id
   const Earshot* earshot = nullptr;    // laid before the first broadcast
   AirAccount* air_accounts = nullptr;  // (N,) where sending is regulated
+  Network* networks = nullptr;         // (N,) where the tree is alive
+  const Seat* seats = nullptr;         // (N,) the same: parents as others see them
+  AuthSlot* auth_slots = nullptr;      // of all sinks
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
   int64_t window_start = 0;
-  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0;
+  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, network_key = 0;
   bool routed = false;
 
   const Frame& frame(int64_t id) const { return frames[id - first_frame]; }
@@ -71,6 +75,8 @@ class Tile {
   Counters counters;
   Array<Delta> deltas;
   Array<Dead> deaths;
+  Array<Move> moves;        // of parents
+  Array<Joining> joinings;
   Array<Reception> outbox;  // at nodes of other tiles
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
@@ -78,6 +84,7 @@ class Tile {
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
+  void network_start(int32_t node);
   bool owns(int32_t node) const { return node >= first_ && node < last_; }
   void inject(int64_t frame_id) {
     const Frame& f = frame(frame_id);
@@ -104,7 +111,7 @@ class Tile {
 
   template <class Archive>
   void archive(Archive& a) {
-    a(counters), a(deaths);
+    a(counters), a(deaths), a(joinings);
     copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
     std::vector<Event> all;
     events_.each([&](const Event& e) { all.push_back(e); });
@@ -121,6 +128,10 @@ class Tile {
   const Config& config() const { return world_->plane->config; }
   const Frame& frame(int64_t id) const { return world_->frame(id); }
   const Kind& kind_of(int64_t frame_id) const { return world_->kinds[frame(frame_id).kind]; }
+  bool living() const { return world_->networks != nullptr; }
+  Network& network(int32_t node) { return world_->networks[node]; }
+  const Network& network(int32_t node) const { return world_->networks[node]; }
+  int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
 
   // mesh.cpp
   template <class Visit>
@@ -195,7 +206,9 @@ class Tile {
   void receive_ack(const Reception& what, int64_t tick);
 
   // frames.h
-  int32_t next_hop(int32_t node, int32_t dst) const;
+  int32_t next_hop(int32_t node, int64_t id, int64_t tick) const;
+  int32_t psdu_bytes(int64_t id) const;
+  int32_t destination(int64_t id) const;
   void note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value);
   bool enqueue(int32_t node, int32_t copy);
   int32_t take_head(int32_t node);
@@ -225,6 +238,45 @@ class Tile {
   bool hears(const Reception& what, int64_t tick);
   void regain_mains(int32_t node, int64_t tick);
   void die(int32_t node, int64_t tick);
+
+  // network.h
+  void set_network_timer(int32_t node, int64_t tick, int64_t due);
+  int64_t trickle_us(const Network& net) const;
+  uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
+  void begin_interval(int32_t node, int64_t tick);
+  void reset_trickle(int32_t node, int64_t tick);
+  void network_timer(int32_t node, int64_t tick);
+  void end_interval(int32_t node, int64_t tick);
+  int64_t version_phase(int32_t node) const;
+  int64_t next_version_at(int32_t node, int64_t tick) const;
+  bool renew_version(int32_t node, int64_t tick);
+  bool send_control(int32_t node, int64_t number);
+  void advertise(int32_t node, int64_t tick);
+  void hear_control(int32_t node, const Reception& what, int64_t tick);
+  void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
+  bool is_usable(const Candidate& c, int64_t tick) const;
+  bool is_better(int32_t node, const Candidate& a, const Candidate& b, int64_t tick) const;
+  int32_t place_of_parent(const Network& net) const;
+  int32_t best_candidate(int32_t node, int64_t tick, int32_t pan) const;
+  void follow(int32_t node, const Candidate& parent);
+  void move_to(int32_t node, int32_t parent, int64_t tick);
+  void choose_parent(int32_t node, int64_t tick);
+  void orphan(int32_t node, int64_t tick);
+  void search(int32_t node, int64_t tick, bool rebooted);
+  void leave_pan(int32_t node, int64_t tick);
+  bool adopt_best(int32_t node, int64_t tick, int32_t pan);
+  void join(int32_t node, int64_t tick);
+  void count_attempt(int32_t node, int32_t to, bool acked, int64_t tick);
+  void count_failure(int32_t node, int32_t to, int64_t tick);
+  void probe(int32_t node, int64_t tick);
+  void authenticate(int32_t node, int64_t tick);
+  void take_control(const Reception& what, int64_t tick);
+  bool admit(int32_t sink, int32_t joiner, uint8_t step, int64_t tick);
+  void take_reply(int32_t node, uint8_t step, int64_t tick);
+  void network_off(int32_t node, int64_t tick);
+  void network_on(int32_t node, int64_t tick);
+  int32_t parent_seen(int32_t node, int64_t tick) const;
+  void log_joining(int32_t node, int64_t tick);
 
   World* world_ = nullptr;
   Air* air_ = nullptr;

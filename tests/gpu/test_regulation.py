@@ -118,7 +118,7 @@ def test_the_pause_is_kept_to_the_microsecond(regulation, cca_us, pause_us):
 def test_a_receiver_pauses_after_its_ack_too():
     mesh = pair(regulation="arib-5ms")
     mesh.inject(0, 1, 0, 100)
-    back = mesh.inject(1 * MS, 0, 1, 100)
+    back = mesh.inject(2 * MS, 0, 1, 100)
     mesh.run_until(1 * S)
     ack_end_us = 5000 + 1000 + mesh.radio.air_us(100) + 1000 + mesh.radio.air_us(56)
     assert mesh.frames(back)[0]["first_tx_ns"] // 1000 == ack_end_us + 50_000
