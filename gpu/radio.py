@@ -296,7 +296,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "burst_limit_us": (0, 10**8),
     "pause_us": (0, 10**8),
     "airtime_limit_us": (0, 10**12),
-    "airtime_window_us": (60, 10**10),
+    "airtime_window_us": (6 * 10**6, 10**10),
     "unit_backoff_us": (1, 10**7),
     "cca_us": (1, 10**6),
     "turnaround_us": (1, 10**6),
