@@ -51,6 +51,9 @@ class Radio:
     lifs_us: int = 640
     ack: bool = True
     queue_frames: int = 8  # the one being sent included
+    aggregate_frames: int = 1  # frames to the sink that may share one transmission; 1: none do
+    aggregate_overhead_bytes: int = 101  # of each PSDU, once in the shared one; MAC header 57 B, 6LoWPAN and UDP 44 B
+    aggregate_wait_us: int = 0  # a relay with an empty queue holds what it takes over for so long
     # regulation; 0 where there is no limit
     regulation: str = "none"  # or a class of REGULATIONS, which sets what follows and is then kept to
     burst_limit_us: int = 0  # the longest frame
@@ -293,13 +296,16 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "burst_limit_us": (0, 10**8),
     "pause_us": (0, 10**8),
     "airtime_limit_us": (0, 10**12),
-    "airtime_window_us": (60, 10**10),
+    "airtime_window_us": (6 * 10**6, 10**10),
     "unit_backoff_us": (1, 10**7),
     "cca_us": (1, 10**6),
     "turnaround_us": (1, 10**6),
     "ack_wait_us": (1, 10**7),
     "lifs_us": (0, 10**7),
     "queue_frames": (1, 10**6),
+    "aggregate_frames": (1, 255),
+    "aggregate_overhead_bytes": (0, 4095),
+    "aggregate_wait_us": (0, 10**9),
     "exponent": (0.5, 10),
     "reference_db": (0, 200),
     "reference_m": (0.001, 1000),

@@ -14,6 +14,7 @@
   /* medium access */                                                                                 \
   X(min_be) X(max_be) X(max_csma_backoffs) X(max_frame_retries) X(unit_backoff_us) X(cca_us)          \
   X(turnaround_us) X(ack_wait_us) X(lifs_us) X(ack) X(queue_frames) X(max_channel_retries)            \
+  X(max_psdu_bytes) X(aggregate_frames) X(aggregate_overhead_bytes) X(aggregate_wait_us)            \
   /* regulation: 0 where there is no limit */                                                         \
   X(pause_us) X(airtime_limit_us) X(airtime_window_us)                                                \
   /* stored energy: 1 mW is 1 nJ a tick */                                                            \

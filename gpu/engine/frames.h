@@ -59,7 +59,7 @@ TEIDEN_FN int32_t Tile::take_head(int32_t node) {
 TEIDEN_FN int32_t Tile::new_copy(int64_t frame, int32_t hops) {
   const int32_t copy = copies_.take();
   const int32_t priority = is_control(frame) ? kControlPriority : kind_of(frame).priority;
-  copies_[copy] = {frame, 0, 1, -1, priority, static_cast<int16_t>(hops)};
+  copies_[copy] = {frame, 0, 1, -1, priority, static_cast<int16_t>(hops), 0};
   return copy;
 }
 
@@ -111,6 +111,8 @@ TEIDEN_FN void Tile::take_over(const Reception& what, int64_t tick) {
     return;
   }
   const int32_t copy = new_copy(what.frame, what.hops);
+  if (config().aggregate_wait_us && at(node).queue < 0)  // others may ride along
+    at(node).ready_at = larger(at(node).ready_at, tick + config().aggregate_wait_us);
   if (!enqueue(node, copy)) {
     copies_.give(copy);
     ++counters.queue_drops;

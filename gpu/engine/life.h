@@ -255,7 +255,11 @@ TEIDEN_FN void Tile::die(int32_t node, int64_t tick) {
   deaths.push({tick, n.id, 0});
   if (n.cut && n.tx_to >= tick) {
     ++counters.cut_by_death;
-    if (n.state == kSending && n.next_hop != kEverybody) note(kEnded, copies_[n.queue].frame, node, tick, kPending);
+    if (n.state == kSending && n.next_hop != kEverybody) {
+      note(kEnded, copies_[n.queue].frame, node, tick, kPending);
+      for (int32_t copy = copies_[n.queue].next; copy >= 0; copy = copies_[copy].next)
+        if (copies_[copy].rides) note(kEnded, copies_[copy].frame, node, tick, kPending);
+    }
   }
   for (int32_t* list : {&n.queue, &n.parked})
     while (*list >= 0) {

@@ -1,6 +1,7 @@
 // The living tree as a whole: how it begins, what all nodes may read of it, what the caller gets to see.
 #include <algorithm>
 
+#include "aggregation.h"
 #include "candidates.h"
 #include "frames.h"
 #include "life.h"

@@ -1,6 +1,7 @@
 // Unslotted CSMA/CA with acknowledgements (IEEE 802.15.4-2006, 7.5.1.4 and 7.5.6.4), in the order of events that
 // ns-3's lr-wpan has. Behaviours 4 to 6 of docs/engine.md.
 #pragma once
+#include "aggregation.h"
 #include "tile.h"
 
 namespace teiden {
@@ -78,7 +79,7 @@ TEIDEN_FN int64_t Tile::allowed_from(int32_t node, int64_t tick) {
   const int64_t lead = config().cca_us + config().turnaround_us;
   const int64_t sent = n.tx_to > 0 ? n.tx_to + config().pause_us - lead : tick;
   const int64_t rested = larger(tick, sent);
-  const int64_t ticks = airtime_us(config(), psdu_bytes(copies_[n.queue].frame));
+  const int64_t ticks = airtime_us(config(), load_riders(node, false));
   const int64_t from = config().airtime_limit_us ? hour_has_room(config(), account, rested + lead, ticks) - lead : rested;
   const int64_t known = larger(tick, account.held_until);  // waits that were counted before
   if (from > known) {
@@ -178,9 +179,10 @@ TEIDEN_FN void Tile::send_data(int32_t node, int64_t tick, int32_t channel) {
   what.frame = copy.frame;
   what.hops = static_cast<int16_t>(copy.hops + 1);
   what.channel = static_cast<int16_t>(channel);
-  what = transmit(node, tick, what, airtime_us(config(), psdu_bytes(what.frame)));
+  what = transmit(node, tick, what, airtime_us(config(), load_riders(node, true)));
   Node& n = at(node);
   note(kSent, what.frame, node, tick, announce(n.next_hop, what));
+  if (config().aggregate_frames > 1) announce_riders(node, what);
   n.state = kSending;
   if (wants_ack(n)) {
     n.away_channel = what.channel;
@@ -221,6 +223,7 @@ TEIDEN_FN void Tile::send_ack(int32_t node, int64_t tick, const Reception& data)
 TEIDEN_FN void Tile::count_missing_ack(int32_t node, int64_t tick) {
   Node& n = at(node);
   n.away_until = smaller(n.away_until, tick);
+  unload_riders(node);
   if (living()) count_attempt(node, n.next_hop, false, tick);
   if (++n.retries > config().max_frame_retries) change_channel(node, kNoAck, tick);
 }
@@ -243,6 +246,7 @@ TEIDEN_FN void Tile::sent(int32_t node, int64_t tick) {
     return;
   }
   const int32_t head = take_head(node);
+  drop_riders(node, acked ? kAcked : kNoAck, tick);
   if (living() && acked) count_attempt(node, n.next_hop, true, tick);
   drop_copy(head, node, acked ? kAcked : kNoAck, tick);
   serve(node, tick);
@@ -251,6 +255,10 @@ TEIDEN_FN void Tile::sent(int32_t node, int64_t tick) {
 TEIDEN_FN void Tile::receive_end(const Reception& what, int64_t tick) {
   if (what.is_ack) {
     receive_ack(what, tick);
+    return;
+  }
+  if (what.rank) {
+    receive_rider(what, tick);
     return;
   }
   if (!what.cut) receive_data(what, tick);
@@ -273,6 +281,7 @@ TEIDEN_FN void Tile::receive_data(const Reception& what, int64_t tick) {
     if (n.state == kSending) count_missing_ack(what.dst, tick);
     send_ack(what.dst, tick, what);
   }
+  verdict_ = {tick, what.dst, what.src};
   if (is_control(what.frame)) take_control(what, tick);
   else take_over(what, tick);
   if (n.state == kIdle) serve(what.dst, tick);

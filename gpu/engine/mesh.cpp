@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "aggregation.h"
 #include "frames.h"
 #include "life.h"
 #include "mac.h"
@@ -16,7 +17,10 @@ namespace teiden {
 
 // Return what orders events of the same tick, node and type.
 uint64_t Tile::sequence(const Event& event) const {
-  if (event.type == kReceiveEnd) return static_cast<uint64_t>(at(receptions_[event.arg].src).id);
+  if (event.type == kReceiveEnd) {
+    const Reception& what = receptions_[event.arg];
+    return static_cast<uint64_t>(at(what.src).id) << 8 | what.rank;
+  }
   if (event.type == kInject || event.type == kOfferAgain) return world_->content_key(frame(event.arg));
   return 0;
 }
@@ -157,7 +161,8 @@ void Mesh::start(bool fast) {
   world_.decode_key = draw_key(seed, kDecode);
   world_.reoffer_key = draw_key(seed, kReoffer);
   world_.network_key = draw_key(seed, kNetworkDraw);
-  world_.longest = airtime_us(config(), config().ack_bytes);
+  const int64_t aggregate = config().aggregate_frames > 1 ? config().max_psdu_bytes : 0;
+  world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);

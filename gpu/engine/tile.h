@@ -223,6 +223,15 @@ class Tile {
   bool offer_again(int32_t node, int64_t id, int64_t tick);
   void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
 
+  // aggregation.h
+  int32_t body_bytes(int64_t id) const;
+  bool goes_up(int64_t id) const;
+  int32_t load_riders(int32_t node, bool take);
+  void announce_riders(int32_t node, Reception what);
+  void unload_riders(int32_t node);
+  void drop_riders(int32_t node, Outcome reason, int64_t tick);
+  void receive_rider(const Reception& what, int64_t tick);
+
   // life.h
   int64_t idle_mw(int32_t node) const { return at(node).asleep ? config().sleep_mw : config().listen_mw; }
   int64_t idle_nj(int32_t node, int64_t tick) const;
@@ -296,6 +305,11 @@ class Tile {
   TakenSet taken_;
   EventQueue events_;
 
+  struct Verdict {  // the latest data frame taken, for those that rode with it
+    int64_t tick = -1;
+    int32_t node = -1, src = -1;
+  };
+  Verdict verdict_;             // of this tick
   std::vector<Heard> heard_;    // scratch
   std::vector<int64_t> edges_;  // scratch
   std::vector<int32_t> channels_;  // scratch
