@@ -3,10 +3,10 @@
 from gpu.case import run_case
 from gpu.case_files import Case, read_case
 from gpu.energy import capacitor_nj
-from gpu.mesh import OUTCOMES, Drained, Mesh
-from gpu.radio import PROFILES, REGULATIONS, Radio, profile
+from gpu.mesh import OUTCOMES, STATES, Drained, Mesh
+from gpu.radio import NETWORK_SIZES, PROFILES, REGULATIONS, Radio, profile
 
 __all__ = [
-    "OUTCOMES", "PROFILES", "REGULATIONS", "Case", "Drained", "Mesh", "Radio", "capacitor_nj", "profile", "read_case",
-    "run_case",
+    "NETWORK_SIZES", "OUTCOMES", "PROFILES", "REGULATIONS", "STATES", "Case", "Drained", "Mesh", "Radio",
+    "capacitor_nj", "profile", "read_case", "run_case",
 ]  # fmt: skip

@@ -64,7 +64,7 @@ def run_case(
     used_seed = case.seed if seed is None else int(seed)
     wall, cpu = time.perf_counter(), _cpu_s()
     mesh = Mesh.build(case.xy_m, case.sinks, case.radio, used_seed, links=case.links, parents=case.parents,
-                      route=case.routed, backend=backend)  # fmt: skip
+                      route=case.routed, formed=case.formed, backend=backend)  # fmt: skip
     _simulate(mesh, case, progress)
     wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
     frames = mesh.frames()

@@ -28,11 +28,17 @@ _PHY_KEYS = (
 )  # fmt: skip
 _MAC_KEYS = (
     "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack", "unit_backoff_us",
-    "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "regulation", "burst_limit_us", "pause_us",
+    "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames", "aggregate_overhead_bytes",
+    "aggregate_wait_us", "regulation", "burst_limit_us", "pause_us",
     "airtime_limit_us", "airtime_window_us",
 )  # fmt: skip
 _PATH_KEYS = ("model", "exponent", "reference_db", "reference_m", "shadowing_db")
-_ROUTING_KEYS = ("route_margin_db", "route_psdu_bytes", "max_link_etx")
+_ROUTING_KEYS = (
+    "route_margin_db", "route_psdu_bytes", "max_link_etx", "tree", "max_parents", "switch_threshold", "parent_failures",
+    "neighbour_timeout_us", "refresh_us", "trickle_redundancy", "advert_bytes", "keys_kept", "auth_bytes",
+    "auth_exchanges", "network", "discovery_min_us", "discovery_max_us", "version_interval_us", "pan_timeout_us",
+    "auth_first_us", "auth_retry_min_us", "auth_retry_max_us", "auth_total_us", "auth_limit",
+)  # fmt: skip
 _TOP_KEYS = ("seed", "duration_s", "phy", "mac", "path_loss", "routing")
 
 
@@ -51,6 +57,7 @@ class Case:
     psdu_bytes: NDArray[np.int64]  # (M,)
     sinks: NDArray[np.int64]  # (S,)
     routed: bool
+    formed: bool  # a living tree has long been formed
     links: tuple[NDArray, NDArray, NDArray] | None
     parents: NDArray[np.int64] | None  # (N,)
 
@@ -75,6 +82,11 @@ def read_case(case_dir: Path) -> Case:
 
     parents, sinks = _read_tree(settings, routes, node_ids, problems)
     routed = "routing" in settings or routes is not None
+    formed = _table(settings, "routing", []).get("formed", True)
+    if not isinstance(formed, bool):
+        problems.append(f"case.toml: routing.formed = {formed!r}, expected true or false")
+    if radio.tree == "living" and routes is not None:
+        problems.append('routes.csv: gives a tree, expected no such file with routing.tree = "living"')
     src, dst = _check_frames(frames, node_ids, routed, radio, duration_s, problems)
     table = None if links is None else _place_links(links, node_ids, problems)
     if problems:
@@ -82,7 +94,8 @@ def read_case(case_dir: Path) -> Case:
     return Case(
         radio=radio, seed=int(seed), duration_s=float(duration_s), node_ids=node_ids, xy_m=xy[order],
         t_ns=np.rint(frames.columns["t_s"] * 1e9).astype(np.int64), src=src, dst=dst,
-        psdu_bytes=frames.columns["psdu_bytes"], sinks=sinks, routed=routed, links=table, parents=parents,
+        psdu_bytes=frames.columns["psdu_bytes"], sinks=sinks, routed=routed, formed=bool(formed),
+        links=table, parents=parents,
     )  # fmt: skip
 
 
@@ -145,7 +158,7 @@ def _read_radio(settings: Mapping[str, Any], problems: list[str]) -> Radio:
     """Return the radio of [phy], [mac], [path_loss] and [routing]; a default one where they are wrong."""
     overrides: dict[str, Any] = {}
     tables = {"phy": _PHY_KEYS, "mac": _MAC_KEYS, "path_loss": _PATH_KEYS, "routing": _ROUTING_KEYS}
-    other = {"phy": ("profile",), "routing": ("sinks", "metric")}
+    other = {"phy": ("profile",), "routing": ("sinks", "metric", "formed")}
     where: dict[str, str] = {}
     for table, keys in tables.items():
         for key, value in _table(settings, table, problems).items():

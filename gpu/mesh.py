@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpu import checks, tables
-from gpu.native import DEATH_ROW, DELIVERY_ROW, END_ROW, FRAME_ROW, engine, engine_key, names, pointer
+from gpu.native import (
+    DEATH_ROW,
+    DELIVERY_ROW,
+    END_ROW,
+    FRAME_ROW,
+    JOINING_ROW,
+    NETWORK_ROW,
+    engine,
+    engine_key,
+    names,
+    pointer,
+)  # fmt: skip
 from gpu.radio import Radio
 from gpu.setup import new_engine, plane_arrays
 from teiden.errors import InputError, MissingPart
@@ -32,6 +43,13 @@ _MAX_CANDIDATES = 64
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
 END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
 DEATH = np.dtype([("node", "i4"), ("t_ns", "i8")])
+MEMBERSHIP = np.dtype([("node", "i4"), ("t_ns", "i8"), ("state", "i1"), ("parent", "i4"), ("pan", "i4")])
+NETWORK = np.dtype(
+    [("state", "i1"), ("since_ns", "i8"), ("parent", "i4"), ("pan", "i4"), ("key_pan", "i4"), ("cost", "i4"),
+     ("version", "i4"), ("candidates", "i4", 5)]
+)  # fmt: skip
+STATES = ("off", "searching", "authenticating", "joined")
+"""Names of the states of a node in a living tree, by code."""
 FRAME = np.dtype(
     [("frame", "i8"), ("src", "i4"), ("dst", "i4"), ("t_ns", "i8"), ("psdu_bytes", "i4"), ("priority", "u1"),
      ("outcome", "i1"), ("attempts", "i4"), ("offers", "i4"), ("first_tx_ns", "i8"), ("first_rx_ns", "i8"),
@@ -51,11 +69,15 @@ class Drained:
         ``frame, outcome, t_ns, node``: the last copy of a frame is gone; codes as in `OUTCOMES`.
     deaths : structured array
         ``node, t_ns``: a node's stored energy was spent.
+    memberships : structured array
+        ``node, t_ns, state, parent, pan``: a node of a living tree changed its state or its parent; states as in
+        `STATES`, ``pan`` is the sink of its PAN.
     """
 
     deliveries: NDArray
     ends: NDArray
     deaths: NDArray
+    memberships: NDArray
 
 
 class Mesh:
@@ -100,6 +122,7 @@ class Mesh:
         parents: ArrayLike | None = None,
         backed: ArrayLike | None = None,
         route: bool = True,
+        formed: bool = True,
         backend: str = "cpu",
         form: str = "cells",
     ) -> Mesh:
@@ -125,6 +148,9 @@ class Mesh:
             Nodes with a battery that outlasts any outage (relays, concentrators): `power_off` leaves them on.
         route : bool
             False: no tree, every frame goes straight to its ``dst``.
+        formed : bool
+            With ``radio.tree = "living"``: the network has long been formed along the ETX routes. False: every node
+            is switched on at 0 and has yet to find its way; it holds no keys.
         backend : str
             "cpu".
         form : str
@@ -153,12 +179,18 @@ class Mesh:
             checks.within("backed", ids, 0, count - 1, f" (the mesh has {count} nodes)")
             plane["backed"] = np.zeros(count, np.uint8)
             plane["backed"][ids] = 1
+        if radio.tree == "living" and (parents is not None or not route):
+            raise InputError('parents or route=False given, expected neither with radio.tree = "living": '
+                             "its nodes choose their parents")  # fmt: skip
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
         mesh = cls(new_engine(plane, radio, seed, form == "cells"), plane, radio, int(seed), sink_ids, form)
         if route:
             mesh._route(given)
+        if radio.tree == "living":
+            mesh._engine.radio_live(mesh._handle, int(formed))
+            mesh._read_tree()
         return mesh
 
     def _route(self, parents: NDArray[np.int32] | None) -> None:
@@ -182,6 +214,8 @@ class Mesh:
         sinks_alive : (S,) bool, optional
             Which of ``sinks`` work; all by default.
         """
+        if self.radio.tree == "living":
+            raise InputError('reroute: expected a mesh with radio.tree = "static"; a living tree mends itself')
         usable = np.ascontiguousarray(np.asarray(alive_mask, bool), np.uint8)
         if usable.shape != (self.size,):
             raise InputError(f"alive_mask has shape {usable.shape}, expected ({self.size},)")
@@ -212,11 +246,55 @@ class Mesh:
         self._engine.radio_candidates(self._handle, count, pointer(parents), pointer(costs))
         return parents, costs
 
+    def network(self) -> NDArray:
+        """Return what each node of a living tree knows of its place in it, as a structured array of `NETWORK`.
+
+        ``state`` as in `STATES`; ``since_ns``, ``parent``, ``pan`` (the sink of its PAN), ``key_pan`` (whose keys it
+        holds), ``cost`` (ETX of the way it advertises, -1 if none), ``version`` (of its PAN's information) and
+        ``candidates`` (in no order); -1 for none.
+        """
+        if self.radio.tree != "living":
+            raise InputError('network: expected a mesh with radio.tree = "living"')
+        rows = np.empty(self.size, NETWORK_ROW)
+        self._engine.radio_network(self._handle, pointer(rows))
+        out = np.empty(self.size, NETWORK)
+        out["since_ns"] = rows["since"] * NS_PER_TICK
+        for key in ("state", "parent", "pan", "key_pan", "cost", "version", "candidates"):
+            out[key] = rows[key]
+        return out
+
     def _read_tree(self) -> None:
-        self.parents = self._column("radio_parents", np.int32)
-        self.hops = self._column("radio_hops", np.int32)
-        self.sink_of = self._column("radio_sinks_of", np.int32)
-        self.etx = self._column("radio_etx", np.int64)
+        if self.radio.tree == "living":
+            self._engine.radio_measure_living_tree(self._handle)
+        self._tree = {
+            "parents": self._column("radio_parents", np.int32), "hops": self._column("radio_hops", np.int32),
+            "sink_of": self._column("radio_sinks_of", np.int32), "etx": self._column("radio_etx", np.int64),
+        }  # fmt: skip
+
+    def _of_tree(self, key: str) -> NDArray:
+        if not self._tree:
+            self._read_tree()
+        return self._tree[key]
+
+    @property
+    def parents(self) -> NDArray[np.int32]:
+        """(N,) parent of each node in the tree as it is now; -1 for none."""
+        return self._of_tree("parents")
+
+    @property
+    def hops(self) -> NDArray[np.int32]:
+        """(N,) hops from each node to its sink; -1 without a way."""
+        return self._of_tree("hops")
+
+    @property
+    def sink_of(self) -> NDArray[np.int32]:
+        """(N,) sink at the end of each node's way; -1 without one."""
+        return self._of_tree("sink_of")
+
+    @property
+    def etx(self) -> NDArray[np.int64]:
+        """(N,) cost of each node's way to its sink, 128 a transmission; -1 without one (living: of what it knows)."""
+        return self._of_tree("etx")
 
     def _column(self, function: str, dtype: type) -> NDArray:
         out: NDArray = np.empty(self.size, dtype)
@@ -384,6 +462,8 @@ class Mesh:
         if not isinstance(t_ns, int | np.integer) or t_ns < self.now_ns:
             raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
         self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
+        if self.radio.tree == "living":
+            self._tree.clear()
 
     # ------------------------------------------------------------------ what happened
 
@@ -394,11 +474,12 @@ class Mesh:
 
     def drain(self) -> Drained:
         """Return and forget what happened since the last drain."""
-        sizes = np.empty(3, np.int64)
+        inside, outside = (DELIVERY_ROW, END_ROW, DEATH_ROW, JOINING_ROW), (DELIVERY, END, DEATH, MEMBERSHIP)
+        sizes = np.empty(len(inside), np.int64)
         self._engine.radio_log_sizes(self._handle, pointer(sizes))
-        rows = [np.empty(n, dtype) for n, dtype in zip(sizes, (DELIVERY_ROW, END_ROW, DEATH_ROW), strict=True)]
+        rows = [np.empty(n, dtype) for n, dtype in zip(sizes, inside, strict=True)]
         self._engine.radio_drain(self._handle, *(pointer(row) for row in rows))
-        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, (DELIVERY, END, DEATH), strict=True)))
+        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, outside, strict=True)))
 
     def frames(self, ids: ArrayLike | None = None) -> NDArray:
         """Return what is known of frames (all not forgotten by default), as a structured array of `FRAME`.

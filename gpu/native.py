@@ -23,6 +23,13 @@ DELIVERY_ROW = np.dtype(
     [("frame", "i8"), ("tick", "i8"), ("node", "i4"), ("hops", "i4"), ("attempts", "i4"), ("pad", "i4")]
 )
 END_ROW = np.dtype([("frame", "i8"), ("tick", "i8"), ("node", "i4"), ("outcome", "i4")])
+JOINING_ROW = np.dtype(
+    [("tick", "i8"), ("node", "i4"), ("parent", "i4"), ("pan", "i4"), ("state", "u1"), ("pad", "V3")]
+)
+NETWORK_ROW = np.dtype(
+    [("since", "i8"), ("parent", "i4"), ("pan", "i4"), ("key_pan", "i4"), ("cost", "i4"), ("count", "i4"),
+     ("version", "i4"), ("state", "i4"), ("candidates", "i4", 5)]
+)  # fmt: skip
 DEATH_ROW = np.dtype([("tick", "i8"), ("node", "i4"), ("pad", "i4")])
 
 _P = ctypes.c_void_p
@@ -35,6 +42,9 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_set_links": (None, (_P, _P, _P, _P)),
     "radio_start": (None, (_P, ctypes.c_int32)),
     "radio_route": (None, (_P, _P, _I64, _P)),
+    "radio_live": (None, (_P, ctypes.c_int32)),
+    "radio_measure_living_tree": (None, (_P,)),
+    "radio_network": (None, (_P, _P)),
     "radio_candidates": (None, (_P, _I64, _P, _P)),
     "radio_set_parents": (None, (_P, _P, _P, _I64)),
     "radio_link_etx": (None, (_P, _I64, _P, _P, _P)),
@@ -49,7 +59,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_end_frame": (_I64, (_P,)),
     "radio_forget_ended": (None, (_P,)),
     "radio_log_sizes": (None, (_P, _P)),
-    "radio_drain": (None, (_P, _P, _P, _P)),
+    "radio_drain": (None, (_P, _P, _P, _P, _P)),
     "radio_frames": (None, (_P, _I64, _P, _P)),
     "radio_counters": (None, (_P, _P)),
     "radio_outcomes": (None, (_P, _P)),

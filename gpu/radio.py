@@ -51,6 +51,9 @@ class Radio:
     lifs_us: int = 640
     ack: bool = True
     queue_frames: int = 8  # the one being sent included
+    aggregate_frames: int = 1  # frames to the sink that may share one transmission; 1: none do
+    aggregate_overhead_bytes: int = 101  # of each PSDU, once in the shared one; MAC header 57 B, 6LoWPAN and UDP 44 B
+    aggregate_wait_us: int = 0  # a relay with an empty queue holds what it takes over for so long
     # regulation; 0 where there is no limit
     regulation: str = "none"  # or a class of REGULATIONS, which sets what follows and is then kept to
     burst_limit_us: int = 0  # the longest frame
@@ -72,6 +75,28 @@ class Radio:
     route_margin_db: float = 10.0  # a route's links are this much above the sensitivity (mbed-os ws_config.h)
     route_psdu_bytes: int = 150  # ETX is that of such frames
     max_link_etx: int = 1024  # 128 = one transmission (mbed-os ws_common_defines.h)
+    # a living tree: nodes choose their parents, lose them, search, join (Wi-SUN FAN; `network` sets what follows it)
+    tree: str = "static"  # or "living"
+    max_parents: int = 5  # candidates a node keeps (mbed-os)
+    switch_threshold: int = 192  # a new parent's way is better by more than this (MRHOF, wisun-br-linux, mbed-os)
+    parent_failures: int = 3  # frames in a row without ACK after which a parent is dropped; assumed
+    neighbour_timeout_us: int = 2_200_000_000  # not heard for so long: no candidate (mbed-os)
+    refresh_us: int = 1_800_000_000  # a parent not heard for so long is asked for an ACK before (mbed-os: 30 min)
+    trickle_redundancy: int = 1  # messages heard in an interval that suppress the own one
+    advert_bytes: int = 60  # PSDU of an advertisement, a solicitation, a probe; estimate
+    keys_kept: bool = True  # over an outage, so that a node re-joins its PAN without authentication
+    auth_bytes: int = 200  # PSDU of an authentication message; estimate
+    auth_exchanges: int = 3  # request and reply: four-way and group key handshakes with a kept master key; assumed
+    network: str = "medium"  # a size of NETWORK_SIZES
+    discovery_min_us: int = 60_000_000  # shortest trickle interval of advertisements and solicitations ...
+    discovery_max_us: int = 960_000_000  # ... and longest
+    version_interval_us: int = 900_000_000  # a PAN renews its information
+    pan_timeout_us: int = 3_840_000_000  # without news of it a node is an orphan
+    auth_first_us: int = 360_000_000  # the first request waits half of this to all of it
+    auth_retry_min_us: int = 30_000_000  # without a reply it is sent again after this ...
+    auth_retry_max_us: int = 90_000_000  # ... to this
+    auth_total_us: int = 330_000_000  # then the node searches anew
+    auth_limit: int = 20  # authentications at a sink at a time
 
     def air_us(self, psdu_bytes: int) -> int:
         """Return the time a frame of this PSDU is on air, rounded up to whole symbols and microseconds."""
@@ -111,6 +136,23 @@ REGULATIONS: dict[str, dict[str, int]] = {
     "arib-5ms": {"cca_us": 5_000, "burst_limit_us": 4_000_000, "pause_us": 50_000},
 }
 """Classes of the Japanese rule at 920 MHz: at least this carrier sense and pause, at most this burst."""
+
+_S = 1_000_000
+NETWORK_SIZES: dict[str, dict[str, int]] = {
+    size: {
+        "discovery_min_us": discovery_s[0] * _S, "discovery_max_us": discovery_s[1] * _S, "auth_first_us": first_s * _S,
+        "auth_retry_min_us": retry_s[0] * _S, "auth_retry_max_us": retry_s[1] * _S, "auth_total_us": retry_s[2] * _S,
+        "auth_limit": limit, "version_interval_us": version_min * 60 * _S, "pan_timeout_us": timeout_min * 60 * _S,
+    }
+    for size, discovery_s, first_s, retry_s, limit, version_min, timeout_min in (
+        ("small", (15, 60), 360, (30, 90, 330), 20, 4, 32),
+        ("medium", (60, 960), 360, (30, 90, 330), 20, 15, 64),
+        ("large", (120, 1536), 600, (60, 240, 750), 50, 30, 90),
+        ("xlarge", (240, 1920), 600, (60, 240, 750), 50, 30, 120),
+    )
+}  # fmt: skip
+"""Timers and limits by size of the network: fewer than 100 nodes, 100 to 1,000, more (mbed-os ws_config.h,
+ws_cfg_settings.c; xlarge: wisun-br-linux wsbr_cfg.c, its authentication as of large networks)."""
 
 _HOURLY = {"airtime_limit_us": 360_000_000, "airtime_window_us": 3_600_000_000}  # of either class
 _REPLY_US = 2_000  # a reply this soon after its request needs no carrier sense and does not count
@@ -203,8 +245,13 @@ def profile(name: str, **overrides: Any) -> Radio:
 
 
 def _implied(base: Radio, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what another regulation than the profile's own brings with it."""
-    regulation = given.get("regulation", base.regulation)
+    """Return what another network size or regulation than the profile's own brings with it."""
+    network = given.get("network", base.network)
+    found: dict[str, Any] = {} if network == base.network else dict(NETWORK_SIZES[network])
+    return found | _implied_by_regulation(base, given.get("regulation", base.regulation))
+
+
+def _implied_by_regulation(base: Radio, regulation: str) -> dict[str, Any]:
     if regulation == base.regulation:
         return {}
     if regulation == "none":
@@ -217,6 +264,8 @@ def _implied(base: Radio, given: dict[str, Any]) -> dict[str, Any]:
 
 _CHOICES = {
     "regulation": ("none", *REGULATIONS),
+    "network": tuple(NETWORK_SIZES),
+    "tree": ("static", "living"),
     "capture": ("sinr", "hard"),
     "chunks": ("exact", "ns-3"),
     "model": ("log-distance",),
@@ -247,13 +296,16 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "burst_limit_us": (0, 10**8),
     "pause_us": (0, 10**8),
     "airtime_limit_us": (0, 10**12),
-    "airtime_window_us": (60, 10**10),
+    "airtime_window_us": (6 * 10**6, 10**10),
     "unit_backoff_us": (1, 10**7),
     "cca_us": (1, 10**6),
     "turnaround_us": (1, 10**6),
     "ack_wait_us": (1, 10**7),
     "lifs_us": (0, 10**7),
     "queue_frames": (1, 10**6),
+    "aggregate_frames": (1, 255),
+    "aggregate_overhead_bytes": (0, 4095),
+    "aggregate_wait_us": (0, 10**9),
     "exponent": (0.5, 10),
     "reference_db": (0, 200),
     "reference_m": (0.001, 1000),
@@ -265,7 +317,26 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "route_margin_db": (-30, 60),
     "route_psdu_bytes": (1, 4095),
     "max_link_etx": (128, 10**6),
+    "max_parents": (1, 5),
+    "switch_threshold": (0, 10**6),
+    "parent_failures": (1, 255),
+    "neighbour_timeout_us": (10**6, 10**12),
+    "refresh_us": (10**6, 10**12),
+    "trickle_redundancy": (1, 255),
+    "advert_bytes": (1, 4095),
+    "auth_bytes": (1, 4095),
+    "auth_exchanges": (1, 200),
+    "discovery_min_us": (10**4, 10**11),
+    "discovery_max_us": (10**4, 10**11),
+    "version_interval_us": (10**5, 10**11),
+    "pan_timeout_us": (10**6, 10**12),
+    "auth_first_us": (2, 10**11),
+    "auth_retry_min_us": (10**4, 10**11),
+    "auth_retry_max_us": (10**4, 10**11),
+    "auth_total_us": (10**4, 10**11),
+    "auth_limit": (1, 10_000),
 }
+_SWITCHES = ("ack", "keys_kept")
 _WHOLE = {f.name for f in fields(Radio) if f.type == "int"}
 
 
@@ -273,8 +344,8 @@ def _field_problems(key: str, value: Any) -> list[str]:
     """Return what is wrong with one value."""
     if key in _CHOICES:
         return [] if value in _CHOICES[key] else [f"{key} = {value!r}, expected one of {', '.join(_CHOICES[key])}"]
-    if key == "ack":
-        return [] if isinstance(value, bool) else [f"ack = {value!r}, expected true or false"]
+    if key in _SWITCHES:
+        return [] if isinstance(value, bool) else [f"{key} = {value!r}, expected true or false"]
     low, high = _LIMITS[key]
     kind = "a whole number" if key in _WHOLE else "a number"
     right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -286,7 +357,7 @@ def _field_problems(key: str, value: Any) -> list[str]:
 
 
 def _as_declared(key: str, value: Any) -> Any:
-    if key in _CHOICES or key == "ack":
+    if key in _CHOICES or key in _SWITCHES:
         return value
     return int(value) if key in _WHOLE else float(value)
 
@@ -305,7 +376,27 @@ def problems(radio: Radio) -> list[str]:
     if radio.broadcast_interval_us <= radio.broadcast_dwell_us:
         found.append(f"broadcast_interval_us = {radio.broadcast_interval_us}, expected more than broadcast_dwell_us = "
                      f"{radio.broadcast_dwell_us}")  # fmt: skip
-    return found + _limit_problems(radio) + _regulation_problems(radio)
+    return found + _limit_problems(radio) + _regulation_problems(radio) + _tree_problems(radio)
+
+
+def _tree_problems(radio: Radio) -> list[str]:
+    """Return what a living tree cannot work with."""
+    found = [f"{above} = {getattr(radio, above)}, expected at least {below} = {getattr(radio, below)}"
+             for below, above in (("discovery_min_us", "discovery_max_us"), ("auth_retry_min_us", "auth_retry_max_us"))
+             if getattr(radio, above) < getattr(radio, below)]  # fmt: skip
+    if radio.tree == "static":
+        return found
+    if not radio.ack:
+        found.append('tree = "living", expected ack = true: a parent is known by its ACKs')
+    for key in ("advert_bytes", "auth_bytes"):
+        if getattr(radio, key) > radio.max_psdu_bytes:
+            found.append(f"{key} = {getattr(radio, key)}, expected at most max_psdu_bytes = {radio.max_psdu_bytes}")
+    if radio.max_link_etx > _MAX_LIVING_ETX:
+        found.append(f'max_link_etx = {radio.max_link_etx}, expected at most {_MAX_LIVING_ETX} with tree = "living"')
+    return found
+
+
+_MAX_LIVING_ETX = 16_384
 
 
 def _limit_problems(radio: Radio) -> list[str]:

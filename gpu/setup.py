@@ -54,17 +54,21 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -
 def config_integers(radio: Radio, seed: int) -> dict[str, int]:
     """Return the engine's integers for a radio, by the names of gpu/engine/config.h."""
     same = ("bit_rate_bps", "bits_per_symbol", "ack_bytes", "channels", "dwell_us", "lock_history_us", "min_be",
-            "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "unit_backoff_us",
-            "cca_us", "turnaround_us",
-            "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "rx_extra_mw", "sleep_mw",
-            "route_psdu_bytes", "max_link_etx", "broadcast_interval_us", "broadcast_dwell_us", "pause_us",
-            "airtime_limit_us", "airtime_window_us")  # fmt: skip
+            "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "max_psdu_bytes",
+            "aggregate_frames", "aggregate_overhead_bytes", "aggregate_wait_us", "unit_backoff_us", "cca_us",
+            "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "listen_mw", "tx_extra_mw", "rx_extra_mw",
+            "sleep_mw", "route_psdu_bytes", "max_link_etx", "broadcast_interval_us", "broadcast_dwell_us",
+            "pause_us", "airtime_limit_us", "airtime_window_us", "max_parents", "switch_threshold",
+            "parent_failures", "neighbour_timeout_us", "refresh_us", "trickle_redundancy", "advert_bytes",
+            "auth_bytes", "auth_exchanges", "discovery_min_us", "discovery_max_us", "version_interval_us",
+            "pan_timeout_us", "auth_first_us", "auth_retry_min_us", "auth_retry_max_us", "auth_total_us",
+            "auth_limit", "keys_kept")  # fmt: skip
     noise = radio.noise_dbm
     reference_mm = round(radio.reference_m * 1000)
     strongest_shadow_db = radio.shadowing_db * 3.0  # the Gaussian table ends at 2.9 sigma
     budget_db = radio.tx_power_dbm - radio.reference_db + strongest_shadow_db
     route_dbm = radio.sensitivity_dbm + radio.route_margin_db
-    return {key: getattr(radio, key) for key in same} | {
+    return {key: int(getattr(radio, key)) for key in same} | {
         "seed": int(np.array(seed & (1 << 64) - 1, np.uint64).astype(np.int64)),
         "tx_lu": tables.level_lu(radio.tx_power_dbm - noise),
         "cut_lu": tables.level_lu(radio.interference_cut_dbm - noise),

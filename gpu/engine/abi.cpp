@@ -18,6 +18,11 @@ struct FrameRow {  // gpu/native.py FRAME_ROW
 };
 
 // Fill one value a node, by id.
+struct NetworkRow {  // gpu/native.py NETWORK_ROW
+  int64_t since;
+  int32_t parent, pan, key_pan, cost, count, version, membership, candidates[teiden::kMaxParents];
+};
+
 template <class T, class Get>
 void fill(const Mesh& mesh, void* out, Get get) {
   T* to = static_cast<T*>(out);
@@ -75,6 +80,21 @@ void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t*
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
 }
 
+// Let the tree that was built live: nodes choose their parents themselves; formed 0: they begin by looking for one.
+void radio_live(Mesh* mesh, int32_t formed) { mesh->live(formed != 0); }
+void radio_measure_living_tree(Mesh* mesh) { mesh->measure_living_tree(); }
+
+void radio_network(const Mesh* mesh, NetworkRow* out) {
+  for (int32_t id = 0; id < mesh->plane.size(); ++id) {
+    const teiden::Network& net = mesh->network(id);
+    NetworkRow& row = out[id];
+    row = {net.since, mesh->id_of(net.parent), net.pan,   net.key_pan, net.membership == teiden::kJoined ? net.cost : -1,
+           net.count, net.version,             net.membership, {}};
+    for (int k = 0; k < teiden::kMaxParents; ++k)
+      row.candidates[k] = k < net.count ? mesh->id_of(net.candidates[k].node) : -1;
+  }
+}
+
 void radio_candidates(const Mesh* mesh, int64_t count, int32_t* parents, int64_t* costs) {
   find_candidates(mesh->plane, mesh->etx, static_cast<int32_t>(count), parents, costs);
 }
@@ -119,16 +139,18 @@ int64_t radio_first_frame(const Mesh* mesh) { return mesh->first_frame(); }
 int64_t radio_end_frame(const Mesh* mesh) { return mesh->end_frame(); }
 void radio_forget_ended(Mesh* mesh) { mesh->forget_ended(); }
 
-void radio_log_sizes(const Mesh* mesh, int64_t out[3]) {
+void radio_log_sizes(const Mesh* mesh, int64_t out[4]) {
   out[0] = static_cast<int64_t>(mesh->deliveries.size());
   out[1] = static_cast<int64_t>(mesh->ends.size());
   out[2] = static_cast<int64_t>(mesh->deaths.size());
+  out[3] = static_cast<int64_t>(mesh->joinings.size());
 }
 
-void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths) {
+void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths, void* joinings) {
   move_out(mesh->deliveries, deliveries);
   move_out(mesh->ends, ends);
   move_out(mesh->deaths, deaths);
+  move_out(mesh->joinings, joinings);
 }
 
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {
@@ -138,7 +160,7 @@ void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow*
     FrameRow& row = out[i];
     row = {};
     row.injected = f.injected, row.first_tx = f.first_tx, row.first_rx = f.first_rx;
-    row.src = mesh->id_of(f.src), row.dst = mesh->id_of(f.dst), row.sink = f.sink;
+    row.src = mesh->id_of(f.src), row.dst = (f.dst < 0 ? f.dst : mesh->id_of(f.dst)), row.sink = f.sink;
     row.psdu_bytes = kind.psdu_bytes, row.priority = static_cast<uint8_t>(kind.priority);
     row.attempts = f.attempts, row.offers = f.offers, row.copies = f.copies, row.hops = f.hops;
     row.outcome = f.outcome, row.access_verdict = f.access_verdict, row.ack_verdict = f.ack_verdict;

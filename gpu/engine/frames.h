@@ -5,18 +5,32 @@
 
 namespace teiden {
 
-// Return where a node sends a frame for dst next: -1 if nowhere. Parents are those of the last barrier.
-TEIDEN_FN int32_t Tile::next_hop(int32_t node, int32_t dst) const {
+// Return where a frame goes to in the end: a node, kNearestSink, kEverybody.
+TEIDEN_FN int32_t Tile::destination(int64_t id) const {
+  if (!is_control(id)) return frame(id).dst;
+  if (control_kind(id) == kAuthReply) return auth_joiner(id);
+  return control_kind(id) == kAuthRequest || control_kind(id) == kProbe ? kNearestSink : kEverybody;
+}
+
+TEIDEN_FN int32_t Tile::psdu_bytes(int64_t id) const {
+  if (!is_control(id)) return kind_of(id).psdu_bytes;
+  const bool authenticates = control_kind(id) == kAuthRequest || control_kind(id) == kAuthReply;
+  return static_cast<int32_t>(authenticates ? config().auth_bytes : config().advert_bytes);
+}
+
+// Return where a node sends a frame next: -1 if nowhere.
+TEIDEN_FN int32_t Tile::next_hop(int32_t node, int64_t id, int64_t tick) const {
+  const int32_t dst = destination(id);
   if (!world_->routed || dst == kEverybody) return dst;
-  const int32_t* parent = world_->parent;
   if (dst >= 0)
-    for (int32_t below = dst; parent[below] >= 0; below = parent[below])
-      if (parent[below] == node) return below;  // a descendant: the child towards it
-  return parent[node];
+    for (int32_t below = dst, above; (above = parent_seen(below, tick)) >= 0; below = above)
+      if (above == node) return below;  // a descendant: the child towards it
+  if (!living()) return world_->parent[node];
+  return network(node).membership == kJoined || is_control(id) ? network(node).parent : -1;
 }
 
 TEIDEN_FN void Tile::note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value) {
-  deltas.push({frame, tick, at(node).id, value, change});
+  if (!is_control(frame)) deltas.push({frame, tick, at(node).id, value, change});
 }
 
 // Put a copy behind its equals in the queue, before lower priorities, never before the one being sent.
@@ -44,7 +58,8 @@ TEIDEN_FN int32_t Tile::take_head(int32_t node) {
 
 TEIDEN_FN int32_t Tile::new_copy(int64_t frame, int32_t hops) {
   const int32_t copy = copies_.take();
-  copies_[copy] = {frame, 0, 1, -1, kind_of(frame).priority, static_cast<int16_t>(hops)};
+  const int32_t priority = is_control(frame) ? kControlPriority : kind_of(frame).priority;
+  copies_[copy] = {frame, 0, 1, -1, priority, static_cast<int16_t>(hops), 0};
   return copy;
 }
 
@@ -96,6 +111,8 @@ TEIDEN_FN void Tile::take_over(const Reception& what, int64_t tick) {
     return;
   }
   const int32_t copy = new_copy(what.frame, what.hops);
+  if (config().aggregate_wait_us && at(node).queue < 0)  // others may ride along
+    at(node).ready_at = larger(at(node).ready_at, tick + config().aggregate_wait_us);
   if (!enqueue(node, copy)) {
     copies_.give(copy);
     ++counters.queue_drops;
@@ -122,6 +139,10 @@ TEIDEN_FN void Tile::give_up(int32_t node, Outcome reason, int64_t tick) {
 // An offer failed: park the copy for the next one, or let it end.
 TEIDEN_FN void Tile::fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick) {
   Copy& c = copies_[copy];
+  if (is_control(c.frame)) {
+    copies_.give(copy);
+    return;
+  }
   const Kind& kind = kind_of(c.frame);
   if (c.offers < kind.max_offers) {
     const uint64_t draw = draw_keyed(world_->reoffer_key, static_cast<uint32_t>(at(node).id), tick);

@@ -23,7 +23,7 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
 // Return the channel a node would lock on for a frame that starts at this tick.
 int32_t Tile::listening_on(int32_t node, int64_t start) const {
   const Node& n = at(node);
-  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, world_->pan[node], start);
+  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, pan_of(node), start);
 }
 
 // Return whether a frame is on the node's channel and strong enough to lock on with nothing else on air.
@@ -98,7 +98,7 @@ bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   hear(node, from, tick);
   for (size_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
-    if (instant <= from) continue;
+    if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;
     uint64_t power = 0;
     for (size_t j = 0; j < heard_.size() && heard_[j].start <= instant; ++j)
       if (heard_[j].end > instant && heard_[j].channel == channel) power += heard_[j].power;
@@ -124,39 +124,54 @@ int64_t Tile::reception_cost(const Heard& wanted) const {
   return cost;
 }
 
-// Return whether a node decodes a transmission that ends now. Chunks end where a signal starts or, unless the radio
-// is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
+// Return whether a node decodes a transmission that ends now: its radio locked on it, and it survives the noise.
 bool Tile::decodes(const Reception& what, int64_t tick) {
-  const int32_t node = what.dst, src_id = at(what.src).id;
-  Node& n = at(node);
-  if (what.start >= n.heard_until) resolve_lock(node, what.start + 1);
-  if (n.lock_id != src_id || n.lock_end != tick) {
+  Node& n = at(what.dst);
+  Heard wanted{};
+  const bool new_start = what.start >= n.heard_until;
+  bool locked = cells_->laid() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
+  if (locked) {
+    resolve_lock(what.dst, what.start + 1);
+    locked = n.lock_id == wanted.id && n.lock_end == tick;
+  }
+  if (!locked) {
     ++counters.missed_lock;
     return false;
   }
-  if (cells_->laid()) {
-    heard_.clear();
-    gather(node, what.start, tick, what.channel, 0, cells_->count());
-  } else {
-    hear(node, what.start, tick);
-  }
-  Heard wanted{};
-  edges_.assign({what.start, tick});
-  bool overlapped = false;
-  for (const Heard& h : heard_) {
-    if (h.id == src_id && h.start == what.start) wanted = h;
-    else if (h.channel == what.channel) {
-      if (h.start > what.start) edges_.push_back(h.start);
-      if (h.end < tick && config().chunks_end_at_ends) edges_.push_back(h.end);
-      overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
-    }
-  }
-  std::sort(edges_.begin(), edges_.end());
-  const int64_t cost = cells_->laid() ? reception_cost_swept(wanted) : reception_cost(wanted);
-  const uint64_t draw = draw_keyed(world_->decode_key, static_cast<uint32_t>(n.id), tick);
-  const bool clean = !(config().hard_capture && overlapped) && draw < success_threshold(world_->plane->tables(), cost);
+  const uint64_t draw = draw_keyed(world_->decode_key, static_cast<uint32_t>(n.id), static_cast<uint64_t>(tick));
+  const bool clean =
+      cells_->laid() ? survives_in_cells(what, wanted, draw) : survives(what, wanted, draw);
   if (!clean) ++counters.missed_noise;
   return clean;
+}
+
+// Return whether a reception wins the lock of an idle radio; what started before heard_until is resolved already.
+bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
+  const int32_t id = at(what.src).id;
+  hear(what.dst, what.start, what.start + 1);
+  for (size_t k = 0; k < heard_.size(); ++k) {
+    if (heard_[k].id != id || heard_[k].start != what.start) continue;
+    *wanted = heard_[k];
+    return !new_start || (can_lock(what.dst, *wanted) && wins_lock(k));
+  }
+  return false;
+}
+
+// Return whether a frame the radio is locked on is decoded. Chunks end where a signal starts or, unless the radio
+// is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
+bool Tile::survives(const Reception& what, const Heard& wanted, uint64_t draw) {
+  hear(what.dst, what.start, what.end);
+  edges_.assign({what.start, what.end});
+  bool overlapped = false;
+  for (const Heard& h : heard_) {
+    if (h.id == wanted.id || h.channel != wanted.channel) continue;
+    if (h.start > what.start) edges_.push_back(h.start);
+    if (h.end < what.end && config().chunks_end_at_ends) edges_.push_back(h.end);
+    overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
+  }
+  std::sort(edges_.begin(), edges_.end());
+  if (config().hard_capture && overlapped) return false;
+  return draw < success_threshold(world_->plane->tables(), reception_cost(wanted));
 }
 
 }  // namespace teiden

@@ -186,7 +186,8 @@ TEIDEN_FN void Tile::regain_mains(int32_t node, int64_t tick) {
     settle(node, tick);
     counters.energy_unused_nj += a.energy;
   }
-  if (!n.alive) {
+  const bool was_dead = !n.alive;
+  if (was_dead) {
     n.alive = 1;
     n.heard_until = tick;
     n.lock_id = -1;
@@ -195,6 +196,7 @@ TEIDEN_FN void Tile::regain_mains(int32_t node, int64_t tick) {
   }
   n.stored = 0;
   a.energy = 0;
+  if (was_dead && living()) network_on(node, tick);
 }
 
 // The caller has changed what is planned for a node: see what that means for its transmission under way.
@@ -253,7 +255,11 @@ TEIDEN_FN void Tile::die(int32_t node, int64_t tick) {
   deaths.push({tick, n.id, 0});
   if (n.cut && n.tx_to >= tick) {
     ++counters.cut_by_death;
-    if (n.state == kSending && n.next_hop != kEverybody) note(kEnded, copies_[n.queue].frame, node, tick, kPending);
+    if (n.state == kSending && n.next_hop != kEverybody) {
+      note(kEnded, copies_[n.queue].frame, node, tick, kPending);
+      for (int32_t copy = copies_[n.queue].next; copy >= 0; copy = copies_[copy].next)
+        if (copies_[copy].rides) note(kEnded, copies_[copy].frame, node, tick, kPending);
+    }
   }
   for (int32_t* list : {&n.queue, &n.parked})
     while (*list >= 0) {
@@ -264,6 +270,7 @@ TEIDEN_FN void Tile::die(int32_t node, int64_t tick) {
   n.queued = 0;
   n.serving = 0;
   n.state = kIdle;
+  if (living()) network_off(node, tick);
 }
 
 }  // namespace teiden

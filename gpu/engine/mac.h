@@ -1,6 +1,7 @@
 // Unslotted CSMA/CA with acknowledgements (IEEE 802.15.4-2006, 7.5.1.4 and 7.5.6.4), in the order of events that
 // ns-3's lr-wpan has. Behaviours 4 to 6 of docs/engine.md.
 #pragma once
+#include "aggregation.h"
 #include "tile.h"
 
 namespace teiden {
@@ -17,7 +18,7 @@ TEIDEN_FN void Tile::serve(int32_t node, int64_t tick) {
       return;
     }
     if (!n.serving) {
-      n.next_hop = next_hop(node, frame(copies_[n.queue].frame).dst);
+      n.next_hop = next_hop(node, copies_[n.queue].frame, tick);
       n.serving = 1;
       n.retries = 0;
       n.channel_retries = 0;
@@ -56,16 +57,18 @@ TEIDEN_FN void Tile::back_off(int32_t node, int64_t tick) {
 TEIDEN_FN int64_t Tile::schedule_allows(int32_t node, int64_t start, int64_t backoff) const {
   if (config().channels <= 1) return start;
   const Node& n = at(node);
-  if (n.next_hop != kEverybody) return unicast_start(config(), world_->pan[node], start, backoff);
-  const int64_t ticks = airtime_us(config(), kind_of(copies_[n.queue].frame).psdu_bytes);
-  return broadcast_start(config(), world_->pan[node], start, backoff, ticks);
+  if (n.next_hop != kEverybody) return unicast_start(config(), pan_of(node), start, backoff);
+  if (is_control(copies_[n.queue].frame)) return start;
+  const int64_t ticks = airtime_us(config(), psdu_bytes(copies_[n.queue].frame));
+  return broadcast_start(config(), pan_of(node), start, backoff, ticks);
 }
 
 // Return the channel on which the receivers of the head of the queue listen at a tick.
 TEIDEN_FN int32_t Tile::sending_channel(int32_t node, int64_t start) const {
   const Node& n = at(node);
   if (n.next_hop != kEverybody) return unicast_channel(config(), at(n.next_hop).id, start);
-  return listening_channel(config(), n.id, world_->pan[node], start);
+  if (is_control(copies_[n.queue].frame)) return n.channel_retries;  // on every channel in turn
+  return listening_channel(config(), n.id, pan_of(node), start);
 }
 
 // Return the first tick, not before now, from which a CSMA for the head of the queue is within the regulation.
@@ -76,7 +79,7 @@ TEIDEN_FN int64_t Tile::allowed_from(int32_t node, int64_t tick) {
   const int64_t lead = config().cca_us + config().turnaround_us;
   const int64_t sent = n.tx_to > 0 ? n.tx_to + config().pause_us - lead : tick;
   const int64_t rested = larger(tick, sent);
-  const int64_t ticks = airtime_us(config(), kind_of(copies_[n.queue].frame).psdu_bytes);
+  const int64_t ticks = airtime_us(config(), load_riders(node, false));
   const int64_t from = config().airtime_limit_us ? hour_has_room(config(), account, rested + lead, ticks) - lead : rested;
   const int64_t known = larger(tick, account.held_until);  // waits that were counted before
   if (from > known) {
@@ -132,7 +135,9 @@ TEIDEN_FN void Tile::assess_channel(int32_t node, int64_t tick) {
 TEIDEN_FN void Tile::change_channel(int32_t node, Outcome reason, int64_t tick) {
   Node& n = at(node);
   if (n.next_hop == kEverybody || n.channel_retries >= config().max_channel_retries) {
+    const int32_t to = n.next_hop;
     give_up(node, reason, tick);
+    if (living() && reason == kNoAck) count_failure(node, to, tick);
     return;
   }
   ++n.channel_retries;
@@ -157,7 +162,7 @@ TEIDEN_FN Reception Tile::transmit(int32_t node, int64_t tick, Reception what, i
   n.lock_id = -1;
   n.airtime += n.tx_to - start;
   (what.is_ack ? counters.on_air_ack_us : counters.on_air_data_us) += n.tx_to - start;
-  (what.is_ack ? counters.tx_ack : counters.tx_data) += 1;
+  ++(what.is_ack ? counters.tx_ack : is_control(what.frame) ? counters.control_sent : counters.tx_data);
   put_on_air(node, start, n.tx_to, what.channel);
   what.start = start;
   what.end = end;
@@ -174,9 +179,10 @@ TEIDEN_FN void Tile::send_data(int32_t node, int64_t tick, int32_t channel) {
   what.frame = copy.frame;
   what.hops = static_cast<int16_t>(copy.hops + 1);
   what.channel = static_cast<int16_t>(channel);
-  what = transmit(node, tick, what, airtime_us(config(), kind_of(what.frame).psdu_bytes));
+  what = transmit(node, tick, what, airtime_us(config(), load_riders(node, true)));
   Node& n = at(node);
   note(kSent, what.frame, node, tick, announce(n.next_hop, what));
+  if (config().aggregate_frames > 1) announce_riders(node, what);
   n.state = kSending;
   if (wants_ack(n)) {
     n.away_channel = what.channel;
@@ -217,6 +223,8 @@ TEIDEN_FN void Tile::send_ack(int32_t node, int64_t tick, const Reception& data)
 TEIDEN_FN void Tile::count_missing_ack(int32_t node, int64_t tick) {
   Node& n = at(node);
   n.away_until = smaller(n.away_until, tick);
+  unload_riders(node);
+  if (living()) count_attempt(node, n.next_hop, false, tick);
   if (++n.retries > config().max_frame_retries) change_channel(node, kNoAck, tick);
 }
 
@@ -230,10 +238,16 @@ TEIDEN_FN void Tile::ack_missing(int32_t node, int64_t tick) {
 TEIDEN_FN void Tile::sent(int32_t node, int64_t tick) {
   Node& n = at(node);
   const bool acked = wants_ack(n);
-  const int32_t head = take_head(node);
   n.state = kIdle;
   n.away_until = smaller(n.away_until, tick);
   n.ready_at = tick + (acked ? config().lifs_us : larger(config().lifs_us, config().turnaround_us));
+  if (is_control(copies_[n.queue].frame) && !acked && ++n.channel_retries < config().channels) {
+    serve(node, tick);  // the next channel
+    return;
+  }
+  const int32_t head = take_head(node);
+  drop_riders(node, acked ? kAcked : kNoAck, tick);
+  if (living() && acked) count_attempt(node, n.next_hop, true, tick);
   drop_copy(head, node, acked ? kAcked : kNoAck, tick);
   serve(node, tick);
 }
@@ -241,6 +255,10 @@ TEIDEN_FN void Tile::sent(int32_t node, int64_t tick) {
 TEIDEN_FN void Tile::receive_end(const Reception& what, int64_t tick) {
   if (what.is_ack) {
     receive_ack(what, tick);
+    return;
+  }
+  if (what.rank) {
+    receive_rider(what, tick);
     return;
   }
   if (!what.cut) receive_data(what, tick);
@@ -252,16 +270,20 @@ TEIDEN_FN void Tile::receive_end(const Reception& what, int64_t tick) {
 TEIDEN_FN void Tile::receive_data(const Reception& what, int64_t tick) {
   Node& n = at(what.dst);
   if (!n.alive || !hears(what, tick)) return;
-  ++counters.received_data;
+  ++(is_control(what.frame) ? counters.control_received : counters.received_data);
   if (what.to_all) {
-    take_broadcast(what, tick);
+    if (!is_control(what.frame)) take_broadcast(what, tick);
+    else hear_control(what.dst, what, tick);
+    if (n.state == kIdle) serve(what.dst, tick);
     return;
   }
   if (config().ack) {
     if (n.state == kSending) count_missing_ack(what.dst, tick);
     send_ack(what.dst, tick, what);
   }
-  take_over(what, tick);
+  verdict_ = {tick, what.dst, what.src};
+  if (is_control(what.frame)) take_control(what, tick);
+  else take_over(what, tick);
   if (n.state == kIdle) serve(what.dst, tick);
 }
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "aggregation.h"
 #include "frames.h"
 #include "life.h"
 #include "mac.h"
+#include "network.h"
 
 namespace teiden {
 
@@ -15,7 +17,10 @@ namespace teiden {
 
 // Return what orders events of the same tick, node and type.
 uint64_t Tile::sequence(const Event& event) const {
-  if (event.type == kReceiveEnd) return static_cast<uint64_t>(at(receptions_[event.arg].src).id);
+  if (event.type == kReceiveEnd) {
+    const Reception& what = receptions_[event.arg];
+    return static_cast<uint64_t>(at(what.src).id) << 8 | what.rank;
+  }
   if (event.type == kInject || event.type == kOfferAgain) return world_->content_key(frame(event.arg));
   return 0;
 }
@@ -43,6 +48,11 @@ bool Tile::handle(const Event& event) {
       n.timer_at = -1;
       timer_fired(event.node, event.tick);
       return true;
+    case kNetwork:
+      if (network(event.node).timer_at != event.tick) return false;
+      network(event.node).timer_at = -1;
+      network_timer(event.node, event.tick);
+      return true;
     case kOfferAgain:
       return offer_again(event.node, event.arg, event.tick);
     default:
@@ -57,11 +67,60 @@ void Tile::run_until(int64_t tick) {
 }
 
 void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
-  const Place from = place(node);
-  const Signal signal{start, end, static_cast<int32_t>(from.x_mm), static_cast<int32_t>(from.y_mm),
-                      static_cast<int32_t>(from.extra_lu), at(node).id, channel, 0};
-  if (cells_->laid()) cells_->add(signal);
+  const Spot& from = world_->spots[node];
+  const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
+  if (cells_->laid()) restore(signal);
   else air_->add(signal);
+}
+
+// Put a signal into its cell.
+void Tile::restore(const Signal& s) {
+  const int64_t slot = cells_->slot(world_->spots[world_->place_of[s.id]].cell, s.channel);
+  cells_->add(slot, {s.start, static_cast<int32_t>(s.end - s.start), s.id, s.x_mm, s.y_mm, s.extra_lu, 0}, &free_blocks_);
+  ages_.push({s.start, slot});
+}
+
+// Let what is not recent any more go: no look of this window asks for what ended a whole frame before it begins.
+void Tile::begin_window(int64_t start) {
+  const int64_t before = start - 2 * world_->longest;
+  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
+  if (first_age_ * 2 > ages_.size()) {
+    std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
+    ages_.cut(ages_.size() - first_age_);
+    first_age_ = 0;
+  }
+}
+
+// Count recent records anew after the longest transmission has grown; the counts are zero.
+void Tile::recount() {
+  ages_.clear();
+  first_age_ = 0;
+  each_own_slot([&](int64_t slot) {
+    cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      cells_->count_again(slot);
+      ages_.push({r.start, slot});
+      return true;
+    });
+  });
+  std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
+}
+
+// Free the records that start before a tick.
+void Tile::sweep(int64_t before) {
+  each_own_slot([&](int64_t slot) { cells_->drop_before(slot, before, &free_blocks_); });
+}
+
+// Visit the slots of this tile's nodes that have signals.
+template <class Visit>
+void Tile::each_own_slot(Visit visit) {
+  if (first_ == last_) return;
+  const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
+  for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
+    for (int32_t field = first >> 6; field <= last >> 6; ++field)
+      for (uint64_t word = cells_->used(cells_->slot(field << 6, channel) >> 6); word; word &= word - 1) {
+        const int32_t cell = field << 6 | __builtin_ctzll(word);
+        if (cell >= first && cell <= last) visit(cells_->slot(cell, channel));
+      }
 }
 
 // Let a receiver know at the end of a transmission to it.
@@ -101,16 +160,19 @@ void Mesh::start(bool fast) {
   world_.backoff_key = draw_key(seed, kBackoff);
   world_.decode_key = draw_key(seed, kDecode);
   world_.reoffer_key = draw_key(seed, kReoffer);
-  world_.longest = airtime_us(config(), config().ack_bytes);
+  world_.network_key = draw_key(seed, kNetworkDraw);
+  const int64_t aggregate = config().aggregate_frames > 1 ? config().max_psdu_bytes : 0;
+  world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
   if (fast && !plane.has_links) {
     std::vector<int64_t> cell(order.size());
-    for (int32_t id = 0; id < count; ++id) cell[id] = cells_.index_of(plane.x_mm[id], plane.y_mm[id]);
+    for (int32_t id = 0; id < count; ++id) cell[id] = cells_.cell_of(plane.x_mm[id], plane.y_mm[id]);
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return cell[a] < cell[b]; });
   }
   nodes_.fill(count, Node{});
+  spots_.fill(count, Spot{});
   accounts_.fill(count, Account{});
   if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
   place_of_.resize(order.size());
@@ -118,6 +180,10 @@ void Mesh::start(bool fast) {
     nodes_[place].id = order[place];
     nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
     place_of_[order[place]] = place;
+    const int32_t id = order[place];
+    spots_[place] = {static_cast<int32_t>(plane.x_mm[id]), static_cast<int32_t>(plane.y_mm[id]),
+                     static_cast<int32_t>(plane.extra_lu[id]),
+                     fast ? cells_.cell_of(plane.x_mm[id], plane.y_mm[id]) : 0};
   }
   parent.assign(count, -1);
   hops.assign(count, -1);
@@ -128,6 +194,7 @@ void Mesh::start(bool fast) {
   tiles_.clear();
   tiles_.resize(1);
   tiles_[0].start(&world_, &air_, &cells_, 0, count);
+  refresh_tree();
   refresh_world();
 }
 
@@ -135,11 +202,25 @@ void Mesh::start(bool fast) {
 void Mesh::refresh_world() {
   world_.nodes = nodes_.begin();
   world_.accounts = accounts_.begin();
+  world_.spots = spots_.begin();
   world_.frames = frames_.begin();
   world_.kinds = kinds_.begin();
   world_.first_frame = first_frame_;
   world_.end_frame = end_frame();
   world_.routed = routed;
+  world_.parent = tree_.data();
+  world_.is_sink = sinks_.data();
+  world_.pan = pans_.data();
+  world_.place_of = place_of_.data();
+  world_.earshot = &earshot_;
+  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
+  world_.networks = networks_.empty() ? nullptr : networks_.begin();
+  world_.seats = seats_.empty() ? nullptr : seats_.begin();
+  world_.auth_slots = auth_slots_.empty() ? nullptr : auth_slots_.begin();
+}
+
+// Bring up to date the tree as the tiles read it.
+void Mesh::refresh_tree() {
   tree_.resize(parent.size());
   sinks_.resize(parent.size());
   pans_.resize(parent.size());
@@ -149,12 +230,6 @@ void Mesh::refresh_world() {
     sinks_[place] = is_sink[id];
     pans_[place] = pan_of(id);
   }
-  world_.parent = tree_.data();
-  world_.is_sink = sinks_.data();
-  world_.pan = pans_.data();
-  world_.place_of = place_of_.data();
-  world_.earshot = &earshot_;
-  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
 }
 
 void Mesh::loaded() {
@@ -166,7 +241,10 @@ void Mesh::loaded() {
   }
   for (const Frame& frame : frames_)
     if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
+  know_control_frames();
+  refresh_tree();
   refresh_world();
+  recount();
 }
 
 int32_t Mesh::kind(const Given& g) {
@@ -175,7 +253,11 @@ int32_t Mesh::kind(const Given& g) {
   if (is_new) {
     kinds_.push({g.reoffer_min, g.reoffer_max, g.psdu_bytes, g.max_offers, g.priority, 0});
     world_.kinds = kinds_.begin();
-    world_.longest = std::max(world_.longest, airtime_us(config(), g.psdu_bytes));
+    const int64_t ticks = airtime_us(config(), g.psdu_bytes);
+    if (ticks > world_.longest) {
+      world_.longest = ticks;
+      recount();
+    }
   }
   return found->second;
 }
@@ -212,12 +294,8 @@ void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks
       air_.move_end(m.start, m.id, m.new_end);
       continue;
     }
-    Signal signal{};
-    signal.start = m.start;
-    signal.id = m.id;
-    signal.x_mm = static_cast<int32_t>(plane.x_mm[m.id]);
-    signal.y_mm = static_cast<int32_t>(plane.y_mm[m.id]);
-    cells_.move_end(signal, m.new_end);
+    for (int32_t channel = 0; channel < std::max<int64_t>(config().channels, 1); ++channel)
+      cells_.move_end(cells_.slot(spots_[m.src].cell, channel), m.start, m.id, m.new_end);
   }
 }
 
@@ -230,6 +308,8 @@ void Mesh::run_until(int64_t tick) {
     for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
     if (next >= tick) break;
     const int64_t upto = std::min(tick, next + config().turnaround_us);
+    world_.window_start = next;
+    for (Tile& tile : tiles_) tile.begin_window(next);
     for (Tile& tile : tiles_) tile.run_until(upto);
     barrier(upto);
   }
@@ -250,6 +330,10 @@ void Mesh::barrier(int64_t upto) {
     tile.deltas.clear();
     for (const Dead& dead : tile.deaths) deaths.push_back(dead);
     tile.deaths.clear();
+    for (const Move& move : tile.moves) seat(move);
+    tile.moves.clear();
+    for (const Joining& joining : tile.joinings) joinings.push_back(joining);
+    tile.joinings.clear();
     for (const Reception& what : tile.outbox) tile_of(what.dst).post(what);
     tile.outbox.clear();
   }
@@ -262,8 +346,28 @@ void Mesh::barrier(int64_t upto) {
 void Mesh::forget_air(int64_t tick) {
   const int64_t before = tick - config().lock_history_us - 2 * world_.longest;
   air_.forget_before(before);
-  if (fast_) cells_.forget_before(before);
+  if (fast_)
+    for (Tile& tile : tiles_) tile.sweep(before);
   air_forgotten_ = tick;
+}
+
+void Mesh::recount() {
+  if (!fast_) return;
+  cells_.forget_ages();
+  for (Tile& tile : tiles_) tile.recount();
+}
+
+// Return all signals that are kept, in order of start; the fast form saves them so.
+std::vector<Signal> Mesh::signals() const {
+  std::vector<Signal> found;
+  for (int64_t slot = 0; slot < cells_.slots(); ++slot)
+    cells_.each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      found.push_back({r.start, r.start + r.ticks, r.x_mm, r.y_mm, r.extra_lu, r.id, cells_.channel_of_slot(slot), 0});
+      return true;
+    });
+  std::sort(found.begin(), found.end(),
+            [](const Signal& a, const Signal& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; });
+  return found;
 }
 
 // The first arrival by (tick, id) is the delivery; each arrival of a broadcast is one.
@@ -422,6 +526,7 @@ void Mesh::digest(uint64_t out[2]) const {
                                         a.spent_listening, a.spent_tx, a.spent_rx, a.spent_asleep, n.asleep, n.channel_retries,
                                         a.death_at});
     }
+    for (int32_t place = 0; living() && place < plane.size(); ++place) sum += network_hash(place, lane);
     for (const Tile& tile : tiles_)
       tile.each_pending([&](uint64_t key, int64_t tick, int32_t id, int32_t type) { add(key, {tick, id, type}); });
     const int64_t* words = reinterpret_cast<const int64_t*>(&sum_of_counters);

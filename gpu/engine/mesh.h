@@ -36,6 +36,7 @@ class Mesh {
   std::vector<Delivery> deliveries;
   std::vector<End> ends;
   std::vector<Dead> deaths;
+  std::vector<Joining> joinings;
 
   void start(bool fast);  // once, after the plane is filled
   void inject(const Given& given);
@@ -59,7 +60,16 @@ class Mesh {
   int64_t spent_asleep(int32_t id, int64_t tick) const;
   int64_t spent_receiving(int32_t id) const { return accounts_[place_of_[id]].spent_rx; }
   // The PAN whose broadcast schedule a node keeps, -1: none.
-  int32_t pan_of(int32_t id) const { return routed ? sink_of[id] : 0; }
+  int32_t pan_of(int32_t id) const {
+    if (living()) return network(id).pan;
+    return routed ? sink_of[id] : 0;
+  }
+
+  // living.cpp
+  void live(bool formed);  // once, after route: from now on nodes choose their parents themselves
+  bool living() const { return !networks_.empty(); }
+  const Network& network(int32_t id) const { return networks_[place_of_[id]]; }
+  void measure_living_tree();  // hops, sink_of, etx as they are now
 
   // route.cpp
   void route(const std::vector<int32_t>& sinks, const uint8_t* usable);
@@ -69,9 +79,17 @@ class Mesh {
   void archive(Archive& a) {
     a(now), a(routed), a(totals_), a(outcome_counts_), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
     a(frames_), a(kinds_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(nodes_), a(accounts_), a(air_accounts_);
-    if (fast_) cells_.archive(a);
-    else air_.archive(a);
-    refresh_world();  // tiles that are read put their events in order
+    a(networks_), a(seats_), a(auth_slots_), a(joinings);
+    refresh_world();  // tiles that are read put their events in order and their signals into cells
+    if (fast_) {
+      std::vector<Signal> kept = signals();
+      const bool reading = kept.empty();  // a mesh that is read is new
+      a(kept);
+      if (reading)
+        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s);
+    } else {
+      air_.archive(a);
+    }
     for (Tile& tile : tiles_) tile.archive(a);
   }
   void loaded();  // after reading an archive
@@ -81,12 +99,19 @@ class Mesh {
   const Tile& tile_of(int32_t node) const { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
   Tile& tile_of(int32_t node) { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
   void refresh_world();
+  void refresh_tree();
   int32_t kind(const Given& given);
   void barrier(int64_t upto);
   void take_arrivals(const Delta& d);
   void apply(const Delta& d);
   void end_if_gone(int64_t id);
   void forget_air(int64_t tick);
+  void recount();
+  std::vector<Signal> signals() const;
+
+  void seat(const Move& move);
+  void know_control_frames();
+  uint64_t network_hash(int32_t place, uint64_t lane) const;
 
   // route.cpp
   void start_tree();
@@ -96,7 +121,11 @@ class Mesh {
   int32_t tile_nodes_ = 1;
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
+  Array<Spot> spots_;             // the same
   Array<AirAccount> air_accounts_;  // the same, where sending is regulated
+  Array<Network> networks_;         // the same, where the tree is alive
+  Array<Seat> seats_;               // the same
+  Array<AuthSlot> auth_slots_;      // of all sinks
   std::vector<int32_t> place_of_; // by id
   std::vector<int32_t> tree_;     // parents by place
   std::vector<uint8_t> sinks_;    // by place

@@ -87,6 +87,12 @@ struct Plane {
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
+  // Return the same from the link table.
+  uint64_t linked_power(int32_t src, int32_t dst) const {
+    const int64_t level = linked_level_lu(src, dst);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
+  }
+
   // Return the linear power of a signal at dst, 0 below the interference cut.
   uint64_t power(const Signal& s, int32_t dst) const {
     if (!has_links && out_of_reach(s.x_mm - x_mm[dst], s.y_mm - y_mm[dst])) return 0;

@@ -16,7 +16,7 @@ constexpr int kSixths = 6;
 
 struct AirAccount {
   int64_t held_until = 0;  // the latest tick it was told to wait for
-  int64_t sixth = 0;       // number of the sixth under way at its latest transmission
+  int32_t sixth = 0;       // number of the sixth under way at its latest transmission
   uint32_t used_us[kSixths + 1] = {};
 };
 
@@ -35,9 +35,9 @@ TEIDEN_FN int64_t airtime_counted(const Config& config, const AirAccount& accoun
 TEIDEN_FN void count_airtime(const Config& config, AirAccount* account, int64_t start, int64_t end) {
   while (start < end) {
     const int64_t at = start / sixth_us(config);
-    for (int64_t s = account->sixth + 1; s <= at && s <= account->sixth + kSixths + 1; ++s)
+    for (int64_t s = account->sixth + 1; s <= at && s <= int64_t{account->sixth} + kSixths + 1; ++s)
       account->used_us[s % (kSixths + 1)] = 0;
-    account->sixth = at;
+    account->sixth = static_cast<int32_t>(at);
     const int64_t until = end < (at + 1) * sixth_us(config) ? end : (at + 1) * sixth_us(config);
     account->used_us[at % (kSixths + 1)] += static_cast<uint32_t>(until - start);
     start = until;

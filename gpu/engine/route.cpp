@@ -218,6 +218,7 @@ void Mesh::measure_tree() {
       at = child;
     }
   }
+  refresh_tree();
 }
 
 }  // namespace teiden

@@ -73,6 +73,7 @@ struct Copy {
   int32_t next;      // in the node's queue or among its parked
   int32_t priority;
   int16_t hops;
+  uint8_t rides;     // on air, as a rider of the head of its queue
 };
 
 // What the caller has planned for a node's supply.
@@ -119,7 +120,7 @@ struct Account {
 };
 
 // Types in the order they happen within a tick at one node.
-enum EventType : int32_t { kSupply, kDeath, kReceiveEnd, kTimer, kOfferAgain, kInject };
+enum EventType : int32_t { kSupply, kDeath, kReceiveEnd, kTimer, kOfferAgain, kInject, kNetwork };
 
 struct Event {
   int64_t tick;
@@ -139,6 +140,7 @@ struct Reception {
   uint8_t is_ack;
   uint8_t cut;     // the sender dies before the end: nothing to receive
   uint8_t to_all;  // a broadcast
+  uint8_t rank;    // among what one transmission carries: 0 the head, others ride with it
 };
 
 // What stands on air: as much of a transmission as others hear.
@@ -169,11 +171,13 @@ struct Dead {
 #define TEIDEN_COUNTERS(X)                                                                           \
   X(events) X(injected) X(resolved) X(delivered)                                                     \
   X(access_verdicts) X(no_ack_verdicts) X(offers)                                                    \
-  X(tx_data) X(tx_ack) X(on_air_data_us) X(on_air_ack_us) X(cut_by_death)                            \
+  X(tx_data) X(tx_ack) X(aggregated) X(on_air_data_us) X(on_air_ack_us) X(cut_by_death)                            \
   X(cca_idle) X(cca_busy) X(channel_retries)                                                         \
   X(held_by_pause) X(held_by_pause_us) X(held_by_hour) X(held_by_hour_us)                            \
   X(received_data) X(received_ack) X(missed_lock) X(missed_noise) X(duplicates) X(queue_drops)       \
-  X(broadcast_received) X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
+  X(broadcast_received) X(control_sent) X(control_received) X(trickle_suppressed)                    \
+  X(parent_switches) X(orphaned) X(joined) X(auth_requests) X(auth_refused) X(auth_timeouts)         \
+  X(deaths) X(kept_by_battery) X(energy_given_nj) X(energy_unused_nj)
 // clang-format on
 
 struct Counters {

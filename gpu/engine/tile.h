@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "cells.h"
 #include "earshot.h"
+#include "network_state.h"
 #include "plane.h"
 #include "queue.h"
 #include "regulation.h"
@@ -27,6 +28,7 @@ struct World {
   const Plane* plane = nullptr;
   Node* nodes = nullptr;          // (N,) a tile touches its own only; ids never change
   Account* accounts = nullptr;    // (N,)
+  const Spot* spots = nullptr;    // (N,)
   const Frame* frames = nullptr;  // from first_frame on
   const Kind* kinds = nullptr;
   const int32_t* parent = nullptr;  // (N,) node; -1: none
@@ -35,9 +37,13 @@ struct World {
   const int32_t* place_of = nullptr;   // (N,) node by id
   const Earshot* earshot = nullptr;    // laid before the first broadcast
   AirAccount* air_accounts = nullptr;  // (N,) where sending is regulated
+  Network* networks = nullptr;         // (N,) where the tree is alive
+  const Seat* seats = nullptr;         // (N,) the same: parents as others see them
+  AuthSlot* auth_slots = nullptr;      // of all sinks
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
-  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0;
+  int64_t window_start = 0;
+  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, network_key = 0;
   bool routed = false;
 
   const Frame& frame(int64_t id) const { return frames[id - first_frame]; }
@@ -69,12 +75,16 @@ class Tile {
   Counters counters;
   Array<Delta> deltas;
   Array<Dead> deaths;
+  Array<Move> moves;        // of parents
+  Array<Joining> joinings;
   Array<Reception> outbox;  // at nodes of other tiles
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
-    lock_ratio_ = linear_power(world->plane->tables(), config().lock_lu);
+    const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
+    sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
+  void network_start(int32_t node);
   bool owns(int32_t node) const { return node >= first_ && node < last_; }
   void inject(int64_t frame_id) {
     const Frame& f = frame(frame_id);
@@ -92,12 +102,16 @@ class Tile {
   int64_t spent_asleep(int32_t node, int64_t tick) const;
   void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
   void recut(const Recut* first, const Recut* last);
+  void begin_window(int64_t start);
+  void sweep(int64_t before);
+  void recount();
+  void restore(const Signal& signal);
   template <class Visit>
   void each_pending(Visit visit) const;
 
   template <class Archive>
   void archive(Archive& a) {
-    a(counters), a(deaths);
+    a(counters), a(deaths), a(joinings);
     copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
     std::vector<Event> all;
     events_.each([&](const Event& e) { all.push_back(e); });
@@ -114,9 +128,14 @@ class Tile {
   const Config& config() const { return world_->plane->config; }
   const Frame& frame(int64_t id) const { return world_->frame(id); }
   const Kind& kind_of(int64_t frame_id) const { return world_->kinds[frame(frame_id).kind]; }
-  Place place(int32_t node) const { return world_->plane->place(at(node).id); }
+  bool living() const { return world_->networks != nullptr; }
+  Network& network(int32_t node) { return world_->networks[node]; }
+  const Network& network(int32_t node) const { return world_->networks[node]; }
+  int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
 
   // mesh.cpp
+  template <class Visit>
+  void each_own_slot(Visit visit);
   void schedule(const Event& event) {
     events_.push(event, [this](const Event& e) { return sequence(e); });
   }
@@ -137,22 +156,32 @@ class Tile {
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(const Reception& what, int64_t tick);
   bool loud(int32_t node, int32_t channel, int64_t tick);
+  bool would_lock(const Reception& what, Heard* wanted, bool new_start);
+  bool survives(const Reception& what, const Heard& wanted, uint64_t draw);
   int64_t reception_cost(const Heard& wanted) const;
 
   // hearing_cells.cpp
-  void gather(int32_t node, int64_t after, int64_t before, int32_t channel, size_t first, size_t last);
+  template <class Visit>
+  bool each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
+  bool is_recent(int64_t after) const;
+  uint64_t bound_from(int32_t node, int32_t channel, int ring, int64_t after) const;
   bool surely_loses(uint64_t power, uint64_t others) const;
-  uint64_t losing_sum(uint64_t power) const;
-  bool makes_up(int32_t node, const Heard& wanted, size_t first, uint64_t known, uint64_t limit);
-  bool wins_lock_in_cells(int32_t node, size_t index, size_t cells);
+  bool wins_against(uint64_t power, uint64_t others) const;
+  bool beats_rings(int32_t node, const Heard& wanted, int ring, uint64_t others) const;
+  bool could_lock(const Reception& what, Heard* wanted, bool new_start) const;
   bool drowns(uint64_t power, int64_t first, int64_t upto) const;
-  size_t gather_for_lock(int32_t node, int64_t first, int64_t upto);
-  int64_t last_unlocked(int32_t node, int64_t from, int64_t upto, size_t cells);
+  void list_channels(int32_t node, int64_t first, int64_t upto);
+  int64_t listens_until(int32_t node, int64_t tick) const;
+  int gather_for_lock(int32_t node, int64_t first, int64_t upto);
+  bool hears_at(int32_t node, int64_t tick);
+  bool wins_in_cells(int32_t node, size_t index, int rings) const;
+  bool first_winner(int32_t node, int64_t floor, int64_t tick, Heard* winner, bool* alone);
   void resolve_lock_in_cells(int32_t node, int64_t upto);
-  void replay_lock(int32_t node, int64_t from, int64_t upto, size_t cells);
+  void replay_lock(int32_t node, int64_t from, int64_t upto);
   bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
-  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
-  int64_t reception_cost_swept(const Heard& wanted);
+  bool loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const;
+  int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
+  bool survives_in_cells(const Reception& what, const Heard& wanted, uint64_t draw);
 
   // mac.h
   void serve(int32_t node, int64_t tick);
@@ -177,7 +206,9 @@ class Tile {
   void receive_ack(const Reception& what, int64_t tick);
 
   // frames.h
-  int32_t next_hop(int32_t node, int32_t dst) const;
+  int32_t next_hop(int32_t node, int64_t id, int64_t tick) const;
+  int32_t psdu_bytes(int64_t id) const;
+  int32_t destination(int64_t id) const;
   void note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value);
   bool enqueue(int32_t node, int32_t copy);
   int32_t take_head(int32_t node);
@@ -191,6 +222,15 @@ class Tile {
   void fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick);
   bool offer_again(int32_t node, int64_t id, int64_t tick);
   void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
+
+  // aggregation.h
+  int32_t body_bytes(int64_t id) const;
+  bool goes_up(int64_t id) const;
+  int32_t load_riders(int32_t node, bool take);
+  void announce_riders(int32_t node, Reception what);
+  void unload_riders(int32_t node);
+  void drop_riders(int32_t node, Outcome reason, int64_t tick);
+  void receive_rider(const Reception& what, int64_t tick);
 
   // life.h
   int64_t idle_mw(int32_t node) const { return at(node).asleep ? config().sleep_mw : config().listen_mw; }
@@ -208,11 +248,56 @@ class Tile {
   void regain_mains(int32_t node, int64_t tick);
   void die(int32_t node, int64_t tick);
 
+  // network.h
+  void set_network_timer(int32_t node, int64_t tick, int64_t due);
+  int64_t trickle_us(const Network& net) const;
+  uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
+  void begin_interval(int32_t node, int64_t tick);
+  void reset_trickle(int32_t node, int64_t tick);
+  void network_timer(int32_t node, int64_t tick);
+  void end_interval(int32_t node, int64_t tick);
+  int64_t version_phase(int32_t node) const;
+  int64_t next_version_at(int32_t node, int64_t tick) const;
+  bool renew_version(int32_t node, int64_t tick);
+  bool send_control(int32_t node, int64_t number);
+  void advertise(int32_t node, int64_t tick);
+  void hear_control(int32_t node, const Reception& what, int64_t tick);
+  void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
+  bool is_usable(const Candidate& c, int64_t tick) const;
+  bool is_better(int32_t node, const Candidate& a, const Candidate& b, int64_t tick) const;
+  int32_t place_of_parent(const Network& net) const;
+  int32_t best_candidate(int32_t node, int64_t tick, int32_t pan) const;
+  void follow(int32_t node, const Candidate& parent);
+  void move_to(int32_t node, int32_t parent, int64_t tick);
+  void choose_parent(int32_t node, int64_t tick);
+  void orphan(int32_t node, int64_t tick);
+  void search(int32_t node, int64_t tick, bool rebooted);
+  void leave_pan(int32_t node, int64_t tick);
+  bool adopt_best(int32_t node, int64_t tick, int32_t pan);
+  void join(int32_t node, int64_t tick);
+  void count_attempt(int32_t node, int32_t to, bool acked, int64_t tick);
+  void count_failure(int32_t node, int32_t to, int64_t tick);
+  void probe(int32_t node, int64_t tick);
+  void authenticate(int32_t node, int64_t tick);
+  void take_control(const Reception& what, int64_t tick);
+  bool admit(int32_t sink, int32_t joiner, uint8_t step, int64_t tick);
+  void take_reply(int32_t node, uint8_t step, int64_t tick);
+  void network_off(int32_t node, int64_t tick);
+  void network_on(int32_t node, int64_t tick);
+  int32_t parent_seen(int32_t node, int64_t tick) const;
+  void log_joining(int32_t node, int64_t tick);
+
   World* world_ = nullptr;
   Air* air_ = nullptr;
   Cells* cells_ = nullptr;
   int32_t first_ = 0, last_ = 0;  // its nodes
-  uint64_t lock_ratio_ = 0;       // SINR to lock on, linear, 1 = 2^20
+  uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
+  int32_t free_blocks_ = -1;      // of the cells
+  struct Age {                    // a record that is recent for twice the longest transmission
+    int64_t start, slot;
+  };
+  Array<Age> ages_;               // in order of start from first_age_ on
+  int64_t first_age_ = 0, swept_ = 0;
 
   Pool<Copy> copies_;
   Pool<Planned> planned_;
@@ -220,13 +305,14 @@ class Tile {
   TakenSet taken_;
   EventQueue events_;
 
+  struct Verdict {  // the latest data frame taken, for those that rode with it
+    int64_t tick = -1;
+    int32_t node = -1, src = -1;
+  };
+  Verdict verdict_;             // of this tick
   std::vector<Heard> heard_;    // scratch
   std::vector<int64_t> edges_;  // scratch
-  struct Open {  // a cell still to be visited: its signals on air, and the strongest there may be
-    const Signal *first, *last;
-    uint64_t strongest;
-  };
-  std::vector<Open> open_;                             // scratch
+  std::vector<int32_t> channels_;  // scratch
   std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
 };
 
