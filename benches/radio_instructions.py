@@ -35,8 +35,8 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
         script = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import radio_instructions as r;"
                   f"r.load({nodes})")  # fmt: skip
         with tempfile.TemporaryDirectory() as work:
-            command = ["valgrind", "--tool=callgrind", "--toggle-collect=teiden::Mesh::run_until*", f"--callgrind-out-file={work}/out",
-                       sys.executable, "-c", script]  # fmt: skip
+            command = ["valgrind", "--tool=callgrind", "--toggle-collect=teiden::Mesh::run_until*",
+                       f"--callgrind-out-file={work}/out", sys.executable, "-c", script]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=True)
         collected, frames = int(re.search(r"Collected : (\d+)", done.stderr)[1]), int(done.stdout.split()[-1])
         cases.append({"nodes": nodes, "instructions": collected, "on_air_frames": frames,
