@@ -38,6 +38,12 @@ class Radio:
     broadcast_interval_us: int = 1_020_000  # between the broadcast dwells of a PAN, with more than one channel (same)
     broadcast_dwell_us: int = 255_000  # (same); 0: no broadcast schedule
     lock_history_us: int = 50_000  # an unbroken run of frames is followed back no further than this
+    # other systems on the band: in every zone each channel is busy or not, burst by burst, all hashed
+    background_load: float = 0.0  # share of bursts that are busy, 0 to 1
+    background_burst_us: int = 13_000  # a reading at 100 kb/s
+    background_dbm: float = -90.0  # received level of a burst: mean ...
+    background_spread_db: float = 6.0  # ... and standard deviation; both assumed
+    background_zone_m: float = 50.0  # nodes in a square of this edge hear the same; assumed
     # medium access
     min_be: int = 3
     max_be: int = 5
@@ -288,6 +294,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "broadcast_interval_us": (2, 10**9),
     "broadcast_dwell_us": (0, 10**9),
     "lock_history_us": (1000, 10**8),
+    "background_load": (0, 1),
+    "background_burst_us": (100, 10**8),
+    "background_dbm": (-160, 0),
+    "background_spread_db": (0, 30),
+    "background_zone_m": (0.001, 10**6),
     "min_be": (0, 20),
     "max_be": (0, 20),
     "max_csma_backoffs": (0, 100),

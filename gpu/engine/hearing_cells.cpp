@@ -74,7 +74,7 @@ bool Tile::could_lock(const Reception& what, Heard* wanted, bool new_start) cons
   const uint64_t power = cells_->power(*world_->plane, r, at(what.dst).id, world_->spots[what.dst]);
   *wanted = {what.start, what.end, power, id, what.channel};
   if (power == 0) return false;
-  return !new_start || (can_lock(what.dst, *wanted) && beats_rings(what.dst, *wanted, 0, 1ULL << kNoiseBits));
+  return !new_start || (can_lock(what.dst, *wanted) && beats_rings(what.dst, *wanted, 0, noise_at(what.dst, what.channel, what.start)));
 }
 
 // Return whether at every instant from `first` to `upto` something in heard_ keeps any signal of this power from
@@ -147,7 +147,7 @@ bool Tile::hears_at(int32_t node, int64_t tick) {
 // Return whether heard_[index], from the `rings` nearest rings, would win the lock of an idle radio.
 bool Tile::wins_in_cells(int32_t node, size_t index, int rings) const {
   const Heard& wanted = heard_[index];
-  uint64_t others = 1ULL << kNoiseBits;
+  uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (const Heard& h : heard_) {
     if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
     others += h.power;
@@ -234,6 +234,14 @@ bool Tile::loud_in_cells(int32_t node, int32_t channel, int64_t tick) {
   const uint64_t threshold = static_cast<uint64_t>(config().cca_power);
   uint64_t now = 0, ended = 0;  // on air at the tick; ended inside the window
   heard_.clear();               // what starts or ends inside the window
+  hear_background(node, channel, from, tick);
+  size_t kept = 0;
+  for (const Heard& h : heard_) {
+    (h.end > tick ? now : ended) += h.power;
+    if (h.start > from || h.end <= tick) heard_[kept++] = h;
+  }
+  heard_.resize(kept);
+  if (now >= threshold) return true;
   for (int ring = 0; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
     if (ring > 0 && now + ended + bound_from(node, channel, ring, from) < threshold) return false;
     each_audible(node, channel, ring, from, tick, [&](const Record& r, uint64_t power) {
@@ -295,6 +303,9 @@ bool Tile::survives_in_cells(const Reception& what, const Heard& wanted, uint64_
   const bool at_ends = config().chunks_end_at_ends, hard = config().hard_capture;
   const uint64_t audible = static_cast<uint64_t>(config().audible_power);
   heard_.clear();
+  hear_background(what.dst, what.channel, what.start, what.end);
+  for (const Heard& h : heard_)
+    if (hard && h.power >= audible) return false;
   for (int ring = 0; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
     const bool clear = each_audible(what.dst, what.channel, ring, what.start, what.end,
                                     [&](const Record& r, uint64_t power) {

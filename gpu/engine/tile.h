@@ -12,6 +12,7 @@
 
 #include "air.h"
 #include "arena.h"
+#include "background.h"
 #include "cells.h"
 #include "earshot.h"
 #include "network_state.h"
@@ -148,10 +149,12 @@ class Tile {
   void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
 
   // hearing.cpp
+  uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
+  void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
   void hear(int32_t node, int64_t after, int64_t before);
   void resolve_lock(int32_t node, int64_t upto);
   bool can_lock(int32_t node, const Heard& heard) const;
-  bool wins_lock(size_t index) const;
+  bool wins_lock(int32_t node, size_t index) const;
   int32_t listening_on(int32_t node, int64_t start) const;
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(const Reception& what, int64_t tick);
