@@ -33,6 +33,7 @@ DENSITY_PER_KM2 = 10_000
 NODES_PER_SINK = 500
 READING_BYTES, GASP_BYTES = 152, 147  # DOMAIN 2.3: PSDU of a 30-minute reading and of a Last Gasp
 PERIOD_S = 1800
+CORES = os.cpu_count() or 1
 HAS_THREADS = "threads" in inspect.signature(gpu.Mesh.build).parameters
 
 

@@ -12,7 +12,7 @@ ROW = rb.Row("1 M meters, 30-minute collection, two cores", "x real time", 200, 
 
 def measure(nodes: int, seconds: int) -> dict[str, Any]:
     """Return what the collection cost."""
-    mesh, ids = rb.town(nodes)
+    mesh, ids = rb.town(nodes, threads=rb.CORES)
     with rb.Clock() as clock:
         rb.collect(mesh, ids, seconds)
     counts = mesh.counters()

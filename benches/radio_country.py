@@ -21,7 +21,7 @@ METERS = 61_050_000
 def measure(nodes: int, seed: int) -> dict[str, Any]:
     """Return the cost of one shard."""
     with rb.Clock() as setup:
-        mesh, ids = rb.town(nodes, seed)
+        mesh, ids = rb.town(nodes, seed, threads=rb.CORES)
     with rb.Clock() as clock:
         rb.collect(mesh, ids, rb.PERIOD_S, seed=seed + 1000)
     counts = mesh.counters()

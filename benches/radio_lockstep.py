@@ -20,7 +20,7 @@ WINDOW_NS = 10_000_000
 
 def measure(nodes: int, seconds: int, channels: int) -> dict[str, Any]:
     """Return percentiles of the wall time of a window."""
-    mesh, ids = rb.town(nodes, channels=channels)
+    mesh, ids = rb.town(nodes, channels=channels, threads=rb.CORES)
     rb.gasp(mesh, ids[: nodes // 3])
     wall_ms = []
     for window in range(1, seconds * 100 + 1):
