@@ -47,6 +47,7 @@ class Radio:
     # medium access
     min_be: int = 3
     max_be: int = 5
+    retry_rule: str = "802.15.4"  # a rule of RETRY_RULES, which sets what follows unless that is given too
     max_csma_backoffs: int = 4
     max_frame_retries: int = 3
     max_channel_retries: int = 0  # rounds of CSMA and frame retries on further channels of the receiver
@@ -136,6 +137,18 @@ _OQPSK = Radio(
 )
 
 
+RETRY_RULES: dict[str, dict[str, int]] = {
+    "802.15.4": {"max_csma_backoffs": 4, "max_frame_retries": 3, "max_channel_retries": 0},  # as ns-3
+    "wisun-br-linux": {"max_csma_backoffs": 8, "max_frame_retries": 7, "max_channel_retries": 0},  # wsbrd.conf
+    # mbed-os ws_common_defines.h, fhss_ws.h: 20 attempts, while the network forms one on each of 20 channels
+    "mbed-os": {"max_frame_retries": 3, "max_channel_retries": 4},
+    "mbed-os-bootstrap": {"max_frame_retries": 0, "max_channel_retries": 19},
+}
+"""How often a MAC tries: backoffs for a free channel, frames without ACK on a channel, further channels."""
+
+CHANNELS_IN_JAPAN = {"fsk-50k-920": 29, "fsk-100k-920": 14, "fsk-150k-920": 14, "fsk-300k-920": 9}
+"""Channels of the Wi-SUN FAN plans for Japan by profile (wisun-br-linux ws_regdb.c), for ``channels``."""
+
 REGULATIONS: dict[str, dict[str, int]] = {
     # ARIB STD-T108 and notification 123 of 2019, by how long the channel is sensed before a burst
     "arib-128us": {"cca_us": 128, "burst_limit_us": 400_000, "pause_us": 2_000},
@@ -185,8 +198,9 @@ def _fsk(
         lock_sinr_db=3.0,  # assumed: below it one bit in five is wrong and no sync word is found
         interference_cut_dbm=round(noise_dbm - 6.0, 1),  # assumed: 9 dB below what can be locked on
         lock_history_us=history_us,  # a little longer than the longest frame
-        max_csma_backoffs=8,  # wisun-br-linux wsbrd.conf
-        max_frame_retries=7,
+        retry_rule="wisun-br-linux",
+        max_csma_backoffs=RETRY_RULES["wisun-br-linux"]["max_csma_backoffs"],
+        max_frame_retries=RETRY_RULES["wisun-br-linux"]["max_frame_retries"],
         unit_backoff_us=1000 + cca_us,  # aTurnaroundTime + aCCATime
         cca_us=cca_us,  # 8 symbols, and at least the 128 us of the Japanese rule
         turnaround_us=1000,
@@ -251,9 +265,11 @@ def profile(name: str, **overrides: Any) -> Radio:
 
 
 def _implied(base: Radio, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what another network size or regulation than the profile's own brings with it."""
+    """Return what another retry rule, network size or regulation than the profile's own brings with it."""
     network = given.get("network", base.network)
     found: dict[str, Any] = {} if network == base.network else dict(NETWORK_SIZES[network])
+    rule = given.get("retry_rule", base.retry_rule)
+    found |= {} if rule == base.retry_rule else RETRY_RULES[rule]
     return found | _implied_by_regulation(base, given.get("regulation", base.regulation))
 
 
@@ -269,6 +285,7 @@ def _implied_by_regulation(base: Radio, regulation: str) -> dict[str, Any]:
 
 
 _CHOICES = {
+    "retry_rule": tuple(RETRY_RULES),
     "regulation": ("none", *REGULATIONS),
     "network": tuple(NETWORK_SIZES),
     "tree": ("static", "living"),
