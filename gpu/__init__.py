@@ -2,7 +2,11 @@
 
 from gpu.case import run_case
 from gpu.case_files import Case, read_case
-from gpu.mesh import OUTCOMES, Drained, Mesh
-from gpu.radio import PROFILES, Radio, profile
+from gpu.energy import capacitor_nj
+from gpu.mesh import OUTCOMES, STATES, Drained, Mesh
+from gpu.radio import CHANNELS_IN_JAPAN, NETWORK_SIZES, PROFILES, REGULATIONS, RETRY_RULES, Radio, profile
 
-__all__ = ["OUTCOMES", "PROFILES", "Case", "Drained", "Mesh", "Radio", "profile", "read_case", "run_case"]
+__all__ = [
+    "CHANNELS_IN_JAPAN", "NETWORK_SIZES", "OUTCOMES", "PROFILES", "REGULATIONS", "RETRY_RULES", "STATES", "Case",
+    "Drained", "Mesh", "Radio", "capacitor_nj", "profile", "read_case", "run_case",
+]  # fmt: skip

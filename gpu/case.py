@@ -26,11 +26,12 @@ from gpu.native import engine_key
 from teiden.errors import InputError
 from teiden.files import write_text
 
-_WINDOWS = 100  # a progress call each; results do not depend on it
+_WINDOW_WALL_S = 0.25  # between two progress calls; results do not depend on it
+_FIRST_WINDOW_NS = 10_000_000
 
 
 def run_case(
-    case_dir: Path,
+    case: Path | Case,
     out: Path | None = None,
     seed: int | None = None,
     backend: str = "cpu",
@@ -41,8 +42,8 @@ def run_case(
 
     Parameters
     ----------
-    case_dir : Path
-        Folder with case.toml, nodes.csv, frames.csv and, optionally, links.csv and routes.csv.
+    case : Path or Case
+        Folder with case.toml, nodes.csv, frames.csv and, optionally, links.csv and routes.csv; or one already read.
     out : Path, optional
         Folder for frames.parquet, run.json and summary.json; appears whole or not at all. An earlier result
         there is replaced, any other folder is not.
@@ -53,17 +54,17 @@ def run_case(
     threads : int
         Accepted for every backend; this one works with a single thread.
     progress : callable, optional
-        Called with the share of simulated time done, 0 to 1.
+        Called with the share of simulated time done, 0 (the mesh is built) to 1.
     """
     if threads < 1:
         raise InputError(f"threads = {threads}, expected 1 or more")
-    case = read_case(Path(case_dir))
+    case = case if isinstance(case, Case) else read_case(Path(case))
     if out is not None:
         _check_place(Path(out))
     used_seed = case.seed if seed is None else int(seed)
     wall, cpu = time.perf_counter(), _cpu_s()
     mesh = Mesh.build(case.xy_m, case.sinks, case.radio, used_seed, links=case.links, parents=case.parents,
-                      route=case.routed, backend=backend)  # fmt: skip
+                      route=case.routed, formed=case.formed, backend=backend)  # fmt: skip
     _simulate(mesh, case, progress)
     wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
     frames = mesh.frames()
@@ -82,11 +83,17 @@ _SUMMARY_KEYS = (
 
 def _simulate(mesh: Mesh, case: Case, progress: Callable[[float], None] | None) -> None:
     mesh.inject(case.t_ns, case.src, case.dst, case.psdu_bytes)
-    end_ns = round(case.duration_s * 1e9)
-    for window in range(1, _WINDOWS + 1):
-        mesh.run_until(end_ns * window // _WINDOWS)
-        if progress is not None:
-            progress(window / _WINDOWS)
+    end_ns, step_ns = round(case.duration_s * 1e9), _FIRST_WINDOW_NS
+    tell = progress or (lambda share: None)
+    tell(0.0)
+    now_ns = 0
+    while now_ns < end_ns:
+        started = time.perf_counter()
+        now_ns = min(now_ns + step_ns, end_ns)
+        mesh.run_until(now_ns)
+        tell(now_ns / end_ns)
+        faster = _WINDOW_WALL_S / max(time.perf_counter() - started, 1e-6)
+        step_ns = max(1_000_000, int(step_ns * min(max(faster, 0.25), 4.0)))
 
 
 def _summary(case: Case, mesh: Mesh, frames: NDArray) -> dict[str, Any]:
@@ -140,7 +147,7 @@ def _frame_table(case: Case, frames: NDArray) -> pa.Table:
     first_rx = np.where(arrived, frames["first_rx_ns"] / 1e9, np.nan)
     latency = np.where(arrived, (frames["first_rx_ns"] - frames["t_ns"]) / 1e9, np.nan)
     codes = pa.DictionaryArray.from_arrays(pa.array(frames["outcome"]), pa.array(OUTCOMES))
-    dst = np.where(frames["dst"] < 0, -1, case.node_ids[frames["dst"]])
+    dst = np.where(frames["dst"] < 0, frames["dst"], case.node_ids[frames["dst"]])
     return pa.table(
         {
             "frame": frames["frame"],
@@ -156,7 +163,10 @@ def _frame_table(case: Case, frames: NDArray) -> pa.Table:
 
 
 def _check_place(out: Path) -> None:
-    """Refuse to replace anything that is not an earlier result or an empty folder."""
+    """Refuse to replace anything that is not an earlier result or an empty folder, and a place nobody can write to."""
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"{out}: {above} is no folder that can be written to, expected one")
     if not out.exists():
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / "summary.json").is_file()):

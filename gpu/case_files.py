@@ -5,9 +5,9 @@ Everything is read and checked before anything runs, and every problem is report
 
 from __future__ import annotations
 
-import csv
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +16,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu import checks, memory
+from gpu.case_csv import SHOWN, Columns, read_columns
 from gpu.radio import PROFILES, Radio, profile
 from teiden.errors import InputError, ScenarioError
 
 _PHY_KEYS = (
     "tx_power_dbm", "sensitivity_dbm", "noise_dbm", "cca_threshold_dbm", "symbol_us", "bit_rate_bps", "header_bytes",
     "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "chunks", "interference_cut_dbm", "lock_sinr_db", "channels",
-    "dwell_us", "lock_history_us",
+    "dwell_us", "broadcast_interval_us", "broadcast_dwell_us", "lock_history_us", "background_load",
+    "background_burst_us", "background_dbm", "background_spread_db", "background_zone_m",
 )  # fmt: skip
 _MAC_KEYS = (
-    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "ack", "unit_backoff_us", "cca_us", "turnaround_us",
-    "ack_wait_us", "lifs_us", "queue_frames",
+    "min_be", "max_be", "retry_rule", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack",
+    "unit_backoff_us", "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames", "aggregate_overhead_bytes",
+    "aggregate_wait_us", "regulation", "burst_limit_us", "pause_us",
+    "airtime_limit_us", "airtime_window_us",
 )  # fmt: skip
 _PATH_KEYS = ("model", "exponent", "reference_db", "reference_m", "shadowing_db")
-_ROUTING_KEYS = ("route_margin_db", "route_psdu_bytes", "max_link_etx")
+_ROUTING_KEYS = (
+    "route_margin_db", "route_psdu_bytes", "max_link_etx", "tree", "max_parents", "switch_threshold", "parent_failures",
+    "neighbour_timeout_us", "refresh_us", "trickle_redundancy", "advert_bytes", "keys_kept", "auth_bytes",
+    "auth_exchanges", "network", "discovery_min_us", "discovery_max_us", "version_interval_us", "pan_timeout_us",
+    "auth_first_us", "auth_retry_min_us", "auth_retry_max_us", "auth_total_us", "auth_limit",
+)  # fmt: skip
 _TOP_KEYS = ("seed", "duration_s", "phy", "mac", "path_loss", "routing")
 
 
@@ -44,10 +54,11 @@ class Case:
     xy_m: NDArray[np.float64]  # (N, 2)
     t_ns: NDArray[np.int64]  # (M,)
     src: NDArray[np.int64]  # (M,)
-    dst: NDArray[np.int64]  # (M,) -1: the nearest sink
+    dst: NDArray[np.int64]  # (M,) -1: the nearest sink, -2: whoever hears it
     psdu_bytes: NDArray[np.int64]  # (M,)
     sinks: NDArray[np.int64]  # (S,)
     routed: bool
+    formed: bool  # a living tree has long been formed
     links: tuple[NDArray, NDArray, NDArray] | None
     parents: NDArray[np.int64] | None  # (N,)
 
@@ -56,53 +67,73 @@ def read_case(case_dir: Path) -> Case:
     """Read a case folder; ScenarioError lists every problem as ``file: key = value, expected ...``."""
     if not case_dir.is_dir():
         raise InputError(f"{case_dir}: no such folder, expected one with case.toml, nodes.csv and frames.csv")
+    _check_memory(case_dir)
     problems: list[str] = []
     settings = _read_toml(case_dir / "case.toml", problems)
     radio = _read_radio(settings, problems)
     seed = _setting(settings, "seed", 1, problems, whole=True)
     duration_s = _setting(settings, "duration_s", None, problems)
 
-    nodes = _read_csv(case_dir / "nodes.csv", {"node": int, "x_m": float, "y_m": float}, problems)
-    node_ids, order = _index_nodes(nodes, problems)
-    xy = np.column_stack([nodes.columns["x_m"], nodes.columns["y_m"]]).astype(float)
-    frames = _read_csv(case_dir / "frames.csv", {"t_s": float, "src": int, "dst": int, "psdu_bytes": int}, problems)
+    nodes = read_columns(case_dir / "nodes.csv", {"node": int, "x_m": float, "y_m": float}, problems)
     links = _read_optional(case_dir / "links.csv", {"src": int, "dst": int, "loss_db": float}, problems)
+    node_ids, order = _index_nodes(nodes, links is None, problems)
+    xy = np.column_stack([nodes.columns["x_m"], nodes.columns["y_m"]]).astype(float)
+    frames = read_columns(case_dir / "frames.csv", {"t_s": float, "src": int, "dst": int, "psdu_bytes": int}, problems)
     routes = _read_optional(case_dir / "routes.csv", {"node": int, "parent": int}, problems)
 
-    place = {int(node): i for i, node in enumerate(node_ids)}
-    parents, sinks = _read_tree(settings, routes, place, problems)
+    parents, sinks = _read_tree(settings, routes, node_ids, problems)
     routed = "routing" in settings or routes is not None
-    src, dst = _check_frames(frames, place, routed, radio, duration_s, problems)
-    table = None if links is None else _place_links(links, place, problems)
+    formed = _table(settings, "routing", []).get("formed", True)
+    if not isinstance(formed, bool):
+        problems.append(f"case.toml: routing.formed = {formed!r}, expected true or false")
+    if radio.tree == "living" and routes is not None:
+        problems.append('routes.csv: gives a tree, expected no such file with routing.tree = "living"')
+    src, dst = _check_frames(frames, node_ids, routed, radio, duration_s, problems)
+    table = None if links is None else _place_links(links, node_ids, problems)
     if problems:
         raise ScenarioError(problems)
     return Case(
         radio=radio, seed=int(seed), duration_s=float(duration_s), node_ids=node_ids, xy_m=xy[order],
         t_ns=np.rint(frames.columns["t_s"] * 1e9).astype(np.int64), src=src, dst=dst,
-        psdu_bytes=frames.columns["psdu_bytes"], sinks=sinks, routed=routed, links=table, parents=parents,
+        psdu_bytes=frames.columns["psdu_bytes"], sinks=sinks, routed=routed, formed=bool(formed),
+        links=table, parents=parents,
     )  # fmt: skip
 
 
-@dataclass
-class _Columns:
-    """A CSV file's columns and the line each row stood on."""
+_BYTES_A_ROW = {"nodes": memory.NODE_BYTES, "frames": memory.FRAME_BYTES, "links": memory.LINK_BYTES, "routes": 50}
 
-    name: str
-    columns: dict[str, NDArray]
-    lines: NDArray[np.int64]
 
-    def at(self, row: int | np.integer) -> str:
-        """Return the place of a row."""
-        return f"{self.name} line {self.lines[row]}"
+def _check_memory(case_dir: Path) -> None:
+    """Refuse a case that will not fit, before it is read."""
+    free = memory.available_bytes()
+    sizes = {stem: path.stat().st_size for stem in _BYTES_A_ROW if (path := case_dir / f"{stem}.csv").is_file()}
+    need = sum(sizes.values())
+    rows: dict[str, int] = {}
+    if need <= free:
+        rows = {stem: _lines(case_dir / f"{stem}.csv") for stem in sizes}
+        need += sum(_BYTES_A_ROW[stem] * count for stem, count in rows.items())
+    if need > free:
+        held = ", ".join(f"{stem}.csv {rows[stem]:,} lines" if rows else f"{stem}.csv {size / 1e9:,.1f} GB"
+                         for stem, size in sizes.items())  # fmt: skip
+        raise InputError(
+            f"{case_dir}: {held}: needs about {need / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} GB are free; "
+            "cut the case in parts where radio does not reach, or take a machine with more memory"
+        )
+
+
+def _lines(path: Path) -> int:
+    with open(path, "rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 24), b""))
 
 
 def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problems.append(f"{path.name}: no such file in {path.parent}")
+    if not path.is_file():
+        what = "is no file" if path.exists() else "no such file"
+        problems.append(f"{path.name}: {what} in {path.parent}, expected one with duration_s and a table [phy]")
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         problems.append(f"{path.name}: not TOML ({problem})")
         return {}
     for key, value in settings.items():
@@ -128,7 +159,7 @@ def _read_radio(settings: Mapping[str, Any], problems: list[str]) -> Radio:
     """Return the radio of [phy], [mac], [path_loss] and [routing]; a default one where they are wrong."""
     overrides: dict[str, Any] = {}
     tables = {"phy": _PHY_KEYS, "mac": _MAC_KEYS, "path_loss": _PATH_KEYS, "routing": _ROUTING_KEYS}
-    other = {"phy": ("profile",), "routing": ("sinks", "metric")}
+    other = {"phy": ("profile",), "routing": ("sinks", "metric", "formed")}
     where: dict[str, str] = {}
     for table, keys in tables.items():
         for key, value in _table(settings, table, problems).items():
@@ -160,117 +191,101 @@ def _table(settings: Mapping[str, Any], name: str, problems: list[str]) -> dict[
     return {}
 
 
-def _read_optional(path: Path, kinds: Mapping[str, type], problems: list[str]) -> _Columns | None:
-    return _read_csv(path, kinds, problems) if path.exists() else None
+def _read_optional(path: Path, kinds: Mapping[str, type], problems: list[str]) -> Columns | None:
+    return read_columns(path, kinds, problems) if path.exists() else None
 
 
-def _read_csv(path: Path, kinds: Mapping[str, type], problems: list[str]) -> _Columns:
-    """Read the named columns of a CSV file; a row with a problem is reported and left out."""
-    rows: list[list[float]] = []
-    lines: list[int] = []
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            missing = [key for key in kinds if key not in (reader.fieldnames or [])]
-            if missing:
-                problems.append(f"{path.name}: columns {', '.join(missing)} missing, expected {','.join(kinds)}")
-                return _Columns(path.name, {k: np.empty(0, kind) for k, kind in kinds.items()}, np.empty(0, np.int64))
-            for row in reader:
-                values = [
-                    _cell(path.name, reader.line_num, key, row[key], kind, problems) for key, kind in kinds.items()
-                ]
-                good = [v for v in values if v is not None]
-                if len(good) == len(values):
-                    rows.append(good)
-                    lines.append(reader.line_num)
-    except FileNotFoundError:
-        problems.append(f"{path.name}: no such file in {path.parent}")
-    except (UnicodeDecodeError, csv.Error) as problem:
-        problems.append(f"{path.name}: not a CSV file ({problem})")
-    columns = {
-        key: np.array([row[i] for row in rows], np.int64 if kind is int else np.float64)
-        for i, (key, kind) in enumerate(kinds.items())
-    }
-    return _Columns(path.name, columns, np.array(lines, np.int64))
+def _index_nodes(nodes: Columns, placed: bool, problems: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sorted node ids and the rows they stand in; results so depend on ids, not on the file's order.
 
-
-def _cell(name: str, line: int, key: str, text: str | None, kind: type, problems: list[str]) -> float | None:
-    try:
-        value = kind(text)
-        if math.isfinite(value) and abs(value) < 1 << 53:
-            return float(value) if kind is float else value
-    except (TypeError, ValueError):
-        pass
-    expected = "a whole number" if kind is int else "a finite number"
-    problems.append(f"{name} line {line}: {key} = {text!r}, expected {expected}")
-    return None
-
-
-def _index_nodes(nodes: _Columns, problems: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the sorted node ids and the rows they stand in; results so depend on ids, not on the file's order."""
+    ``placed``: positions count, because no link table replaces them.
+    """
     ids = nodes.columns["node"]
     node_ids, order = np.unique(ids, return_index=True)
-    for row in np.flatnonzero(ids < 0).tolist():
-        problems.append(f"{nodes.at(row)}: node = {ids[row]}, expected 0 or more")
-    for row in sorted(set(range(ids.size)) - set(order.tolist())):
-        first = nodes.lines[order[np.searchsorted(node_ids, ids[row])]]
-        problems.append(f"{nodes.at(row)}: node = {ids[row]} is there already (line {first}), expected each node once")
+    nodes.report(problems, np.flatnonzero(ids < 0), lambda row: f"node = {ids[row]}, expected 0 or more")
+    again = np.ones(ids.size, bool)
+    again[order] = False
+    nodes.report(problems, np.flatnonzero(again), lambda row: (
+        f"node = {ids[row]} is there already (line {nodes.lines[order[np.searchsorted(node_ids, ids[row])]]}), "
+        "expected each node once"))  # fmt: skip
+    limit = checks.MAX_POSITION_M
     for key in ("x_m", "y_m"):
-        for row in np.flatnonzero(np.abs(nodes.columns[key]) > 1e6).tolist():
-            problems.append(f"{nodes.at(row)}: {key} = {nodes.columns[key][row]:g}, expected -1e6 to 1e6")
+        column = nodes.columns[key]
+        nodes.report(problems, np.flatnonzero(np.abs(column) > limit),
+                     lambda row, key=key, column=column:  # type: ignore[misc]
+                     f"{key} = {column[row]:g}, expected -{limit:g} to {limit:g}")  # fmt: skip
+    if placed:
+        x_m, y_m = nodes.columns["x_m"], nodes.columns["y_m"]
+        crowd = checks.largest_crowd(np.rint(x_m * 1000), np.rint(y_m * 1000))
+        if crowd.size:
+            row = crowd[0]
+            problems.append(f"{nodes.at(row)}: {checks.crowd_text(crowd.size, x_m[row], y_m[row])}")
     if ids.size == 0 and not any(p.startswith("nodes.csv") for p in problems):
         problems.append("nodes.csv: no nodes, expected at least one")
     return node_ids, order
 
 
 def _places(
-    file: _Columns, key: str, place: Mapping[int, int], problems: list[str], or_none: bool
-) -> NDArray[np.int64]:
-    """Return positions of the nodes named in a column; -1 for ``-1`` where allowed, else a problem."""
-    out = np.full(file.columns[key].size, -1, np.int64)
-    for row, node in enumerate(file.columns[key].tolist()):
-        if node in place:
-            out[row] = place[node]
-        elif not (or_none and node == -1):
-            allowed = "a node of nodes.csv" + (" or -1" if or_none else "")
-            problems.append(f"{file.at(row)}: {key} = {node}, expected {allowed}")
-    return out
+    file: Columns, key: str, node_ids: NDArray[np.int64], problems: list[str], *,
+    others: tuple[int, ...] = (), why: str = "",
+) -> NDArray[np.int64]:  # fmt: skip
+    """Return positions of the nodes named in a column; ``others`` stand for themselves, the rest is a problem."""
+    column = file.columns[key]
+    if node_ids.size == 0:
+        return np.full(column.size, -1, np.int64)
+    at = np.minimum(np.searchsorted(node_ids, column), node_ids.size - 1)
+    found = node_ids[at] == column
+    allowed = " or ".join(["a node of nodes.csv", *map(str, others)]) + why
+    named = np.isin(column, others)
+    file.report(problems, np.flatnonzero(~(found | named)),
+                lambda row: f"{key} = {column[row]}, expected {allowed}")  # fmt: skip
+    return np.where(found, at, np.where(named, column, -1))
 
 
 def _check_frames(
-    frames: _Columns, place: Mapping[int, int], routed: bool, radio: Radio, duration_s: float, problems: list[str]
+    frames: Columns, node_ids: NDArray[np.int64], routed: bool, radio: Radio, duration_s: float, problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    src = _places(frames, "src", place, problems, or_none=False)
-    dst = _places(frames, "dst", place, problems, or_none=routed)
-    for row, t_s in enumerate(frames.columns["t_s"]):
-        if not 0 <= t_s < duration_s:
-            problems.append(f"{frames.at(row)}: t_s = {t_s:g}, expected 0 to below duration_s = {duration_s:g}")
-    for row, size in enumerate(frames.columns["psdu_bytes"]):
-        if not 1 <= size <= radio.max_psdu_bytes:
-            problems.append(f"{frames.at(row)}: psdu_bytes = {size}, expected 1 to {radio.max_psdu_bytes}")
-    for row in np.flatnonzero((src == dst) & (src >= 0)).tolist():
-        problems.append(f"{frames.at(row)}: dst = {frames.columns['dst'][row]}, expected another node than src")
+    src = _places(frames, "src", node_ids, problems)
+    why = "" if routed else " (-1, the nearest sink, needs a table [routing] in case.toml or a routes.csv)"
+    dst = _places(frames, "dst", node_ids, problems, others=(-1, -2) if routed else (-2,), why=why)
+    t_s, size = frames.columns["t_s"], frames.columns["psdu_bytes"]
+    frames.report(problems, np.flatnonzero(~((t_s >= 0) & (t_s < duration_s))),
+                  lambda row: f"t_s = {t_s[row]:g}, expected 0 to below duration_s = {duration_s:g}")  # fmt: skip
+    frames.report(problems, np.flatnonzero((size < 1) | (size > radio.max_psdu_bytes)),
+                  lambda row: f"psdu_bytes = {size[row]}, expected 1 to {radio.max_psdu_bytes}")  # fmt: skip
+    frames.report(problems, np.flatnonzero((src == dst) & (src >= 0)),
+                  lambda row: f"dst = {frames.columns['dst'][row]}, expected another node than src")  # fmt: skip
     return src, dst
 
 
 def _place_links(
-    links: _Columns, place: Mapping[int, int], problems: list[str]
+    links: Columns, node_ids: NDArray[np.int64], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    src = _places(links, "src", place, problems, or_none=False)
-    dst = _places(links, "dst", place, problems, or_none=False)
+    src = _places(links, "src", node_ids, problems)
+    dst = _places(links, "dst", node_ids, problems)
     loss = links.columns["loss_db"]
-    seen: dict[tuple[int, int], int] = {}
-    for row, pair in enumerate(zip(src.tolist(), dst.tolist(), strict=True)):
-        if min(pair) >= 0 and seen.setdefault(pair, row) != row:
-            a, b = links.columns["src"][row], links.columns["dst"][row]
-            problems.append(f"{links.at(row)}: link {a} to {b} is there already (line {links.lines[seen[pair]]})")
-        if abs(loss[row]) > 400:
-            problems.append(f"{links.at(row)}: loss_db = {loss[row]:g}, expected -400 to 400")
+    known = np.flatnonzero((src >= 0) & (dst >= 0))
+    again, first = _repeated(src[known] * max(node_ids.size, 1) + dst[known])
+    first_of = dict(zip(known[again].tolist(), known[first].tolist(), strict=True))
+    links.report(problems, known[again], lambda row: (
+        f"link {links.columns['src'][row]} to {links.columns['dst'][row]} is there already "
+        f"(line {links.lines[first_of[row]]}), expected each once"))  # fmt: skip
+    links.report(problems, np.flatnonzero((src == dst) & (src >= 0)),
+                 lambda row: f"dst = {links.columns['dst'][row]}, expected another node than src")  # fmt: skip
+    links.report(problems, np.flatnonzero(np.abs(loss) > 400),
+                 lambda row: f"loss_db = {loss[row]:g}, expected -400 to 400")  # fmt: skip
     return src, dst, loss
 
 
+def _repeated(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of keys that stood before, and for each of them where first."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[inverse] != np.arange(keys.size))
+    return again, first[inverse][again]
+
+
 def _read_tree(
-    settings: Mapping[str, Any], routes: _Columns | None, place: Mapping[int, int], problems: list[str]
+    settings: Mapping[str, Any], routes: Columns | None, node_ids: NDArray[np.int64], problems: list[str]
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     """Return (parents or None, sinks) from routes.csv or [routing]."""
     routing = _table(settings, "routing", problems)
@@ -281,37 +296,40 @@ def _read_tree(
     if not isinstance(named, list) or any(type(node) is not int for node in named):
         problems.append(f"case.toml: routing.sinks = {named!r}, expected a list of nodes")
         named = []
-    for node in named:
-        if node not in place:
-            problems.append(f"case.toml: routing.sinks has {node}, expected nodes of nodes.csv")
+    known = set(named) & set(node_ids.tolist()) if named else set()
+    strangers = sorted(set(named) - known)
+    problems += [f"case.toml: routing.sinks has {node}, expected nodes of nodes.csv" for node in strangers[:SHOWN]]
+    if len(strangers) > SHOWN:
+        problems.append(f"case.toml: routing.sinks has {len(strangers) - SHOWN:,} more that are no nodes of nodes.csv")
     if len(set(named)) < len(named):
-        problems.append(f"case.toml: routing.sinks = {named!r}, expected each node once")
-    sinks = np.array(sorted(place[node] for node in set(named) if node in place), np.int64)
+        twice = Counter(named).most_common(1)[0][0]
+        problems.append(f"case.toml: routing.sinks has {twice} twice, expected each node once")
+    sinks = np.searchsorted(node_ids, np.array(sorted(known), np.int64))
     if routes is None:
         if "routing" in settings and not named:
             problems.append("case.toml: routing.sinks is missing, expected at least one node, or a routes.csv")
         return None, sinks
-    return _read_routes(routes, sinks, bool(named), place, problems)
+    return _read_routes(routes, sinks, bool(named), node_ids, problems)
 
 
 def _read_routes(
-    routes: _Columns, sinks: NDArray[np.int64], named: bool, place: Mapping[int, int], problems: list[str]
+    routes: Columns, sinks: NDArray[np.int64], named: bool, node_ids: NDArray[np.int64], problems: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (parents, sinks) of routes.csv; nodes it leaves out have no route."""
-    node = _places(routes, "node", place, problems, or_none=False)
-    parent = _places(routes, "parent", place, problems, or_none=True)
-    parents = np.full(len(place), -1, np.int64)
-    seen: dict[int, int] = {}
-    for row, child in enumerate(node.tolist()):
-        if child >= 0 and seen.setdefault(child, row) != row:
-            first = routes.lines[seen[child]]
-            problems.append(f"{routes.at(row)}: node = {routes.columns['node'][row]} is there already (line {first})")
-        parents[child] = parent[row]
-    for row in _loops(node, parents):
-        problems.append(
-            f"{routes.at(row)}: node = {routes.columns['node'][row]} is on or below a loop, expected a tree"
-        )
-    fixed = np.sort(node[(routes.columns["parent"] == -1) & (node >= 0)])
+    node = _places(routes, "node", node_ids, problems)
+    parent = _places(routes, "parent", node_ids, problems, others=(-1,))
+    ids = routes.columns["node"]
+    known = np.flatnonzero(node >= 0)
+    again, first = _repeated(node[known])
+    first_of = dict(zip(known[again].tolist(), known[first].tolist(), strict=True))
+    routes.report(problems, known[again], lambda row: (
+        f"node = {ids[row]} is there already (line {routes.lines[first_of[row]]}), "
+        "expected each node once"))  # fmt: skip
+    parents = np.full(node_ids.size, -1, np.int64)
+    parents[node[known]] = parent[known]
+    routes.report(problems, _loops(node, parents),
+                  lambda row: f"node = {ids[row]} is on or below a loop, expected a tree")  # fmt: skip
+    fixed = np.unique(node[(routes.columns["parent"] == -1) & (node >= 0)])
     if named and not np.array_equal(fixed, sinks):
         problems.append("routes.csv: its nodes with parent -1 are not those of routing.sinks, expected the same")
     if fixed.size == 0:
@@ -319,9 +337,9 @@ def _read_routes(
     return parents, fixed
 
 
-def _loops(node: NDArray[np.int64], parents: NDArray[np.int64]) -> list[int]:
+def _loops(node: NDArray[np.int64], parents: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows of nodes whose way up never ends."""
     up = np.append(np.where(parents < 0, parents.size, parents), parents.size)
     for _ in range(parents.size.bit_length()):
         up = up[up]
-    return [row for row, child in enumerate(node.tolist()) if child >= 0 and up[child] != parents.size]
+    return np.flatnonzero((node >= 0) & (up[node] != parents.size))

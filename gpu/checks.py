@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from teiden.errors import InputError
 
 MAX_POSITION_M = 1_000_000.0  # keeps squared millimetres inside 63 bits
+MAX_NODES_ON_A_POINT = 10_000  # a tower block has hundreds; beyond, a missing column is likelier than a place
 
 
 def whole(where: str, value: Any, dtype: type = np.int64) -> NDArray:
@@ -50,6 +51,24 @@ def positions_mm(xy_m: Any) -> NDArray[np.int64]:
         i, axis = (int(k) for k in bad[0])
         raise InputError(f"xy_m[{i}, {axis}] = {xy[i, axis]} m, expected -{MAX_POSITION_M:g} to {MAX_POSITION_M:g}")
     return np.rint(xy * 1000).astype(np.int64)
+
+
+def largest_crowd(x_mm: NDArray, y_mm: NDArray) -> NDArray[np.int64]:
+    """Return the nodes, in order, of the most crowded point, if there are more than MAX_NODES_ON_A_POINT; else none."""
+    if x_mm.size <= MAX_NODES_ON_A_POINT:
+        return np.empty(0, np.int64)
+    points = x_mm.astype(np.int64) * (1 << 31) + y_mm.astype(np.int64)
+    values, counts = np.unique(points, return_counts=True)
+    most = int(np.argmax(counts))
+    if counts[most] <= MAX_NODES_ON_A_POINT:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(points == values[most])
+
+
+def crowd_text(count: int, x_m: float, y_m: float) -> str:
+    """Return what is wrong with a crowded point."""
+    return (f"{count:,} nodes at x_m = {x_m:g}, y_m = {y_m:g}, expected at most {MAX_NODES_ON_A_POINT:,} on one point "
+            "(all of them hear each other): give the nodes their own places, or a table of links")  # fmt: skip
 
 
 def extra_losses_centidb(extra_loss_db: Any, count: int) -> NDArray[np.int64]:

@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpu import checks, tables
-from gpu.native import DEATH_ROW, DELIVERY_ROW, END_ROW, FRAME_ROW, engine, engine_key, names, pointer
+from gpu.native import (
+    DEATH_ROW,
+    DELIVERY_ROW,
+    END_ROW,
+    FRAME_ROW,
+    JOINING_ROW,
+    NETWORK_ROW,
+    engine,
+    engine_key,
+    names,
+    pointer,
+)  # fmt: skip
 from gpu.radio import Radio
 from gpu.setup import new_engine, plane_arrays
 from teiden.errors import InputError, MissingPart
@@ -27,10 +38,18 @@ FORMS = ("cells", "plain")
 """Forms of the engine; results do not depend on them."""
 
 NS_PER_TICK = 1000
+_MAX_CANDIDATES = 64
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
 END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
 DEATH = np.dtype([("node", "i4"), ("t_ns", "i8")])
+MEMBERSHIP = np.dtype([("node", "i4"), ("t_ns", "i8"), ("state", "i1"), ("parent", "i4"), ("pan", "i4")])
+NETWORK = np.dtype(
+    [("state", "i1"), ("since_ns", "i8"), ("parent", "i4"), ("pan", "i4"), ("key_pan", "i4"), ("cost", "i4"),
+     ("version", "i4"), ("candidates", "i4", 5)]
+)  # fmt: skip
+STATES = ("off", "searching", "authenticating", "joined")
+"""Names of the states of a node in a living tree, by code."""
 FRAME = np.dtype(
     [("frame", "i8"), ("src", "i4"), ("dst", "i4"), ("t_ns", "i8"), ("psdu_bytes", "i4"), ("priority", "u1"),
      ("outcome", "i1"), ("attempts", "i4"), ("offers", "i4"), ("first_tx_ns", "i8"), ("first_rx_ns", "i8"),
@@ -50,11 +69,15 @@ class Drained:
         ``frame, outcome, t_ns, node``: the last copy of a frame is gone; codes as in `OUTCOMES`.
     deaths : structured array
         ``node, t_ns``: a node's stored energy was spent.
+    memberships : structured array
+        ``node, t_ns, state, parent, pan``: a node of a living tree changed its state or its parent; states as in
+        `STATES`, ``pan`` is the sink of its PAN.
     """
 
     deliveries: NDArray
     ends: NDArray
     deaths: NDArray
+    memberships: NDArray
 
 
 class Mesh:
@@ -97,7 +120,9 @@ class Mesh:
         extra_loss_db: ArrayLike | None = None,
         links: Any = None,
         parents: ArrayLike | None = None,
+        backed: ArrayLike | None = None,
         route: bool = True,
+        formed: bool = True,
         backend: str = "cpu",
         form: str = "cells",
     ) -> Mesh:
@@ -119,8 +144,13 @@ class Mesh:
             Directed links that replace positions, path loss and shadowing; pairs not listed do not hear each other.
         parents : (N,) int, optional
             A fixed tree, -1 for none, instead of ETX routes.
+        backed : (B,) int, optional
+            Nodes with a battery that outlasts any outage (relays, concentrators): `power_off` leaves them on.
         route : bool
             False: no tree, every frame goes straight to its ``dst``.
+        formed : bool
+            With ``radio.tree = "living"``: the network has long been formed along the ETX routes. False: every node
+            is switched on at 0 and has yet to find its way; it holds no keys.
         backend : str
             "cpu".
         form : str
@@ -144,18 +174,24 @@ class Mesh:
         sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
         checks.within("sinks", sink_ids, 0, count - 1, f" (the mesh has {count} nodes)")
         checks.unique("sinks", sink_ids)
+        if backed is not None:
+            ids = checks.whole("backed", backed, np.int32).reshape(-1)
+            checks.within("backed", ids, 0, count - 1, f" (the mesh has {count} nodes)")
+            plane["backed"] = np.zeros(count, np.uint8)
+            plane["backed"][ids] = 1
+        if radio.tree == "living" and (parents is not None or not route):
+            raise InputError('parents or route=False given, expected neither with radio.tree = "living": '
+                             "its nodes choose their parents")  # fmt: skip
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        mesh = cls(new_engine(plane, radio, seed), plane, radio, int(seed), sink_ids, form)
+        mesh = cls(new_engine(plane, radio, seed, form == "cells"), plane, radio, int(seed), sink_ids, form)
         if route:
             mesh._route(given)
-        mesh._take_form()
+        if radio.tree == "living":
+            mesh._engine.radio_live(mesh._handle, int(formed))
+            mesh._read_tree()
         return mesh
-
-    def _take_form(self) -> None:
-        if self.form == "cells":
-            self._engine.radio_use_cells(self._handle)
 
     def _route(self, parents: NDArray[np.int32] | None) -> None:
         if parents is None:
@@ -178,6 +214,8 @@ class Mesh:
         sinks_alive : (S,) bool, optional
             Which of ``sinks`` work; all by default.
         """
+        if self.radio.tree == "living":
+            raise InputError('reroute: expected a mesh with radio.tree = "static"; a living tree mends itself')
         usable = np.ascontiguousarray(np.asarray(alive_mask, bool), np.uint8)
         if usable.shape != (self.size,):
             raise InputError(f"alive_mask has shape {usable.shape}, expected ({self.size},)")
@@ -190,11 +228,73 @@ class Mesh:
         self.routed = True
         self._read_tree()
 
+    def candidates(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the best parents each node could have in the tree as it was last built.
+
+        A candidate's own way to a sink costs less than the node's, so no choice of candidates makes a loop.
+
+        Returns
+        -------
+        parents : (N, count) int32
+            Best first, ties to the lower id; -1 where there are no more.
+        costs : (N, count) int64
+            ETX of the whole way to a sink through each, 128 a transmission; -1 where there is none.
+        """
+        if not 1 <= count <= _MAX_CANDIDATES:
+            raise InputError(f"candidates: count = {count}, expected 1 to {_MAX_CANDIDATES}")
+        parents, costs = np.empty((self.size, count), np.int32), np.empty((self.size, count), np.int64)
+        self._engine.radio_candidates(self._handle, count, pointer(parents), pointer(costs))
+        return parents, costs
+
+    def network(self) -> NDArray:
+        """Return what each node of a living tree knows of its place in it, as a structured array of `NETWORK`.
+
+        ``state`` as in `STATES`; ``since_ns``, ``parent``, ``pan`` (the sink of its PAN), ``key_pan`` (whose keys it
+        holds), ``cost`` (ETX of the way it advertises, -1 if none), ``version`` (of its PAN's information) and
+        ``candidates`` (in no order); -1 for none.
+        """
+        if self.radio.tree != "living":
+            raise InputError('network: expected a mesh with radio.tree = "living"')
+        rows = np.empty(self.size, NETWORK_ROW)
+        self._engine.radio_network(self._handle, pointer(rows))
+        out = np.empty(self.size, NETWORK)
+        out["since_ns"] = rows["since"] * NS_PER_TICK
+        for key in ("state", "parent", "pan", "key_pan", "cost", "version", "candidates"):
+            out[key] = rows[key]
+        return out
+
     def _read_tree(self) -> None:
-        self.parents = self._column("radio_parents", np.int32)
-        self.hops = self._column("radio_hops", np.int32)
-        self.sink_of = self._column("radio_sinks_of", np.int32)
-        self.etx = self._column("radio_etx", np.int64)
+        if self.radio.tree == "living":
+            self._engine.radio_measure_living_tree(self._handle)
+        self._tree = {
+            "parents": self._column("radio_parents", np.int32), "hops": self._column("radio_hops", np.int32),
+            "sink_of": self._column("radio_sinks_of", np.int32), "etx": self._column("radio_etx", np.int64),
+        }  # fmt: skip
+
+    def _of_tree(self, key: str) -> NDArray:
+        if not self._tree:
+            self._read_tree()
+        return self._tree[key]
+
+    @property
+    def parents(self) -> NDArray[np.int32]:
+        """(N,) parent of each node in the tree as it is now; -1 for none."""
+        return self._of_tree("parents")
+
+    @property
+    def hops(self) -> NDArray[np.int32]:
+        """(N,) hops from each node to its sink; -1 without a way."""
+        return self._of_tree("hops")
+
+    @property
+    def sink_of(self) -> NDArray[np.int32]:
+        """(N,) sink at the end of each node's way; -1 without one."""
+        return self._of_tree("sink_of")
+
+    @property
+    def etx(self) -> NDArray[np.int64]:
+        """(N,) cost of each node's way to its sink, 128 a transmission; -1 without one (living: of what it knows)."""
+        return self._of_tree("etx")
 
     def _column(self, function: str, dtype: type) -> NDArray:
         out: NDArray = np.empty(self.size, dtype)
@@ -222,6 +322,15 @@ class Mesh:
         getattr(self._engine, function)(self._handle, out.size, pointer(one), pointer(two), pointer(out))
         return out
 
+    def listening_channels(self, nodes: ArrayLike, t_ns: int) -> NDArray[np.int32]:
+        """Return the channel each node listens on at ``t_ns`` under today's schedules, waits for an ACK aside."""
+        ids = np.ascontiguousarray(np.atleast_1d(checks.whole("nodes", nodes, np.int32)))
+        checks.within("nodes", ids, 0, self.size - 1, f" (the mesh has {self.size} nodes)")
+        out = np.empty(ids.shape, np.int32)
+        tick = int(_ticks(np.asarray(checks.whole("t_ns", t_ns)).reshape(1))[0])
+        self._engine.radio_channels(self._handle, out.size, pointer(ids), tick, pointer(out))
+        return out
+
     # ------------------------------------------------------------------ what happens when
 
     def inject(
@@ -245,7 +354,9 @@ class Mesh:
         src : int or (M,) int
             Where.
         dst : int or (M,) int
-            Destination; -1: the sink of the tree.
+            Destination; -1: the sink of the tree; -2: whoever hears it. Such a broadcast is sent once, in the
+            broadcast dwell of its source's PAN, unacknowledged; each node that hears it is a row of
+            ``Drained.deliveries``.
         psdu_bytes : int or (M,) int
             Size.
         priority : int or (M,) int
@@ -287,7 +398,7 @@ class Mesh:
         self._check_times("t_ns", columns["t_ns"])
         nodes = f" (the mesh has {self.size} nodes)"
         checks.within("src", columns["src"], 0, self.size - 1, nodes)
-        checks.within("dst", columns["dst"], -1, self.size - 1, nodes)
+        checks.within("dst", columns["dst"], -2, self.size - 1, nodes)
         checks.within("psdu_bytes", columns["psdu_bytes"], 1, self.radio.max_psdu_bytes)
         checks.within("priority", columns["priority"], 0, 255)
         checks.within("max_offers", columns["max_offers"], 1, 10**6)
@@ -302,7 +413,7 @@ class Mesh:
         if itself.size:
             i = int(itself[0])
             raise InputError(f"dst[{i}] = {columns['dst'][i]}, expected another node than src")
-        lost = np.flatnonzero(columns["dst"] < 0)
+        lost = np.flatnonzero(columns["dst"] == -1)
         if lost.size and not self.routed:
             raise InputError(f"dst[{lost[0]}] = -1, expected a node: the mesh was built with route=False")
 
@@ -313,14 +424,20 @@ class Mesh:
             raise InputError(f"{where}[{i}] = {t_ns[i]} ns is in the past, expected {self.now_ns} (now) or later")
         checks.within(where, t_ns, 0, 10**18)
 
-    def power_off(self, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> None:
+    def power_off(self, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike, *, sleep: ArrayLike = False) -> None:
         """Let nodes live on stored energy [nJ] from ``t_ns`` (int, not before now) until it is spent.
 
-        A node that is already dead stays dead; one on stored energy goes on with the energy given now.
+        A node that is already dead stays dead; one on stored energy goes on with the energy given now; one of
+        ``backed`` stays on the mains. With ``sleep`` (bool or (M,) bool) it sleeps whenever it has nothing to
+        send: it spends ``sleep_mw`` instead of ``listen_mw``, hears nothing and relays nothing.
         """
         ids, t, energy = self._power("power_off", nodes, t_ns, energy_nj)
         checks.within("energy_nj", energy, 0, 10**17)
-        self._engine.radio_power_off(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy))
+        try:
+            sleeps = np.ascontiguousarray(np.broadcast_to(np.asarray(sleep, bool), ids.shape), np.uint8)
+        except ValueError:
+            raise InputError(f"sleep has shape {np.shape(sleep)}, expected one value or {ids.shape}") from None
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), pointer(energy), pointer(sleeps))
 
     def power_on(self, nodes: ArrayLike, t_ns: ArrayLike) -> None:
         """Put nodes back on the mains at ``t_ns``; one that had died starts with an empty queue.
@@ -328,7 +445,7 @@ class Mesh:
         Of a power_on and a power_off of one node in the same tick, the power_on happens first.
         """
         ids, t, _ = self._power("power_on", nodes, t_ns, 0)
-        self._engine.radio_power_on(self._handle, ids.size, pointer(ids), pointer(t))
+        self._engine.radio_supply(self._handle, ids.size, pointer(ids), pointer(t), None, None)
 
     def _power(self, what: str, nodes: ArrayLike, t_ns: ArrayLike, energy_nj: ArrayLike) -> tuple[NDArray, ...]:
         ids, t, energy = np.broadcast_arrays(
@@ -345,6 +462,8 @@ class Mesh:
         if not isinstance(t_ns, int | np.integer) or t_ns < self.now_ns:
             raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
         self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
+        if self.radio.tree == "living":
+            self._tree.clear()
 
     # ------------------------------------------------------------------ what happened
 
@@ -355,11 +474,12 @@ class Mesh:
 
     def drain(self) -> Drained:
         """Return and forget what happened since the last drain."""
-        sizes = np.empty(3, np.int64)
+        inside, outside = (DELIVERY_ROW, END_ROW, DEATH_ROW, JOINING_ROW), (DELIVERY, END, DEATH, MEMBERSHIP)
+        sizes = np.empty(len(inside), np.int64)
         self._engine.radio_log_sizes(self._handle, pointer(sizes))
-        rows = [np.empty(n, dtype) for n, dtype in zip(sizes, (DELIVERY_ROW, END_ROW, DEATH_ROW), strict=True)]
+        rows = [np.empty(n, dtype) for n, dtype in zip(sizes, inside, strict=True)]
         self._engine.radio_drain(self._handle, *(pointer(row) for row in rows))
-        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, (DELIVERY, END, DEATH), strict=True)))
+        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, outside, strict=True)))
 
     def frames(self, ids: ArrayLike | None = None) -> NDArray:
         """Return what is known of frames (all not forgotten by default), as a structured array of `FRAME`.
@@ -420,9 +540,18 @@ class Mesh:
 
     def energy_spent_nj(self, t_ns: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the stored energy spent so far on listening and, beyond that, on sending [nJ], (N,) each."""
-        listening, sending = np.empty(self.size, np.int64), np.empty(self.size, np.int64)
-        self._engine.radio_spent(self._handle, self._tick_from_now(t_ns), pointer(listening), pointer(sending))
-        return listening, sending
+        spent = self.energy_accounts_nj(t_ns)
+        return spent["listening"], spent["sending"]
+
+    def energy_accounts_nj(self, t_ns: int | None = None) -> dict[str, NDArray[np.int64]]:
+        """Return the stored energy spent so far [nJ], (N,) each, by what it was spent on.
+
+        ``listening`` and ``asleep`` run all the time, ``sending`` and ``receiving`` are what a frame costs beyond
+        them. Given = these four + what is left, exactly.
+        """
+        spent = {key: np.empty(self.size, np.int64) for key in ("listening", "sending", "receiving", "asleep")}
+        self._engine.radio_spent(self._handle, self._tick_from_now(t_ns), *(pointer(row) for row in spent.values()))
+        return spent
 
     def _tick_from_now(self, t_ns: int | None) -> int:
         if t_ns is None:
@@ -467,11 +596,11 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        mesh = cls(new_engine(parts, radio, head["seed"]), parts, radio, head["seed"], sinks, head["form"])
+        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells")
+        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"])
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
-        mesh._take_form()
         mesh._read_tree()
         return mesh
 

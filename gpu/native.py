@@ -23,6 +23,13 @@ DELIVERY_ROW = np.dtype(
     [("frame", "i8"), ("tick", "i8"), ("node", "i4"), ("hops", "i4"), ("attempts", "i4"), ("pad", "i4")]
 )
 END_ROW = np.dtype([("frame", "i8"), ("tick", "i8"), ("node", "i4"), ("outcome", "i4")])
+JOINING_ROW = np.dtype(
+    [("tick", "i8"), ("node", "i4"), ("parent", "i4"), ("pan", "i4"), ("state", "u1"), ("pad", "V3")]
+)
+NETWORK_ROW = np.dtype(
+    [("since", "i8"), ("parent", "i4"), ("pan", "i4"), ("key_pan", "i4"), ("cost", "i4"), ("count", "i4"),
+     ("version", "i4"), ("state", "i4"), ("candidates", "i4", 5)]
+)  # fmt: skip
 DEATH_ROW = np.dtype([("tick", "i8"), ("node", "i4"), ("pad", "i4")])
 
 _P = ctypes.c_void_p
@@ -33,21 +40,26 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),
-    "radio_use_cells": (None, (_P,)),
+    "radio_start": (None, (_P, ctypes.c_int32)),
     "radio_route": (None, (_P, _P, _I64, _P)),
+    "radio_live": (None, (_P, ctypes.c_int32)),
+    "radio_measure_living_tree": (None, (_P,)),
+    "radio_network": (None, (_P, _P)),
+    "radio_candidates": (None, (_P, _I64, _P, _P)),
     "radio_set_parents": (None, (_P, _P, _P, _I64)),
     "radio_link_etx": (None, (_P, _I64, _P, _P, _P)),
     "radio_link_level": (None, (_P, _I64, _P, _P, _P)),
+    "radio_channels": (None, (_P, _I64, _P, _I64, _P)),
     "radio_inject": (None, (_P, _I64, *([_P] * 8))),
-    "radio_power_off": (None, (_P, _I64, _P, _P, _P)),
-    "radio_power_on": (None, (_P, _I64, _P, _P)),
+    "radio_supply": (None, (_P, _I64, _P, _P, _P, _P)),
+    "radio_set_backed": (None, (_P, _P)),
     "radio_run": (None, (_P, _I64)),
     "radio_now": (_I64, (_P,)),
     "radio_first_frame": (_I64, (_P,)),
     "radio_end_frame": (_I64, (_P,)),
     "radio_forget_ended": (None, (_P,)),
     "radio_log_sizes": (None, (_P, _P)),
-    "radio_drain": (None, (_P, _P, _P, _P)),
+    "radio_drain": (None, (_P, _P, _P, _P, _P)),
     "radio_frames": (None, (_P, _I64, _P, _P)),
     "radio_counters": (None, (_P, _P)),
     "radio_outcomes": (None, (_P, _P)),
@@ -59,7 +71,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_airtime": (None, (_P, _P)),
     "radio_alive": (None, (_P, _P)),
     "radio_energy": (None, (_P, _I64, _P)),
-    "radio_spent": (None, (_P, _I64, _P, _P)),
+    "radio_spent": (None, (_P, _I64, _P, _P, _P, _P)),
     "radio_save": (_I64, (_P, _P)),
     "radio_load": (ctypes.c_int32, (_P, _P, _I64)),
 }

@@ -127,19 +127,22 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
 
     Writes frames.parquet (one row a frame, with its outcome), run.json and summary.json.
     """
-    from gpu.case import run_case
+    from gpu import read_case, run_case
     from hil.progress import Watch
 
     place = out or Path("runs") / case_dir.resolve().name
     with Watch() as watch:
         watch.stage(f"radio case {case_dir}")
-        watch.start(1.0)
+        case = read_case(case_dir)
+        watch.stage(f"{case.node_ids.size:,} nodes, {case.src.size:,} frames: links and routes")
 
         def progress(share: float) -> None:
-            if watch.due():
-                watch.show_share(share)
+            if share == 0:
+                watch.start(case.duration_s)
+            elif watch.due():
+                watch.show(share * case.duration_s, case.duration_s, f"{share:.0%}")
 
-        summary = run_case(case_dir, place, seed, backend, threads, progress)
+        summary = run_case(case, place, seed, backend, threads, progress)
     if as_json:
         click.echo(json.dumps(summary))
         return

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "archive.h"
+#include "candidates.h"
 #include "mesh.h"
 
 using teiden::Mesh;
@@ -16,10 +17,16 @@ struct FrameRow {  // gpu/native.py FRAME_ROW
   uint8_t priority, outcome, access_verdict, ack_verdict, pad[2];
 };
 
+// Fill one value a node, by id.
+struct NetworkRow {  // gpu/native.py NETWORK_ROW
+  int64_t since;
+  int32_t parent, pan, key_pan, cost, count, version, membership, candidates[teiden::kMaxParents];
+};
+
 template <class T, class Get>
 void fill(const Mesh& mesh, void* out, Get get) {
   T* to = static_cast<T*>(out);
-  for (size_t i = 0; i < mesh.nodes.size(); ++i) to[i] = get(i);
+  for (int32_t id = 0; id < mesh.plane.size(); ++id) to[id] = get(id);
 }
 
 template <class T>
@@ -51,7 +58,6 @@ Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t*
   fill_table(plane.x_mm, x_mm, count);
   fill_table(plane.y_mm, y_mm, count);
   fill_table(plane.extra_lu, extra_lu, count);
-  mesh->start();
   return mesh;
 }
 
@@ -67,11 +73,30 @@ void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const
   plane.has_links = true;
 }
 
-// Take the fast form: after the links, and after radio_load.
-void radio_use_cells(Mesh* mesh) { mesh->use_cells(); }
+// Once, after the links.
+void radio_start(Mesh* mesh, int32_t fast) { mesh->start(fast != 0); }
 
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
+}
+
+// Let the tree that was built live: nodes choose their parents themselves; formed 0: they begin by looking for one.
+void radio_live(Mesh* mesh, int32_t formed) { mesh->live(formed != 0); }
+void radio_measure_living_tree(Mesh* mesh) { mesh->measure_living_tree(); }
+
+void radio_network(const Mesh* mesh, NetworkRow* out) {
+  for (int32_t id = 0; id < mesh->plane.size(); ++id) {
+    const teiden::Network& net = mesh->network(id);
+    NetworkRow& row = out[id];
+    row = {net.since, mesh->id_of(net.parent), net.pan,   net.key_pan, net.membership == teiden::kJoined ? net.cost : -1,
+           net.count, net.version,             net.membership, {}};
+    for (int k = 0; k < teiden::kMaxParents; ++k)
+      row.candidates[k] = k < net.count ? mesh->id_of(net.candidates[k].node) : -1;
+  }
+}
+
+void radio_candidates(const Mesh* mesh, int64_t count, int32_t* parents, int64_t* costs) {
+  find_candidates(mesh->plane, mesh->etx, static_cast<int32_t>(count), parents, costs);
 }
 
 void radio_set_parents(Mesh* mesh, const int32_t* parents, const int32_t* sinks, int64_t count) {
@@ -86,29 +111,27 @@ void radio_link_level(const Mesh* mesh, int64_t count, const int32_t* src, const
   for (int64_t i = 0; i < count; ++i) out[i] = mesh->plane.level_lu(src[i], dst[i]);
 }
 
+// The channel each node listens on at a tick, unless it waits for an ACK.
+void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_t tick, int32_t* out) {
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = teiden::listening_channel(mesh->plane.config, node[i], mesh->pan_of(node[i]), tick);
+}
+
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
-  for (int64_t i = 0; i < count; ++i) {
-    teiden::Frame frame{};
-    frame.src = src[i];
-    frame.dst = dst[i];
-    frame.psdu_bytes = psdu[i];
-    frame.priority = priority[i];
-    frame.max_offers = max_offers[i];
-    frame.reoffer_min = reoffer_min[i];
-    frame.reoffer_max = reoffer_max[i];
-    mesh->inject(tick[i], frame);
-  }
+  for (int64_t i = 0; i < count; ++i)
+    mesh->inject({tick[i], reoffer_min[i], reoffer_max[i], src[i], dst[i], psdu[i], priority[i], max_offers[i]});
 }
 
-void radio_power_off(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj) {
-  for (int64_t i = 0; i < count; ++i) mesh->power_off(node[i], tick[i], energy_nj[i]);
+// energy_nj null: back on the mains.
+void radio_supply(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
+                  const uint8_t* sleeps) {
+  mesh->change_supply(count, node, tick, energy_nj, sleeps);
 }
 
-void radio_power_on(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick) {
-  for (int64_t i = 0; i < count; ++i) mesh->power_on(node[i], tick[i]);
-}
+// backed[node] = 1: losing the mains leaves it on. Before radio_start.
+void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->plane.size()); }
 
 void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
 int64_t radio_now(const Mesh* mesh) { return mesh->now; }
@@ -116,60 +139,74 @@ int64_t radio_first_frame(const Mesh* mesh) { return mesh->first_frame(); }
 int64_t radio_end_frame(const Mesh* mesh) { return mesh->end_frame(); }
 void radio_forget_ended(Mesh* mesh) { mesh->forget_ended(); }
 
-void radio_log_sizes(const Mesh* mesh, int64_t out[3]) {
+void radio_log_sizes(const Mesh* mesh, int64_t out[4]) {
   out[0] = static_cast<int64_t>(mesh->deliveries.size());
   out[1] = static_cast<int64_t>(mesh->ends.size());
   out[2] = static_cast<int64_t>(mesh->deaths.size());
+  out[3] = static_cast<int64_t>(mesh->joinings.size());
 }
 
-void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths) {
+void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths, void* joinings) {
   move_out(mesh->deliveries, deliveries);
   move_out(mesh->ends, ends);
   move_out(mesh->deaths, deaths);
+  move_out(mesh->joinings, joinings);
 }
 
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {
   for (int64_t i = 0; i < count; ++i) {
     const teiden::Frame& f = mesh->frame_at(ids[i]);
-    out[i] = {f.injected, f.first_tx, f.first_rx, f.src,      f.dst,     f.psdu_bytes,     f.sink,        f.attempts,
-              f.offers,   f.copies,   f.hops,     f.priority, f.outcome, f.access_verdict, f.ack_verdict, {}};
+    const teiden::Kind& kind = mesh->kind_of(f);
+    FrameRow& row = out[i];
+    row = {};
+    row.injected = f.injected, row.first_tx = f.first_tx, row.first_rx = f.first_rx;
+    row.src = mesh->id_of(f.src), row.dst = (f.dst < 0 ? f.dst : mesh->id_of(f.dst)), row.sink = f.sink;
+    row.psdu_bytes = kind.psdu_bytes, row.priority = static_cast<uint8_t>(kind.priority);
+    row.attempts = f.attempts, row.offers = f.offers, row.copies = f.copies, row.hops = f.hops;
+    row.outcome = f.outcome, row.access_verdict = f.access_verdict, row.ack_verdict = f.ack_verdict;
   }
 }
 
-void radio_counters(const Mesh* mesh, int64_t* out) { std::memcpy(out, &mesh->counters, sizeof(mesh->counters)); }
+void radio_counters(const Mesh* mesh, int64_t* out) {
+  const teiden::Counters counters = mesh->counters();
+  std::memcpy(out, &counters, sizeof(counters));
+}
 
 void radio_outcomes(const Mesh* mesh, int64_t out[teiden::kOutcomes]) {
-  std::memcpy(out, mesh->outcome_counts, sizeof(mesh->outcome_counts));
+  std::memcpy(out, mesh->outcome_counts(), teiden::kOutcomes * sizeof(int64_t));
 }
 
 void radio_digest(const Mesh* mesh, uint64_t out[2]) { mesh->digest(out); }
 
 void radio_parents(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->parent[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->parent[i]; });
 }
 void radio_hops(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->hops[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->hops[i]; });
 }
 void radio_sinks_of(const Mesh* mesh, int32_t* out) {
-  fill<int32_t>(*mesh, out, [&](size_t i) { return mesh->sink_of[i]; });
+  fill<int32_t>(*mesh, out, [&](int32_t i) { return mesh->sink_of[i]; });
 }
 void radio_etx(const Mesh* mesh, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->etx[i]; });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->etx[i]; });
 }
 void radio_airtime(const Mesh* mesh, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].airtime; });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->node(i).airtime; });
 }
 void radio_alive(const Mesh* mesh, uint8_t* out) {
-  fill<uint8_t>(*mesh, out, [&](size_t i) { return mesh->nodes[i].alive; });
+  fill<uint8_t>(*mesh, out, [&](int32_t i) { return mesh->node(i).alive; });
 }
 void radio_energy(const Mesh* mesh, int64_t tick, int64_t* out) {
-  fill<int64_t>(*mesh, out, [&](size_t i) { return mesh->energy_nj(static_cast<int32_t>(i), tick); });
+  fill<int64_t>(*mesh, out, [&](int32_t i) { return mesh->energy_nj(i, tick); });
 }
 
-// Energy spent on stored energy up to a tick, (listening, sending) a node.
-void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending) {
-  fill<int64_t>(*mesh, listening, [&](size_t i) { return mesh->spent_listening(static_cast<int32_t>(i), tick); });
-  fill<int64_t>(*mesh, sending, [&](size_t i) { return mesh->spent_sending(static_cast<int32_t>(i), tick); });
+// Stored energy spent up to a tick, a node.
+void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* sending, int64_t* receiving,
+                 int64_t* asleep) {
+  fill<int64_t>(*mesh, listening, [&](int32_t i) { return mesh->spent_listening(i, tick); });
+  fill<int64_t>(*mesh, sending, [&](int32_t i) { return mesh->spent_sending(i, tick); });
+  fill<int64_t>(*mesh, receiving, [&](int32_t i) { return mesh->spent_receiving(i); });
+  fill<int64_t>(*mesh, asleep, [&](int32_t i) { return mesh->spent_asleep(i, tick); });
 }
 
 // Write the state into bytes the engine keeps until the next call; return their count.
@@ -185,7 +222,9 @@ int64_t radio_save(Mesh* mesh, const char** bytes) {
 int32_t radio_load(Mesh* mesh, const char* bytes, int64_t count) {
   teiden::Reader reader(bytes, static_cast<uint64_t>(count));
   mesh->archive(reader);
-  return reader.whole() ? 1 : 0;
+  if (!reader.whole()) return 0;
+  mesh->loaded();
+  return 1;
 }
 
 }  // extern "C"

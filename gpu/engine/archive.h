@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#include <unordered_map>
 #include <vector>
+
+#include "arena.h"
 
 namespace teiden {
 
@@ -24,19 +25,11 @@ class Writer {
     (*this)(count);
     put(values.data(), count * sizeof(T));
   }
-  template <class K, class T>
-  void operator()(std::unordered_map<K, std::vector<T>>& map) {
-    uint64_t count = map.size();
-    (*this)(count);
-    for (auto& [key, values] : map) {
-      K copy = key;
-      (*this)(copy);
-      (*this)(values);
-    }
-  }
   template <class T>
-  void each(std::vector<T>& items) {
-    for (T& item : items) item.archive(*this);
+  void operator()(Array<T>& values) {
+    uint64_t count = static_cast<uint64_t>(values.size());
+    (*this)(count);
+    put(values.begin(), count * sizeof(T));
   }
 
  private:
@@ -66,20 +59,16 @@ class Reader {
     values.resize(count);
     get(values.data(), count * sizeof(T));
   }
-  template <class K, class T>
-  void operator()(std::unordered_map<K, std::vector<T>>& map) {
+  template <class T>
+  void operator()(Array<T>& values) {
     uint64_t count = 0;
     (*this)(count);
-    map.clear();
-    for (uint64_t i = 0; ok_ && i < count; ++i) {
-      K key{};
-      (*this)(key);
-      (*this)(map[key]);
+    if (!ok_ || count > left_ / sizeof(T)) {
+      ok_ = false;
+      return;
     }
-  }
-  template <class T>
-  void each(std::vector<T>& items) {
-    for (T& item : items) item.archive(*this);
+    values.resize(static_cast<int64_t>(count));
+    get(values.begin(), count * sizeof(T));
   }
 
  private:

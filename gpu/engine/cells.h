@@ -1,115 +1,243 @@
-// Where transmissions are: the index of the fast form. One list a square cell, sorted by start, and the cells
-// around a place in order of distance, each with the strongest signal that may come from there.
+// Where transmissions are: the index of the fast form. The plane is a grid of square cells, 8 by 8 of them a field; a
+// word of 64 bits says which cells of a field have signals. An edge is at least an eighth of the interference reach, so
+// whatever a node can hear is in its own field or the eight around it.
 //
-// A look visits cells from near to far and newest first. What the cells not yet visited can add is bounded by
-// their number of signals times the strongest one, so most looks end after a few cells with the exact answer.
+// A cell keeps its signals, a channel at a time, in a chain of small blocks, newest first. A look visits cells ring by
+// ring from near to far; what the rings not yet visited can add is bounded by their number of signals times the strongest
+// one, so most looks end after the first ring or two with the exact answer.
+//
+// A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
+// nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <new>
 #include <vector>
 
-#include "air.h"
+#include "arena.h"
 #include "plane.h"
+#include "state.h"
 
 namespace teiden {
 
-// What a look needs of a transmission, close together in memory.
-struct Signal {
-  int64_t start, end, number;
-  int64_t x_mm, y_mm;
-  int32_t src;
-  int32_t channel;
+// What a look needs of a transmission: half a cache line.
+struct Record {
+  int64_t start;
+  int32_t ticks;
+  int32_t id;
+  int32_t x_mm, y_mm, extra_lu;
+  int32_t pad;
 };
 
-struct Cell {
-  std::vector<Signal> signals;  // in order of number, and so of start
-  size_t live = 0;              // those before it had ended at the latest count
+constexpr int32_t kBlockRecords = 3;
+
+struct Block {
+  int32_t older;  // in its chain, or among the free ones; -1: none
+  int32_t count;
+  Record records[kBlockRecords];
 };
 
-// A cell as seen from another one.
-struct Around {
-  int32_t column, row;  // relative
-  uint64_t strongest;   // power of the strongest signal from there
+// Where a node is, for looks.
+struct Spot {
+  int32_t x_mm, y_mm, extra_lu;
+  int32_t cell;
 };
+
+constexpr int kRings = 4;
+constexpr int kRingTo[kRings] = {1, 2, 4, 8};  // cells from the middle to a ring's outer edge
+constexpr int kFields = 9;                     // the own one and those around it
 
 class Cells {
  public:
+  ~Cells() {
+    for (int32_t i = 0; i < chunks_; ++i) std::free(chunk_[i]);
+  }
+
   // Lay the grid over a plane; must be called again when the plane gets links.
   void lay(const Plane& plane) {
     const auto [x0, x1] = std::minmax_element(plane.x_mm.begin(), plane.x_mm.end());
     const auto [y0, y1] = std::minmax_element(plane.y_mm.begin(), plane.y_mm.end());
     x0_ = *x0, y0_ = *y0;
-    const int64_t reach = plane.config.reach_mm;
-    edge_ = plane.has_links ? std::max(*x1 - x0_, *y1 - y0_) + 1 : std::max<int64_t>(reach / kEdges, 1000);
-    while (((*x1 - x0_) / edge_ + 1) * ((*y1 - y0_) / edge_ + 1) > 4 * int64_t{plane.size()} + 16) edge_ *= 2;
-    columns_ = static_cast<int32_t>((*x1 - x0_) / edge_ + 1);
-    rows_ = static_cast<int32_t>((*y1 - y0_) / edge_ + 1);
-    cells_.assign(static_cast<size_t>(columns_) * rows_, Cell{});
+    const int64_t reach = std::min<int64_t>(plane.config.reach_mm, 4'000'000'000);
+    const int64_t width = *x1 - x0_ + 1, height = *y1 - y0_ + 1;
+    edge_ = plane.has_links ? std::max(width, height) : std::max<int64_t>(reach / 8 + 1, 1000);
+    channels_ = static_cast<int32_t>(std::max<int64_t>(plane.config.channels, 1));
+    // no more cells than nodes can fill
+    while ((width / edge_ + 1) * (height / edge_ + 1) * channels_ > 4 * int64_t{plane.size()} + 64 * channels_) edge_ *= 2;
+    columns_ = static_cast<int32_t>((width / edge_) / 8 + 3);  // of fields, an empty one on each side
+    rows_ = static_cast<int32_t>((height / edge_) / 8 + 3);
+    for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
+    const int64_t fields = int64_t{columns_} * rows_ * channels_;
+    head_.fill(fields * 64, -1);
+    count_.fill(fields * 64, 0);
+    used_.fill(fields, 0);
+    recent_.fill(fields, 0);
+    if (!chunk_) chunk_.reset(static_cast<Block**>(std::calloc(kMaxChunks, sizeof(Block*))));
     audible_within(plane);
     look_around(plane);
   }
 
-  bool laid() const { return !cells_.empty(); }
+  bool laid() const { return columns_ > 0; }
 
-  void add(const Transmission& t, int64_t number) {
-    cells_[index_of(t.from)].signals.push_back({t.start, t.end, number, t.from.x_mm, t.from.y_mm, t.src, t.channel});
+  int32_t cell_of(int64_t x_mm, int64_t y_mm) const {
+    const int32_t column = static_cast<int32_t>((x_mm - x0_) / edge_) + 8;
+    const int32_t row = static_cast<int32_t>((y_mm - y0_) / edge_) + 8;
+    return (((row >> 3) * columns_ + (column >> 3)) << 6) | (row & 7) << 3 | (column & 7);
   }
 
-  // A transmission was cut short.
-  void cut(const Transmission& t, int64_t number) {
-    std::vector<Signal>& signals = cells_[index_of(t.from)].signals;
-    const auto found = std::lower_bound(signals.begin(), signals.end(), number,
-                                        [](const Signal& s, int64_t wanted) { return s.number < wanted; });
-    found->end = t.end;
+  int64_t slots() const { return head_.size(); }  // of cells, channel by channel
+  int64_t slot(int32_t cell, int32_t channel) const { return int64_t{columns_} * rows_ * 64 * channel + cell; }
+  int32_t cell_of_slot(int64_t slot) const { return static_cast<int32_t>(slot % (int64_t{columns_} * rows_ * 64)); }
+  int32_t channel_of_slot(int64_t slot) const { return static_cast<int32_t>(slot / (int64_t{columns_} * rows_ * 64)); }
+  uint64_t used(int64_t field) const { return used_[field]; }
+  const Block& block(int32_t i) const { return chunk_[i / kChunkBlocks][i % kChunkBlocks]; }
+  Block& block(int32_t i) { return chunk_[i / kChunkBlocks][i % kChunkBlocks]; }
+  int32_t head(int64_t slot) const { return __atomic_load_n(&head_[slot], __ATOMIC_ACQUIRE); }
+
+  // Return the first of a run of new blocks, linked, for a tile's list of free ones.
+  int32_t new_blocks() {
+    const std::lock_guard<std::mutex> lock(growth_);
+    if (chunks_ == kMaxChunks) throw std::bad_alloc();
+    Block* blocks = static_cast<Block*>(std::malloc(sizeof(Block) * kChunkBlocks));
+    if (blocks == nullptr) throw std::bad_alloc();
+    const int32_t first = chunks_ * kChunkBlocks;
+    for (int32_t i = 0; i < kChunkBlocks; ++i) blocks[i].older = i + 1 < kChunkBlocks ? first + i + 1 : -1;
+    chunk_[chunks_++] = blocks;
+    return first;
   }
 
-  // Drop the signals numbered below `number` in every cell.
-  void forget_before(int64_t number) {
-    for (Cell& cell : cells_) {
-      const auto kept = std::lower_bound(cell.signals.begin(), cell.signals.end(), number,
-                                         [](const Signal& s, int64_t wanted) { return s.number < wanted; });
-      const size_t gone = static_cast<size_t>(kept - cell.signals.begin());
-      cell.live -= std::min(cell.live, gone);
-      cell.signals.erase(cell.signals.begin(), kept);
+  // Add a record to a cell of the caller's; *free is its list of free blocks.
+  void add(int64_t slot, const Record& record, int32_t* free) {
+    int32_t at = head_[slot];
+    if (at < 0 || block(at).count == kBlockRecords) {
+      if (*free < 0) *free = new_blocks();
+      const int32_t fresh = *free;
+      Block& b = block(fresh);
+      *free = b.older;
+      b.older = at;
+      b.records[0] = record;
+      b.count = 1;
+      __atomic_store_n(&head_[slot], fresh, __ATOMIC_RELEASE);
+    } else {
+      Block& b = block(at);
+      b.records[b.count] = record;
+      __atomic_store_n(&b.count, b.count + 1, __ATOMIC_RELEASE);
     }
+    ++count_[slot];
+    set_bit(used_[slot >> 6], slot & 63);
+    set_bit(recent_[slot >> 6], slot & 63);
   }
 
-  size_t count() const { return around_.size(); }
-  const std::vector<size_t>& rings() const { return rings_; }  // how many cells lie within one, two, four ... and all
-  uint64_t strongest(size_t i) const { return around_[i].strongest; }
-
-  struct Home {  // the cell of a place
-    int32_t column, row;
-  };
-
-  Home home(const Place& place) const {
-    return {static_cast<int32_t>((place.x_mm - x0_) / edge_), static_cast<int32_t>((place.y_mm - y0_) / edge_)};
+  // A record of a slot is no longer recent.
+  void age(int64_t slot) {
+    if (--count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
+  }
+  void forget_ages() {
+    for (int64_t i = 0; i < count_.size(); ++i) count_[i] = 0;
+    for (int64_t i = 0; i < recent_.size(); ++i) recent_[i] = 0;
+  }
+  void count_again(int64_t slot) {
+    ++count_[slot];
+    set_bit(recent_[slot >> 6], slot & 63);
   }
 
-  // Return the i-th nearest cell around a cell; nullptr off the grid.
-  Cell* at(Home home, size_t i) {
-    const int32_t column = home.column + around_[i].column, row = home.row + around_[i].row;
-    if (column < 0 || row < 0 || column >= columns_ || row >= rows_) return nullptr;
-    return &cells_[static_cast<size_t>(row) * columns_ + column];
+  // Free the blocks of a slot of which nothing starts at a tick or later.
+  void drop_before(int64_t slot, int64_t tick, int32_t* free) {
+    int32_t* link = &head_[slot];
+    while (*link >= 0 && newest(block(*link)) >= tick) link = &block(*link).older;
+    while (*link >= 0) {
+      Block& b = block(*link);
+      const int32_t older = b.older;
+      b.older = *free;
+      *free = *link;
+      *link = older;
+    }
+    if (head_[slot] < 0) clear_bit(used_[slot >> 6], slot & 63);
   }
 
-  // Return the power of a signal at a node: what Plane::power returns, found with less work.
-  uint64_t power(const Plane& plane, const Signal& s, int32_t node, const Place& here) const {
-    if (plane.has_links) return plane.power(s.src, plane.place(s.src), node, here);
-    const int64_t dx = s.x_mm - here.x_mm, dy = s.y_mm - here.y_mm;
-    if (plane.out_of_reach(dx, dy)) return 0;
+  static int64_t newest(const Block& b) { return b.records[b.count - 1].start; }
+
+  // Move the end of a signal that is known to be here.
+  void move_end(int64_t slot, int64_t start, int32_t id, int64_t end) {
+    for (int32_t at = head_[slot]; at >= 0; at = block(at).older)
+      for (int32_t i = 0; i < block(at).count; ++i)
+        if (block(at).records[i].start == start && block(at).records[i].id == id)
+          block(at).records[i].ticks = static_cast<int32_t>(end - start);
+  }
+
+  // Visit the slots on a channel, in one ring around a cell, that have signals (only recent ones, if so asked), until a
+  // visit returns false.
+  template <class Visit>
+  bool each_slot(int32_t cell, int32_t channel, int ring, bool recent, Visit visit) const {
+    const int64_t own = slot(cell, channel) >> 6;
+    const uint64_t* mask = ring_[cell & 63][ring];
+    const Array<uint64_t>& words = recent ? recent_ : used_;
+    for (int k = 0; k < kFields; ++k) {
+      if (mask[k] == 0) continue;
+      const int64_t field = own + field_offset_[k];
+      for (uint64_t word = __atomic_load_n(&words[field], __ATOMIC_RELAXED) & mask[k]; word; word &= word - 1)
+        if (!visit(field * 64 + __builtin_ctzll(word))) return false;
+    }
+    return true;
+  }
+
+  // Visit the records of a slot, newest first, that start before a tick and after another one, until a visit returns
+  // false.
+  template <class Visit>
+  bool each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
+    for (int32_t at = head(slot); at >= 0;) {
+      const Block& b = block(at);
+      for (int32_t i = __atomic_load_n(&b.count, __ATOMIC_ACQUIRE); i-- > 0;) {
+        const Record& r = b.records[i];
+        if (r.start >= before) continue;
+        if (r.start <= after_start) return true;
+        if (!visit(r)) return false;
+      }
+      at = b.older;
+    }
+    return true;
+  }
+
+  // Return how many recent signals there may be in a ring.
+  int64_t recent_in(int32_t cell, int32_t channel, int ring) const {
+    int64_t sum = 0;
+    each_slot(cell, channel, ring, true, [&](int64_t slot) {
+      sum += count_[slot];
+      return true;
+    });
+    return sum;
+  }
+
+  uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
+
+  // Return the power of a record at a node: what Plane::power returns, found with less work.
+  uint64_t power(const Plane& plane, const Record& r, int32_t id, const Spot& here) const {
+    if (plane.has_links) return plane.linked_power(r.id, id);
+    const int64_t dx = int64_t{r.x_mm} - here.x_mm, dy = int64_t{r.y_mm} - here.y_mm;
     const int64_t square = dx * dx + dy * dy;
     if (square > farthest_) return 0;
-    const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, s.src, node);
+    const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, r.id, id);
     if (square > audible_square_[quantile]) return 0;
-    const int64_t level = plane.level_at(square, plane.extra_lu[s.src] + here.extra_lu, quantile);
+    const int64_t level = plane.level_at(square, int64_t{r.extra_lu} + here.extra_lu, quantile);
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
+  int64_t bytes() const {
+    return head_.bytes() + count_.bytes() + used_.bytes() + recent_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+  }
+
  private:
-  // Cells from the middle to the edge of a look; 4 and 8 cost 10 to 30 % more in a dense storm.
-  static constexpr int64_t kEdges = 6;
+  static constexpr int32_t kChunkBlocks = 256;
+  static constexpr int32_t kMaxChunks = 1 << 20;
+
+  // Tiles may share a word, not a bit.
+  static void set_bit(uint64_t& word, int64_t bit) {
+    if (!(__atomic_load_n(&word, __ATOMIC_RELAXED) >> bit & 1)) __atomic_fetch_or(&word, 1ULL << bit, __ATOMIC_RELAXED);
+  }
+  static void clear_bit(uint64_t& word, int64_t bit) { __atomic_fetch_and(&word, ~(1ULL << bit), __ATOMIC_RELAXED); }
 
   // Fill the square of the distance up to which each shadowing is audible without extra loss.
   void audible_within(const Plane& plane) {
@@ -127,52 +255,49 @@ class Cells {
     }
   }
 
+  // Sort the cells around each of the 64 places in a field into rings.
   void look_around(const Plane& plane) {
-    around_.clear();
-    const int64_t reach = plane.config.reach_mm;
-    const int32_t across = plane.has_links ? 0 : static_cast<int32_t>(reach / edge_ + 1);
-    const int32_t width = std::min(across, columns_ - 1), height = std::min(across, rows_ - 1);
-    std::vector<std::pair<int64_t, Around>> found;
-    for (int32_t row = -height; row <= height; ++row)
-      for (int32_t column = -width; column <= width; ++column) {
-        const int64_t dx = std::max(std::abs(column) - 1, 0) * edge_, dy = std::max(std::abs(row) - 1, 0) * edge_;
-        const int64_t nearest = dx * dx + dy * dy;
-        if (dx > reach || dy > reach || (!plane.has_links && nearest > farthest_)) continue;
-        found.push_back({nearest, {column, row, strongest_from(plane, nearest)}});
-      }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    rings_.clear();
-    int64_t within = 0;  // square of the distance of the ring's nearest cells, in edges
-    for (const auto& [nearest, cell] : found) {
-      if (nearest > within * edge_ * edge_) {
-        rings_.push_back(around_.size());
-        while (nearest > within * edge_ * edge_) within = within ? 4 * within : 1;
-      }
-      around_.push_back(cell);
+    for (int ring = 0; ring < kRings; ++ring) {
+      const int64_t nearest = ring == 0 ? 0 : int64_t{kRingTo[ring - 1]} * edge_;
+      strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
+      if (nearest * nearest > farthest_) strongest_[ring] = 0;
+      for (auto& of_place : ring_) std::fill(of_place[ring], of_place[ring] + kFields, 0);
     }
-    rings_.push_back(around_.size());
+    for (int place = 0; place < 64; ++place)
+      for (int row = 0; row < 24; ++row)
+        for (int column = 0; column < 24; ++column) {
+          const int down = std::abs(row - 8 - (place >> 3)), across = std::abs(column - 8 - (place & 7));
+          const int64_t dx = std::max(across - 1, 0) * edge_, dy = std::max(down - 1, 0) * edge_;
+          if (!plane.has_links && dx * dx + dy * dy > farthest_) continue;
+          int ring = 0;
+          while (ring < kRings && std::max(down, across) > kRingTo[ring]) ++ring;
+          if (ring < kRings) ring_[place][ring][row / 8 * 3 + column / 8] |= 1ULL << ((row & 7) * 8 + (column & 7));
+        }
   }
 
   static uint64_t strongest_from(const Plane& plane, int64_t square) {
-    if (plane.has_links) return linear_power(plane.tables(), int64_t{kMaxPowerOctaves} << kLogBits) * 2;
     int64_t level = INT64_MIN;
     for (int32_t quantile = 0; quantile < kGaussSize; ++quantile)
       level = std::max(level, plane.level_at(square, 0, quantile));
-    return linear_power(plane.tables(), level);
+    return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
-  size_t index_of(const Place& place) const {
-    const Home at = home(place);
-    return static_cast<size_t>(at.row) * columns_ + at.column;
-  }
-
-  std::vector<Cell> cells_;
-  std::vector<Around> around_;
-  std::vector<size_t> rings_;
-  std::array<int64_t, kGaussSize> audible_square_{};
+  Array<int32_t> head_;              // a slot: its newest block
+  Array<int32_t> count_;             // a slot: its recent signals
+  Array<uint64_t> used_, recent_;    // a field and channel: cells with signals; with recent ones
+  uint64_t ring_[64][kRings][kFields] = {};
+  uint64_t strongest_[kRings] = {};
+  int32_t field_offset_[kFields] = {};
+  int64_t audible_square_[kGaussSize] = {};
   int64_t farthest_ = 0;
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
-  int32_t columns_ = 0, rows_ = 0;
+  int32_t columns_ = 0, rows_ = 0, channels_ = 1;
+  std::mutex growth_;
+  struct Free {
+    void operator()(Block** p) const { std::free(p); }
+  };
+  std::unique_ptr<Block*[], Free> chunk_;
+  int32_t chunks_ = 0;
 };
 
 }  // namespace teiden

@@ -14,6 +14,15 @@
 
 namespace teiden {
 
+template <class T>
+TEIDEN_FN constexpr T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+TEIDEN_FN constexpr T larger(T a, T b) {
+  return a < b ? b : a;
+}
+
 constexpr int kLogBits = 20;                       // fraction bits of a logarithm
 constexpr int kTableBits = 10;                     // log2 and exp2 tables: 1024 intervals, read linearly between
 constexpr int kMantissaBits = 30;                  // exp2 table: 2^30 * 2^(i/1024)
@@ -90,7 +99,7 @@ TEIDEN_FN uint64_t success_threshold(const Tables& tables, int64_t cost) {
 }
 
 // Why a draw is made; gpu/rng.py holds the same numbers. Callers outside the engine use 1000 and up.
-enum Purpose : uint64_t { kBackoff = 1, kDecode = 2, kReoffer = 3, kShadow = 4, kChannel = 5, kDigest = 6 };
+enum Purpose : uint64_t { kBackoff = 1, kDecode = 2, kReoffer = 3, kShadow = 4, kDigest = 6, kPhase = 7, kPan = 8, kNetworkDraw = 9, kBackground = 10 };
 
 // splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 TEIDEN_FN uint64_t splitmix64(uint64_t x) {

@@ -2,46 +2,64 @@
 // was it decoded. Behaviours 1 to 4 of docs/engine.md.
 #include <algorithm>
 
-#include "mesh.h"
+#include "tile.h"
 
 namespace teiden {
 
 // Collect into heard_, in order of start, all that reaches a node with start < before and end > after.
-void Mesh::hear(int32_t node, int64_t after, int64_t before) {
-  const Place here = plane.place(node);
+void Tile::hear(int32_t node, int64_t after, int64_t before) {
+  const Plane& plane = *world_->plane;
+  const Node& n = at(node);
   heard_.clear();
-  const int64_t first = air_.first_after(after);
-  const Spot spot = spot_of(here);
-  int64_t i = air_.last_before(before);
-  while ((i = air_.last_near(i, first, spot, plane.spot_reach())) >= first) {
-    const int64_t number = i--;
-    const Transmission& t = air_.at(number);
-    if (t.end <= after || t.end <= t.start || t.src == node) continue;
-    const uint64_t power = plane.power(t.src, t.from, node, here);
-    if (power) heard_.push_back({number, t.start, t.end, power, t.channel});
+  for (int64_t i = air_->starts_before(before); i-- > 0 && (*air_)[i].start > after - world_->longest;) {
+    const Signal& s = (*air_)[i];
+    if (s.end <= after || s.end <= s.start || s.id == n.id) continue;
+    const uint64_t power = plane.power(s, n.id);
+    if (power) heard_.push_back({s.start, s.end, power, s.id, s.channel});
   }
-  std::reverse(heard_.begin(), heard_.end());
+  std::sort(heard_.begin(), heard_.end(), starts_before);
+}
+
+// Return the power of thermal noise and other systems at a node, 2^20 for the noise.
+uint64_t Tile::noise_at(int32_t node, int32_t channel, int64_t tick) const {
+  const uint64_t noise = 1ULL << kNoiseBits;
+  if (!has_background(config())) return noise;
+  const Place here = world_->plane->place(at(node).id);
+  const Background others = background_at(config(), here.x_mm, here.y_mm, channel);
+  return noise + others.power(config(), world_->plane->tables(), others.burst(config(), tick));
+}
+
+// Add to heard_ the bursts of other systems on a channel with start < before and end > after.
+void Tile::hear_background(int32_t node, int32_t channel, int64_t after, int64_t before) {
+  if (!has_background(config())) return;
+  const Place here = world_->plane->place(at(node).id);
+  const Background others = background_at(config(), here.x_mm, here.y_mm, channel);
+  for (int64_t burst = others.burst(config(), after); others.begin(config(), burst) < before; ++burst) {
+    const uint64_t power = others.power(config(), world_->plane->tables(), burst);
+    const int64_t begin = others.begin(config(), burst), end = others.begin(config(), burst + 1);
+    if (power && end > after) heard_.push_back({begin, end, power, -1, channel});
+  }
 }
 
 // Return the channel a node would lock on for a frame that starts at this tick.
-int32_t Mesh::listening_on(int32_t node, int64_t start) const {
-  const Node& n = nodes[node];
-  return start < n.away_until ? n.away_channel : home_channel(config(), node, start);
+int32_t Tile::listening_on(int32_t node, int64_t start) const {
+  const Node& n = at(node);
+  return start < n.away_until ? n.away_channel : listening_channel(config(), n.id, pan_of(node), start);
 }
 
 // Return whether a frame is on the node's channel and strong enough to lock on with nothing else on air.
-bool Mesh::can_lock(int32_t node, const Heard& heard) const {
+bool Tile::can_lock(int32_t node, const Heard& heard) const {
   if (heard.power < static_cast<uint64_t>(config().audible_power)) return false;
   return config().channels <= 1 || heard.channel == listening_on(node, heard.start);
 }
 
 // Return whether the SINR at the first bit of heard_[index] allows a lock; of equal starts the first sees no other.
-bool Mesh::wins_lock(size_t index) const {
+bool Tile::wins_lock(int32_t node, size_t index) const {
   const Heard& wanted = heard_[index];
-  uint64_t others = 1ULL << kNoiseBits;
+  uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (size_t j = 0; j < index; ++j)
     if (heard_[j].end > wanted.start && heard_[j].channel == wanted.channel) others += heard_[j].power;
-  const Tables tables = plane.tables();
+  const Tables tables = world_->plane->tables();
   return log2_lu(tables, wanted.power) - log2_lu(tables, others) > config().lock_lu;
 }
 
@@ -50,58 +68,60 @@ bool Mesh::wins_lock(size_t index) const {
 // Walk back over the frames that could have been locked on, to an instant when none was on air (or to where
 // this node's lock is known), then replay their starts in order: the first that wins the lock keeps it to its
 // end, whatever comes later.
-void Mesh::resolve_lock(int32_t node, int64_t upto) {
-  Node& n = nodes[node];
+void Tile::resolve_lock(int32_t node, int64_t upto) {
+  Node& n = at(node);
   if (n.heard_until >= upto) return;
-  if (crowded(upto)) {
+  if (cells_->laid()) {
     resolve_lock_in_cells(node, upto);
     return;
   }
+  const Plane& plane = *world_->plane;
   const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
   int64_t chain = upto;  // from here on some lockable frame is on air without a break
-  const Place here = plane.place(node);
   heard_.clear();
-  int64_t first = air_.first_after(chain - 1);  // what ends at `upto` was still on air in the tick before
-  const Spot spot = spot_of(here);
-  int64_t i = air_.last_before(upto);
-  while ((i = air_.last_near(i, first, spot, plane.spot_reach())) >= first) {
-    const int64_t number = i--;
-    const Transmission& t = air_.at(number);
-    if (t.src == node || t.end <= t.start) continue;
-    const uint64_t power = plane.power(t.src, t.from, node, here);
+  // what ends at `upto` was still on air in the tick before
+  for (int64_t i = air_->starts_before(upto); i-- > 0 && (*air_)[i].start > chain - 1 - world_->longest;) {
+    const Signal& s = (*air_)[i];
+    if (s.id == n.id || s.end <= s.start) continue;
+    const uint64_t power = plane.power(s, n.id);
     if (!power) continue;
-    heard_.push_back({number, t.start, t.end, power, t.channel});
-    if (t.end < chain || t.start >= chain || (number != n.lock && !can_lock(node, heard_.back()))) continue;
-    chain = std::max(floor, t.start);
-    first = air_.first_after(chain - 1);
+    heard_.push_back({s.start, s.end, power, s.id, s.channel});
+    const bool locked = s.id == n.lock_id && s.end == n.lock_end;
+    if (s.end < chain || s.start >= chain || (!locked && !can_lock(node, heard_.back()))) continue;
+    chain = std::max(floor, s.start);
   }
-  std::reverse(heard_.begin(), heard_.end());
+  std::sort(heard_.begin(), heard_.end(), starts_before);
 
-  int64_t lock = chain <= n.heard_until && air_.holds(n.lock) ? n.lock : -1;
-  int64_t locked_until = lock >= 0 ? air_.at(lock).end : 0;
+  if (chain > n.heard_until) n.lock_id = -1;
+  int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
   for (size_t k = 0; k < heard_.size(); ++k) {
     const Heard& h = heard_[k];
     if (h.start < chain || h.start < locked_until) continue;
-    if (!can_lock(node, h) || !wins_lock(k)) continue;
-    lock = h.number;
-    locked_until = h.end;
+    if (!can_lock(node, h) || !wins_lock(node, k)) continue;
+    n.lock_id = h.id;
+    n.lock_end = locked_until = h.end;
   }
   n.heard_until = upto;
-  n.lock = locked_until >= upto ? lock : -1;
+  if (locked_until < upto) n.lock_id = -1;
 }
 
-// Assess the channel at the end of a CCA: busy if the radio is locked on a frame, if the power is at or above
-// the threshold now, or if it was when a signal started inside the window. A signal that ends inside is not seen.
-bool Mesh::channel_busy(int32_t node, int32_t channel, int64_t tick) {
-  resolve_lock(node, tick + 1);
-  const Node& n = nodes[node];
-  if (n.lock >= 0 && air_.holds(n.lock) && air_.at(n.lock).end > tick) return true;
-  if (crowded(tick)) return loud_in_cells(node, channel, tick);
+// Assess the channel at the end of a CCA: busy if the power is at or above the threshold in its last instant, if it was
+// when a signal started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
+// What starts in the tick in which the window ends comes too late: ns-3 decides first.
+bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
+  if (cells_->laid() ? loud_in_cells(node, channel, tick) : loud(node, channel, tick)) return true;
+  resolve_lock(node, tick);
+  return at(node).lock_id >= 0 && at(node).lock_end > tick;
+}
+
+bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   const int64_t from = tick - config().cca_us;
-  hear(node, from, tick + 1);
+  hear(node, from, tick);
+  hear_background(node, channel, from, tick);
+  std::sort(heard_.begin(), heard_.end(), starts_before);
   for (size_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
-    if (instant <= from) continue;
+    if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;
     uint64_t power = 0;
     for (size_t j = 0; j < heard_.size() && heard_[j].start <= instant; ++j)
       if (heard_[j].end > instant && heard_[j].channel == channel) power += heard_[j].power;
@@ -112,55 +132,70 @@ bool Mesh::channel_busy(int32_t node, int32_t channel, int64_t tick) {
 
 // Return the error cost of a reception: SINR by chunks of time between edges_, with what is on air at a chunk's end
 // (heard_ holds what overlaps).
-int64_t Mesh::reception_cost(const Transmission& wanted, uint64_t power, int64_t number) const {
-  const Tables tables = plane.tables();
-  const int64_t signal = log2_lu(tables, power);
+int64_t Tile::reception_cost(const Heard& wanted) const {
+  const Tables tables = world_->plane->tables();
+  const int64_t signal = log2_lu(tables, wanted.power);
   int64_t cost = 0;
   for (size_t e = 0; e + 1 < edges_.size(); ++e) {
     if (edges_[e] == edges_[e + 1]) continue;
     const int64_t until = edges_[e + 1];
     uint64_t others = 1ULL << kNoiseBits;
     for (const Heard& h : heard_)
-      if (h.number != number && h.channel == wanted.channel && h.start < until && h.end >= until) others += h.power;
+      if (h.id != wanted.id && h.channel == wanted.channel && h.start < until && h.end >= until) others += h.power;
     cost += tick_cost(tables, signal - log2_lu(tables, others)) * (edges_[e + 1] - edges_[e]);
   }
   return cost;
 }
 
-// Return whether a node decodes a transmission that ends now. Chunks end where a signal starts or, unless the radio
-// is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
-bool Mesh::decodes(int32_t node, int64_t number) {
-  const Transmission& wanted = air_.at(number);
-  if (wanted.start >= nodes[node].heard_until) resolve_lock(node, wanted.start + 1);
-  if (nodes[node].lock != number) {
+// Return whether a node decodes a transmission that ends now: its radio locked on it, and it survives the noise.
+bool Tile::decodes(const Reception& what, int64_t tick) {
+  Node& n = at(what.dst);
+  Heard wanted{};
+  const bool new_start = what.start >= n.heard_until;
+  bool locked = cells_->laid() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
+  if (locked) {
+    resolve_lock(what.dst, what.start + 1);
+    locked = n.lock_id == wanted.id && n.lock_end == tick;
+  }
+  if (!locked) {
     ++counters.missed_lock;
     return false;
   }
-  const bool many = crowded(wanted.end);
-  if (many) {
-    heard_.clear();
-    gather(node, wanted.start, wanted.end, wanted.channel, 0, cells_.count());
-  } else {
-    hear(node, wanted.start, wanted.end);
-  }
-  edges_.assign({wanted.start, wanted.end});
-  bool overlapped = false;
-  uint64_t power = 0;
-  for (const Heard& h : heard_) {
-    if (h.number == number) power = h.power;
-    else if (h.channel == wanted.channel) {
-      if (h.start > wanted.start) edges_.push_back(h.start);
-      if (h.end < wanted.end && config().chunks_end_at_ends) edges_.push_back(h.end);
-      overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
-    }
-  }
-  std::sort(edges_.begin(), edges_.end());
-  const int64_t cost =
-      many ? reception_cost_swept(wanted, power, number) : reception_cost(wanted, power, number);
-  const uint64_t draw = draw_u64(static_cast<uint64_t>(config().seed), kDecode, node, wanted.end);
-  const bool clean = !(config().hard_capture && overlapped) && draw < success_threshold(plane.tables(), cost);
+  const uint64_t draw = draw_keyed(world_->decode_key, static_cast<uint32_t>(n.id), static_cast<uint64_t>(tick));
+  const bool clean =
+      cells_->laid() ? survives_in_cells(what, wanted, draw) : survives(what, wanted, draw);
   if (!clean) ++counters.missed_noise;
   return clean;
+}
+
+// Return whether a reception wins the lock of an idle radio; what started before heard_until is resolved already.
+bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
+  const int32_t id = at(what.src).id;
+  hear(what.dst, what.start, what.start + 1);
+  for (size_t k = 0; k < heard_.size(); ++k) {
+    if (heard_[k].id != id || heard_[k].start != what.start) continue;
+    *wanted = heard_[k];
+    return !new_start || (can_lock(what.dst, *wanted) && wins_lock(what.dst, k));
+  }
+  return false;
+}
+
+// Return whether a frame the radio is locked on is decoded. Chunks end where a signal starts or, unless the radio
+// is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
+bool Tile::survives(const Reception& what, const Heard& wanted, uint64_t draw) {
+  hear(what.dst, what.start, what.end);
+  hear_background(what.dst, what.channel, what.start, what.end);
+  edges_.assign({what.start, what.end});
+  bool overlapped = false;
+  for (const Heard& h : heard_) {
+    if (h.id == wanted.id || h.channel != wanted.channel) continue;
+    if (h.start > what.start) edges_.push_back(h.start);
+    if (h.end < what.end && config().chunks_end_at_ends) edges_.push_back(h.end);
+    overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
+  }
+  std::sort(edges_.begin(), edges_.end());
+  if (config().hard_capture && overlapped) return false;
+  return draw < success_threshold(world_->plane->tables(), reception_cost(wanted));
 }
 
 }  // namespace teiden

@@ -1,98 +1,484 @@
-// The event loop: one queue in the order (tick, node, type, sequence), whatever windows it is run in.
+// Windows and barriers: tiles run a window of at most one turnaround each for itself, then what they decided about
+// frames is applied, in no particular order.
 #include "mesh.h"
 
 #include <algorithm>
+#include <numeric>
+
+#include "aggregation.h"
+#include "frames.h"
+#include "life.h"
+#include "mac.h"
+#include "network.h"
 
 namespace teiden {
 
-void Mesh::start() {
-  const size_t count = plane.x_mm.size();
-  plane.shadow_key = draw_key(static_cast<uint64_t>(config().seed), kShadow);
-  nodes.resize(count);
+// ---------------------------------------------------------------- one tile
+
+// Return what orders events of the same tick, node and type.
+uint64_t Tile::sequence(const Event& event) const {
+  if (event.type == kReceiveEnd) {
+    const Reception& what = receptions_[event.arg];
+    return static_cast<uint64_t>(at(what.src).id) << 8 | what.rank;
+  }
+  if (event.type == kInject || event.type == kOfferAgain) return world_->content_key(frame(event.arg));
+  return 0;
+}
+
+// Do what an event asks for; false if it is void by now.
+bool Tile::handle(const Event& event) {
+  Node& n = at(event.node);
+  switch (event.type) {
+    case kSupply:
+      return change_supply(event.node, event.tick);
+    case kDeath:
+      if (account(event.node).death_at != event.tick) return false;
+      die(event.node, event.tick);
+      return true;
+    case kReceiveEnd: {
+      const Reception what = receptions_[event.arg];
+      receptions_[event.arg].start = -1;
+      receptions_.give(static_cast<int32_t>(event.arg));
+      if (what.cut && !what.to_all) return false;
+      receive_end(what, event.tick);
+      return true;
+    }
+    case kTimer:
+      if (n.timer_at != event.tick) return false;
+      n.timer_at = -1;
+      timer_fired(event.node, event.tick);
+      return true;
+    case kNetwork:
+      if (network(event.node).timer_at != event.tick) return false;
+      network(event.node).timer_at = -1;
+      network_timer(event.node, event.tick);
+      return true;
+    case kOfferAgain:
+      return offer_again(event.node, event.arg, event.tick);
+    default:
+      take_injected(event.arg, event.tick);
+      return true;
+  }
+}
+
+void Tile::run_until(int64_t tick) {
+  const auto ties = [this](const Event& e) { return sequence(e); };
+  for (Event event; events_.pop_before(tick, &event, ties);) counters.events += handle(event);
+}
+
+void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
+  const Spot& from = world_->spots[node];
+  const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
+  if (cells_->laid()) restore(signal);
+  else air_->add(signal);
+}
+
+// Put a signal into its cell.
+void Tile::restore(const Signal& s) {
+  const int64_t slot = cells_->slot(world_->spots[world_->place_of[s.id]].cell, s.channel);
+  cells_->add(slot, {s.start, static_cast<int32_t>(s.end - s.start), s.id, s.x_mm, s.y_mm, s.extra_lu, 0}, &free_blocks_);
+  ages_.push({s.start, slot});
+}
+
+// Let what is not recent any more go: no look of this window asks for what ended a whole frame before it begins.
+void Tile::begin_window(int64_t start) {
+  const int64_t before = start - 2 * world_->longest;
+  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
+  if (first_age_ * 2 > ages_.size()) {
+    std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
+    ages_.cut(ages_.size() - first_age_);
+    first_age_ = 0;
+  }
+}
+
+// Count recent records anew after the longest transmission has grown; the counts are zero.
+void Tile::recount() {
+  ages_.clear();
+  first_age_ = 0;
+  each_own_slot([&](int64_t slot) {
+    cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      cells_->count_again(slot);
+      ages_.push({r.start, slot});
+      return true;
+    });
+  });
+  std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
+}
+
+// Free the records that start before a tick.
+void Tile::sweep(int64_t before) {
+  each_own_slot([&](int64_t slot) { cells_->drop_before(slot, before, &free_blocks_); });
+}
+
+// Visit the slots of this tile's nodes that have signals.
+template <class Visit>
+void Tile::each_own_slot(Visit visit) {
+  if (first_ == last_) return;
+  const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
+  for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
+    for (int32_t field = first >> 6; field <= last >> 6; ++field)
+      for (uint64_t word = cells_->used(cells_->slot(field << 6, channel) >> 6); word; word &= word - 1) {
+        const int32_t cell = field << 6 | __builtin_ctzll(word);
+        if (cell >= first && cell <= last) visit(cells_->slot(cell, channel));
+      }
+}
+
+// Let a receiver know at the end of a transmission to it.
+void Tile::post(const Reception& what) {
+  if (!owns(what.dst)) {
+    outbox.push(what);
+    return;
+  }
+  const int32_t place = receptions_.take();
+  receptions_[place] = what;
+  schedule({what.end, place, what.dst, kReceiveEnd});
+}
+
+// Visit (key, tick, id, type) of all that is still to happen but timers and deaths.
+template <class Visit>
+void Tile::each_pending(Visit visit) const {
+  events_.each([&](const Event& e) {
+    if (e.type == kInject || (e.type == kReceiveEnd && (!receptions_[e.arg].cut || receptions_[e.arg].to_all)))
+      visit(sequence(e), e.tick, at(e.node).id, e.type);
+  });
+  for (int32_t node = first_; node < last_; ++node) {
+    for (int32_t plan = at(node).planned; plan >= 0; plan = planned_[plan].next)
+      visit(static_cast<uint64_t>(planned_[plan].what), planned_[plan].tick, at(node).id, int32_t{kSupply});
+    for (int32_t copy = at(node).parked; copy >= 0; copy = copies_[copy].next)
+      visit(world_->content_key(frame(copies_[copy].frame)), copies_[copy].due, at(node).id, int32_t{kOfferAgain});
+  }
+}
+
+// ---------------------------------------------------------------- set-up
+
+void Mesh::start(bool fast) {
+  const int32_t count = plane.size();
+  const uint64_t seed = static_cast<uint64_t>(config().seed);
+  fast_ = fast;
+  world_.plane = &plane;
+  plane.shadow_key = draw_key(seed, kShadow);
+  world_.backoff_key = draw_key(seed, kBackoff);
+  world_.decode_key = draw_key(seed, kDecode);
+  world_.reoffer_key = draw_key(seed, kReoffer);
+  world_.network_key = draw_key(seed, kNetworkDraw);
+  const int64_t aggregate = config().aggregate_frames > 1 ? config().max_psdu_bytes : 0;
+  world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
+  if (fast) cells_.lay(plane);
+  std::vector<int32_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  if (fast && !plane.has_links) {
+    std::vector<int64_t> cell(order.size());
+    for (int32_t id = 0; id < count; ++id) cell[id] = cells_.cell_of(plane.x_mm[id], plane.y_mm[id]);
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return cell[a] < cell[b]; });
+  }
+  nodes_.fill(count, Node{});
+  spots_.fill(count, Spot{});
+  accounts_.fill(count, Account{});
+  if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
+  place_of_.resize(order.size());
+  for (int32_t place = 0; place < count; ++place) {
+    nodes_[place].id = order[place];
+    nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
+    place_of_[order[place]] = place;
+    const int32_t id = order[place];
+    spots_[place] = {static_cast<int32_t>(plane.x_mm[id]), static_cast<int32_t>(plane.y_mm[id]),
+                     static_cast<int32_t>(plane.extra_lu[id]),
+                     fast ? cells_.cell_of(plane.x_mm[id], plane.y_mm[id]) : 0};
+  }
   parent.assign(count, -1);
   hops.assign(count, -1);
   sink_of.assign(count, -1);
   etx.assign(count, -1);
   is_sink.assign(count, 0);
+  tile_nodes_ = std::max(count, 1);
+  tiles_.clear();
+  tiles_.resize(1);
+  tiles_[0].start(&world_, &air_, &cells_, 0, count);
+  refresh_tree();
+  refresh_world();
 }
 
-void Mesh::use_cells() {
-  lock_ratio_ = linear_power(plane.tables(), config().lock_lu);
-  cells_.lay(plane);
-  for (int64_t number = air_.first_number(); number < air_.end_number(); ++number) cells_.add(air_.at(number), number);
+// Bring up to date what the tiles read.
+void Mesh::refresh_world() {
+  world_.nodes = nodes_.begin();
+  world_.accounts = accounts_.begin();
+  world_.spots = spots_.begin();
+  world_.frames = frames_.begin();
+  world_.kinds = kinds_.begin();
+  world_.first_frame = first_frame_;
+  world_.end_frame = end_frame();
+  world_.routed = routed;
+  world_.parent = tree_.data();
+  world_.is_sink = sinks_.data();
+  world_.pan = pans_.data();
+  world_.place_of = place_of_.data();
+  world_.earshot = &earshot_;
+  world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
+  world_.networks = networks_.empty() ? nullptr : networks_.begin();
+  world_.seats = seats_.empty() ? nullptr : seats_.begin();
+  world_.auth_slots = auth_slots_.empty() ? nullptr : auth_slots_.begin();
 }
 
-void Mesh::schedule(int64_t tick, int32_t node, EventType type, uint64_t sequence, int64_t arg) {
-  events_.push({tick, node, type, sequence, arg});
-}
-
-// Set the node's one MAC timer; the one before it is void.
-void Mesh::set_timer(int32_t node, int64_t tick) {
-  const int64_t number = ++nodes[node].timer;
-  schedule(tick, node, kTimer, static_cast<uint64_t>(number), number);
-}
-
-void Mesh::inject(int64_t tick, Frame frame) {
-  frame.injected = tick;
-  frame.first_tx = frame.first_rx = -1;
-  frame.sink = -1;
-  frame.last_reason = kNoRoute;  // for a copy that was handed back to where it had been
-  frames_.push_back(frame);
-  schedule(tick, frame.src, kInject, frame_key(frame), end_frame() - 1);
-}
-
-void Mesh::power_off(int32_t node, int64_t tick, int64_t energy) {
-  schedule(tick, node, kPowerOff, static_cast<uint64_t>(energy), energy);
-}
-
-void Mesh::power_on(int32_t node, int64_t tick) { schedule(tick, node, kPowerOn, 0, 0); }
-
-void Mesh::handle(const Event& event) {
-  Node& n = nodes[event.node];
-  switch (event.type) {
-    case kPowerOn:
-      regain_mains(event.node, event.tick);
-      break;
-    case kPowerOff:
-      lose_mains(event.node, event.tick, event.arg);
-      break;
-    case kDeath:
-      if (event.arg == n.death_timer) die(event.node, event.tick);
-      break;
-    case kReceiveEnd:
-      receive_end(event.arg, event.tick);
-      break;
-    case kTimer:
-      if (event.arg == n.timer) timer_fired(event.node, event.tick);
-      break;
-    case kOfferAgain:
-      offer_again(event.node, event.arg, event.tick);
-      break;
-    default:
-      take_injected(event.arg, event.tick);
-      break;
+// Bring up to date the tree as the tiles read it.
+void Mesh::refresh_tree() {
+  tree_.resize(parent.size());
+  sinks_.resize(parent.size());
+  pans_.resize(parent.size());
+  for (size_t place = 0; place < tree_.size(); ++place) {
+    const int32_t id = nodes_[place].id;
+    tree_[place] = parent[id] < 0 ? -1 : place_of_[parent[id]];
+    sinks_[place] = is_sink[id];
+    pans_[place] = pan_of(id);
   }
 }
 
+void Mesh::loaded() {
+  for (int64_t k = 0; k < kinds_.size(); ++k) {
+    const Kind& kind = kinds_[k];
+    kind_of_[{kind.reoffer_min, kind.reoffer_max, kind.psdu_bytes, kind.max_offers, kind.priority}] =
+        static_cast<int32_t>(k);
+    world_.longest = std::max(world_.longest, airtime_us(config(), kind.psdu_bytes));
+  }
+  for (const Frame& frame : frames_)
+    if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
+  know_control_frames();
+  refresh_tree();
+  refresh_world();
+  recount();
+}
+
+int32_t Mesh::kind(const Given& g) {
+  const KindKey key{g.reoffer_min, g.reoffer_max, g.psdu_bytes, g.max_offers, g.priority};
+  const auto [found, is_new] = kind_of_.try_emplace(key, static_cast<int32_t>(kinds_.size()));
+  if (is_new) {
+    kinds_.push({g.reoffer_min, g.reoffer_max, g.psdu_bytes, g.max_offers, g.priority, 0});
+    world_.kinds = kinds_.begin();
+    const int64_t ticks = airtime_us(config(), g.psdu_bytes);
+    if (ticks > world_.longest) {
+      world_.longest = ticks;
+      recount();
+    }
+  }
+  return found->second;
+}
+
+void Mesh::inject(const Given& given) {
+  Frame frame{};
+  frame.injected = given.tick;
+  frame.src = place_of_[given.src];
+  frame.dst = given.dst < 0 ? given.dst : place_of_[given.dst];
+  if (given.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
+  frame.kind = kind(given);
+  frame.sink = frame.ended_at = frame.failed_at = -1;
+  frame.first_tx = frame.first_rx = frame.ended = frame.failed = -1;
+  frame.last_reason = kNoRoute;  // for a copy that was handed back to where it had been
+  frames_.push(frame);
+  world_.frames = frames_.begin();
+  world_.end_frame = end_frame();
+  tile_of(frame.src).inject(end_frame() - 1);
+}
+
+// Plan changes of supplies. One that hits a transmission under way moves its end for all who know of it.
+void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj,
+                         const uint8_t* sleeps) {
+  for (int64_t i = 0; i < count; ++i)
+    tile_of(place_of_[ids[i]])
+        .plan_supply(place_of_[ids[i]], ticks[i], energy_nj ? energy_nj[i] << 1 | int64_t{sleeps[i]} : kPowerOn);
+  Array<Recut> moved;
+  for (int64_t i = 0; i < count; ++i) tile_of(place_of_[ids[i]]).reconsider(place_of_[ids[i]], now, &moved);
+  if (moved.empty()) return;
+  std::sort(moved.begin(), moved.end(), [](const Recut& a, const Recut& b) { return a.id < b.id; });
+  for (Tile& tile : tiles_) tile.recut(moved.begin(), moved.end());
+  for (const Recut& m : moved) {
+    if (!fast_) {
+      air_.move_end(m.start, m.id, m.new_end);
+      continue;
+    }
+    for (int32_t channel = 0; channel < std::max<int64_t>(config().channels, 1); ++channel)
+      cells_.move_end(cells_.slot(spots_[m.src].cell, channel), m.start, m.id, m.new_end);
+  }
+}
+
+// ---------------------------------------------------------------- time
+
 void Mesh::run_until(int64_t tick) {
-  for (Event event; events_.pop_before(tick, &event);) {
-    ++counters.events;
-    if ((counters.events & 1023) == 0) forget_air(event.tick - config().lock_history_us - 2 * air_.longest());
-    handle(event);
+  refresh_world();
+  while (now < tick) {
+    int64_t next = kNever;
+    for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
+    if (next >= tick) break;
+    const int64_t upto = std::min(tick, next + config().turnaround_us);
+    world_.window_start = next;
+    for (Tile& tile : tiles_) tile.begin_window(next);
+    for (Tile& tile : tiles_) tile.run_until(upto);
+    barrier(upto);
   }
   now = std::max(now, tick);
 }
 
-// Drop the transmissions that start before a tick and that no look can reach any more.
-void Mesh::forget_air(int64_t tick) {
-  if (air_.forget_before(tick) && cells_.laid()) cells_.forget_before(air_.first_number());
+// Apply what the tiles decided in a window that ended before `upto`.
+void Mesh::barrier(int64_t upto) {
+  first_new_delivery_ = static_cast<int64_t>(deliveries.size());
+  for (Tile& tile : tiles_)
+    for (const Delta& d : tile.deltas)
+      if (d.change == kArrived) take_arrivals(d);
+  for (Tile& tile : tiles_)
+    for (const Delta& d : tile.deltas) apply(d);
+  for (Tile& tile : tiles_) {
+    for (const Delta& d : tile.deltas)
+      if (d.change == kEnded) end_if_gone(d.frame);
+    tile.deltas.clear();
+    for (const Dead& dead : tile.deaths) deaths.push_back(dead);
+    tile.deaths.clear();
+    for (const Move& move : tile.moves) seat(move);
+    tile.moves.clear();
+    for (const Joining& joining : tile.joinings) joinings.push_back(joining);
+    tile.joinings.clear();
+    for (const Reception& what : tile.outbox) tile_of(what.dst).post(what);
+    tile.outbox.clear();
+  }
+  for (size_t i = static_cast<size_t>(first_new_delivery_); i < deliveries.size(); ++i)
+    deliveries[i].attempts = frame_at(deliveries[i].frame).attempts_rx;
+  if (upto - air_forgotten_ > config().lock_history_us) forget_air(upto);
 }
 
-// Hash of a frame's content as injected: no ids, no order of calls.
-uint64_t frame_key(const Frame& f) {
+// Drop the transmissions that no look can reach any more.
+void Mesh::forget_air(int64_t tick) {
+  const int64_t before = tick - config().lock_history_us - 2 * world_.longest;
+  air_.forget_before(before);
+  if (fast_)
+    for (Tile& tile : tiles_) tile.sweep(before);
+  air_forgotten_ = tick;
+}
+
+void Mesh::recount() {
+  if (!fast_) return;
+  cells_.forget_ages();
+  for (Tile& tile : tiles_) tile.recount();
+}
+
+// Return all signals that are kept, in order of start; the fast form saves them so.
+std::vector<Signal> Mesh::signals() const {
+  std::vector<Signal> found;
+  for (int64_t slot = 0; slot < cells_.slots(); ++slot)
+    cells_.each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
+      found.push_back({r.start, r.start + r.ticks, r.x_mm, r.y_mm, r.extra_lu, r.id, cells_.channel_of_slot(slot), 0});
+      return true;
+    });
+  std::sort(found.begin(), found.end(),
+            [](const Signal& a, const Signal& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; });
+  return found;
+}
+
+// The first arrival by (tick, id) is the delivery; each arrival of a broadcast is one.
+void Mesh::take_arrivals(const Delta& d) {
+  Frame& f = frames_[d.frame - first_frame_];
+  if (f.first_rx < 0 || f.dst == kEverybody) deliveries.push_back({d.frame, d.tick, d.id, d.value, 0, 0});
+  if (f.first_rx < 0) {
+    ++totals_.delivered;
+  } else {
+    if (f.first_rx < d.tick || (f.first_rx == d.tick && f.sink <= d.id)) return;
+    for (size_t i = deliveries.size(); f.dst != kEverybody && i-- > static_cast<size_t>(first_new_delivery_);)
+      if (deliveries[i].frame == d.frame) deliveries[i] = {d.frame, d.tick, d.id, d.value, 0, 0};
+  }
+  f.first_rx = d.tick;
+  f.sink = d.id;
+  f.hops = static_cast<int16_t>(d.value);
+}
+
+namespace {
+
+// Return whether (tick, id) is not before what is kept, and keep it then.
+bool latest(const Delta& d, int64_t* tick, int32_t* id) {
+  if (d.tick < *tick || (d.tick == *tick && d.id < *id)) return false;
+  *tick = d.tick;
+  *id = d.id;
+  return true;
+}
+
+}  // namespace
+
+void Mesh::apply(const Delta& d) {
+  Frame& f = frames_[d.frame - first_frame_];
+  const int64_t start = d.tick + config().turnaround_us;
+  switch (d.change) {
+    case kHeld:
+      ++f.copies;
+      break;
+    case kOffered:
+      ++f.offers;
+      break;
+    case kSent:
+      if (f.first_tx < 0 || start < f.first_tx) f.first_tx = start;
+      ++f.attempts;
+      f.attempts_rx += f.first_rx < 0 || d.tick <= f.first_rx;
+      f.copies += d.value;
+      break;
+    case kEnded:
+      --f.copies;
+      latest(d, &f.ended, &f.ended_at);
+      if (d.value == kAcked || d.value == kPending) break;
+      [[fallthrough]];
+    case kRefused:
+      f.gave_up = 1;
+      if (latest(d, &f.failed, &f.failed_at)) f.last_reason = static_cast<uint8_t>(d.value);
+      break;
+    case kVerdict: {
+      uint8_t& verdict = d.value == kNoAck ? f.ack_verdict : f.access_verdict;
+      (d.value == kNoAck ? totals_.no_ack_verdicts : totals_.access_verdicts) += !verdict;
+      verdict = 1;
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+// With its last copy a frame has its outcome. What is gone at a barrier never comes back: copies are made of copies.
+void Mesh::end_if_gone(int64_t id) {
+  Frame& f = frames_[id - first_frame_];
+  if (f.copies > 0 || f.outcome != kPending) return;
+  f.outcome = f.first_rx < 0 ? f.last_reason : uint8_t{f.gave_up ? kUnackedDelivered : kAcked};
+  ++outcome_counts_[f.outcome];
+  ++totals_.resolved;
+  ends.push_back({id, f.ended, f.ended_at, f.outcome});
+}
+
+Counters Mesh::counters() const {
+  Counters sum = totals_;
+  int64_t* to = reinterpret_cast<int64_t*>(&sum);
+  for (const Tile& tile : tiles_) {
+    const int64_t* from = reinterpret_cast<const int64_t*>(&tile.counters);
+    for (size_t i = 0; i < sizeof(Counters) / sizeof(int64_t); ++i) to[i] += from[i];
+  }
+  return sum;
+}
+
+int64_t Mesh::energy_nj(int32_t id, int64_t tick) const {
+  return tile_of(place_of_[id]).energy_nj(place_of_[id], tick);
+}
+
+int64_t Mesh::spent_listening(int32_t id, int64_t tick) const {
+  return tile_of(place_of_[id]).spent_listening(place_of_[id], tick);
+}
+
+int64_t Mesh::spent_asleep(int32_t id, int64_t tick) const {
+  return tile_of(place_of_[id]).spent_asleep(place_of_[id], tick);
+}
+
+int64_t Mesh::spent_sending(int32_t id, int64_t tick) const {
+  return tile_of(place_of_[id]).spent_sending(place_of_[id], tick);
+}
+
+// ---------------------------------------------------------------- digest
+
+// Hash of a frame's content as injected: no places, no order of calls.
+uint64_t World::content_key(const Frame& f) const {
+  const Kind& kind = kinds[f.kind];
   uint64_t key = splitmix64(static_cast<uint64_t>(f.injected));
-  for (const int64_t word : {int64_t{f.src}, int64_t{f.dst}, int64_t{f.psdu_bytes}, int64_t{f.priority},
-                             int64_t{f.max_offers}, f.reoffer_min, f.reoffer_max})
+  const int64_t dst = f.dst < 0 ? f.dst : nodes[f.dst].id;
+  for (const int64_t word : {int64_t{nodes[f.src].id}, dst, int64_t{kind.psdu_bytes}, int64_t{kind.priority},
+                             int64_t{kind.max_offers}, kind.reoffer_min, kind.reoffer_max})
     key = splitmix64(key ^ static_cast<uint64_t>(word));
   return key;
 }
@@ -105,38 +491,46 @@ uint64_t hash_words(uint64_t key, uint64_t lane, std::initializer_list<int64_t> 
   return h;
 }
 
-uint64_t hash_frame(const Frame& f, uint64_t lane) {
-  return hash_words(frame_key(f), lane,
+uint64_t hash_frame(const World& world, const Frame& f, uint64_t lane) {
+  return hash_words(world.content_key(f), lane,
                     {f.first_tx, f.first_rx, f.sink, f.offers, f.attempts, f.copies, f.hops, f.outcome, f.gave_up});
 }
 
 }  // namespace
 
 void Mesh::forget_ended() {
-  size_t gone = 0;
+  int64_t gone = 0;
   for (; gone < frames_.size() && frames_[gone].outcome != kPending; ++gone)
-    for (uint64_t lane = 0; lane < 2; ++lane) forgotten_[lane] += hash_frame(frames_[gone], lane);
-  frames_.erase(frames_.begin(), frames_.begin() + static_cast<int64_t>(gone));
-  first_frame_ += static_cast<int64_t>(gone);
+    for (uint64_t lane = 0; lane < 2; ++lane) forgotten_[lane] += hash_frame(world_, frames_[gone], lane);
+  if (gone == 0) return;
+  std::copy(frames_.begin() + gone, frames_.end(), frames_.begin());
+  frames_.cut(frames_.size() - gone);
+  first_frame_ += gone;
+  refresh_world();
 }
 
-// Hash the state by what it means: sums over frames, nodes and pending events, so that neither ids nor the
+// Hash the state by what it means: sums over frames, nodes and pending events, so that neither places nor the
 // order of calls nor memory layout count.
 void Mesh::digest(uint64_t out[2]) const {
+  const Counters sum_of_counters = counters();
   for (uint64_t lane = 0; lane < 2; ++lane) {
     uint64_t sum = draw_u64(static_cast<uint64_t>(config().seed), kDigest, lane, static_cast<uint64_t>(now));
     const auto add = [&](uint64_t key, std::initializer_list<int64_t> words) { sum += hash_words(key, lane, words); };
     sum += forgotten_[lane];
-    for (const Frame& f : frames_) sum += hash_frame(f, lane);
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      const Node& n = nodes[i];
-      const int64_t queued = static_cast<int64_t>(n.queue.size()), parked = static_cast<int64_t>(n.parked.size());
-      add(i, {n.airtime, n.state, n.be, n.backoffs, n.retries, n.alive, n.stored, n.life, n.energy, n.spent_listening,
-              n.spent_tx, queued, parked, n.ready_at, parent[i]});
+    for (const Frame& f : frames_) sum += hash_frame(world_, f, lane);
+    for (int64_t i = 0; i < nodes_.size(); ++i) {
+      const Node& n = nodes_[i];
+      const Account& a = accounts_[i];
+      add(static_cast<uint64_t>(n.id), {n.airtime, n.state, n.be, n.backoffs, n.retries, n.alive, n.stored, n.life, n.cut,
+                                        n.tx_to, n.timer_at, n.queued, n.serving, n.ready_at, parent[n.id], a.energy,
+                                        a.spent_listening, a.spent_tx, a.spent_rx, a.spent_asleep, n.asleep, n.channel_retries,
+                                        a.death_at});
     }
-    events_.each([&](const Event& e) { add(e.sequence, {e.tick, e.node, e.type}); });
-    const int64_t* words = reinterpret_cast<const int64_t*>(&counters);
-    for (size_t i = 0; i < sizeof(counters) / sizeof(int64_t); ++i) add(1000 + i, {words[i]});
+    for (int32_t place = 0; living() && place < plane.size(); ++place) sum += network_hash(place, lane);
+    for (const Tile& tile : tiles_)
+      tile.each_pending([&](uint64_t key, int64_t tick, int32_t id, int32_t type) { add(key, {tick, id, type}); });
+    const int64_t* words = reinterpret_cast<const int64_t*>(&sum_of_counters);
+    for (size_t i = 0; i < sizeof(Counters) / sizeof(int64_t); ++i) add(1000 + i, {words[i]});
     out[lane] = sum;
   }
 }

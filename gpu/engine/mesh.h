@@ -1,56 +1,75 @@
-// The mesh: nodes on a plane, one event queue, one list of transmissions.
+// The mesh: nodes on a plane in tiles, frames that all tiles share, windows and barriers.
 //
-// Two forms with the same results, bit for bit. In the plain one, the specification, every look at the channel
-// scans the whole list of transmissions that can still matter; the fast one looks them up by grid cell.
-// Files: hearing.cpp (what a node hears), hearing_cells.cpp and cells.h (the same by cells), mac.cpp (CSMA/CA,
-// ACK), frames.cpp (queues, relays, outcomes), life.cpp (stored energy), route.cpp (trees), mesh.cpp (event loop,
-// digest), abi.cpp (C).
+// Two forms with the same results, bit for bit. In the plain one, the specification, there is one tile and every look
+// at the channel scans the list of all transmissions; the fast one looks them up by grid cell.
+// Files: tile.h (what a node does), mesh.cpp (windows, barriers, digest), route.cpp (trees), abi.cpp (C).
 #pragma once
 #include <cstdint>
-#include <unordered_map>
-#include <utility>
+#include <map>
+#include <tuple>
 #include <vector>
 
 #include "air.h"
+#include "arena.h"
 #include "cells.h"
 #include "plane.h"
-#include "queue.h"
 #include "state.h"
+#include "tile.h"
 
 namespace teiden {
 
-uint64_t frame_key(const Frame& frame);
+// A frame as the caller gives it; nodes by id.
+struct Given {
+  int64_t tick, reoffer_min, reoffer_max;
+  int32_t src, dst, psdu_bytes, priority, max_offers;
+};
 
 class Mesh {
  public:
-  Plane plane;
-  std::vector<Node> nodes;
-  std::vector<int32_t> parent, hops, sink_of;  // (N,) -1: none
-  std::vector<int64_t> etx;                    // (N,) cost to the sink, 128 = one transmission; -1: none
-  std::vector<uint8_t> is_sink;                // (N,)
+  Plane plane;                                 // by id
+  std::vector<int32_t> parent, hops, sink_of;  // (N,) by id, -1: none
+  std::vector<int64_t> etx;                    // (N,) by id: cost to the sink, 128 = one transmission; -1: none
+  std::vector<uint8_t> is_sink;                // (N,) by id
+  std::vector<uint8_t> backed;                 // (N,) by id: has a battery; empty: nobody has
   bool routed = false;
   int64_t now = 0;
-  Counters counters;
-  int64_t outcome_counts[kOutcomes] = {};
   std::vector<Delivery> deliveries;
   std::vector<End> ends;
   std::vector<Dead> deaths;
+  std::vector<Joining> joinings;
 
-  void start();      // once, after the plane is filled
-  void use_cells();  // take the fast form; at any time, once the plane has its links
-  void inject(int64_t tick, Frame frame);
-  Frame& frame_at(int64_t id) { return frames_[id - first_frame_]; }
-  const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
+  void start(bool fast);  // once, after the plane is filled
+  void inject(const Given& given);
   int64_t first_frame() const { return first_frame_; }
-  int64_t end_frame() const { return first_frame_ + static_cast<int64_t>(frames_.size()); }
+  int64_t end_frame() const { return first_frame_ + frames_.size(); }
+  const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
+  const Kind& kind_of(const Frame& frame) const { return kinds_[frame.kind]; }
   void forget_ended();  // the frames before the first that has not ended
-  void power_off(int32_t node, int64_t tick, int64_t energy_nj);
-  void power_on(int32_t node, int64_t tick);
+  // The mains go, with so much energy stored and to sleep when idle, or (energy_nj null) come back.
+  void change_supply(int64_t count, const int32_t* ids, const int64_t* ticks, const int64_t* energy_nj,
+                     const uint8_t* sleeps);
   void run_until(int64_t tick);  // every event before the tick
   void digest(uint64_t out[2]) const;
-  int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
-  int64_t spent_listening(int32_t node, int64_t tick) const;
-  int64_t spent_sending(int32_t node, int64_t tick) const;
+  Counters counters() const;
+  const int64_t* outcome_counts() const { return outcome_counts_; }
+  const Node& node(int32_t id) const { return nodes_[place_of_[id]]; }
+  int32_t id_of(int32_t node) const { return node < 0 ? -1 : nodes_[node].id; }
+  int64_t energy_nj(int32_t id, int64_t tick) const;  // left; -1: on the mains
+  int64_t spent_listening(int32_t id, int64_t tick) const;
+  int64_t spent_sending(int32_t id, int64_t tick) const;
+  int64_t spent_asleep(int32_t id, int64_t tick) const;
+  int64_t spent_receiving(int32_t id) const { return accounts_[place_of_[id]].spent_rx; }
+  // The PAN whose broadcast schedule a node keeps, -1: none.
+  int32_t pan_of(int32_t id) const {
+    if (living()) return network(id).pan;
+    return routed ? sink_of[id] : 0;
+  }
+
+  // living.cpp
+  void live(bool formed);  // once, after route: from now on nodes choose their parents themselves
+  bool living() const { return !networks_.empty(); }
+  const Network& network(int32_t id) const { return networks_[place_of_[id]]; }
+  void measure_living_tree();  // hops, sink_of, etx as they are now
 
   // route.cpp
   void route(const std::vector<int32_t>& sinks, const uint8_t* usable);
@@ -58,113 +77,75 @@ class Mesh {
 
   template <class Archive>
   void archive(Archive& a) {
-    a(now), a(routed), a(counters), a(outcome_counts), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
-    a(frames_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(taken_);
-    events_.archive(a);
-    air_.archive(a);
-    a.each(nodes);
+    a(now), a(routed), a(totals_), a(outcome_counts_), a(parent), a(hops), a(sink_of), a(etx), a(is_sink);
+    a(frames_), a(kinds_), a(first_frame_), a(forgotten_), a(deliveries), a(ends), a(deaths), a(nodes_), a(accounts_), a(air_accounts_);
+    a(networks_), a(seats_), a(auth_slots_), a(joinings);
+    refresh_world();  // tiles that are read put their events in order and their signals into cells
+    if (fast_) {
+      std::vector<Signal> kept = signals();
+      const bool reading = kept.empty();  // a mesh that is read is new
+      a(kept);
+      if (reading)
+        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s);
+    } else {
+      air_.archive(a);
+    }
+    for (Tile& tile : tiles_) tile.archive(a);
   }
+  void loaded();  // after reading an archive
 
  private:
-  struct Heard {
-    int64_t number, start, end;
-    uint64_t power;
-    int32_t channel;
-  };
-
-  // mesh.cpp
-  void schedule(int64_t tick, int32_t node, EventType type, uint64_t sequence, int64_t arg);
-  void set_timer(int32_t node, int64_t tick);
-  void handle(const Event& event);
-  void forget_air(int64_t tick);
   const Config& config() const { return plane.config; }
+  const Tile& tile_of(int32_t node) const { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
+  Tile& tile_of(int32_t node) { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
+  void refresh_world();
+  void refresh_tree();
+  int32_t kind(const Given& given);
+  void barrier(int64_t upto);
+  void take_arrivals(const Delta& d);
+  void apply(const Delta& d);
+  void end_if_gone(int64_t id);
+  void forget_air(int64_t tick);
+  void recount();
+  std::vector<Signal> signals() const;
 
-  // hearing.cpp
-  void hear(int32_t node, int64_t after, int64_t before);
-  void resolve_lock(int32_t node, int64_t upto);
-  bool can_lock(int32_t node, const Heard& heard) const;
-  bool wins_lock(size_t index) const;
-  int32_t listening_on(int32_t node, int64_t start) const;
-  bool channel_busy(int32_t node, int32_t channel, int64_t tick);
-  bool decodes(int32_t node, int64_t number);
-  int64_t reception_cost(const Transmission& wanted, uint64_t power, int64_t number) const;
-
-  // hearing_cells.cpp
-  bool crowded(int64_t tick) const;
-  void gather(int32_t node, int64_t after, int64_t before, int32_t channel, size_t first, size_t last);
-  bool surely_loses(uint64_t power, uint64_t others) const;
-  uint64_t losing_sum(uint64_t power) const;
-  bool makes_up(int32_t node, int64_t instant, int64_t before, int32_t channel, size_t first, uint64_t known,
-                uint64_t limit);
-  bool wins_lock_in_cells(int32_t node, size_t index, size_t cells);
-  bool drowns(uint64_t power, int64_t first, int64_t upto) const;
-  size_t gather_for_lock(int32_t node, int64_t first, int64_t upto);
-  int64_t last_unlocked(int32_t node, int64_t from, int64_t upto, size_t cells);
-  void resolve_lock_in_cells(int32_t node, int64_t upto);
-  void replay_lock(int32_t node, int64_t from, int64_t upto, size_t cells);
-  bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
-  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
-  int64_t reception_cost_swept(const Transmission& wanted, uint64_t power, int64_t number);
-
-  // mac.cpp
-  void serve(int32_t node, int64_t tick);
-  void start_csma(int32_t node, int64_t tick);
-  void back_off(int32_t node, int64_t tick);
-  void timer_fired(int32_t node, int64_t tick);
-  void assess_channel(int32_t node, int64_t tick);
-  void send_data(int32_t node, int64_t tick, int32_t channel);
-  void send_ack(int32_t node, int64_t tick, int64_t data);
-  int64_t transmit(int32_t node, int64_t tick, Transmission record, int64_t ticks);
-  void count_missing_ack(int32_t node, int64_t tick);
-  void ack_missing(int32_t node, int64_t tick);
-  void sent(int32_t node, int64_t tick);
-  void receive_end(int64_t number, int64_t tick);
-  void receive_data(int64_t number, int64_t tick);
-  void receive_ack(int64_t number, int64_t tick);
-
-  // frames.cpp
-  void take_injected(int64_t frame, int64_t tick);
-  void take_over(int64_t number, int64_t tick);
-  void arrive(int64_t frame, int32_t node, int64_t tick, int32_t hops);
-  bool enqueue(int32_t node, const Copy& copy);
-  void offer_again(int32_t node, int64_t frame, int64_t tick);
-  void give_up(int32_t node, Outcome reason, int64_t tick);
-  void fail_offer(int32_t node, Copy copy, Outcome reason, int64_t tick);
-  void end_copy(int64_t frame, int32_t node, Outcome reason, int64_t tick);
-  bool has_taken(int64_t frame, int32_t node);
-  int32_t next_hop(int32_t node, int32_t dst) const;
-
-  // life.cpp
-  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj);
-  void regain_mains(int32_t node, int64_t tick);
-  void settle(int32_t node, int64_t tick);
-  void plan_death(int32_t node, int64_t tick);
-  void die(int32_t node, int64_t tick);
-  void cut_transmission(int32_t node, int64_t tick);
-  int64_t listening_nj(const Node& n, int64_t tick) const;
-  int64_t transmitting_nj(const Node& n, int64_t tick) const;
+  void seat(const Move& move);
+  void know_control_frames();
+  uint64_t network_hash(int32_t place, uint64_t lane) const;
 
   // route.cpp
   void start_tree();
   void measure_tree();
 
-  Air air_;
-  std::vector<Frame> frames_;  // by id from first_frame_ on
+  bool fast_ = false;
+  int32_t tile_nodes_ = 1;
+  Array<Node> nodes_;             // in order of place
+  Array<Account> accounts_;       // the same
+  Array<Spot> spots_;             // the same
+  Array<AirAccount> air_accounts_;  // the same, where sending is regulated
+  Array<Network> networks_;         // the same, where the tree is alive
+  Array<Seat> seats_;               // the same
+  Array<AuthSlot> auth_slots_;      // of all sinks
+  std::vector<int32_t> place_of_; // by id
+  std::vector<int32_t> tree_;     // parents by place
+  std::vector<uint8_t> sinks_;    // by place
+  std::vector<int32_t> pans_;     // by place
+  Array<Frame> frames_;           // by id from first_frame_ on
+  Array<Kind> kinds_;
+  using KindKey = std::tuple<int64_t, int64_t, int32_t, int32_t, int32_t>;
+  std::map<KindKey, int32_t> kind_of_;
   int64_t first_frame_ = 0;
   uint64_t forgotten_[2] = {};  // what forgotten frames add to the digest
-  EventQueue events_;
-  std::unordered_map<int64_t, std::vector<Taken>> taken_;   // of frames with copies alive
-  std::vector<Heard> heard_;                                // scratch
-  std::vector<int64_t> edges_;                              // scratch
+  Counters totals_;             // of frames as wholes
+  int64_t outcome_counts_[kOutcomes] = {};
+  int64_t first_new_delivery_ = 0;
+  int64_t air_forgotten_ = 0;
 
-  struct Open {  // a cell still to be visited: its signals on air, and the strongest there may be
-    const Signal *first, *last;
-    uint64_t strongest;
-  };
-  Cells cells_;                                        // laid in the fast form only
-  uint64_t lock_ratio_ = 0;                            // SINR to lock on, linear, 1 = 2^20
-  std::vector<Open> open_;                             // scratch
-  std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
+  World world_;
+  Earshot earshot_;  // laid before the first broadcast
+  Air air_;
+  Cells cells_;  // laid in the fast form only
+  std::vector<Tile> tiles_;
 };
 
 }  // namespace teiden

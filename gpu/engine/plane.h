@@ -6,6 +6,8 @@
 
 #include "config.h"
 #include "fixed.h"
+#include "hopping.h"
+#include "state.h"
 
 namespace teiden {
 
@@ -37,14 +39,6 @@ TEIDEN_FN int64_t airtime_us(const Config& config, int64_t psdu_bytes) {
   const int64_t bits = (config.header_bytes + psdu_bytes) * 8;
   const int64_t symbols = (bits + config.bits_per_symbol - 1) / config.bits_per_symbol;
   return (symbols * config.bits_per_symbol * 1000000 + config.bit_rate_bps - 1) / config.bit_rate_bps;
-}
-
-// Return the channel a node listens on at a tick: hashed anew every dwell, always 0 with one channel.
-TEIDEN_FN int32_t home_channel(const Config& config, uint32_t node, int64_t tick) {
-  if (config.channels <= 1) return 0;
-  const uint64_t dwell = static_cast<uint64_t>(tick / config.dwell_us);
-  const uint64_t draw = draw_u64(static_cast<uint64_t>(config.seed), kChannel, node, dwell);
-  return static_cast<int32_t>(below(draw, static_cast<uint64_t>(config.channels)));
 }
 
 // Return the cost of a frame of this airtime at a constant SINR.
@@ -93,8 +87,18 @@ struct Plane {
     return level < config.cut_lu ? 0 : linear_power(tables(), level);
   }
 
-  // Return the reach as Spots count it (air.h), on the safe side.
-  int32_t spot_reach() const { return has_links ? INT32_MAX : static_cast<int32_t>((config.reach_mm >> 8) + 2); }
+  // Return the same from the link table.
+  uint64_t linked_power(int32_t src, int32_t dst) const {
+    const int64_t level = linked_level_lu(src, dst);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
+  }
+
+  // Return the linear power of a signal at dst, 0 below the interference cut.
+  uint64_t power(const Signal& s, int32_t dst) const {
+    if (!has_links && out_of_reach(s.x_mm - x_mm[dst], s.y_mm - y_mm[dst])) return 0;
+    const int64_t level = level_lu(s.id, dst);
+    return level < config.cut_lu ? 0 : linear_power(tables(), level);
+  }
 
   // Return whether two places are certainly too far apart for the interference cut.
   bool out_of_reach(int64_t dx_mm, int64_t dy_mm) const {

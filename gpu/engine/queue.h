@@ -1,6 +1,6 @@
 // The event queue: a calendar. A heap holds the events of the page that is open, later pages are unsorted, and what
 // is beyond the last page waits in one list. So a heap is as small as a page, however many events are planned.
-// Events come out in the order of `later` (state.h), whatever page they were on.
+// Events come out by (tick, node, type), ties in the order the caller says, whatever page they were on.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -12,12 +12,14 @@ namespace teiden {
 
 class EventQueue {
  public:
-  void push(const Event& event) {
+  // ties(event): what orders events of the same tick, node and type; from their content, never from the order of calls.
+  template <class Ties>
+  void push(const Event& event, Ties ties) {
     const int64_t page = event.tick >> kPageBits;
     ++count_;
     if (page <= open_) {
       heap_.push_back(event);
-      std::push_heap(heap_.begin(), heap_.end(), later);
+      std::push_heap(heap_.begin(), heap_.end(), later(ties));
     } else if (page < beyond_) {
       pages_[page % kPages].push_back(event);
     } else {
@@ -26,14 +28,22 @@ class EventQueue {
   }
 
   // Take out the next event if it is before a tick.
-  bool pop_before(int64_t tick, Event* event) {
-    while (heap_.empty() && count_ > 0 && (open_ + 1) << kPageBits < tick) turn_page();
+  template <class Ties>
+  bool pop_before(int64_t tick, Event* event, Ties ties) {
+    while (heap_.empty() && count_ > 0 && (open_ + 1) << kPageBits < tick) turn_page(ties);
     if (heap_.empty() || heap_.front().tick >= tick) return false;
-    std::pop_heap(heap_.begin(), heap_.end(), later);
+    std::pop_heap(heap_.begin(), heap_.end(), later(ties));
     *event = heap_.back();
     heap_.pop_back();
     --count_;
     return true;
+  }
+
+  // Return the tick of the next event, kNever if there is none.
+  template <class Ties>
+  int64_t next_tick(Ties ties) {
+    while (heap_.empty() && count_ > 0) turn_page(ties);
+    return heap_.empty() ? kNever : heap_.front().tick;
   }
 
   template <class Visit>
@@ -44,23 +54,27 @@ class EventQueue {
     for (const Event& e : far_) visit(e);
   }
 
-  template <class Archive>
-  void archive(Archive& a) {
-    std::vector<Event> all;
-    each([&](const Event& e) { all.push_back(e); });
-    a(all);
-    *this = EventQueue();
-    for (const Event& e : all) push(e);
-  }
+  void clear() { *this = EventQueue(); }
 
  private:
   static constexpr int kPageBits = 13;        // 8 ms: some thousand events of a million nodes in a storm
   static constexpr int64_t kPages = 1 << 12;  // 34 s
 
-  void turn_page() {
+  template <class Ties>
+  static auto later(Ties ties) {
+    return [ties](const Event& a, const Event& b) {
+      if (a.tick != b.tick) return a.tick > b.tick;
+      if (a.node != b.node) return a.node > b.node;
+      if (a.type != b.type) return a.type > b.type;
+      return ties(a) > ties(b);
+    };
+  }
+
+  template <class Ties>
+  void turn_page(Ties ties) {
     if (count_ == static_cast<int64_t>(far_.size())) {  // nothing for a long time: on to the page of the next event
       const auto next = std::min_element(far_.begin(), far_.end(),
-                                         [](const Event& a, const Event& b) { return later(b, a); });
+                                         [](const Event& a, const Event& b) { return a.tick < b.tick; });
       open_ = (next->tick >> kPageBits) - 1;
       beyond_ = open_ + 1;
     }
@@ -73,7 +87,7 @@ class EventQueue {
       far_.erase(still_far, far_.end());
     }
     heap_.swap(pages_[open_ % kPages]);
-    std::make_heap(heap_.begin(), heap_.end(), later);
+    std::make_heap(heap_.begin(), heap_.end(), later(ties));
   }
 
   std::vector<Event> heap_;                                                     // of pages up to open_

@@ -174,7 +174,7 @@ void Mesh::route(const std::vector<int32_t>& sinks, const uint8_t* usable) {
 }
 
 void Mesh::start_tree() {
-  const size_t count = nodes.size();
+  const size_t count = parent.size();
   parent.assign(count, -1);
   etx.assign(count, -1);
   is_sink.assign(count, 0);
@@ -184,10 +184,10 @@ void Mesh::start_tree() {
 // Take a tree as given: the caller has checked that it has no loop.
 void Mesh::set_parents(const int32_t* given, const std::vector<int32_t>& sinks) {
   start_tree();
-  parent.assign(given, given + nodes.size());
+  parent.assign(given, given + parent.size());
   for (const int32_t sink : sinks) is_sink[sink] = 1;
   measure_tree();
-  for (size_t i = 0; i < nodes.size(); ++i) {  // cost along the tree; -1 where a link of it is not usable
+  for (size_t i = 0; i < parent.size(); ++i) {  // cost along the tree; -1 where a link of it is not usable
     int64_t cost = sink_of[i] >= 0 ? 0 : -1;
     for (int32_t at = static_cast<int32_t>(i); cost >= 0 && parent[at] >= 0; at = parent[at]) {
       const int64_t link = plane.link_etx(at, parent[at]);
@@ -199,7 +199,7 @@ void Mesh::set_parents(const int32_t* given, const std::vector<int32_t>& sinks) 
 
 // Fill hops and sink_of from the parents.
 void Mesh::measure_tree() {
-  const int32_t count = static_cast<int32_t>(nodes.size());
+  const int32_t count = static_cast<int32_t>(parent.size());
   hops.assign(count, -1);
   sink_of.assign(count, -1);
   std::vector<int32_t> path;
@@ -218,6 +218,7 @@ void Mesh::measure_tree() {
       at = child;
     }
   }
+  refresh_tree();
 }
 
 }  // namespace teiden

@@ -76,7 +76,7 @@ def test_cuda_is_missing_and_says_so():
     [
         ((10**9 - 1, 1, -1, 50), {}, r"t_ns\[0\] = 999999999 ns is in the past, expected 1000000000 \(now\) or later"),
         ((10**9, 3, -1, 50), {}, r"src\[0\] = 3, expected 0 to 2"),
-        ((10**9, 1, -2, 50), {}, r"dst\[0\] = -2, expected -1 to 2"),
+        ((10**9, 1, -3, 50), {}, r"dst\[0\] = -3, expected -2 to 2"),
         ((10**9, 1, 1, 50), {}, r"dst\[0\] = 1, expected another node than src"),
         ((10**9, [1, 2], -1, [50, 0]), {}, r"psdu_bytes\[1\] = 0, expected 1 to 2043"),
         ((1e9, 1, -1, 50), {}, "t_ns has type float64, expected whole numbers"),

@@ -201,3 +201,31 @@ def test_a_folder_that_is_no_result_is_left_alone_and_a_result_is_replaced(tmp_p
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".out")]
     with pytest.raises(MissingPart):
         gpu.run_case(folder, None, None, "cuda", 1)
+
+
+def test_a_case_may_broadcast_and_its_tree_may_live(tmp_path):
+    toml = TREE.replace('metric = "etx"', 'tree = "living"\nnetwork = "small"\nformed = true').replace("= 60", "= 600")
+    frames = [(1, 101, -2, 60), (2, 102, -1, 60), (300, 103, -1, 60)]
+    case = write_case(tmp_path / "case", toml, ring(6), frames)
+    summary = gpu.run_case(case, tmp_path / "out")
+    assert summary["delivery"] == 1.0
+    table = pq.read_table(tmp_path / "out" / "frames.parquet").to_pydict()
+    assert table["dst"] == [-2, -1, -1]
+    assert table["outcome"] == ["unacked_delivered", "acked", "acked"]
+    counters = json.loads((tmp_path / "out" / "run.json").read_text())["counters"]
+    assert counters["broadcast_received"] == 6
+    assert counters["control_sent"] > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('tree = "dead"', "case.toml: routing.tree = 'dead', expected one of static, living"),
+        ('tree = "living"\nformed = 1', "case.toml: routing.formed = 1, expected true or false"),
+        ("auth_limit = 0", "case.toml: routing.auth_limit = 0, expected a whole number from 1 to 10000"),
+    ],
+)
+def test_wrong_trees_are_named(tmp_path, line, message):
+    case = write_case(tmp_path / "case", TREE.replace('metric = "etx"', line), ring(3), [(1, 101, -1, 60)])
+    with pytest.raises(ScenarioError, match=message):
+        gpu.read_case(case)

@@ -133,3 +133,35 @@ def test_events_far_apart_come_in_order():
 def test_an_unknown_form_is_refused():
     with pytest.raises(InputError, match="form = 'fast'"):
         gpu.Mesh.build([[0, 0]], [0], gpu.profile(FSK), 1, form="fast")
+
+
+def supplies(count):
+    """Return (t_ns, node, energy_nj), energy -1: back on the mains; many hit a transmission under way."""
+    draw = np.random.default_rng(8)
+    t_ns = np.sort(draw.integers(10**9, 4 * 10**9, 4 * count))
+    energy_nj = np.where(draw.random(t_ns.size) < 0.4, -1, (10 ** draw.uniform(3, 7.5, t_ns.size)).astype(np.int64))
+    return zip(t_ns.tolist(), draw.integers(1, count, t_ns.size).tolist(), energy_nj.tolist(), strict=True)
+
+
+def supplied(form, early, count=150):
+    """Return a busy field whose supplies change: all announced at the start, or each at the very last moment."""
+    draw = np.random.default_rng(4)
+    mesh = gpu.Mesh.build(draw.uniform(0, 250, (count, 2)), [0], gpu.profile(FSK), 4, form=form)
+    mesh.inject(draw.integers(10**9, 4 * 10**9, 6 * count), draw.integers(1, count, 6 * count), -1, 147, max_offers=3,
+                reoffer_min_ns=10**7, reoffer_max_ns=10**9)  # fmt: skip
+    for t_ns, node, energy_nj in supplies(count):
+        if not early:
+            mesh.run_until(t_ns // 1000 * 1000)
+        if energy_nj < 0:
+            mesh.power_on(node, t_ns)
+        else:
+            mesh.power_off(node, t_ns, energy_nj)
+    return mesh
+
+
+def test_a_supply_that_changes_without_notice_cuts_and_saves_transmissions_under_way():
+    """Nodes foresee their death when they begin to send; what the caller says later must come to the same."""
+    meshes = [supplied(form, early) for form in ("plain", "cells") for early in (True, False)]
+    first, *others = (result(mesh, 8 * 10**9) for mesh in meshes)
+    assert all(other == first for other in others)
+    assert first[1]["cut_by_death"] > 20

@@ -81,6 +81,20 @@ def test_a_relay_acknowledges_what_it_has_taken_over_and_drops_it():
     assert outcomes(mesh) == ["unacked_delivered"]
 
 
+@pytest.mark.parametrize("form", gpu.mesh.FORMS)
+@pytest.mark.parametrize(
+    ("window_end_us", "idle"), [(319, True), (320, True), (321, False), (3711, False), (3712, True)],
+    ids=["before", "start", "after the start", "before the end", "end"],
+)  # fmt: skip
+def test_a_window_that_ends_as_a_frame_starts_or_ends_finds_the_channel_idle(window_end_us, idle, form):
+    """As ns-3 has it: a CCA ends before a signal of the same instant comes, and after one that goes."""
+    mesh = chain(2, form=form)
+    mesh.inject(0, 1, 0, 100)  # on air from 320 to 3712
+    other = mesh.inject((window_end_us - 128) * 1000, 2, 1, 50)
+    mesh.run_until(20 * MS)
+    assert (mesh.frames(other)[0]["first_tx_ns"] == (window_end_us + 192) * 1000) == idle
+
+
 def test_busy_channel_drops_the_frame_after_its_backoffs_without_a_retry():
     radio = gpu.profile("oqpsk-250k-2450", max_psdu_bytes=4000, lock_history_us=200_000)
     links = ([1, 1, 2], [0, 2, 0], [PERFECT_DB] * 3)

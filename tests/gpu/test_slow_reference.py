@@ -168,11 +168,11 @@ class SlowMesh:
     def assess(self, node, tick):
         station, radio = self.stations[node], self.radio
         threshold = 10 ** (radio.cca_threshold_dbm / 10)
-        instants = [t.start for t in self.air if t.src != node and tick - radio.cca_us < t.start <= tick
-                    and self.power[t.src, node] > 0] + [tick]  # fmt: skip
-        levels = [sum(self.power[t.src, node] for t in self.air if t.src != node and t.start <= i < t.end)
-                  for i in instants]  # fmt: skip
-        if (station.lock is not None and station.lock.end > tick) or max(levels) >= threshold:
+        before = [t for t in self.air if t.src != node and t.start < tick]  # what starts now comes too late
+        instants = [t.start for t in before if tick - radio.cca_us < t.start and self.power[t.src, node] > 0] + [tick]
+        levels = [sum(self.power[t.src, node] for t in before if t.start <= i < t.end) for i in instants]
+        locked = station.lock is not None and station.lock.start < tick < station.lock.end
+        if locked or max(levels) >= threshold:
             station.be, station.backoffs = min(station.be + 1, radio.max_be), station.backoffs + 1
             if station.backoffs <= radio.max_csma_backoffs:
                 self.back_off(node, tick)

@@ -1,0 +1,62 @@
+"""61.05 M meters, 30-minute collection, on two cores and 24 GB: the country in shards where radio does not reach.
+
+Towns further apart than the interference reach do not exist for each other, so running them one after another gives
+what running them together would, in the memory of one. --shard sets the size of a town; --shard 61050000 is one plane.
+The value is half an hour over the wall time of all shards, set-up left out and reported beside it. Without --all,
+--measured shards are run and the rest counted at their mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+import radio_bench as rb
+
+ROW = rb.Row("61.05 M meters, 30-minute collection, two cores, 24 GB", "x real time", 1, 8)
+METERS = 61_050_000
+
+
+def measure(nodes: int, seed: int, threads: int) -> dict[str, Any]:
+    """Return the cost of one shard."""
+    with rb.Clock() as setup:
+        mesh, ids = rb.town(nodes, seed, threads=threads)
+    with rb.Clock() as clock:
+        rb.collect(mesh, ids, rb.PERIOD_S, seed=seed + 1000)
+    counts = mesh.counters()
+    return {"seed": seed, "nodes": nodes, "threads": threads, "setup_wall_s": round(setup.wall_s, 2),
+            "wall_s": round(clock.wall_s, 2),
+            "cpu_s": round(clock.cpu_s, 2), "on_air_frames": rb.on_air(mesh), "delivered": counts["delivered"],
+            "injected": counts["injected"], "peak_gb": round(rb.memory_bytes("VmHWM") / 1e9, 2)}  # fmt: skip
+
+
+def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
+    """Measure some or all shards."""
+    shard = min(given.shard, METERS) if not given.quick else 100_000
+    count = math.ceil(METERS / shard)
+    wanted = count if given.all else min(given.measured, count)
+    cases = []
+    for k in range(wanted):
+        cases.append(
+            rb.apart(__file__, "measure", nodes=min(shard, METERS - k * shard), seed=k + 1, threads=given.threads)
+        )
+        print(cases[-1], flush=True)
+    run_s = sum(case["wall_s"] for case in cases) / wanted * count
+    setup_s = sum(case["setup_wall_s"] for case in cases) / wanted * count
+    told = "all" if wanted == count else f"{wanted} of {count} shards run, the rest at their mean"
+    remark = (f"{told}; set-up {setup_s:,.0f} s, run {run_s:,.0f} s; most memory "
+              f"{max(case['peak_gb'] for case in cases)} GB")  # fmt: skip
+    return [(ROW, rb.PERIOD_S / run_s, remark)], cases
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the shards."""
+    parser.add_argument("--shard", type=int, default=3_052_500, help="meters a shard  [default: a twentieth]")
+    parser.add_argument("--measured", type=int, default=2, help="shards to run without --all")
+    parser.add_argument("--threads", type=int, default=rb.CORES, help="[default: all cores]")
+    parser.add_argument("--all", action="store_true", help="run every shard")
+
+
+if __name__ == "__main__":
+    rb.bench(__doc__ or "", main, options)

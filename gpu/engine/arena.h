@@ -1,0 +1,115 @@
+// Flat storage of plain values: an array that grows, and a pool of items with a list of free places.
+//
+// Everything a tile keeps lives in these, so that a state is saved, loaded and copied as runs of bytes.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+#include "fixed.h"
+
+namespace teiden {
+
+template <class T>
+class Array {
+  static_assert(std::is_trivially_copyable<T>::value, "plain values only");
+
+ public:
+  Array() = default;
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  Array(Array&& other) noexcept { swap(other); }
+  Array& operator=(Array&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Array() { std::free(data_); }
+
+  int64_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  T& operator[](int64_t i) { return data_[i]; }
+  const T& operator[](int64_t i) const { return data_[i]; }
+  T& back() { return data_[size_ - 1]; }
+
+  void push(const T& value) {
+    if (size_ == capacity_) {
+      const T kept = value;  // it may lie in here
+      reserve(capacity_ < 16 ? 16 : capacity_ + capacity_ / 2);
+      data_[size_++] = kept;
+      return;
+    }
+    data_[size_++] = value;
+  }
+  void pop() { --size_; }
+  void clear() { size_ = 0; }
+  void cut(int64_t size) { size_ = size; }
+
+  void reserve(int64_t capacity) {
+    if (capacity <= capacity_) return;
+    void* grown = std::realloc(static_cast<void*>(data_), static_cast<size_t>(capacity) * sizeof(T));
+    if (grown == nullptr) throw std::bad_alloc();
+    data_ = static_cast<T*>(grown);
+    capacity_ = capacity;
+  }
+  void fill(int64_t size, const T& value) {
+    reserve(size);
+    for (int64_t i = 0; i < size; ++i) data_[i] = value;
+    size_ = size;
+  }
+  void resize(int64_t size) {
+    reserve(size);
+    size_ = size;
+  }
+  void swap(Array& other) {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+  int64_t bytes() const { return capacity_ * static_cast<int64_t>(sizeof(T)); }
+
+ private:
+  T* data_ = nullptr;
+  int64_t size_ = 0, capacity_ = 0;
+};
+
+// Items that are taken and given back, linked by their field `next`; -1 ends a list.
+template <class T>
+class Pool {
+ public:
+  T& operator[](int32_t i) { return items_[i]; }
+  const T& operator[](int32_t i) const { return items_[i]; }
+  int32_t size() const { return static_cast<int32_t>(items_.size()); }  // taken and free places
+
+  // Return a free place; earlier references into the pool are void.
+  int32_t take() {
+    if (free_ >= 0) {
+      const int32_t i = free_;
+      free_ = items_[i].next;
+      return i;
+    }
+    items_.push(T{});
+    return static_cast<int32_t>(items_.size()) - 1;
+  }
+  void give(int32_t i) {
+    items_[i].next = free_;
+    free_ = i;
+  }
+
+  template <class Archive>
+  void archive(Archive& a) {
+    a(items_), a(free_);
+  }
+  int64_t bytes() const { return items_.bytes(); }
+
+ private:
+  Array<T> items_;
+  int32_t free_ = -1;
+};
+
+}  // namespace teiden

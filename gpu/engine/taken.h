@@ -1,0 +1,72 @@
+// The frames that nodes have taken over: a hash set of (frame, node, life) a tile.
+//
+// Entries of frames that have ended matter no more (no copy of them is on air) and go when the table is full.
+#pragma once
+#include <cstdint>
+
+#include "arena.h"
+#include "fixed.h"
+
+namespace teiden {
+
+constexpr int64_t kMaxTileNodes = (1 << 24) - 1;
+
+class TakenSet {
+ public:
+  // Frames are told apart by their low 32 bits: no more than 2^32 are ever kept at a time.
+  static uint64_t key(int64_t frame, int64_t local_node, uint8_t life) {
+    return static_cast<uint64_t>(frame) << 32 | static_cast<uint64_t>(local_node) << 8 | life;
+  }
+
+  bool has(uint64_t key) const {
+    if (slots_.empty()) return false;
+    for (uint64_t at = splitmix64(key) & mask();; at = (at + 1) & mask()) {
+      if (slots_[at] == key) return true;
+      if (slots_[at] == kEmpty) return false;
+    }
+  }
+
+  // Add a key that is not in the set; ended(low 32 bits of a frame) says which entries may go.
+  template <class Ended>
+  void add(uint64_t key, Ended ended) {
+    if ((used_ + 1) * 4 > slots_.size() * 3) rebuild(ended);
+    place(key);
+    ++used_;
+  }
+
+  template <class Archive>
+  void archive(Archive& a) {
+    a(slots_), a(used_);
+  }
+  int64_t bytes() const { return slots_.bytes(); }
+
+ private:
+  static constexpr uint64_t kEmpty = ~0ULL;  // its node would be kMaxTileNodes
+
+  uint64_t mask() const { return static_cast<uint64_t>(slots_.size()) - 1; }
+
+  void place(uint64_t key) {
+    uint64_t at = splitmix64(key) & mask();
+    while (slots_[at] != kEmpty) at = (at + 1) & mask();
+    slots_[at] = key;
+  }
+
+  template <class Ended>
+  void rebuild(Ended ended) {
+    Array<uint64_t> old;
+    old.swap(slots_);
+    int64_t live = 0;
+    for (const uint64_t key : old) live += key != kEmpty && !ended(static_cast<uint32_t>(key >> 32));
+    int64_t size = 16;
+    while (size < live * 2 + 2) size *= 2;
+    slots_.fill(size, kEmpty);
+    used_ = live;
+    for (const uint64_t key : old)
+      if (key != kEmpty && !ended(static_cast<uint32_t>(key >> 32))) place(key);
+  }
+
+  Array<uint64_t> slots_;
+  int64_t used_ = 0;
+};
+
+}  // namespace teiden

@@ -1,0 +1,326 @@
+// A tile: some of the nodes with all that is theirs, and the rules they live by.
+//
+// An event at a node changes that node only. What one node does reaches another one turnaround later at the earliest:
+// a transmission decided at t is on air from t + turnaround on, and whoever looks at t' sees only what started by t'.
+// So within a window of one turnaround the order of nodes cannot matter. What else must get out of a tile waits for the
+// barrier at the window's end: changes to frames (deltas), receptions at nodes of other tiles (outbox), deaths.
+//
+// Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
+// hearing_cells.cpp (what a node hears, plainly and by cells), mesh.cpp (windows and barriers).
+#pragma once
+#include <vector>
+
+#include "air.h"
+#include "arena.h"
+#include "background.h"
+#include "cells.h"
+#include "earshot.h"
+#include "network_state.h"
+#include "plane.h"
+#include "queue.h"
+#include "regulation.h"
+#include "state.h"
+#include "taken.h"
+
+namespace teiden {
+
+// What all tiles read and only barriers change.
+struct World {
+  const Plane* plane = nullptr;
+  Node* nodes = nullptr;          // (N,) a tile touches its own only; ids never change
+  Account* accounts = nullptr;    // (N,)
+  const Spot* spots = nullptr;    // (N,)
+  const Frame* frames = nullptr;  // from first_frame on
+  const Kind* kinds = nullptr;
+  const int32_t* parent = nullptr;  // (N,) node; -1: none
+  const uint8_t* is_sink = nullptr; // (N,)
+  const int32_t* pan = nullptr;     // (N,) whose broadcast schedule a node keeps; -1: none
+  const int32_t* place_of = nullptr;   // (N,) node by id
+  const Earshot* earshot = nullptr;    // laid before the first broadcast
+  AirAccount* air_accounts = nullptr;  // (N,) where sending is regulated
+  Network* networks = nullptr;         // (N,) where the tree is alive
+  const Seat* seats = nullptr;         // (N,) the same: parents as others see them
+  AuthSlot* auth_slots = nullptr;      // of all sinks
+  int64_t first_frame = 0, end_frame = 0;
+  int64_t longest = 0;  // no transmission lasts longer
+  int64_t window_start = 0;
+  uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, network_key = 0;
+  bool routed = false;
+
+  const Frame& frame(int64_t id) const { return frames[id - first_frame]; }
+  uint64_t content_key(const Frame& frame) const;
+  // Return whether a frame, known by its low 32 bits, has ended or is forgotten.
+  bool has_ended(uint32_t low_bits) const {
+    const uint32_t offset = low_bits - static_cast<uint32_t>(first_frame);
+    return offset >= end_frame - first_frame || frames[offset].outcome != kPending;
+  }
+};
+
+struct Heard {
+  int64_t start, end;
+  uint64_t power;
+  int32_t id, channel;
+};
+
+inline bool starts_before(const Heard& a, const Heard& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; }
+
+// A transmission under way whose end the caller has moved by a change of its sender's supply.
+struct Recut {
+  int64_t start, old_end, new_end;
+  int32_t src, id;
+  uint8_t cut;
+};
+
+class Tile {
+ public:
+  Counters counters;
+  Array<Delta> deltas;
+  Array<Dead> deaths;
+  Array<Move> moves;        // of parents
+  Array<Joining> joinings;
+  Array<Reception> outbox;  // at nodes of other tiles
+
+  void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
+    world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
+    const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
+    sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
+  }
+  void network_start(int32_t node);
+  bool owns(int32_t node) const { return node >= first_ && node < last_; }
+  void inject(int64_t frame_id) {
+    const Frame& f = frame(frame_id);
+    schedule({f.injected, frame_id, f.src, kInject});
+  }
+  void plan_supply(int32_t node, int64_t tick, int64_t what);
+  void post(const Reception& what);
+  void run_until(int64_t tick);  // every event before the tick
+  int64_t next_tick() {
+    return events_.next_tick([this](const Event& e) { return sequence(e); });
+  }
+  int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
+  int64_t spent_listening(int32_t node, int64_t tick) const;
+  int64_t spent_sending(int32_t node, int64_t tick) const;
+  int64_t spent_asleep(int32_t node, int64_t tick) const;
+  void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
+  void recut(const Recut* first, const Recut* last);
+  void begin_window(int64_t start);
+  void sweep(int64_t before);
+  void recount();
+  void restore(const Signal& signal);
+  template <class Visit>
+  void each_pending(Visit visit) const;
+
+  template <class Archive>
+  void archive(Archive& a) {
+    a(counters), a(deaths), a(joinings);
+    copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
+    std::vector<Event> all;
+    events_.each([&](const Event& e) { all.push_back(e); });
+    a(all);
+    events_.clear();
+    for (const Event& e : all) schedule(e);
+  }
+
+ private:
+  Node& at(int32_t node) { return world_->nodes[node]; }
+  const Node& at(int32_t node) const { return world_->nodes[node]; }
+  Account& account(int32_t node) { return world_->accounts[node]; }
+  const Account& account(int32_t node) const { return world_->accounts[node]; }
+  const Config& config() const { return world_->plane->config; }
+  const Frame& frame(int64_t id) const { return world_->frame(id); }
+  const Kind& kind_of(int64_t frame_id) const { return world_->kinds[frame(frame_id).kind]; }
+  bool living() const { return world_->networks != nullptr; }
+  Network& network(int32_t node) { return world_->networks[node]; }
+  const Network& network(int32_t node) const { return world_->networks[node]; }
+  int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
+
+  // mesh.cpp
+  template <class Visit>
+  void each_own_slot(Visit visit);
+  void schedule(const Event& event) {
+    events_.push(event, [this](const Event& e) { return sequence(e); });
+  }
+  void set_timer(int32_t node, int64_t tick) {
+    at(node).timer_at = tick;
+    schedule({tick, 0, node, kTimer});
+  }
+  bool handle(const Event& event);
+  uint64_t sequence(const Event& event) const;
+  void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
+
+  // hearing.cpp
+  uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
+  void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
+  void hear(int32_t node, int64_t after, int64_t before);
+  void resolve_lock(int32_t node, int64_t upto);
+  bool can_lock(int32_t node, const Heard& heard) const;
+  bool wins_lock(int32_t node, size_t index) const;
+  int32_t listening_on(int32_t node, int64_t start) const;
+  bool channel_busy(int32_t node, int32_t channel, int64_t tick);
+  bool decodes(const Reception& what, int64_t tick);
+  bool loud(int32_t node, int32_t channel, int64_t tick);
+  bool would_lock(const Reception& what, Heard* wanted, bool new_start);
+  bool survives(const Reception& what, const Heard& wanted, uint64_t draw);
+  int64_t reception_cost(const Heard& wanted) const;
+
+  // hearing_cells.cpp
+  template <class Visit>
+  bool each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
+  bool is_recent(int64_t after) const;
+  uint64_t bound_from(int32_t node, int32_t channel, int ring, int64_t after) const;
+  bool surely_loses(uint64_t power, uint64_t others) const;
+  bool wins_against(uint64_t power, uint64_t others) const;
+  bool beats_rings(int32_t node, const Heard& wanted, int ring, uint64_t others) const;
+  bool could_lock(const Reception& what, Heard* wanted, bool new_start) const;
+  bool drowns(uint64_t power, int64_t first, int64_t upto) const;
+  void list_channels(int32_t node, int64_t first, int64_t upto);
+  int64_t listens_until(int32_t node, int64_t tick) const;
+  int gather_for_lock(int32_t node, int64_t first, int64_t upto);
+  bool hears_at(int32_t node, int64_t tick);
+  bool wins_in_cells(int32_t node, size_t index, int rings) const;
+  bool first_winner(int32_t node, int64_t floor, int64_t tick, Heard* winner, bool* alone);
+  void resolve_lock_in_cells(int32_t node, int64_t upto);
+  void replay_lock(int32_t node, int64_t from, int64_t upto);
+  bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
+  bool loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const;
+  int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
+  bool survives_in_cells(const Reception& what, const Heard& wanted, uint64_t draw);
+
+  // mac.h
+  void serve(int32_t node, int64_t tick);
+  void start_csma(int32_t node, int64_t tick);
+  void back_off(int32_t node, int64_t tick);
+  int64_t schedule_allows(int32_t node, int64_t start, int64_t backoff) const;
+  int32_t sending_channel(int32_t node, int64_t start) const;
+  int64_t allowed_from(int32_t node, int64_t tick);
+  void timer_fired(int32_t node, int64_t tick);
+  void assess_channel(int32_t node, int64_t tick);
+  void send_data(int32_t node, int64_t tick, int32_t channel);
+  void send_ack(int32_t node, int64_t tick, const Reception& data);
+  Reception transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
+  bool may_listen(int32_t id, int32_t pan, const Reception& what) const;
+  int32_t announce(int32_t dst, Reception what);
+  void change_channel(int32_t node, Outcome reason, int64_t tick);
+  bool wants_ack(const Node& n) const { return config().ack && n.next_hop != kEverybody; }
+  void count_missing_ack(int32_t node, int64_t tick);
+  void ack_missing(int32_t node, int64_t tick);
+  void sent(int32_t node, int64_t tick);
+  void receive_end(const Reception& what, int64_t tick);
+  void receive_data(const Reception& what, int64_t tick);
+  void receive_ack(const Reception& what, int64_t tick);
+
+  // frames.h
+  int32_t next_hop(int32_t node, int64_t id, int64_t tick) const;
+  int32_t psdu_bytes(int64_t id) const;
+  int32_t destination(int64_t id) const;
+  void note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value);
+  bool enqueue(int32_t node, int32_t copy);
+  int32_t take_head(int32_t node);
+  int32_t new_copy(int64_t frame, int32_t hops);
+  bool has_taken(int64_t frame, int32_t node) const;
+  void take(int64_t frame, int32_t node);
+  void take_injected(int64_t id, int64_t tick);
+  void take_over(const Reception& what, int64_t tick);
+  void take_broadcast(const Reception& what, int64_t tick);
+  void give_up(int32_t node, Outcome reason, int64_t tick);
+  void fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick);
+  bool offer_again(int32_t node, int64_t id, int64_t tick);
+  void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
+
+  // aggregation.h
+  int32_t body_bytes(int64_t id) const;
+  bool goes_up(int64_t id) const;
+  int32_t load_riders(int32_t node, bool take);
+  void announce_riders(int32_t node, Reception what);
+  void unload_riders(int32_t node);
+  void drop_riders(int32_t node, Outcome reason, int64_t tick);
+  void receive_rider(const Reception& what, int64_t tick);
+
+  // life.h
+  int64_t idle_mw(int32_t node) const { return at(node).asleep ? config().sleep_mw : config().listen_mw; }
+  int64_t idle_nj(int32_t node, int64_t tick) const;
+  int64_t transmitting_nj(int32_t node, int64_t tick) const;
+  void settle(int32_t node, int64_t tick);
+  int64_t spent_by(int32_t node, int64_t from, int64_t energy) const;
+  int64_t foresee_death(int32_t node, int64_t before) const;
+  void plan_death(int32_t node, int64_t tick);
+  bool change_supply(int32_t node, int64_t tick);
+  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
+  void fall_asleep(int32_t node, int64_t tick);
+  void wake(int32_t node, int64_t tick);
+  bool hears(const Reception& what, int64_t tick);
+  void regain_mains(int32_t node, int64_t tick);
+  void die(int32_t node, int64_t tick);
+
+  // network.h
+  void set_network_timer(int32_t node, int64_t tick, int64_t due);
+  int64_t trickle_us(const Network& net) const;
+  uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
+  void begin_interval(int32_t node, int64_t tick);
+  void reset_trickle(int32_t node, int64_t tick);
+  void network_timer(int32_t node, int64_t tick);
+  void end_interval(int32_t node, int64_t tick);
+  int64_t version_phase(int32_t node) const;
+  int64_t next_version_at(int32_t node, int64_t tick) const;
+  bool renew_version(int32_t node, int64_t tick);
+  bool send_control(int32_t node, int64_t number);
+  void advertise(int32_t node);
+  void answer(int32_t node, int32_t child, int64_t tick);
+  void take_answer(int32_t node, const Reception& what, int64_t tick);
+  void news_from(int32_t node, int32_t pan, uint16_t version, int64_t tick);
+  void hear_control(int32_t node, const Reception& what, int64_t tick);
+  void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
+  bool is_usable(const Candidate& c, int64_t tick) const;
+  bool is_better(int32_t node, const Candidate& a, const Candidate& b, int64_t tick) const;
+  int32_t place_of_parent(const Network& net) const;
+  int32_t best_candidate(int32_t node, int64_t tick, int32_t pan) const;
+  void follow(int32_t node, const Candidate& parent);
+  void move_to(int32_t node, int32_t parent, int64_t tick);
+  void choose_parent(int32_t node, int64_t tick);
+  void orphan(int32_t node, int64_t tick);
+  void search(int32_t node, int64_t tick, bool rebooted);
+  void leave_pan(int32_t node, int64_t tick);
+  bool adopt_best(int32_t node, int64_t tick, int32_t pan);
+  void join(int32_t node, int64_t tick);
+  void count_attempt(int32_t node, int32_t to, bool acked, int64_t tick);
+  void count_failure(int32_t node, int32_t to, int64_t tick);
+  void probe(int32_t node, int64_t tick);
+  void authenticate(int32_t node, int64_t tick);
+  void take_control(const Reception& what, int64_t tick);
+  bool admit(int32_t sink, int32_t joiner, uint8_t step, int64_t tick);
+  void take_reply(int32_t node, uint8_t step, int64_t tick);
+  void network_off(int32_t node, int64_t tick);
+  void network_on(int32_t node, int64_t tick);
+  int32_t parent_seen(int32_t node, int64_t tick) const;
+  void log_joining(int32_t node, int64_t tick);
+
+  World* world_ = nullptr;
+  Air* air_ = nullptr;
+  Cells* cells_ = nullptr;
+  int32_t first_ = 0, last_ = 0;  // its nodes
+  uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
+  int32_t free_blocks_ = -1;      // of the cells
+  struct Age {                    // a record that is recent for twice the longest transmission
+    int64_t start, slot;
+  };
+  Array<Age> ages_;               // in order of start from first_age_ on
+  int64_t first_age_ = 0, swept_ = 0;
+
+  Pool<Copy> copies_;
+  Pool<Planned> planned_;
+  Pool<Reception> receptions_;
+  TakenSet taken_;
+  EventQueue events_;
+
+  struct Verdict {  // the latest data frame taken, for those that rode with it
+    int64_t tick = -1;
+    int32_t node = -1, src = -1;
+  };
+  Verdict verdict_;             // of this tick
+  std::vector<Heard> heard_;    // scratch
+  std::vector<int64_t> edges_;  // scratch
+  std::vector<int32_t> channels_;  // scratch
+  std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
+};
+
+}  // namespace teiden
