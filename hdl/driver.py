@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hdl import scaling
+from hdl.driver_control import CONTROL_KINDS, Control, Detail
 from hdl.metering import BoardPort, Metering
 from hdl.regs.generated import regs
 from hdl.spectrum import Spectral
@@ -30,8 +31,9 @@ EVENT_KINDS = {
     8: "swell_end",
     9: "interruption_start",
     10: "interruption_end",
+    **CONTROL_KINDS,
 }
-FIRST_QUALITY_KIND = 5
+FIRST_QUALITY_KIND, FIRST_CONTROL_KIND = 5, 11
 DETECTOR_STATES = ("off", "idle", "suspect", "confirmed")
 INTERRUPTS = {
     "event": regs.IRQ_ENABLE_EVENT_IN_MASK,
@@ -74,13 +76,14 @@ LONGEST_DELAY_S, LIKELY_DELAY_S, SHORTEST_DELAY_S = 1.88e-3, 1.81e-3, 1.50e-3
 
 
 class Event(NamedTuple):
-    """One transition of the power-fail detector or of the voltage's quality, at the sample that decided it."""
+    """One transition of detector, voltage quality or a control block, at the sample that decided it."""
 
     kind: str  # one of EVENT_KINDS
     sample: int  # number of the sample, from 0 at reset
     fraction: float  # of a sample; 0.0, the detector decides on whole samples
     u_rms_half_v: float  # latest Urms(1/2) at that moment [V]
     extreme_v: float | None = None  # lowest Urms(1/2) of a dip or interruption, highest of a swell, so far [V]
+    detail: Detail | None = None  # of an event of a control block
 
 
 class Trigger(NamedTuple):
@@ -136,7 +139,7 @@ class Status:
     pulse_late: bool = False  # energy pulses are due faster than their width lets them out
 
 
-class FrontEnd(Metering, Spectral):
+class FrontEnd(Metering, Spectral, Control):
     """The front-end behind a port.
 
     Parameters
@@ -249,13 +252,18 @@ class FrontEnd(Metering, Spectral):
         taken = []
         while kind := (head := self._read(regs.EVENT)) & regs.EVENT_KIND_MASK:
             if kind not in EVENT_KINDS:
-                raise PartFailed(f"front-end: event register reads 0x{head:08X}, expected a kind of 1 to 10")
+                raise PartFailed(
+                    f"front-end: event register reads 0x{head:08X}, expected a kind of 1 to {max(EVENT_KINDS)}"
+                )
             sample = self._long(regs.EVENT_LO)
             u_rms_half_v = scaling.volts_from_rms(self._read(regs.EVENT_URMS))
-            extreme_v = None
-            if kind >= FIRST_QUALITY_KIND:
+            extreme_v = detail = None
+            if kind >= FIRST_CONTROL_KIND:
+                value, extra = self._read(regs.EVENT_EXTREME), self._read(regs.EVENT_EXTRA)
+                detail = self.control_detail(EVENT_KINDS[kind], value, extra)
+            elif kind >= FIRST_QUALITY_KIND:
                 extreme_v = scaling.volts_from_rms(self._read(regs.EVENT_EXTREME))
-            taken.append(Event(EVENT_KINDS[kind], sample, 0.0, u_rms_half_v, extreme_v))
+            taken.append(Event(EVENT_KINDS[kind], sample, 0.0, u_rms_half_v, extreme_v, detail))
             self.port.write32(regs.EVENT_POP, 1)
         return taken
 

@@ -67,12 +67,66 @@ def constants_text(top: AddrmapNode) -> str:
                 name = f"{place}_{field.inst_name.upper()}"
                 lines.append(f"{name}_MASK = 0x{((1 << field.width) - 1) << field.low:08X}")
                 lines.append(f"{name}_SHIFT = {field.low}")
+    locked = [n.inst_name for n in nodes(top) if isinstance(n, RegNode) and n.get_property("locked", default=False)]
+    lines += ["", "LOCKED = (", *(f"    {name}," for name in locked), ")  # what the write lock and its checksum cover"]
     return "\n".join(lines) + "\n"
 
 
 def package_text() -> str:
     """Return td_map_pkg.sv: the hash of the map for the register that tells it."""
     return f"// {MADE_BY}\npackage td_map_pkg;\n  localparam logic [31:0] MapHash = 32'h{map_hash():08X};\nendpackage\n"
+
+
+def _ranges(words: list[int]) -> list[tuple[int, int]]:
+    """Return first and last of each run of neighbouring numbers."""
+    runs: list[tuple[int, int]] = []
+    for word in sorted(words):
+        if runs and runs[-1][1] == word - 1:
+            runs[-1] = (runs[-1][0], word)
+        else:
+            runs.append((word, word))
+    return runs
+
+
+def _within(runs: list[tuple[int, int]], width: int) -> str:
+    """Return the SystemVerilog condition that ``address_i`` lies in one of the runs."""
+
+    def bound(first: int, last: int) -> str:
+        low, high = f"{width}'h{first:0{-(-width // 4)}X}", f"{width}'h{last:0{-(-width // 4)}X}"
+        if first == last:
+            return f"address_i == {low}"
+        sides = ([] if first == 0 else [f"address_i >= {low}"]) + (
+            [] if last == 2**width - 1 else [f"address_i <= {high}"]
+        )
+        return f"({' && '.join(sides)})"
+
+    return "\n                 || ".join(bound(*run) for run in runs) or "1'b0"
+
+
+def map_text(top: AddrmapNode) -> str:
+    """Return td_map.sv: which words hold a register, and which of them the write lock covers."""
+    width = 13
+    mapped: list[int] = []
+    locked: list[int] = []
+    for node in nodes(top):
+        size = node.size if isinstance(node, MemNode) else 4
+        words = range(node.absolute_address // 4, (node.absolute_address + size) // 4)
+        mapped += words
+        locked += words if isinstance(node, RegNode) and node.get_property("locked", default=False) else []
+    return f"""// {MADE_BY}
+// mapped_o: a register or memory is at this word; locked_o: the write lock covers it; beyond_o: above
+// the last word that it covers. Combinational.
+module td_map (
+  input  logic [{width - 1}:0] address_i,  // words
+  output logic        mapped_o,
+  output logic        locked_o,
+  output logic        beyond_o
+);
+  assign mapped_o = {_within(_ranges(mapped), width)};
+  assign locked_o = {_within(_ranges(locked), width)};
+  assign beyond_o = address_i > {width}'h{max(locked, default=0):04X};
+endmodule
+"""
 
 
 def page_text(top: AddrmapNode) -> str:
@@ -87,7 +141,8 @@ def page_text(top: AddrmapNode) -> str:
             last = node.absolute_address + node.size - 4
             lines.append(f"{first} 31:0 | | r | | {node.get_property('desc')} Up to `0x{last:04X}`. |")
         elif isinstance(node, RegNode):
-            lines.append(f"{first} | | | | {node.get_property('desc')} |")
+            lock = " Locked." if node.get_property("locked", default=False) else ""
+            lines.append(f"{first} | | | | {node.get_property('desc')}{lock} |")
             for field in node.fields():
                 access = str(field.get_property("sw")).rpartition(".")[2]
                 access = "w1c" if field.get_property("woclr") else access
@@ -159,6 +214,7 @@ def generate() -> dict[str, str]:
     return {
         "td_regs.sv": register_rtl(),
         "td_map_pkg.sv": package_text(),
+        "td_map.sv": map_text(top),
         "regs.py": constants_text(top),
         "registers.md": page_text(top),
     }

@@ -251,4 +251,8 @@ module td_capture #(
 
   assign ack_o  = ack_q[1];
   assign data_o = 32'(read_q);
+
+`ifdef FORMAL
+  `include "td_capture.svh"
+`endif
 endmodule

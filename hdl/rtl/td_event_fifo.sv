@@ -39,4 +39,8 @@ module td_event_fifo #(
   always_ff @(posedge clk_i) begin
     if (take) store_q[in_q[PlaceWidth-1:0]] <= data_i;
   end
+
+`ifdef FORMAL
+  `include "td_event_fifo.svh"
+`endif
 endmodule

@@ -20,6 +20,11 @@ module td_frontend #(
   input  logic               fast_i,    // 1: the power-fail detector takes detect_i instead of u1_i
   input  logic signed [23:0] detect_i,  // U1 before slow filters (td_ingress)
   input  logic               trig_i,  // asynchronous
+  input  logic               minute_i,        // asynchronous; an edge ends a minute
+  input  logic               holdup_valid_i,  // a code of the hold-up capacitor's voltage
+  input  logic        [11:0] holdup_code_i,
+  output logic               last_gasp_o,     // the Last Gasp is due
+  output logic               breaker_closed_o,
   output logic               irq_o,
   output logic               cf_o,    // energy pulses
   output logic [1:0]         source_o,        // for td_ingress
@@ -62,7 +67,7 @@ module td_frontend #(
 
   assign index   = total_q - 48'd1;
   assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
-                              || busy_quality || busy_points);
+                              || busy_quality || busy_points || busy_control);
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
 
   function automatic logic at_rail(input logic signed [23:0] code);
@@ -345,7 +350,9 @@ module td_frontend #(
   logic [1:0]          state;
   logic                below, event_in, event_lost;
   logic [31:0]         envelope;
-  logic [3:0]          kind, head_kind;
+  logic [3:0]          kind;
+  logic [5:0]          head_kind;
+  logic [31:0]         head_value, head_extra;
   logic [4:0]          waiting;
   logic [47:0]         head_sample;
   logic [27:0]         head_urms;
@@ -384,10 +391,9 @@ module td_frontend #(
     .kind_o       (kind)
   );
 
-  // A quality event comes 2 to 5 clocks after valid_q, one of the detector 17 clocks: never together.
-  logic        quality_in;
-  logic [3:0]  quality_kind, kind_in;
-  logic [27:0] extreme, head_extreme, dip, swell, interruption, quality_hysteresis;
+  logic        quality_in, disturbed;
+  logic [3:0]  quality_kind;
+  logic [27:0] extreme, dip, swell, interruption, quality_hysteresis;
 
   td_quality u_quality (
     .clk_i,
@@ -403,21 +409,176 @@ module td_frontend #(
     .busy_o        (busy_quality),
     .event_o       (quality_in),
     .kind_o        (quality_kind),
-    .extreme_o     (extreme)
+    .extreme_o     (extreme),
+    .active_o      (disturbed)
   );
 
-  assign kind_in = event_in ? kind : quality_kind;
+  // ---- control blocks and the stream of events --------------------------------------------------
+  logic        busy_control, pushed, frozen_energy, guard_step, guard_event;
+  logic [5:0]  pushed_kind, guard_kind;
+  logic [31:0] pushed_value, pushed_extra, guard_crc, guard_reference;
+  logic        run_rvc, run_oc, run_limiter, run_last_gasp, run_holdup, run_crossing, run_freeze;
+  logic [27:0] rvc_threshold, rvc_hysteresis, rvc_mean;
+  logic [6:0]  rvc_count;
+  logic        rvc_steady, oc_active, crossing_lost;
+  logic [28:0] oc_threshold, oc_hysteresis;
+  logic [29:0] lim_max, lim_min, lim_value, lim_limit, lim_current;
+  logic [27:0] lim_trip, lim_reclose, lim_clear, lg_declare;
+  logic [3:0]  lim_tries, lim_tries_now;
+  logic        lim_sum, lim_apply, lim_schedule, lim_schedule_tick, lim_cancel, lim_release;
+  logic        lim_duplicate, lim_refused, lim_pending, lim_pending_tick;
+  logic [15:0] lim_id, lim_id_now, lim_applied_id, lg_declared, lg_momentary, guard_passes;
+  logic [47:0] lim_at, lim_applied_at, lg_return;
+  logic [1:0]  lim_state;
+  logic [31:0] lg_delay, int_ticks, int_data;
+  logic        lg_sent, lg_clear, hold_low_now, int_tick, int_align, int_misuse, int_busy, int_req, int_ack;
+  logic [2:0]  lg_state, int_latest;
+  logic [63:0] lg_onset;
+  logic [11:0] hold_low, hold_hysteresis, hold_stop, hold_code;
+  logic [23:0] hold_energy;
+  logic [4:0]  int_align_minute, int_minute;
+  logic [5:0]  int_newest, int_count;
+  logic [10:0] int_addr;
+  logic        guard_locked, guard_learned, guard_mismatch, locked_write, unmapped;
+
+  // RMS of i2: word 4 of the results, shown with the others.
+  logic [29:0] irms2_next_q, irms2_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      irms2_next_q <= '0;
+      irms2_q      <= '0;
+    end else begin
+      if (result_low && result_index == 5'd2) irms2_next_q <= result_data[29:0];
+      if (publishing && whole) irms2_q <= irms2_next_q;
+    end
+  end
+
+  function automatic logic [28:0] limited(input logic [29:0] value);
+    limited = value[29] ? '1 : value[28:0];
+  endfunction
+
+  assign frozen_energy = run_freeze && state[1];  // suspect or confirmed
+
+  td_control u_control (
+    .clk_i,
+    .rst_ni,
+    .valid_i            (valid_q),
+    .index_i            (index),
+    .busy_o             (busy_control),
+    .rapid_change_i     (run_rvc),
+    .overcurrent_i      (run_oc),
+    .limiter_i          (run_limiter),
+    .last_gasp_i        (run_last_gasp && detect),
+    .holdup_i           (run_holdup),
+    .crossing_i         (run_crossing),
+    .publish_i          (publish),
+    .urms_valid_i       (urms_valid),
+    .urms_i             (urms),
+    .irms1_i            (limited(irms)),
+    .irms2_i            (limited(irms2_q)),
+    .lost_i             (lost),
+    .forward_i          (e_forward),
+    .reverse_i          (e_reverse),
+    .lagging_i          (e_lagging),
+    .leading_i          (e_leading),
+    .detected_i         (event_in),
+    .detected_kind_i    (kind),
+    .suspicious_i       (frozen_energy),
+    .quality_i          (quality_in),
+    .quality_kind_i     (quality_kind),
+    .quality_extreme_i  (extreme),
+    .disturbed_i        (disturbed),
+    .guard_step_o       (guard_step),
+    .guard_i            (guard_event),
+    .guard_kind_i       (guard_kind),
+    .guard_crc_i        (guard_crc),
+    .guard_reference_i  (guard_reference),
+    .event_o            (pushed),
+    .kind_o             (pushed_kind),
+    .value_o            (pushed_value),
+    .extra_o            (pushed_extra),
+    .rvc_threshold_i    (rvc_threshold),
+    .rvc_hysteresis_i   (rvc_hysteresis),
+    .rvc_count_i        (rvc_count),
+    .rvc_mean_o         (rvc_mean),
+    .rvc_steady_o       (rvc_steady),
+    .oc_threshold_i     (oc_threshold),
+    .oc_hysteresis_i    (oc_hysteresis),
+    .oc_active_o        (oc_active),
+    .lim_sum_i          (lim_sum),
+    .lim_min_i          (lim_min),
+    .lim_max_i          (lim_max),
+    .lim_trip_i         (lim_trip),
+    .lim_reclose_i      (lim_reclose),
+    .lim_clear_i        (lim_clear),
+    .lim_tries_i        (lim_tries),
+    .lim_apply_i        (lim_apply),
+    .lim_schedule_i     (lim_schedule),
+    .lim_schedule_tick_i(lim_schedule_tick),
+    .lim_cancel_i       (lim_cancel),
+    .lim_release_i      (lim_release),
+    .lim_id_i           (lim_id),
+    .lim_value_i        (lim_value),
+    .lim_at_i           (lim_at),
+    .lim_duplicate_o    (lim_duplicate),
+    .lim_refused_o      (lim_refused),
+    .breaker_closed_o,
+    .lim_state_o        (lim_state),
+    .lim_tries_o        (lim_tries_now),
+    .lim_pending_o      (lim_pending),
+    .lim_pending_tick_o (lim_pending_tick),
+    .lim_id_o           (lim_id_now),
+    .lim_limit_o        (lim_limit),
+    .lim_applied_id_o   (lim_applied_id),
+    .lim_applied_at_o   (lim_applied_at),
+    .lim_current_o      (lim_current),
+    .lg_declare_i       (lg_declare),
+    .lg_delay_i         (lg_delay),
+    .lg_sent_i          (lg_sent),
+    .lg_clear_i         (lg_clear),
+    .last_gasp_o,
+    .lg_state_o         (lg_state),
+    .lg_onset_o         (lg_onset),
+    .lg_return_o        (lg_return),
+    .lg_declared_o      (lg_declared),
+    .lg_momentary_o     (lg_momentary),
+    .holdup_valid_i,
+    .holdup_code_i,
+    .hold_low_i         (hold_low),
+    .hold_hysteresis_i  (hold_hysteresis),
+    .hold_stop_i        (hold_stop),
+    .hold_code_o        (hold_code),
+    .hold_low_o         (hold_low_now),
+    .hold_energy_o      (hold_energy),
+    .crossing_lost_o    (crossing_lost),
+    .minute_i,
+    .tick_i             (int_tick),
+    .align_i            (int_align),
+    .align_minute_i     (int_align_minute),
+    .int_misuse_o       (int_misuse),
+    .int_busy_o         (int_busy),
+    .int_ticks_o        (int_ticks),
+    .int_newest_o       (int_newest),
+    .int_count_o        (int_count),
+    .int_latest_o       (int_latest),
+    .int_minute_o       (int_minute),
+    .int_req_i          (int_req),
+    .int_addr_i         (int_addr[10:2]),
+    .int_ack_o          (int_ack),
+    .int_data_o         (int_data)
+  );
 
   td_event_fifo #(
-    .Width(108),
+    .Width(146),
     .Depth(16)
   ) u_event_fifo (
     .clk_i,
     .rst_ni,
-    .push_i   (event_in || quality_in),
-    .data_i   ({kind_in, index, urms, event_in ? 28'd0 : extreme}),
+    .push_i   (pushed),
+    .data_i   ({pushed_kind, index, urms, pushed_value, pushed_extra}),
     .pop_i    (pop),
-    .data_o   ({head_kind, head_sample, head_urms, head_extreme}),
+    .data_o   ({head_kind, head_sample, head_urms, head_value, head_extra}),
     .waiting_o(waiting),
     .lost_o   (event_lost)
   );
@@ -460,7 +621,7 @@ module td_frontend #(
     .fine_valid_i(point),
     .fine_i      ({code_of(point_i2), code_of(point_u2), code_of(point_i1), code_of(point_u1)}),
     .suspect_i   (event_in && kind == 4'd1),
-    .event_i     (event_in || quality_in),
+    .event_i     (pushed),
     .edge_i      (edge_seen),
     .command_i   (cap_trigger),
     .enable_i    (cap_enable),
@@ -542,10 +703,6 @@ module td_frontend #(
       p_s              <= p;
       q_s              <= q;
       s_s              <= s;
-      e_forward_s      <= e_forward;
-      e_reverse_s      <= e_reverse;
-      e_lagging_s      <= e_lagging;
-      e_leading_s      <= e_leading;
       e_run_s          <= e_run;
       for (int j = 0; j < 4; j++) begin
         stamp_s[j]  <= stamp_q[j];
@@ -554,35 +711,98 @@ module td_frontend #(
     end
   end
 
+  // Energies stand still from a suspicion on, at what they were then.
+  always_ff @(posedge clk_i) begin
+    if (frozen_energy ? event_in && kind == 4'd1 : take) begin
+      e_forward_s <= e_forward;
+      e_reverse_s <= e_reverse;
+      e_lagging_s <= e_lagging;
+      e_leading_s <= e_leading;
+    end
+  end
+
   // ---- register file ----------------------------------------------------------------------------
   logic saturated_flag, overflow_flag, overrun_flag, current_flag;  // sticky bits live in the register file
   logic u2_flag, i2_flag, clipped_flag, late_flag;
   logic [10:0] ingress_seen;
+  logic [7:0]  misuse_flags;
+  logic [31:0] guard_key;  // the guard sees it on the bus
   logic unused;
-  assign unused = &{1'b0, ingress_seen, saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+  assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], ingress_seen,
+                    result_data[63:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
                     clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step,
                     fund_addr[1:0], harm_addr[1:0]};
+
+  // ---- write lock and checksum, in front of the register file -----------------------------------
+  logic        g_awvalid, g_awready, g_wvalid, g_wready, g_bvalid, g_bready;
+  logic        g_arvalid, g_arready, g_rvalid, g_rready;
+  logic [3:0]  g_wstrb;
+  logic [14:0] g_araddr;
+
+  td_guard u_guard (
+    .clk_i,
+    .rst_ni,
+    .valid_i       (valid_q),
+    .step_i        (guard_step),
+    .s_awaddr_i    (s_axil_awaddr),
+    .s_awvalid_i   (s_axil_awvalid),
+    .s_awready_o   (s_axil_awready),
+    .s_wdata_i     (s_axil_wdata),
+    .s_wstrb_i     (s_axil_wstrb),
+    .s_wvalid_i    (s_axil_wvalid),
+    .s_wready_o    (s_axil_wready),
+    .s_bvalid_o    (s_axil_bvalid),
+    .s_bready_i    (s_axil_bready),
+    .s_araddr_i    (s_axil_araddr),
+    .s_arvalid_i   (s_axil_arvalid),
+    .s_arready_o   (s_axil_arready),
+    .s_rvalid_o    (s_axil_rvalid),
+    .s_rready_i    (s_axil_rready),
+    .m_awvalid_o   (g_awvalid),
+    .m_awready_i   (g_awready),
+    .m_wstrb_o     (g_wstrb),
+    .m_wvalid_o    (g_wvalid),
+    .m_wready_i    (g_wready),
+    .m_bvalid_i    (g_bvalid),
+    .m_bready_o    (g_bready),
+    .m_araddr_o    (g_araddr),
+    .m_arvalid_o   (g_arvalid),
+    .m_arready_i   (g_arready),
+    .m_rdata_i     (s_axil_rdata),
+    .m_rvalid_i    (g_rvalid),
+    .m_rready_o    (g_rready),
+    .locked_write_o(locked_write),
+    .unmapped_o    (unmapped),
+    .locked_o      (guard_locked),
+    .learned_o     (guard_learned),
+    .mismatch_o    (guard_mismatch),
+    .crc_o         (guard_crc),
+    .reference_o   (guard_reference),
+    .passes_o      (guard_passes),
+    .event_o       (guard_event),
+    .kind_o        (guard_kind)
+  );
 
   td_regs u_regs (
     .clk                               (clk_i),
     .rst_n                             (rst_ni),
-    .s_axil_awready,
-    .s_axil_awvalid,
+    .s_axil_awready                    (g_awready),
+    .s_axil_awvalid                    (g_awvalid),
     .s_axil_awaddr,
     .s_axil_awprot,
-    .s_axil_wready,
-    .s_axil_wvalid,
+    .s_axil_wready                     (g_wready),
+    .s_axil_wvalid                     (g_wvalid),
     .s_axil_wdata,
-    .s_axil_wstrb,
-    .s_axil_bready,
-    .s_axil_bvalid,
+    .s_axil_wstrb                      (g_wstrb),
+    .s_axil_bready                     (g_bready),
+    .s_axil_bvalid                     (g_bvalid),
     .s_axil_bresp,
-    .s_axil_arready,
-    .s_axil_arvalid,
-    .s_axil_araddr,
+    .s_axil_arready                    (g_arready),
+    .s_axil_arvalid                    (g_arvalid),
+    .s_axil_araddr                     (g_araddr),
     .s_axil_arprot,
-    .s_axil_rready,
-    .s_axil_rvalid,
+    .s_axil_rready                     (g_rready),
+    .s_axil_rvalid                     (g_rvalid),
     .s_axil_rdata,
     .s_axil_rresp,
     .hwif_in_map_hash_value            (td_map_pkg::MapHash),
@@ -612,7 +832,7 @@ module td_frontend #(
     .hwif_out_irq_enable_trigger       (irq_en_trigger),
     .hwif_out_irq_enable_capture       (irq_en_capture),
     .hwif_out_irq_status_event_in      (irq_event),
-    .hwif_in_irq_status_event_in_hwset (event_in || quality_in),
+    .hwif_in_irq_status_event_in_hwset (pushed),
     .hwif_out_irq_status_half_cycle    (irq_half),
     .hwif_in_irq_status_half_cycle_hwset(publish),
     .hwif_out_irq_status_trigger       (irq_trigger),
@@ -687,7 +907,8 @@ module td_frontend #(
     .hwif_in_e_leading_hi_value         (e_leading_s[63:32]),
     .hwif_in_e_run_lo_value             (e_run_s[31:0]),
     .hwif_in_e_run_hi_value             (e_run_s[63:32]),
-    .hwif_in_event_extreme_value       (head_extreme),
+    .hwif_in_event_extreme_value       (head_value),
+    .hwif_in_event_extra_value         (head_extra),
     .hwif_out_qual_dip_value           (dip),
     .hwif_out_qual_swell_value         (swell),
     .hwif_out_qual_interruption_value  (interruption),
@@ -765,6 +986,102 @@ module td_frontend #(
     .hwif_out_meter_req                (meter_req),
     .hwif_in_meter_rd_data             (meter_data),
     .hwif_in_meter_rd_ack              (meter_ack),
+    .hwif_out_control_rapid_change      (run_rvc),
+    .hwif_out_control_overcurrent       (run_oc),
+    .hwif_out_control_limiter           (run_limiter),
+    .hwif_out_control_last_gasp         (run_last_gasp),
+    .hwif_out_control_holdup            (run_holdup),
+    .hwif_out_control_crossing          (run_crossing),
+    .hwif_out_control_freeze            (run_freeze),
+    .hwif_out_misuse_duplicate          (misuse_flags[0]),
+    .hwif_in_misuse_duplicate_hwset     (lim_duplicate),
+    .hwif_out_misuse_refused            (misuse_flags[1]),
+    .hwif_in_misuse_refused_hwset       (lim_refused),
+    .hwif_out_misuse_tick               (misuse_flags[2]),
+    .hwif_in_misuse_tick_hwset          (int_misuse),
+    .hwif_out_misuse_locked_write       (misuse_flags[3]),
+    .hwif_in_misuse_locked_write_hwset  (locked_write),
+    .hwif_out_misuse_unmapped           (misuse_flags[4]),
+    .hwif_in_misuse_unmapped_hwset      (unmapped),
+    .hwif_out_misuse_checksum           (misuse_flags[5]),
+    .hwif_in_misuse_checksum_hwset      (guard_event),
+    .hwif_out_misuse_crossing           (misuse_flags[6]),
+    .hwif_in_misuse_crossing_hwset      (crossing_lost),
+    .hwif_out_misuse_holdup             (misuse_flags[7]),
+    .hwif_in_misuse_holdup_hwset        (pushed && pushed_kind == 6'd20),
+    .hwif_out_rvc_threshold_value       (rvc_threshold),
+    .hwif_out_rvc_hysteresis_value      (rvc_hysteresis),
+    .hwif_out_rvc_window_count          (rvc_count),
+    .hwif_in_rvc_state_mean             (rvc_mean),
+    .hwif_in_rvc_state_steady           (rvc_steady),
+    .hwif_out_oc_threshold_value        (oc_threshold),
+    .hwif_out_oc_hysteresis_value       (oc_hysteresis),
+    .hwif_out_lim_max_value             (lim_max),
+    .hwif_out_lim_min_value             (lim_min),
+    .hwif_out_lim_trip_samples          (lim_trip),
+    .hwif_out_lim_reclose_samples       (lim_reclose),
+    .hwif_out_lim_clear_samples         (lim_clear),
+    .hwif_out_lim_mode_tries            (lim_tries),
+    .hwif_out_lim_mode_sum              (lim_sum),
+    .hwif_out_lim_value_value           (lim_value),
+    .hwif_out_lim_at_lo_value           (lim_at[31:0]),
+    .hwif_out_lim_at_hi_value           (lim_at[47:32]),
+    .hwif_out_lim_command_apply         (lim_apply),
+    .hwif_out_lim_command_schedule      (lim_schedule),
+    .hwif_out_lim_command_schedule_tick (lim_schedule_tick),
+    .hwif_out_lim_command_cancel        (lim_cancel),
+    .hwif_out_lim_command_release_in    (lim_release),
+    .hwif_out_lim_command_id            (lim_id),
+    .hwif_in_lim_state_state            (lim_state),
+    .hwif_in_lim_state_pending          (lim_pending),
+    .hwif_in_lim_state_pending_tick     (lim_pending_tick),
+    .hwif_in_lim_state_tries            (lim_tries_now),
+    .hwif_in_lim_state_overcurrent      (oc_active),
+    .hwif_in_lim_state_id               (lim_id_now),
+    .hwif_in_lim_applied_value          (lim_limit),
+    .hwif_in_lim_applied_lo_value       (lim_applied_at[31:0]),
+    .hwif_in_lim_applied_hi_sample      (lim_applied_at[47:32]),
+    .hwif_in_lim_applied_hi_id          (lim_applied_id),
+    .hwif_in_lim_current_value          (lim_current),
+    .hwif_out_lg_declare_samples        (lg_declare),
+    .hwif_out_lg_delay_value            (lg_delay),
+    .hwif_out_lg_command_sent           (lg_sent),
+    .hwif_out_lg_command_clear          (lg_clear),
+    .hwif_in_lg_state_state             (lg_state),
+    .hwif_in_lg_state_frozen            (frozen_energy),
+    .hwif_in_lg_state_declared          (lg_declared[7:0]),
+    .hwif_in_lg_state_momentary         (lg_momentary),
+    .hwif_in_lg_onset_lo_value          (lg_onset[47:16]),
+    .hwif_in_lg_onset_hi_sample         (lg_onset[63:48]),
+    .hwif_in_lg_onset_hi_fraction       (lg_onset[15:0]),
+    .hwif_in_lg_return_lo_value         (lg_return[31:0]),
+    .hwif_in_lg_return_hi_value         (lg_return[47:32]),
+    .hwif_out_hold_low_low              (hold_low),
+    .hwif_out_hold_low_hysteresis       (hold_hysteresis),
+    .hwif_out_hold_stop_code            (hold_stop),
+    .hwif_in_hold_code_code             (hold_code),
+    .hwif_in_hold_code_low              (hold_low_now),
+    .hwif_in_hold_energy_value          (hold_energy),
+    .hwif_out_guard_key_value           (guard_key),
+    .hwif_in_guard_state_locked         (guard_locked),
+    .hwif_in_guard_state_learned        (guard_learned),
+    .hwif_in_guard_state_mismatch       (guard_mismatch),
+    .hwif_in_guard_state_passes         (guard_passes),
+    .hwif_in_guard_crc_value            (guard_crc),
+    .hwif_in_guard_reference_value      (guard_reference),
+    .hwif_out_int_tick_tick             (int_tick),
+    .hwif_out_int_tick_align            (int_align),
+    .hwif_out_int_tick_minute           (int_align_minute),
+    .hwif_in_int_state_newest           (int_newest),
+    .hwif_in_int_state_count            (int_count),
+    .hwif_in_int_state_minute           (int_minute),
+    .hwif_in_int_state_latest           (int_latest),
+    .hwif_in_int_state_busy             (int_busy),
+    .hwif_in_int_ticks_value            (int_ticks),
+    .hwif_out_int_data_addr             (int_addr),
+    .hwif_out_int_data_req              (int_req),
+    .hwif_in_int_data_rd_data           (int_data),
+    .hwif_in_int_data_rd_ack            (int_ack),
     .hwif_in_irq_status_harmonics_hwset(harmonics_finish),
     .hwif_out_irq_status_harmonics     (irq_harmonics),
     .hwif_in_irq_status_window_hwset   (window_published),

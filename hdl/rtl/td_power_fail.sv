@@ -241,4 +241,8 @@ module td_power_fail #(
 
   assign kind_o  = kind_q;
   assign event_o = kind_q != '0;
+
+`ifdef FORMAL
+  `include "td_power_fail.svh"
+`endif
 endmodule

@@ -8,7 +8,8 @@
 //
 // event_o is high for one clock, 1 to 4 clocks after publish_i, with kind_o: 5 dip_start, 6 dip_end,
 // 7 swell_start, 8 swell_end, 9 interruption_start, 10 interruption_end; an interruption starts after
-// its dip and ends before it. extreme_o is the lowest (swell: highest) urms since the start.
+// its dip and ends before it. extreme_o is the lowest (swell: highest) urms since the start. active_o:
+// a dip or swell lasts.
 module td_quality (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -23,7 +24,8 @@ module td_quality (
   output logic        busy_o,
   output logic        event_o,
   output logic [3:0]  kind_o,
-  output logic [27:0] extreme_o
+  output logic [27:0] extreme_o,
+  output logic        active_o
 );
   localparam logic [3:0] DipStart          = 4'd5;
   localparam logic [3:0] DipEnd            = 4'd6;
@@ -102,5 +104,6 @@ module td_quality (
     end
   end
 
-  assign busy_o = seq_q != '0 || event_o;
+  assign active_o = dip_q || swell_q;
+  assign busy_o   = seq_q != '0 || event_o;
 endmodule

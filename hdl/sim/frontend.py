@@ -18,6 +18,7 @@ from teiden.errors import InputError, MissingPart, PartFailed
 SHIM = HDL / "sim" / "shim.cpp"
 SAMPLE_MIN, SAMPLE_MAX = -(1 << 23), (1 << 23) - 1
 ADDRESS_END = 0x8000
+HOLDUP_CODES = 1 << 12
 CHANNELS = 4  # u1, i1, u2, i2
 LEAST_CLOCKS = 64  # budget of the RTL, docs/front-end.md
 
@@ -66,6 +67,9 @@ def library(trace: bool) -> ctypes.CDLL:
     shared.td_irq.argtypes = [ctypes.c_void_p]
     shared.td_push.argtypes = [ctypes.c_void_p, samples_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
     shared.td_push.restype = ctypes.c_int64
+    for name in ("td_minute", "td_last_gasp", "td_breaker_closed"):
+        getattr(shared, name).argtypes = [ctypes.c_void_p]
+    shared.td_holdup.argtypes = [ctypes.c_void_p, ctypes.c_int]
     shared.td_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, words_p]
     shared.td_stream.argtypes, shared.td_stream.restype = [ctypes.c_void_p, ctypes.c_int64, words_p], ctypes.c_int64
     shared.td_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
@@ -164,6 +168,30 @@ class CompiledFrontEnd:
         self._check(0, 1)
         rows = block.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         return int(self._library.td_push(self._board, rows, len(block), at, clock, stop_on_irq))
+
+    def minute_tick(self) -> None:
+        """Give an edge on the line of the time tick."""
+        self._check(0, 1)
+        self._library.td_minute(self._board)
+
+    def give_holdup_code(self, code: int) -> None:
+        """Give the front-end an ADC code of the hold-up capacitor's voltage, 0 to 4095."""
+        if not 0 <= code < HOLDUP_CODES:
+            raise InputError(f"hold-up code {code}, expected 0 to {HOLDUP_CODES - 1}")
+        self._check(0, 1)
+        self._library.td_holdup(self._board, code)
+
+    @property
+    def last_gasp(self) -> bool:
+        """Level of the line that tells that the Last Gasp is due."""
+        self._check(0, 1)
+        return bool(self._library.td_last_gasp(self._board))
+
+    @property
+    def breaker_closed(self) -> bool:
+        """Level of the line to the breaker."""
+        self._check(0, 1)
+        return bool(self._library.td_breaker_closed(self._board))
 
     def read_stream(self, count: int = 4 * 4096) -> npt.NDArray[np.int32]:
         """Take a packet of up to ``count`` words off the capture's stream, as a DMA does, and return it, (n,).

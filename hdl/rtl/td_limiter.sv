@@ -1,0 +1,256 @@
+// Remote ampere limit. With limit_o > 0 and a current above it for trip_i steps in a row the breaker
+// opens and closes again reclose_i steps later; the trip number tries_i of a series locks it out
+// instead. The series starts anew after clear_i steps in a row at or below the limit, with a new
+// limit and at a release. The current is the larger or, with sum_i, the sum of the two poles.
+//
+// Commands, one pulse each with its id_i: apply_i sets the limit to value_i (0: no limit);
+// schedule_i does when sample at_i has come, schedule_tick_i after at_i[15:0] ticks of tick_i;
+// cancel_i drops what is scheduled; release_i closes the breaker and ends a lock-out. A command with
+// the id of the one accepted last is a repetition: nothing happens, duplicate_o pulses. One out of
+// range is refused as a whole, refused_o pulses: a limit that is not 0 and outside min_i to max_i, a
+// time that has passed, 0 ticks, a second schedule, a cancel without one, two commands at once.
+//
+// event_o is high for one clock, 1 clock after step_i: kind_o 15 trip, 16 reclose, 17 lock-out (one
+// step after its trip), 18 release (with the step after the command, or after enable_i fell while the
+// breaker was open; nothing else happens in that step); value_o is the current, extra_o the limit.
+// Limits: trip_i, reclose_i and clear_i >= 1.
+module td_limiter (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        enable_i,        // 0: breaker closed, nothing trips; commands are still taken
+  input  logic        step_i,          // once a sample
+  input  logic [47:0] index_i,         // number of the sample
+  input  logic        fresh_i,         // the currents are new with this step
+  input  logic [28:0] irms1_i,         // 1/16 ADC code
+  input  logic [28:0] irms2_i,
+  input  logic        sum_i,
+  input  logic [29:0] min_i,           // 1/16 ADC code
+  input  logic [29:0] max_i,
+  input  logic [27:0] trip_i,          // steps
+  input  logic [27:0] reclose_i,       // steps
+  input  logic [27:0] clear_i,         // steps
+  input  logic [3:0]  tries_i,
+  input  logic        tick_i,
+  input  logic        apply_i,
+  input  logic        schedule_i,
+  input  logic        schedule_tick_i,
+  input  logic        cancel_i,
+  input  logic        release_i,
+  input  logic [15:0] id_i,
+  input  logic [29:0] value_i,         // 1/16 ADC code
+  input  logic [47:0] at_i,
+  output logic        duplicate_o,
+  output logic        refused_o,
+  output logic        closed_o,        // the breaker
+  output logic [1:0]  state_o,         // 0 closed, 1 open, 2 locked out
+  output logic [3:0]  tries_o,         // trips of this series
+  output logic        pending_o,
+  output logic        pending_tick_o,
+  output logic [15:0] id_o,            // of the last command accepted
+  output logic [29:0] limit_o,         // applied, 1/16 ADC code
+  output logic [15:0] applied_id_o,
+  output logic [47:0] applied_at_o,    // newest sample when it was applied
+  output logic [29:0] current_o,       // compared, 1/16 ADC code
+  output logic        event_o,
+  output logic [5:0]  kind_o,
+  output logic [29:0] value_o,
+  output logic [29:0] extra_o
+);
+  localparam logic [5:0] KindTrip    = 6'd15;
+  localparam logic [5:0] KindReclose = 6'd16;
+  localparam logic [5:0] KindLockout = 6'd17;
+  localparam logic [5:0] KindRelease = 6'd18;
+
+  // ---- commands -----------------------------------------------------------------------------------
+  logic        any, single, repeated, in_range, accept, due, now;
+  logic        seen_q, pending_q, by_tick_q;
+  logic [15:0] id_q, pending_id_q, applied_id_q;
+  logic [29:0] limit_q, pending_value_q;
+  logic [47:0] pending_at_q, applied_at_q;
+
+  assign any      = apply_i || schedule_i || schedule_tick_i || cancel_i || release_i;
+  assign single   = $onehot({apply_i, schedule_i, schedule_tick_i, cancel_i, release_i});
+  assign repeated = seen_q && id_i == id_q;
+  assign in_range = value_i == '0 || (value_i >= min_i && value_i <= max_i);
+  assign due      = pending_q && (by_tick_q ? pending_at_q[15:0] == '0 : index_i >= pending_at_q);
+
+  always_comb begin
+    accept = any && single && !repeated;
+    if (apply_i && !in_range) accept = 1'b0;
+    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) accept = 1'b0;
+    if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) accept = 1'b0;
+    if (cancel_i && !pending_q) accept = 1'b0;
+  end
+
+  assign now = step_i && due && !(accept && cancel_i);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      seen_q          <= 1'b0;
+      pending_q       <= 1'b0;
+      by_tick_q       <= 1'b0;
+      id_q            <= '0;
+      pending_id_q    <= '0;
+      applied_id_q    <= '0;
+      limit_q         <= '0;
+      pending_value_q <= '0;
+      pending_at_q    <= '0;
+      applied_at_q    <= '0;
+      duplicate_o     <= 1'b0;
+      refused_o       <= 1'b0;
+    end else begin
+      duplicate_o <= any && single && repeated;
+      refused_o   <= any && !accept && !(single && repeated);
+      if (pending_q && by_tick_q && tick_i && pending_at_q[15:0] != '0) pending_at_q <= pending_at_q - 1'b1;
+      if (now) begin
+        pending_q    <= 1'b0;
+        limit_q      <= pending_value_q;
+        applied_id_q <= pending_id_q;
+        applied_at_q <= index_i;
+      end
+      if (accept) begin
+        seen_q <= 1'b1;
+        id_q   <= id_i;
+        if (apply_i) begin
+          limit_q      <= value_i;
+          applied_id_q <= id_i;
+          applied_at_q <= index_i;
+        end
+        if (cancel_i) pending_q <= 1'b0;
+        if (schedule_i || schedule_tick_i) begin
+          pending_q       <= 1'b1;
+          by_tick_q       <= schedule_tick_i;
+          pending_id_q    <= id_i;
+          pending_value_q <= value_i;
+          pending_at_q    <= at_i;
+        end
+      end
+    end
+  end
+
+  // ---- the current against the limit ---------------------------------------------------------------
+  logic [29:0] current, current_q;
+  logic        above_q;
+
+  assign current = sum_i ? {1'b0, irms1_i} + {1'b0, irms2_i}
+                         : {1'b0, irms1_i > irms2_i ? irms1_i : irms2_i};
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      current_q <= '0;
+      above_q   <= 1'b0;
+    end else begin
+      if (step_i && fresh_i) current_q <= current;
+      above_q <= limit_q != '0 && current_q > limit_q;
+    end
+  end
+
+  // ---- the breaker ----------------------------------------------------------------------------------
+  typedef enum logic [1:0] {Closed, Open, Locked} state_e;
+
+  state_e      state_d, state_q;
+  logic [27:0] wait_d, wait_q, wait_next;  // steps above or below the limit in a row, or open
+  logic        side_d, side_q;             // wait_q counts steps above
+  logic [3:0]  tries_d, tries_q;
+  logic [5:0]  kind_d, kind_q;
+  logic        told_d, told_q;             // 1: a release waits for its event
+  logic        freed, restart;             // a new limit: what was counted against the old one is void
+
+  assign wait_next = wait_q == '1 ? wait_q : wait_q + 1'b1;
+  assign restart   = now || (accept && apply_i);
+  assign freed     = (accept && release_i) || !enable_i;
+
+  always_comb begin
+    state_d = state_q;
+    wait_d  = wait_q;
+    side_d  = side_q;
+    tries_d = tries_q;
+    told_d  = told_q;
+    kind_d  = '0;
+    if (step_i && told_q) begin
+      told_d = 1'b0;
+      kind_d = KindRelease;
+    end else if (step_i) begin
+      unique case (state_q)
+        Closed: begin
+          side_d = above_q;
+          wait_d = above_q == side_q ? wait_next : 28'd1;
+          if (above_q && wait_d >= trip_i) begin
+            state_d = Open;
+            wait_d  = '0;
+            tries_d = tries_q == '1 ? tries_q : tries_q + 1'b1;
+            kind_d  = KindTrip;
+          end else if (!above_q && wait_d >= clear_i) begin
+            tries_d = '0;
+          end
+        end
+        Open: begin
+          wait_d = wait_next;
+          if (tries_q >= tries_i) begin
+            state_d = Locked;
+            kind_d  = KindLockout;
+          end else if (wait_next >= reclose_i) begin
+            state_d = Closed;
+            wait_d  = '0;
+            side_d  = 1'b0;
+            kind_d  = KindReclose;
+          end
+        end
+        Locked:  state_d = Locked;
+        default: state_d = Closed;
+      endcase
+    end
+    if (restart) begin
+      tries_d = '0;
+      if (state_d == Closed) begin
+        wait_d = '0;
+        side_d = 1'b0;
+      end
+    end
+    if (freed) begin
+      state_d = Closed;
+      wait_d  = '0;
+      side_d  = 1'b0;
+      tries_d = '0;
+      told_d  = told_d || state_q != Closed;
+      if (!told_q) kind_d = '0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      state_q <= Closed;
+      wait_q  <= '0;
+      side_q  <= 1'b0;
+      tries_q <= '0;
+      told_q  <= 1'b0;
+      kind_q  <= '0;
+    end else begin
+      state_q <= state_d;
+      wait_q  <= wait_d;
+      side_q  <= side_d;
+      tries_q <= tries_d;
+      told_q  <= told_d;
+      kind_q  <= kind_d;
+    end
+  end
+
+  assign closed_o       = state_q == Closed;
+  assign state_o        = state_q;
+  assign tries_o        = tries_q;
+  assign pending_o      = pending_q;
+  assign pending_tick_o = by_tick_q;
+  assign id_o           = id_q;
+  assign limit_o        = limit_q;
+  assign applied_id_o   = applied_id_q;
+  assign applied_at_o   = applied_at_q;
+  assign current_o      = current_q;
+  assign event_o        = kind_q != '0;
+  assign kind_o         = kind_q;
+  assign value_o        = current_q;
+  assign extra_o        = limit_q;
+
+`ifdef FORMAL
+  `include "td_limiter.svh"
+`endif
+endmodule

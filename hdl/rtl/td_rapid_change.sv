@@ -1,0 +1,203 @@
+// Rapid voltage changes of Urms(1/2), IEC 61000-4-30 section 5.11 (2015). The voltage is steady when
+// the last count_i values, the newest included, all lie close a limit of their mean: threshold_i
+// while it was steady, threshold_i - hysteresis_i while it was not. A change starts when the voltage
+// ceases to be steady and ends when it is steady again. A dip or swell in between discards it.
+//
+// event_o is high for one clock, 1 clock after the step_i that comes DecideSteps steps after the one
+// with a fresh_i value; kind_o 11 start, 12 end. At a start value_o is the value that was too far off
+// and extra_o the mean before it. At an end value_o is dUmax, the largest distance of a value in the
+// change from that mean, but at least extra_o, which is dUss, the distance of the two means; extra_o
+// bit 31 tells that the change was discarded, the rest of both is then 0. The values in the change
+// are those up to the one before the count_i that are steady again.
+// Limits: count_i from 2 to 127, steady while enable_i is high; fresh_i at most every DecideSteps + 1
+// steps, and DecideSteps x the clocks between steps at least 192.
+module td_rapid_change #(
+  parameter int DecideSteps = 4
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        enable_i,
+  input  logic        step_i,        // once a sample
+  input  logic        fresh_i,       // urms_i is new with this step
+  input  logic        urms_valid_i,
+  input  logic [27:0] urms_i,        // 1/16 ADC code, as all below
+  input  logic        disturbed_i,   // a dip or swell lasts
+  input  logic [27:0] threshold_i,
+  input  logic [27:0] hysteresis_i,
+  input  logic [6:0]  count_i,       // values in one second: 100 or 120
+  output logic        event_o,
+  output logic [5:0]  kind_o,
+  output logic [27:0] value_o,
+  output logic [31:0] extra_o,
+  output logic        steady_o,
+  output logic [27:0] mean_o         // of the last count_i values, once there are so many
+);
+  localparam logic [5:0] KindStart = 6'd11;
+  localparam logic [5:0] KindEnd   = 6'd12;
+
+  typedef enum logic [2:0] {Idle, Fetch, Swap, Scan, Mean, Wait} phase_e;
+
+  phase_e      phase_q;
+  logic [27:0] ring_q [128];
+  logic [27:0] read_q, fresh_q, oldest_q, low_q, high_q, mean_q, before_q, far_q;
+  logic [34:0] sum_q;
+  logic [6:0]  place_q, at_q, fill_q;
+  logic [7:0]  since_q;   // values from the start of the change on, up to count_i + 1
+  logic [2:0]  wait_q;    // steps to the decision
+  logic        scanned_q, steady_q, change_q, divided;
+  logic [27:0] quotient;
+  logic        full, decide, close, over;
+  logic [27:0] limit, far, far_now, settled;
+
+  function automatic logic [27:0] distance(input logic [27:0] a, input logic [27:0] b);
+    distance = a > b ? a - b : b - a;
+  endfunction
+
+  assign full    = fill_q == count_i;
+  assign decide  = step_i && phase_q == Wait && wait_q == 3'd1;
+  assign limit   = steady_q ? threshold_i : (threshold_i > hysteresis_i ? threshold_i - hysteresis_i : 28'd0);
+  assign close  = full && high_q - mean_q <= limit && mean_q - low_q <= limit;
+  assign over    = since_q > {1'b0, count_i};  // the value that left the window lies in the change
+  assign far     = distance(oldest_q, before_q);
+  assign far_now = over && far > far_q ? far : far_q;
+  assign settled = distance(mean_q, before_q);
+
+  td_divide #(
+    .DivWidth (7),
+    .QuotWidth(28)
+  ) u_mean (
+    .clk_i,
+    .rst_ni,
+    .start_i   (phase_q == Scan && scanned_q),
+    .high_i    (sum_q[34:28]),
+    .low_i     (sum_q[27:0]),
+    .divisor_i (count_i),
+    .done_o    (divided),
+    .quotient_o(quotient)
+  );
+
+  // ---- the ring: one registered read port, one write port --------------------------------------
+  always_ff @(posedge clk_i) begin
+    if (phase_q == Swap) ring_q[place_q] <= fresh_q;
+    read_q <= ring_q[phase_q == Scan ? at_q : place_q];
+  end
+
+  // ---- sum, smallest and largest of the window --------------------------------------------------
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !enable_i) begin
+      phase_q   <= Idle;
+      fresh_q   <= '0;
+      oldest_q  <= '0;
+      low_q     <= '0;
+      high_q    <= '0;
+      mean_q    <= '0;
+      sum_q     <= '0;
+      place_q   <= '0;
+      at_q      <= '0;
+      fill_q    <= '0;
+      scanned_q <= 1'b0;
+    end else begin
+      unique case (phase_q)
+        Idle: begin
+          if (step_i && fresh_i && urms_valid_i) begin
+            fresh_q <= urms_i;
+            phase_q <= Fetch;
+          end else if (step_i && fresh_i) begin
+            sum_q   <= '0;
+            fill_q  <= '0;
+            place_q <= '0;
+          end
+        end
+        Fetch: phase_q <= Swap;  // the oldest value comes out
+        Swap: begin
+          oldest_q  <= read_q;
+          sum_q     <= sum_q + 35'(fresh_q) - (full ? 35'(read_q) : 35'd0);
+          low_q     <= fresh_q;
+          high_q    <= fresh_q;
+          at_q      <= '0;
+          scanned_q <= 1'b0;
+          phase_q   <= Scan;
+          if (!full) fill_q <= fill_q + 1'b1;
+        end
+        Scan: begin
+          at_q      <= at_q + 1'b1;
+          scanned_q <= at_q == fill_q - 1'b1;
+          if (at_q != '0) begin  // read_q is ring_q[at_q - 1]
+            if (read_q < low_q) low_q <= read_q;
+            if (read_q > high_q) high_q <= read_q;
+          end
+          if (scanned_q) phase_q <= Mean;
+        end
+        Mean: begin
+          if (divided) begin
+            mean_q  <= quotient;
+            place_q <= place_q == count_i - 1'b1 ? 7'd0 : place_q + 1'b1;
+            phase_q <= Wait;
+          end
+        end
+        Wait: if (decide) phase_q <= Idle;
+        default: phase_q <= Idle;
+      endcase
+    end
+  end
+
+  // ---- decisions ----------------------------------------------------------------------------------
+  always_ff @(posedge clk_i) begin
+    event_o <= 1'b0;
+    if (!rst_ni || !enable_i) begin
+      wait_q   <= '0;
+      since_q  <= '0;
+      steady_q <= 1'b0;
+      change_q <= 1'b0;
+      before_q <= '0;
+      far_q    <= '0;
+      kind_o   <= '0;
+      value_o  <= '0;
+      extra_o  <= '0;
+    end else if (step_i && fresh_i && phase_q == Idle) begin
+      wait_q <= 3'(DecideSteps);
+      if (!urms_valid_i) begin  // the window starts anew
+        wait_q   <= '0;
+        steady_q <= 1'b0;
+        change_q <= 1'b0;
+        event_o  <= change_q;
+        kind_o   <= KindEnd;
+        value_o  <= '0;
+        extra_o  <= 32'h80000000;
+      end
+    end else if (step_i && wait_q != '0) begin
+      wait_q <= wait_q - 1'b1;
+      if (decide) begin
+        steady_q <= close;
+        if (close) before_q <= mean_q;
+        if (change_q) begin
+          far_q   <= far_now;
+          if (!over) since_q <= since_q + 1'b1;
+          if (disturbed_i || close) begin
+            change_q <= 1'b0;
+            event_o  <= 1'b1;
+            kind_o   <= KindEnd;
+            value_o  <= disturbed_i ? 28'd0 : (far_now > settled ? far_now : settled);
+            extra_o  <= disturbed_i ? 32'h80000000 : 32'(settled);
+          end
+          if (disturbed_i) steady_q <= 1'b0;
+        end else if (steady_q && !close && !disturbed_i) begin
+          change_q <= 1'b1;
+          since_q  <= 8'd2;  // the next value is the second
+          far_q    <= '0;
+          event_o  <= 1'b1;
+          kind_o   <= KindStart;
+          value_o  <= fresh_q;
+          extra_o  <= 32'(before_q);
+        end
+      end
+    end
+  end
+
+  assign steady_o = steady_q;
+  assign mean_o   = mean_q;
+
+`ifdef FORMAL
+  `include "td_event_step.svh"
+`endif
+endmodule

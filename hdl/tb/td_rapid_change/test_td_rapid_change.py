@@ -1,0 +1,97 @@
+"""td_rapid_change against the integer model, and a change whose figures follow from the standard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from hdl.model_control import DISCARDED, RVC_END, RVC_START, Event, RapidChange
+from hdl.tb.drive import reset, seeded, start
+from hdl.tb.steps import step
+
+COUNT, THRESHOLD, HYSTERESIS = 20, 500, 250
+INPUTS = {"step_i": 0, "fresh_i": 0, "urms_valid_i": 1, "urms_i": 0, "disturbed_i": 0, "enable_i": 1}
+LIMITS = {"threshold_i": THRESHOLD, "hysteresis_i": HYSTERESIS, "count_i": COUNT}
+SAMPLES = 6  # from one value to the next
+
+
+async def give(dut: Any, rng: Any, urms: int, disturbed: int = 0, valid: int = 1) -> list[Event]:
+    """Give one value and the samples up to the next; return the events."""
+    events = []
+    for at in range(SAMPLES):
+        fresh = int(at == 0)
+        event = await step(dut, rng, 64, 66, fresh=fresh, urms=urms, urms_valid=valid, disturbed=disturbed)
+        events += [event] if event else []
+    return events
+
+
+@cocotb.test()
+async def events_are_the_models(dut: Any) -> None:
+    """Levels that wander, jump and are disturbed; gaps in the voltage; a reset in between."""
+    rng = seeded("walk")
+    await start(dut, **INPUTS, **LIMITS)
+    kinds = []
+    for _ in range(2):
+        model = RapidChange(THRESHOLD, HYSTERESIS, COUNT)
+        level, disturbed = 10000, 0
+        for _ in range(260):
+            if rng.random() < 0.04:
+                level += rng.choice([-900, -520, 300, 700])
+            disturbed = int(rng.random() < (0.7 if disturbed else 0.01))
+            valid = int(rng.random() > 0.005)
+            urms = level + rng.randint(-90, 90) + (rng.choice([-700, 600]) if rng.random() < 0.02 else 0)
+            seen = await give(dut, rng, urms, disturbed, valid)
+            expected = [model.step(at == 0, bool(valid), urms, bool(disturbed)) for at in range(SAMPLES)]
+            assert seen == [event for event in expected if event]
+            assert int(dut.steady_o.value) == model.steady
+            if model.steady:
+                assert int(dut.mean_o.value) == model.before
+            kinds += [(event.kind, event.extra >> 31) for event in seen]
+        await reset(dut)
+    assert {(RVC_START, 0), (RVC_END, 0), (RVC_END, 1)} == set(kinds)
+
+
+@cocotb.test()
+async def a_step_ends_when_the_window_holds_only_the_new_level(dut: Any) -> None:
+    """IEC 61000-4-30, 5.11.4: from 10000 by way of 9300 and 9100 to 9200; dUmax 900, dUss 800."""
+    rng = seeded("step")
+    await start(dut, **INPUTS, **LIMITS)
+    for _ in range(COUNT + 3):
+        assert await give(dut, rng, 10000) == []
+    assert await give(dut, rng, 9300) == [Event(RVC_START, 9300, 10000)]
+    assert await give(dut, rng, 9100) == []
+    seen: list[Event] = []
+    while not seen:  # all within 250 of the mean: the last 10000 must have left
+        seen = await give(dut, rng, 9200)
+    mean = (9300 + 9100 + 18 * 9200) // COUNT
+    assert seen == [Event(RVC_END, 10000 - mean, 10000 - mean)]  # the window begins with the change itself
+
+
+@cocotb.test()
+async def the_furthest_value_counts_once_it_has_left_the_window(dut: Any) -> None:
+    rng = seeded("far")
+    await start(dut, **INPUTS, **LIMITS)
+    for _ in range(COUNT + 3):
+        await give(dut, rng, 10000)
+    assert await give(dut, rng, 8500) == [Event(RVC_START, 8500, 10000)]
+    seen: list[Event] = []
+    count = 0
+    while not seen:
+        seen = await give(dut, rng, 9200)
+        count += 1
+    assert seen == [Event(RVC_END, 1500, 800)]
+    assert count == COUNT  # 8500 is too far from the mean until it has left
+
+
+@cocotb.test()
+async def a_dip_discards_the_change(dut: Any) -> None:
+    rng = seeded("dip")
+    await start(dut, **INPUTS, **LIMITS)
+    for _ in range(COUNT + 3):
+        await give(dut, rng, 10000)
+    assert await give(dut, rng, 9400) == [Event(RVC_START, 9400, 10000)]
+    assert await give(dut, rng, 8000, disturbed=1) == [Event(RVC_END, 0, DISCARDED)]
+    for _ in range(COUNT + 5):
+        assert await give(dut, rng, 10000) == []
+    assert await give(dut, rng, 5000, disturbed=1) == []  # a dip is no rapid change
