@@ -3,6 +3,7 @@
 logic        f_past = 1'b0;
 logic [47:0] f_next;   // number of the next sample
 logic [2:0]  f_gap;    // clocks since a sample, up to 6
+logic [1:0]  f_request;
 
 always_comb assume (f_past || !rst_ni);
 always_comb assume (!raw_valid_i || (f_gap == 3'd6 && index_i == f_next));
@@ -13,6 +14,7 @@ always_ff @(posedge clk_i) begin
   f_past <= 1'b1;
   if (!rst_ni) f_next <= '0;
   else if (raw_valid_i) f_next <= f_next + 1'b1;
+  f_request <= rst_ni ? {f_request[0], req_i} : 2'd0;
   if (!rst_ni) f_gap <= 3'd6;
   else if (raw_valid_i) f_gap <= 3'd1;
   else if (f_gap != 3'd6) f_gap <= f_gap + 1'b1;
@@ -20,6 +22,8 @@ always_ff @(posedge clk_i) begin
   if (f_past && rst_ni) begin
     assert (f_gap != '0 && f_gap <= 3'd6);
     assert (phase_q != 2'd3);
+    assert (ack_o == f_request[1]);  // every read is answered, two clocks later
+    assert (f_request[0] == ack_q[0]);
     assert (count_q <= Full);
     assert (!frozen_o || !writing_q);
     // A sample that comes finds the writer free: none is lost.
@@ -35,8 +39,6 @@ always_ff @(posedge clk_i) begin
     if ($past(frozen_o) && !frozen_o) assert (count_o == '0);
     if (frozen_o && !$past(frozen_o)) assert (done_o);
     if (done_o) assert (frozen_o);
-    if ($past(req_i)) assert (ack_o);
-    if (ack_o) assert ($past(req_i));
   end
 
   cover (f_past && rst_ni && done_o && count_q == 'd3);
