@@ -66,8 +66,8 @@ module td_account #(
   localparam logic [24:0] Middle   = 25'(144 << 16);
 
   typedef enum logic [4:0] {
-    Rest, Begin, Ratio, Square, Third, Second, First, MeanQ, TrueQ, EnergyQ, MeanP, TotalP, TotalQ,
-    MeanSquare, Root, Apparent, Sum, Scale, SumApparent, EnergyS, Select, Add, Store
+    Rest, Begin, Ratio, Square, Third, Second, First, MeanQ, AskQ, TrueQ, EnergyQ, MeanP, KeepP, TotalP, TotalQ,
+    Loaded, MeanSquare, Root, Apparent, Sum, Scale, SumApparent, EnergyS, Select, Add, Store
   } state_e;
   state_e       state_q;
   logic         second_q;     // element 2
@@ -104,6 +104,7 @@ module td_account #(
     sum_q      <= half_i + (pair_i ? former_i : half_i);
     size_q     <= sum_q[54] ? 55'(-sum_q) : 55'(sum_q);
     negative_q <= sum_q[54];
+    sum_o      <= sum_of(next_q);
   end
 
   // ---- serial arithmetic --------------------------------------------------------------------------------
@@ -111,14 +112,13 @@ module td_account #(
   logic [86:0]          dividend;
   logic [QuotWidth-1:0] quotient;
   logic [RootWidth-1:0] root;
-  logic signed [51:0]   mean;
+  logic signed [51:0]   mean_q;
 
   assign first    = state_q == Begin;
   assign take     = ready_q && (state_q == MeanQ || state_q == MeanP || state_q == MeanSquare);
   assign divide   = first || (state_q == Ratio && ready_q) || (take && next_q != 4'd10);
   assign squares  = next_q >= 4'd4;
   assign dividend = first ? 87'(off) << 20 : (squares ? {size_q, 32'd0} : {8'd0, size_q, 24'd0});
-  assign mean     = divided_negative_q ? -(52'(quotient)) : 52'(quotient);
 
   td_divide #(
     .DivWidth (26),
@@ -204,20 +204,20 @@ module td_account #(
   logic        [20:0] square_q, series_q;
   logic        [2:0]  root_q;          // u1, i1, u2, i2, line, common
   logic signed [63:0] p_q, q_q, s_q, apparent;
+  logic        [55:0] power_size_q;  // 256 squared codes
   logic        [29:0] u_rms_q, irms_q;
   logic        [63:0] forward_q, reverse_q, lagging_q, leading_q;
 
   assign joint    = mode_i != 2'd0;
   assign apparent = 64'(product_i[80:8]);
-  assign sum_o    = sum_of(next_q);
-  assign energy_o = state_q == MeanP ? (second_q ? 4'd6 : 4'd2) : (second_q ? 4'd8 : 4'd3);
+  assign energy_o = state_q == KeepP ? (second_q ? 4'd6 : 4'd2) : (second_q ? 4'd8 : 4'd3);
 
   function automatic logic signed [63:0] joined(input logic signed [63:0] former, input logic signed [63:0] value);
     joined = !second_q ? value : (joint ? former + value : former);
   endfunction
 
-  function automatic logic loaded(input logic signed [63:0] power, input logic [31:0] limit);
-    loaded = (power[63] ? -power : power) >>> 8 >= $signed({32'd0, limit});
+  function automatic logic [55:0] size(input logic signed [63:0] power);
+    size = 56'((power[63] ? -power : power) >> 8);
   endfunction
 
   always_ff @(posedge clk_i) begin
@@ -272,9 +272,13 @@ module td_account #(
           series_q <= One + answer[20:0];
         end
         MeanQ: if (take) begin
+          state_q <= AskQ;
+          mean_q  <= divided_negative_q ? -(52'(quotient)) : 52'(quotient);
+        end
+        AskQ: begin
           state_q <= TrueQ;
           ask_q   <= 1'b1;
-          a_q     <= mean;
+          a_q     <= mean_q;
           b_q     <= 35'(series_q);
         end
         TrueQ: if (answered) begin
@@ -289,20 +293,29 @@ module td_account #(
           energy_u_q <= 55'(joined(64'(energy_u_q), 64'(answer)));
         end
         MeanP: if (take) begin
+          state_q <= KeepP;
+          mean_q  <= divided_negative_q ? -(52'(quotient)) : 52'(quotient);
+        end
+        KeepP: begin
           state_q  <= second_q ? TotalP : MeanP;
           second_q <= !second_q;
-          p_q      <= joined(p_q, 64'(mean));
+          p_q      <= joined(p_q, 64'(mean_q));
           if (second_q) energy2_q <= energy_i;
           else          energy1_q <= energy_i;
         end
         TotalP: begin
-          state_q    <= TotalQ;
-          energy_p_q <= joint ? energy1_q + energy2_q : energy1_q;
-          loaded_p_q <= loaded(p_q, no_load_p_i);
+          state_q      <= TotalQ;
+          energy_p_q   <= joint ? energy1_q + energy2_q : energy1_q;
+          power_size_q <= size(p_q);
         end
         TotalQ: begin
+          state_q      <= Loaded;
+          loaded_p_q   <= power_size_q >= 56'(no_load_p_i);
+          power_size_q <= size(q_q);
+        end
+        Loaded: begin
           state_q    <= MeanSquare;
-          loaded_q_q <= loaded(q_q, no_load_q_i);
+          loaded_q_q <= power_size_q >= 56'(no_load_q_i);
         end
         MeanSquare: if (take) state_q <= Root;
         Root: if (rooted) begin
@@ -374,10 +387,10 @@ module td_account #(
         index_o <= second_q ? 5'd8 : 5'd5;
         data_o  <= 64'(answer);
       end
-      MeanP: begin
-        {write_high_o, write_low_o} <= {2{take && rst_ni}};
+      KeepP: begin
+        {write_high_o, write_low_o} <= {2{rst_ni}};
         index_o <= second_q ? 5'd7 : 5'd4;
-        data_o  <= 64'(mean);
+        data_o  <= 64'(mean_q);
       end
       TotalP: begin
         {write_high_o, write_low_o} <= {2{rst_ni}};

@@ -53,12 +53,13 @@ module td_metrology (
   // ---- slots, and emptying the memories after reset -----------------------------------------------------
   localparam logic [5:0] LastSlot   = 6'd62;
   localparam logic [5:0] SquareSlot = 6'd19;
-  logic [5:0] slot_q;
+  logic [5:0] slot_d, slot_q;
   logic [4:0] cleared_q;  // places emptied: the channels' in 4 clocks, used from slot 6 on; sums' in 16, from 28 on
   logic       clear, clear_channels;
 
   assign busy_o         = slot_q != '0;
   assign clear          = !cleared_q[4];
+  assign slot_d         = valid_i ? 6'd1 : (slot_q == LastSlot || slot_q == '0 ? '0 : slot_q + 1'b1);
   assign clear_channels = cleared_q[4:2] == '0;
 
   always_ff @(posedge clk_i) begin
@@ -67,13 +68,12 @@ module td_metrology (
       cleared_q <= '0;
     end else begin
       if (clear) cleared_q <= cleared_q + 1'b1;
-      if (valid_i) slot_q <= 6'd1;
-      else         slot_q <= slot_q == LastSlot || slot_q == '0 ? '0 : slot_q + 1'b1;
+      slot_q <= slot_d;
     end
   end
 
   // ---- the multiplier -------------------------------------------------------------------------------------
-  logic               start_channels, start_sums, start_account, start_square, free;
+  logic               start_channels, start_sums, start_account, start_square, free_q;
   logic signed [51:0] a_channels, a_sums, a_account, a_square;
   logic signed [34:0] b_channels, b_sums, b_account, b_square;
   logic signed [80:0] product;
@@ -83,7 +83,12 @@ module td_metrology (
   assign b_square     = start_square ? 35'(delayed_i) : '0;
   assign squared_o    = slot_q == SquareSlot + 6'd4;
   assign square_o     = product[47:0];
-  assign free         = !start_channels && !start_sums && !start_square;
+
+  // td_account may use slot 0, 5 to 8, 13 to 18, 20 to 22, 33 to 42 without a boundary, and 43 to the last.
+  always_ff @(posedge clk_i) begin
+    free_q <= slot_d == '0 || (slot_d >= 6'd5 && slot_d <= 6'd8) || (slot_d >= 6'd13 && slot_d <= 6'd18)
+           || (slot_d >= 6'd20 && slot_d <= 6'd22) || (slot_d >= 6'd33 && (slot_d >= 6'd43 || !boundary_i));
+  end
 
   td_product u_product (
     .clk_i,
@@ -165,7 +170,7 @@ module td_metrology (
     .half_i       (half_sum),
     .former_i     (former_sum),
     .energy_i     (energy_sum),
-    .free_i       (free),
+    .free_i       (free_q),
     .start_o      (start_account),
     .a_o          (a_account),
     .b_o          (b_account),

@@ -46,6 +46,7 @@ module td_sums (
   localparam logic [5:0] FirstClosing = 6'd38;  // part rounded
   localparam logic [3:0] Sums         = 4'd10;
 
+  // Whether a run of one clock a sum is on; for what is registered, from the clock before.
   function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
     in_run = slot >= first && slot < first + 6'(Sums);
   endfunction
@@ -126,14 +127,19 @@ module td_sums (
   end
 
   logic signed [47:0] product_q [16];  // of each sum, this sample's
-  logic        [3:0]  k_value, k_part, k_closing, k_closed_q;
+  logic        [3:0]  k_q, k_part_q, k_closed_q;  // k_q: of values, then of closing sums
+  logic               value_on_q, part_on_q, closing_on_q;
 
-  assign k_value   = 4'(slot_i - FirstValue);
-  assign k_part    = 4'(slot_i - FirstPart);
-  assign k_closing = 4'(slot_i - FirstClosing);
+  always_ff @(posedge clk_i) begin
+    k_q          <= slot_i == FirstValue - 6'd1 || slot_i == FirstClosing - 6'd1 ? '0 : k_q + 1'b1;
+    k_part_q     <= slot_i == FirstPart - 6'd1 ? '0 : k_part_q + 1'b1;
+    value_on_q   <= rst_ni && in_run(slot_i, FirstValue - 6'd1);
+    part_on_q    <= rst_ni && boundary_i && in_run(slot_i, FirstPart - 6'd1);
+    closing_on_q <= rst_ni && boundary_i && in_run(slot_i, FirstClosing - 6'd1);
+  end
 
   always_comb begin
-    start_o = in_run(slot_i, FirstProduct) || (boundary_i && in_run(slot_i, FirstPart));
+    start_o = in_run(slot_i, FirstProduct) || part_on_q;
     a_o     = '0;
     b_o     = '0;
     unique case (slot_i)
@@ -162,8 +168,8 @@ module td_sums (
         b_o = 35'(common_q);
       end
       default: begin
-        if (boundary_i && in_run(slot_i, FirstPart)) begin
-          a_o = 52'(product_q[k_part]);
+        if (part_on_q) begin
+          a_o = 52'(product_q[k_part_q]);
           b_o = $signed({19'd0, fraction_i});
         end
       end
@@ -179,25 +185,23 @@ module td_sums (
   always_ff @(posedge clk_i) begin
     if (in_run(slot_i, FirstValue - 6'd1)) value_q <= halved ? product_i[64:17] : product_i[63:16];
     if (in_run(slot_i, FirstClosing - 6'd1)) part_q <= product_i[63:16] + 48'(product_i[15]);
-    if (in_run(slot_i, FirstValue)) product_q[k_value] <= value_q;
+    if (value_on_q) product_q[k_q] <= value_q;
   end
 
   // ---- sums: running_q since the last boundary, closing_q up to this one ----------------------------------
   logic signed [54:0] running_q [16];
   logic signed [54:0] closing_q, held_sum;
-  logic               split;
 
-  assign split    = boundary_i && in_run(slot_i, FirstClosing);
-  assign held_sum = running_q[split ? k_closing : k_value];
+  assign held_sum = running_q[k_q];
 
   always_ff @(posedge clk_i) begin
-    if (clear_i)                                      running_q[clear_place_i] <= '0;
-    else if (split)                                   running_q[k_closing] <= 55'(product_q[k_closing]) - 55'(part_q);
-    else if (!boundary_i && in_run(slot_i, FirstValue)) running_q[k_value] <= held_sum + 55'(value_q);
+    if (clear_i)                         running_q[clear_place_i] <= '0;
+    else if (closing_on_q)               running_q[k_q] <= 55'(product_q[k_q]) - 55'(part_q);
+    else if (value_on_q && !boundary_i) running_q[k_q] <= held_sum + 55'(value_q);
   end
 
   always_ff @(posedge clk_i) begin
-    if (split) closing_q <= held_sum + 55'(part_q);
+    if (closing_on_q) closing_q <= held_sum + 55'(part_q);
   end
 
   always_ff @(posedge clk_i) begin
@@ -222,8 +226,8 @@ module td_sums (
   assign joined       = closing_q + more_q[k_closed_q];
 
   always_ff @(posedge clk_i) begin
-    split_q    <= rst_ni && split;
-    k_closed_q <= k_closing;
+    split_q    <= rst_ni && closing_on_q;
+    k_closed_q <= k_q;
     closed_o   <= rst_ni && boundary_i && !restart_i && slot_i == FirstClosing + 6'(Sums);
   end
 

