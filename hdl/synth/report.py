@@ -2,9 +2,9 @@
 
 python -m hdl.synth.report [--out FILE] [--whole] [MODULE...]
 
-Size: `synth_xilinx` of the whole front-end, hierarchy kept, so that every module shows its share. LUT sites are
-Yosys' estimate of logic cells (two small functions share a 6-input LUT, as Vivado packs them); the plain count of
-LUT cells stands beside it. Speed: nothing open places and routes a Zynq, so each module (or, with --whole, the
+Size: `synth_xilinx` of the whole front-end, hierarchy kept, so that every module shows its share. LUTs of the whole are
+Yosys' estimate of 6-input LUTs, two small functions in one where they fit, as Vivado packs them; modules show their
+LUT cells, unpacked. Speed: nothing open places and routes a Zynq, so each module (or, with --whole, the
 front-end) goes through `synth_ecp5` and nextpnr out of context; an ECP5 of speed grade 6 is slower than a Zynq-7020,
 but it is another architecture: the figure is a stand-in, not a promise.
 """
@@ -71,11 +71,10 @@ def size(folder: Path) -> dict[str, Any]:
     found = json.loads((folder / "size.json").read_text())
     modules: dict[str, dict[str, int]] = {}
     for name, module in found["modules"].items():
-        one = modules.setdefault(plain_name(name), dict.fromkeys(("lut", "lut_cells", "ff", "dsp", "bram36"), 0))
-        for kind, count in cells(module).items():
-            one[kind] += count
+        one = modules.setdefault(plain_name(name), dict.fromkeys(("lut_cells", "ff", "dsp", "bram36"), 0))
+        for kind in one:
+            one[kind] += cells(module)[kind]
     whole = cells(found["design"])
-    whole["lut"] = sum(cells(module)["lut"] for module in found["modules"].values())
     share = {kind: round(whole[kind] / DEVICE[kind], 4) for kind in DEVICE}
     return {"whole": whole, "share_of_xc7z020": share, "modules": modules}
 
@@ -122,14 +121,14 @@ def report(modules: list[str]) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """Return the report for people."""
     whole, share = found["size"]["whole"], found["size"]["share_of_xc7z020"]
-    lines = [f"{'module':18}{'LUT':>8}{'(cells)':>9}{'FF':>8}{'DSP':>6}{'BRAM':>6}{'ECP5 MHz':>10}  longest path"]
+    lines = [f"{'module':18}{'LUT':>8}{'cells':>9}{'FF':>8}{'DSP':>6}{'BRAM':>6}{'ECP5 MHz':>10}  longest path"]
     modules = {**found["size"]["modules"]}
     for name in sorted(set(modules) | set(found["speed_ecp5"])):
         one = modules.get(name, dict.fromkeys(whole, 0))
         fast = found["speed_ecp5"].get(name, {})
         rate = f"{fast['fmax_mhz']:.1f}" if fast.get("fmax_mhz") else "-"
         path = " -> ".join(fast.get("longest_path", []))
-        lines.append(f"{name:18}{one['lut']:8,}{one['lut_cells']:9,}{one['ff']:8,}{one['dsp']:6}{one['bram36']:6}"
+        lines.append(f"{name:18}{'':8}{one['lut_cells']:9,}{one['ff']:8,}{one['dsp']:6}{one['bram36']:6}"
                      f"{rate:>10}  {path[:90]}")  # fmt: skip
     lines.append(f"{'whole':18}{whole['lut']:8,}{whole['lut_cells']:9,}{whole['ff']:8,}{whole['dsp']:6}"
                  f"{whole['bram36']:6}")  # fmt: skip
