@@ -22,6 +22,7 @@ always_ff @(posedge clk_i) begin
     assert (phase_q != 2'd3);
     assert (count_q <= Full);
     assert (!frozen_o || !writing_q);
+    assert (send_q <= 3'd4 && (!streaming_o || frozen_o));
     // A sample that comes finds the writer free: none is lost.
     assert (!raw_valid_i || !writing_q);
     assert (!writing_q || (3'(part_q) + 3'd1 == f_gap && index_q + 48'd1 == f_next));
@@ -35,11 +36,17 @@ always_ff @(posedge clk_i) begin
     if ($past(frozen_o) && !frozen_o) assert (count_o == '0);
     if (frozen_o && !$past(frozen_o)) assert (done_o);
     if (done_o) assert (frozen_o);
-    if ($past(req_i)) assert (ack_o);
-    if (ack_o) assert ($past(req_i));
+    // A read is answered two clocks later, always.
+    assert (ack_q[0] == $past(req_i) && ack_o == $past(ack_q[0]));
+    // AXI4-Stream: what is offered stands until it is taken; a packet is cut by nothing.
+    if ($past(m_axis_tvalid) && !$past(m_axis_tready)) begin
+      assert (m_axis_tvalid && m_axis_tdata == $past(m_axis_tdata) && m_axis_tlast == $past(m_axis_tlast));
+    end
+    if ($past(streaming_o) && !streaming_o) assert ($past(m_axis_tvalid) && $past(m_axis_tready) && $past(m_axis_tlast));
   end
 
   cover (f_past && rst_ni && done_o && count_q == 'd3);
   cover (f_past && rst_ni && phase_q == Run && $past(frozen_o));
+  cover (f_past && rst_ni && $past(streaming_o) && !streaming_o && count_q == 'd2);
   cover (f_past && rst_ni && phase_q == Finish && cause_q == 4'b0001);
 end

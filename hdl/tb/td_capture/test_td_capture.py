@@ -49,6 +49,8 @@ class Bench:
         await pulse(self.dut, self.dut.arm_i)
         await clocks(self.dut, 1)
         self.model = Capture(DEPTH, pre, post, enabled)
+        self.index = self.rng.getrandbits(47)  # as after days, so that every bit of a number moves
+        self.dut.index_i.value = self.index
 
     async def give(self, gap: int = 5, fine: bool = False) -> None:
         """Give an entry and, in raw mode, count it."""

@@ -53,6 +53,7 @@ module td_arithmetic (
     .a_i      (left_i),
     .b_i      (right_i),
     .done_o   (signed_done_o),
-    .product_o(signed_product_o)
+    .high_o   (signed_product_o[79:32]),
+    .low_o    (signed_product_o[31:0])
   );
 endmodule

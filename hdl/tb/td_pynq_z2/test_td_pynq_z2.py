@@ -37,7 +37,7 @@ def wave(number: int) -> tuple[int, int, int, int]:
 @cocotb.test()
 async def samples_go_from_the_pins_of_the_adc_through_the_capture_to_the_stream(dut: Any) -> None:
     logging.getLogger("cocotb").setLevel(logging.WARNING)
-    for name in ("adc_miso", "trigger", "sd_data"):
+    for name in ("adc_miso", "trigger", "minute", "sd_data"):
         getattr(dut, name).value = 0
     dut.adc_drdy_n.value = 1
     dut.aresetn.value = 0
