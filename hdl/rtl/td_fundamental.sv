@@ -43,7 +43,7 @@ module td_fundamental #(
   logic        [2:0]  slot_q, slot1_q, slot2_q;
   logic signed [24:0] value, value_q;
   logic signed [17:0] sine;
-  logic signed [42:0] product_q;
+  logic signed [42:0] point_product_q;
   logic        [2:1]  on_q;
   logic               first_q, last_q;
   logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
@@ -69,7 +69,7 @@ module td_fundamental #(
     .sine_o (sine)
   );
 
-  assign sum_next = (first_q ? '0 : sum_q[slot2_q]) + SumWidth'(product_q);
+  assign sum_next = (first_q ? '0 : sum_q[slot2_q]) + SumWidth'(point_product_q);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -99,14 +99,16 @@ module td_fundamental #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    value_q      <= value;
-    slot1_q      <= slot_q;
-    product_q    <= value_q * sine;
-    slot2_q      <= slot1_q;
-    closing_q    <= sum_next;
-    close_slot_q <= slot2_q;
-    if (on_q[2]) sum_q[slot2_q] <= sum_next;
+  always_ff @(posedge clk_i) begin  // stands still between points
+    if (run_q || on_q != '0) begin
+      value_q         <= value;
+      slot1_q         <= slot_q;
+      point_product_q <= value_q * sine;
+      slot2_q         <= slot1_q;
+      closing_q       <= sum_next;
+      close_slot_q    <= slot2_q;
+      if (on_q[2]) sum_q[slot2_q] <= sum_next;
+    end
     if (close_q) x_q[close_slot_q] <= 32'((closing_q + SumWidth'(262144)) >>> 19);
   end
 
@@ -122,7 +124,9 @@ module td_fundamental #(
   logic signed [47:0] a;
   logic signed [31:0] b;
   logic        [31:0] root;
-  logic signed [79:0] product;
+  logic signed [47:0] product_high;
+  logic        [31:0] product_low;
+  logic signed [63:0] product;
   logic signed [63:0] total_q;
   logic        [31:0] energy_q [16];  // low and high words
   logic        [31:0] gain, energy_word;
@@ -149,8 +153,11 @@ module td_fundamental #(
     .a_i      (a),
     .b_i      (b),
     .done_o   (multiplied),
-    .product_o(product)
+    .high_o   (product_high),
+    .low_o    (product_low)
   );
+
+  assign product = {product_high[31:0], product_low};  // of two parts of a phasor
 
   td_sqrt #(
     .RootWidth(32)
@@ -169,7 +176,7 @@ module td_fundamental #(
   assign mine         = locked_q && ((job_q == OneLow || job_q == OneHigh) ^ total_q[63]);  // this side gets the energy
   assign energy_place = job_q == Clear ? clear_q[3:1] : {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
   assign write_energy = job_q == OneLow || job_q == OneHigh || job_q == OtherLow || job_q == OtherHigh;
-  assign gain         = (high ? 32'($signed(product[79:64])) : product[63:32]) ^ {32{total_q[63]}};
+  assign gain         = (high ? 32'($signed(product_high[47:32])) : product_high[31:0]) ^ {32{total_q[63]}};
   assign carry        = high ? carry_q : total_q[63];
   assign energy_next  = {1'b0, energy_q[{energy_place, high}]} + {1'b0, mine ? gain : 32'd0} + 33'(mine && carry);
   assign energy_word  = job_q == Clear ? '0 : energy_next[31:0];
@@ -200,12 +207,12 @@ module td_fundamental #(
         First: if (multiplied) begin
           job_q   <= Second;
           begin_q <= 1'b1;
-          total_q <= product[63:0];
+          total_q <= product;
         end
         Second: if (multiplied) begin
           job_q   <= powers ? Low : Root;
           begin_q <= !powers;
-          total_q <= powers && item_q[0] ? total_q - product[63:0] : total_q + product[63:0];
+          total_q <= powers && item_q[0] ? total_q - product : total_q + product;
         end
         Root: if (rooted) begin
           job_q   <= First;

@@ -76,7 +76,7 @@ module td_harmonics #(
   end
 
   always_ff @(posedge clk_i) begin
-    fold_read_q   <= fold_q[read_place];
+    if (busy_o) fold_read_q <= fold_q[read_place];
     write_place_q <= read_place;
     if (folding) fresh_q <= place_i < 11'd128;
     adding_q <= point_i ? chosen : next_q;
@@ -116,10 +116,12 @@ module td_harmonics #(
   end
 
   always_ff @(posedge clk_i) begin
-    value2_q  <= 25'((fold_read_q + FoldWidth'(8)) >>> 4);
-    sine2_q   <= sine;
-    product_q <= value2_q * sine2_q;
-    sum_q     <= (first_q[3] ? '0 : sum_q) + SumWidth'(product_q);
+    if (on_q != '0) begin
+      value2_q  <= 25'((fold_read_q + FoldWidth'(8)) >>> 4);
+      sine2_q   <= sine;
+      product_q <= value2_q * sine2_q;
+      sum_q     <= (first_q[3] ? '0 : sum_q) + SumWidth'(product_q);
+    end
   end
 
   // ---- phases ---------------------------------------------------------------------------------------

@@ -192,4 +192,10 @@ module td_metrology (
     .energy_lagging_o,
     .energy_leading_o
   );
+
+`ifdef FORMAL
+  localparam int Budget = 62;
+  `include "td_budget.svh"
+  always_ff @(posedge clk_i) if (f_past && rst_ni) assert (slot_q == '0 || 7'(slot_q) == f_clock + 7'd1);
+`endif
 endmodule

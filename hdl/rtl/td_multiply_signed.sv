@@ -1,17 +1,18 @@
-// Serial multiplier: product_o = a_i * b_i, signed, one bit of b_i a clock, the lowest first.
+// Serial multiplier: {high_o, low_o} = a_i * b_i, signed, one bit of b_i a clock, the lowest first.
 // Latency: done_o is high for one clock, BWidth + 1 clocks after start_i; the product holds until
 // the next start_i. A start_i while busy starts over.
 module td_multiply_signed #(
   parameter int AWidth = 48,
   parameter int BWidth = 32
 ) (
-  input  logic                            clk_i,
-  input  logic                            rst_ni,
-  input  logic                            start_i,
-  input  logic signed [AWidth-1:0]        a_i,
-  input  logic signed [BWidth-1:0]        b_i,
-  output logic                            done_o,
-  output logic signed [AWidth+BWidth-1:0] product_o
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  input  logic                     start_i,
+  input  logic signed [AWidth-1:0] a_i,
+  input  logic signed [BWidth-1:0] b_i,
+  output logic                     done_o,
+  output logic signed [AWidth-1:0] high_o,
+  output logic        [BWidth-1:0] low_o
 );
   localparam int CountWidth = $clog2(BWidth + 1);
 
@@ -21,8 +22,9 @@ module td_multiply_signed #(
   logic [CountWidth-1:0]    left_q;
   logic                     done_q;
 
-  assign done_o    = done_q;
-  assign product_o = {high_q[AWidth-1:0], low_q};
+  assign done_o = done_q;
+  assign high_o = high_q[AWidth-1:0];
+  assign low_o  = low_q;
 
   always_comb begin
     sum = high_q;

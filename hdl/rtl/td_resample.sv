@@ -205,19 +205,21 @@ module td_resample #(
     end
   end
 
-  always_ff @(posedge clk_i) begin  // held by on_q and first_q, so without reset
-    part_q  <= {1'b0, part};
-    from1_q <= {second, sample_place};
-    rise_q  <= slope * part_q;
-    value_q <= value;
-    from2_q <= from1_q;
-    tap_q   <= value_q + 18'((rise_q + 26'sd512) >>> 10);
-    su_q    <= lane_u_q[from2_q];
-    si_q    <= lane_i_q[from2_q];
-    mu_u_q  <= su_q * tap_q;
-    mu_i_q  <= si_q * tap_q;
-    acc_u_q <= (first_q[4] ? '0 : acc_u_q) + AccWidth'(mu_u_q);
-    acc_i_q <= (first_q[4] ? '0 : acc_i_q) + AccWidth'(mu_i_q);
+  always_ff @(posedge clk_i) begin  // without reset: first_q loads the sums; stands still between points
+    if (run_q || on_q != '0) begin
+      part_q  <= {1'b0, part};
+      from1_q <= {second, sample_place};
+      rise_q  <= slope * part_q;
+      value_q <= value;
+      from2_q <= from1_q;
+      tap_q   <= value_q + 18'((rise_q + 26'sd512) >>> 10);
+      su_q    <= lane_u_q[from2_q];
+      si_q    <= lane_i_q[from2_q];
+      mu_u_q  <= su_q * tap_q;
+      mu_i_q  <= si_q * tap_q;
+      acc_u_q <= (first_q[4] ? '0 : acc_u_q) + AccWidth'(mu_u_q);
+      acc_i_q <= (first_q[4] ? '0 : acc_i_q) + AccWidth'(mu_i_q);
+    end
   end
 
   // ---- points -------------------------------------------------------------------------------------

@@ -138,4 +138,9 @@ module td_zero_cross #(
   assign crossing_o = crossing_q;
   assign restart_o  = restart_q;
   assign fraction_o = crossing_q ? quotient : '0;
+
+`ifdef FORMAL
+  localparam int Budget = 18;
+  `include "td_budget.svh"
+`endif
 endmodule

