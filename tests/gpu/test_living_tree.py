@@ -92,8 +92,8 @@ def test_forms_windows_saves_and_loads_give_one_result(tmp_path, channels):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_node_that_returns_joins_when_it_selects_for_the_second_time(seed):
-    """It solicits in [30, 60) s, its neighbour's interval is reset and it advertises 30 to 60 s later: before the second
-    selection, 60 s after the first interval of 60 s."""
+    """It solicits in [30, 60) s, its neighbour's interval is reset and it advertises 30 to 60 s later: before the
+    second selection, 60 s after the first interval of 60 s."""
     mesh = wired([(0, 1)], 2, seed=seed, version_interval_us=10**11, pan_timeout_us=10**12)
     mesh.power_off(1, 1 * S, 0)
     back_ns = 5000 * S + 123 * MS
