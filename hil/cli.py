@@ -162,6 +162,10 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
 @click.option("--nominal-hz", type=float, default=50.0, show_default=True, help="Nominal frequency, 50 or 60.")
 @click.option("--max-a", type=float, default=120.0, show_default=True,
               help="Largest RMS current; full scale is 1.2 times its peak.")  # fmt: skip
+@click.option("--voltage2", help="Voltage of a second element; powers and energy are then those of both.")
+@click.option("--current2", help="Current of the second element.")
+@click.option("--wiring", type=click.Choice(["single-phase-3-wire", "three-phase-3-wire"]), show_default=True,
+              default="single-phase-3-wire", help="How two elements are wired.")  # fmt: skip
 @click.option("--settle-s", type=float, default=0.0, show_default=True,
               help="Leave so much of the beginning out of the figures; events and trace keep it.")  # fmt: skip
 @click.option("--trace", type=click.Path(path_type=Path), help="Write one row a half cycle: .parquet or .csv.")
@@ -178,6 +182,9 @@ def meter(
     nominal_v: float,
     nominal_hz: float,
     max_a: float,
+    voltage2: str | None,
+    current2: str | None,
+    wiring: str,
     settle_s: float,
     trace: Path | None,
     waves: Path | None,
@@ -200,8 +207,13 @@ def meter(
 
     Times count from the segment's first sample. An event stands at the moment of its detection, never
     before; onset_s is the estimated beginning of a power failure; the value of an end is the lowest
-    (swell: highest) Urms(1/2) since the start. `saturated` and `current_saturated` say where an input
-    first went beyond full scale.
+    (swell: highest) Urms(1/2) since the start. `saturated` and `current_saturated` (`voltage2_`,
+    `current2_saturated`) say where an input first went beyond full scale.
+
+    With --voltage2 (and --current, --current2) p_w, q_var, s_va and e_wh are those of both elements; elements,
+    u_line_rms_v and i_common_rms_a come beside them. Single-phase 3-wire: the second element counts from neutral
+    to line 2, line voltage u1 + u2, common current i1 - i2 (neutral). Three-phase 3-wire: both voltages against
+    the common line, u1 - u2 and i1 + i2.
     """
     from hil.meter import Options, input_divider
     from hil.meter import meter as play
@@ -210,7 +222,7 @@ def meter(
     options = Options(
         file=file, voltage=voltage, current=current, segment=segment, voltage_scale=voltage_scale,
         current_scale=current_scale, nominal_v=nominal_v, nominal_hz=nominal_hz, max_a=max_a,
-        settle_s=settle_s, trace=trace, waves=waves,
+        voltage2=voltage2, current2=current2, wiring=wiring, settle_s=settle_s, trace=trace, waves=waves,
     )  # fmt: skip
     with Watch() as watch:
         watch.stage(f"recording {file}")
@@ -233,8 +245,11 @@ def meter(
         click.echo(json.dumps(found))
         return
     for name, value in found.items():
-        if name != "events":
+        if name not in ("events", "elements"):
             click.echo(f"{name:18} {'-' if value is None else value}")
+    for place, element in enumerate(found.get("elements", []), start=1):
+        for name, value in element.items():
+            click.echo(f"element {place} {name:8} {'-' if value is None else value}")
     for event in found["events"]:
         onset = f"  (began about {event['onset_s']:.4f} s)" if "onset_s" in event else ""
         unit = "A" if event["kind"].startswith("current") else "V"

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from hdl import scaling
 from hdl.driver import MAX_A, Event, FrontEnd, Measurement, Power
-from hdl.sim.frontend import CompiledFrontEnd
+from hdl.metering import WIRINGS, Meter
+from hdl.sim.frontend import CHANNELS, CompiledFrontEnd
 from hil.recording import Recording, Segment, read_recording, resample
 from teiden.errors import InputError
 from teiden.files import written_whole
@@ -26,6 +27,7 @@ from teiden.files import written_whole
 RATE_HZ = scaling.SAMPLE_RATE_HZ
 LOWEST_V, HIGHEST_V = 10.0, 166.0  # nominal voltages the front-end's input takes without a divider
 RUN_DELAY = 8  # samples that E_RUN is behind
+SATURATED = ("saturated", "current_saturated", "voltage2_saturated", "current2_saturated")  # u1, i1, u2, i2
 BLOCK = 4000  # samples between looks at the progress
 
 
@@ -42,6 +44,9 @@ class Options:
     nominal_v: float = 100.0
     nominal_hz: float = 50.0
     max_a: float = MAX_A  # largest RMS current, a fifth below full scale
+    voltage2: str | None = None  # channels of the second element; None: one element
+    current2: str | None = None
+    wiring: str = WIRINGS[1]  # of two elements
     settle_s: float = 0.0
     trace: Path | None = None
     waves: Path | None = None
@@ -65,6 +70,7 @@ class HalfCycle(NamedTuple):
     u_v: float  # RMS of this half cycle alone
     real: bool  # it and the one before lie between zero crossings
     power: Power
+    meter: Meter | None  # with two elements
 
 
 @dataclass
@@ -81,8 +87,7 @@ class Played:
 class Inputs:
     """Codes for the front-end, and where they first left its range: kind of event, sample, value."""
 
-    volts: NDArray[np.int32]
-    amps: NDArray[np.int32] | None
+    rows: NDArray[np.int32]  # (n, 4) of u1, i1, u2, i2; zeros where there is no channel
     beyond: list[tuple[str, int, float]]
 
 
@@ -97,14 +102,16 @@ def meter(options: Options, progress: Callable[[float], None] = lambda share: No
     _check(options)
     recording = read_recording(options.file)
     voltage = recording.first_voltage() if options.voltage is None else recording.find(options.voltage)
-    current = None if options.current is None else recording.find(options.current)
+    chosen = [voltage, *(None if name is None else recording.find(name) for name in
+                         (options.current, options.voltage2, options.current2))]  # fmt: skip
+    current = chosen[1]
     segment = recording.segment(options.segment)
     if options.settle_s >= segment.duration_s:
         raise InputError(
             f"settle_s = {options.settle_s:g}, expected below the {segment.duration_s:g} s of segment {options.segment}"
         )
     divider = input_divider(options.nominal_v)
-    inputs = _inputs(recording, segment, voltage, current, options)
+    inputs = _inputs(recording, segment, chosen, options)
     with ExitStack() as files:
         waves = files.enter_context(written_whole(options.waves)) if options.waves else None
         trace = files.enter_context(written_whole(options.trace)) if options.trace else None
@@ -112,9 +119,11 @@ def meter(options: Options, progress: Callable[[float], None] = lambda share: No
         files.callback(board.close)
         front_end = FrontEnd(board, max_a=options.max_a)
         front_end.identify()
+        if options.voltage2 is not None:
+            front_end.set_wiring(options.wiring)
         causes = ("event", "half_cycle")
         front_end.configure(options.nominal_hz, options.nominal_v / divider, causes, quality=True)
-        played = _play(front_end, board, inputs, round(options.settle_s * RATE_HZ), divider, progress)
+        played = _play(front_end, board, inputs, options, progress)
         summary = {
             "file": str(options.file),
             "voltage": recording.channels[voltage].name,
@@ -125,6 +134,9 @@ def meter(options: Options, progress: Callable[[float], None] = lambda share: No
             "samples": segment.last - segment.first,
             **_voltage_figures(played, options),
             **_power_figures(played, options, divider),
+            **_element_figures(
+                played, options, [None if one is None else recording.channels[one].name for one in chosen]
+            ),
             "events": _events(front_end, played, divider, inputs.beyond),
             "rtl_hash": board.rtl_hash,
         }
@@ -149,6 +161,14 @@ def _check(options: Options) -> None:
         problems.append(f"nominal_hz = {options.nominal_hz:g}, expected 50 or 60")
     if not (math.isfinite(options.max_a) and options.max_a > 0):
         problems.append(f"max_a = {options.max_a:g}, expected above 0")
+    if options.voltage2 is None and options.current2 is not None:
+        problems.append(
+            f"current2 = {options.current2}, expected voltage2 with it: an element is a voltage and a current"
+        )
+    if options.voltage2 is not None and options.current is None:
+        problems.append(f"voltage2 = {options.voltage2}, expected current and current2 with it to make two elements")
+    if options.wiring not in WIRINGS[1:]:
+        problems.append(f"wiring = {options.wiring!r}, expected {' or '.join(WIRINGS[1:])}")
     for name, scale in (("voltage_scale", options.voltage_scale), ("current_scale", options.current_scale)):
         if not (math.isfinite(scale) and scale):
             problems.append(f"{name} = {scale:g}, expected a number other than 0")
@@ -165,19 +185,27 @@ def _check(options: Options) -> None:
         raise InputError("; ".join(problems))
 
 
-def _inputs(recording: Recording, segment: Segment, voltage: int, current: int | None, options: Options) -> Inputs:
-    """Return the codes that the ADCs would give for the chosen channels."""
+def _inputs(recording: Recording, segment: Segment, chosen: list[int | None], options: Options) -> Inputs:
+    """Return the codes that the ADCs would give for the chosen channels: u1, i1, u2, i2."""
     divider = input_divider(options.nominal_v)
-    volts = resample(recording.samples(voltage, segment) * options.voltage_scale, segment.rate_hz, RATE_HZ)
-    codes, saturated = scaling.codes_from_volts(volts / divider)
-    beyond = [_first_beyond("saturated", volts, scaling.FULL_SCALE_V * divider)] if saturated else []
-    if current is None:
-        return Inputs(codes, None, beyond)
-    amps = resample(recording.samples(current, segment) * options.current_scale, segment.rate_hz, RATE_HZ)
-    amp_codes, saturated = scaling.codes_from_amps(amps, options.max_a)
-    if saturated:
-        beyond.append(_first_beyond("current_saturated", amps, (1 << 23) / scaling.codes_per_amp(options.max_a)))
-    return Inputs(codes, amp_codes, beyond)
+    columns: list[NDArray[np.int32]] = []
+    beyond: list[tuple[str, int, float]] = []
+    for place, channel in enumerate(chosen):
+        if channel is None:
+            columns.append(np.zeros(len(columns[0]), np.int32))
+            continue
+        scale = options.current_scale if place % 2 else options.voltage_scale
+        wave = resample(recording.samples(channel, segment) * scale, segment.rate_hz, RATE_HZ)
+        if place % 2:
+            codes, saturated = scaling.codes_from_amps(wave, options.max_a)
+            full_scale = (1 << 23) / scaling.codes_per_amp(options.max_a)
+        else:
+            codes, saturated = scaling.codes_from_volts(wave / divider)
+            full_scale = scaling.FULL_SCALE_V * divider
+        columns.append(codes)
+        if saturated:
+            beyond.append(_first_beyond(SATURATED[place], wave, full_scale))
+    return Inputs(np.stack(columns, axis=1), beyond)
 
 
 def _first_beyond(kind: str, wave: NDArray[np.float64], full_scale: float) -> tuple[str, int, float]:
@@ -189,32 +217,34 @@ def _play(
     front_end: FrontEnd,
     board: CompiledFrontEnd,
     inputs: Inputs,
-    settled: int,
-    divider: float,
+    options: Options,
     progress: Callable[[float], None],
 ) -> Played:
     """Push every sample, stopping wherever the interrupt line says there is something to read."""
     played = Played()
-    volts, amps = inputs.volts, inputs.amps
-    mark = min(settled + RUN_DELAY, volts.size)  # E_RUN then holds what came before the settling time's end
+    rows = inputs.rows
+    settled = round(options.settle_s * RATE_HZ)
+    mark = min(settled + RUN_DELAY, len(rows))  # E_RUN then holds what came before the settling time's end
     at = 0
-    while at < volts.size:
-        until = min(at + BLOCK, mark if at < mark else volts.size)
-        at += board.push(volts[at:until], stop_on_irq=True, currents=None if amps is None else amps[at:until])
+    while at < len(rows):
+        until = min(at + BLOCK, mark if at < mark else len(rows))
+        at += board.push(rows[at:until], stop_on_irq=True)
         causes = front_end.take_interrupts()
         if "event" in causes:
             played.events += front_end.events()
         if "half_cycle" in causes:
-            _take_half_cycle(played, front_end, front_end.measure(), divider, amps is not None)
+            _take_half_cycle(played, front_end, front_end.measure(), options)
         if at == mark:
             played.run_ws.append(front_end.power().run_ws)
-        progress(at / volts.size)
-    board.push(np.zeros(RUN_DELAY, np.int32))  # brings the last samples into E_RUN
+        progress(at / len(rows))
+    board.push(np.zeros((RUN_DELAY, CHANNELS), np.int32))  # brings the last samples into E_RUN
     played.run_ws.append(front_end.power().run_ws)
     return played
 
 
-def _take_half_cycle(played: Played, front_end: FrontEnd, now: Measurement, divider: float, flows: bool) -> None:
+def _take_half_cycle(played: Played, front_end: FrontEnd, now: Measurement, options: Options) -> None:
+    divider, flows = input_divider(options.nominal_v), options.current is not None
+    meter = None if options.voltage2 is None else front_end.meter()
     status = front_end.status()
     power = front_end.power()
     valid = status.u_rms_half_valid
@@ -229,7 +259,7 @@ def _take_half_cycle(played: Played, front_end: FrontEnd, now: Measurement, divi
         )
     )
     real = valid and not status.crossing_lost
-    played.half_cycles.append(HalfCycle(now.half_cycle_end, now.u_half_v * divider, real, power))
+    played.half_cycles.append(HalfCycle(now.half_cycle_end, now.u_half_v * divider, real, power, meter))
 
 
 def _settled(played: Played, options: Options) -> list[HalfCycle]:
@@ -286,8 +316,53 @@ def _power_figures(played: Played, options: Options, divider: float) -> dict[str
     return {
         "p_w": active_wh / hours * divider,
         "q_var": reactive_varh / hours * divider,
-        "s_va": _rms_v(kept) * i_rms_a,
+        "s_va": _rms_v(kept) * i_rms_a if options.voltage2 is None else _apparent_va(kept) * divider,
         "e_wh": (played.run_ws[-1] - played.run_ws[0]) / 3600 * divider,
+    }
+
+
+def _whole(half_cycles: list[HalfCycle]) -> list[Meter]:
+    """Return the publications of two elements that cover a whole cycle."""
+    return [one.meter for one in half_cycles if one.meter is not None and one.meter.whole]
+
+
+def _apparent_va(kept: list[HalfCycle]) -> float:
+    return float(np.mean([meter.total.s_va for meter in _whole(kept)]))
+
+
+def _element_figures(played: Played, options: Options, names: list[str | None]) -> dict[str, Any]:
+    """Return what two elements add: each by itself, line voltage and common current, over the cycles kept."""
+    if options.voltage2 is None:
+        return {}
+    kept = [
+        one.meter
+        for one in _settled(played, options)
+        if one.meter is not None and one.meter.whole and one.end / RATE_HZ >= _first_cycle_end_s(options)
+    ]
+    divider = input_divider(options.nominal_v)
+
+    def rms(values: list[float]) -> float:
+        return math.sqrt(sum(value**2 for value in values) / len(values))
+
+    elements = []
+    for place in range(2) if kept else ():
+        loads = [meter.elements[place].load for meter in kept]
+        elements.append(
+            {
+                "voltage": names[2 * place],
+                "current": names[2 * place + 1],
+                "u_rms_v": rms([meter.elements[place].u_rms_v for meter in kept]) * divider,
+                "i_rms_a": rms([meter.elements[place].i_rms_a for meter in kept]),
+                "p_w": float(np.mean([load.p_w for load in loads])) * divider,
+                "q_var": float(np.mean([load.q_var for load in loads])) * divider,
+                "s_va": float(np.mean([load.s_va for load in loads])) * divider,
+            }
+        )
+    return {
+        "wiring": options.wiring,
+        "elements": elements,
+        "u_line_rms_v": rms([meter.u_line_rms_v for meter in kept]) * divider if kept else None,
+        "i_common_rms_a": rms([meter.i_common_rms_a for meter in kept]) if kept else None,
     }
 
 

@@ -35,7 +35,10 @@ def test_cells_are_counted_as_the_device_has_them() -> None:
     }
     # two RAM32M are 8 LUT sites; three half blocks of RAM take two of 36 kbit
     assert report.cells(found) == {"lut": 18, "lut_cells": 20, "ff": 5, "dsp": 3, "bram36": 2}
-    assert report.plain_name("$paramod$252ba06c1ac47e648952001b7a3aed3cb3cbd5f8\\td_multiply") == "td_multiply"
+    assert (
+        report.plain_name("$paramod$252ba06c1ac47e648952001b7a3aed3cb3cbd5f8\\td_multiply_signed")
+        == "td_multiply_signed"
+    )
     assert report.plain_name("$paramod\\td_sqrt\\RootWidth=s32'00011100") == "td_sqrt"
     assert report.plain_name("\\td_regs") == "td_regs"
 

@@ -195,6 +195,49 @@ def test_dips_swells_and_interruptions_carry_their_residual(tmp_path):
                                                                        strict=True))  # fmt: skip
 
 
+def test_second_element_of_a_100_200_v_supply(tmp_path):
+    waves = {"u1": mains(1.2), "i1": load(1.2, 50, 30, 0.3), "u2": mains(1.2, volts=98), "i2": load(1.2, 50, 50, -0.4)}
+    path = write_csv(tmp_path / "house.csv", **waves)
+    names = ("--voltage", "u1", "--current", "i1")
+    alone = metered(path, *names, "--settle-s", 0.6)
+    assert list(alone) == KEYS
+    found = metered(path, *names, "--voltage2", "u2", "--current2", "i2", "--settle-s", 0.6)
+    assert set(KEYS) < set(found)
+    p_w = [100 * 30 * np.cos(0.3), 98 * 50 * np.cos(0.4)]
+    q_var = [100 * 30 * np.sin(0.3), -98 * 50 * np.sin(0.4)]
+    # 0.6 s behind the start a cycle is good to 3e-4 (test_elements.py)
+    assert found["p_w"] == pytest.approx(sum(p_w), rel=3e-4)
+    assert found["q_var"] == pytest.approx(sum(q_var), abs=3e-4 * 7900)
+    assert found["s_va"] == pytest.approx(7900, rel=3e-4)
+    assert found["e_wh"] == pytest.approx(sum(p_w) * 0.6 / 3600, rel=3e-4)
+    assert found["u_rms_v"] == alone["u_rms_v"]
+    assert alone["p_w"] == pytest.approx(p_w[0], rel=3e-4)
+    assert found["u_line_rms_v"] == pytest.approx(198, rel=3e-4)
+    assert found["i_common_rms_a"] == pytest.approx(abs(30 * np.exp(-0.3j) - 50 * np.exp(0.4j)), rel=3e-4)
+    for element, volts, amps, p, q in zip(found["elements"], (100, 98), (30, 50), p_w, q_var, strict=True):
+        assert element["u_rms_v"] == pytest.approx(volts, rel=3e-4)
+        assert element["i_rms_a"] == pytest.approx(amps, rel=3e-4)
+        assert element["p_w"] == pytest.approx(p, rel=3e-4)
+        assert element["q_var"] == pytest.approx(q, rel=3e-4, abs=1)
+    assert [element["voltage"] for element in found["elements"]] == ["u1", "u2"]
+    balanced = metered(path, *names, "--voltage2", "u2", "--current2", "i2", "--wiring", "three-phase-3-wire")
+    assert balanced["u_line_rms_v"] == pytest.approx(2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--current2", "i"), "expected voltage2 with it"),
+        (("--voltage2", "u_v"), "expected current and current2 with it"),
+    ],
+)
+def test_half_of_a_second_element_is_refused(arguments, said, tmp_path):
+    path = write_csv(tmp_path / "half.csv", u_v=mains(0.3))
+    result = CliRunner().invoke(main, ["meter", str(path), *arguments])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
 @pytest.mark.skipif(not DATA, reason="TEIDEN_DATA does not name the folder of recordings")
 @pytest.mark.parametrize(("name", "nominal_hz"), [("xtz", 50), ("ymz", 50), ("keating_1999", 60)])
 def test_real_recordings_have_the_residual_voltages_of_their_reference(name, nominal_hz):

@@ -1,4 +1,4 @@
-// Bench top: one td_divide, td_sqrt, td_multiply and td_multiply_signed side by side, with the widths the front-end uses.
+// Bench top: one td_divide, td_sqrt and td_multiply_signed side by side, with the widths the front-end uses.
 module td_arithmetic (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -12,11 +12,6 @@ module td_arithmetic (
   input  logic [55:0] radicand_i,
   output logic        sqrt_done_o,
   output logic [27:0] root_o,
-  input  logic        multiply_start_i,
-  input  logic [53:0] a_i,
-  input  logic [28:0] b_i,
-  output logic        multiply_done_o,
-  output logic [82:0] product_o,
   input  logic        signed_start_i,
   input  logic [47:0] left_i,   // signed, as the two below
   input  logic [31:0] right_i,
@@ -46,19 +41,6 @@ module td_arithmetic (
     .radicand_i,
     .done_o    (sqrt_done_o),
     .root_o
-  );
-
-  td_multiply #(
-    .AWidth(54),
-    .BWidth(29)
-  ) u_multiply (
-    .clk_i,
-    .rst_ni,
-    .start_i  (multiply_start_i),
-    .a_i,
-    .b_i,
-    .done_o   (multiply_done_o),
-    .product_o
   );
 
   td_multiply_signed #(
