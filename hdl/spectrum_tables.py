@@ -110,8 +110,8 @@ def sine_text() -> str:
         "  always_comb begin",
         "    unique case (quarter)",
     ]
-    lines += [f"      6'd{place}: size = 17'd{value};" for place, value in enumerate(sine())]
-    return "\n".join([*lines, "      default: size = '0;", "    endcase", "  end", "endmodule", ""])
+    lines += [f"      6'd{place}: size = 17'd{value};" for place, value in enumerate(sine()[:-1])]
+    return "\n".join([*lines, f"      default: size = 17'd{sine()[-1]};", "    endcase", "  end", "endmodule", ""])
 
 
 def generate() -> dict[str, str]:

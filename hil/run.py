@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,9 @@ def run_scenario(
     watch = watch or Watch(quiet=True)
     manifest = _begin_manifest(scenario, backend)
     folders.check_place(place)
-    detection = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
-    plan = make_plan(scenario, backend, watch.stage, detection)
+    plan = make_plan(scenario, backend, watch.stage)
+    delays = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
+    plan = replace(plan, detection=delays)
     with folders.opened(place, manifest, resume) as folder, watch:
         loop, ready = _play(plan, folder, watch, rig)
         watch.stage("tables and report")

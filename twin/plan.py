@@ -49,12 +49,7 @@ class Plan:
     detection: DetectionTable | None = None
 
 
-def make_plan(
-    scenario: Scenario,
-    backend: str,
-    tell: Callable[[str], None] = lambda stage: None,
-    detection: DetectionTable | None = None,
-) -> Plan:
+def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None) -> Plan:
     """Build everything a run needs.
 
     Parameters
@@ -64,8 +59,6 @@ def make_plan(
         "cpu" or "cuda"; asked for and missing is an error.
     tell : callable
         Hears what is being built.
-    detection : DetectionTable, optional
-        Measured on the front-end; None: delays are drawn from the scenario's range.
 
     Raises
     ------
@@ -98,7 +91,6 @@ def make_plan(
         np.concatenate([population.meter_substation, population.concentrator_substation]),
         board,
         backend,
-        detection,
     )
 
 

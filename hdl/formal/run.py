@@ -59,7 +59,7 @@ def _rtl(*names: str) -> tuple[Path, ...]:
 
 
 CONTROL = ("td_rapid_change", "td_overcurrent", "td_limiter", "td_last_gasp", "td_holdup", "td_intervals")
-RAPID_CHANGE_CUT = ("close", "full", "divided")
+RAPID_CHANGE_CUT = ("close_q", "full", "divided")
 POWER_FAIL_CUT = ("product_q", "square_q", "envelope_q", "read_q", "bound_q", "below_d")
 ZERO_CROSS_CUT = ("before_q", "sum_q", "above_q", "under_q", "delayed_o", "fraction_o")
 METROLOGY = ("td_channels", "td_sums", "td_account", "td_product")
@@ -71,7 +71,7 @@ PROOFS = {
     "td_power_fail": Proof(
         "td_power_fail", _rtl("td_power_fail"), 4, 14, cut=POWER_FAIL_CUT, cover_cut=("step_q", "over")
     ),
-    "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 26, cut=RAPID_CHANGE_CUT),
+    "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 40, cut=RAPID_CHANGE_CUT),
     "td_overcurrent": Proof("td_overcurrent", _rtl("td_overcurrent"), 2, 8),
     "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
     "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, cut=("scan_locked", "beyond")),

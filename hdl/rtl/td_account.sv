@@ -67,7 +67,7 @@ module td_account #(
 
   typedef enum logic [4:0] {
     Rest, Begin, Ratio, Square, Third, Second, First, MeanQ, AskQ, TrueQ, EnergyQ, MeanP, KeepP, TotalP, TotalQ,
-    Loaded, MeanSquare, Root, Apparent, Sum, Scale, SumApparent, EnergyS, Select, Add, Store
+    Loaded, MeanSquare, Root, Apparent, Sum, Scale, SumApparent, EnergyS, Select, Size, Add, Store
   } state_e;
   state_e       state_q;
   logic         second_q;     // element 2
@@ -166,7 +166,7 @@ module td_account #(
   logic [71:0]        energies_q [16];
   logic [71:0]        total_q;
   logic signed [54:0] energy1_q, energy2_q, energy_p_q, energy_u_q;  // of the half cycle: active of each element, sums
-  logic signed [54:0] selected;
+  logic signed [54:0] selected, selected_q;
   logic [54:0]        amount_q;
   logic [54:0]        energy_s_q;
   logic               counts, counts_q, loaded_p_q, loaded_q_q;
@@ -191,9 +191,10 @@ module td_account #(
 
   always_ff @(posedge clk_i) begin
     if (state_q == Select) begin
-      amount_q <= selected[54] ? 55'(-selected) : 55'(selected);
-      counts_q <= counts;
+      selected_q <= selected;
+      counts_q   <= counts;
     end
+    if (state_q == Size) amount_q <= selected_q[54] ? 55'(-selected_q) : 55'(selected_q);
     if (state_q == Add) total_q <= energies_q[energy_q] + (counts_q ? 72'(amount_q) : 72'd0);
     if (clear_i)               energies_q[clear_place_i] <= '0;
     else if (state_q == Store) energies_q[energy_q] <= total_q;
@@ -355,7 +356,8 @@ module td_account #(
           state_q    <= Select;
           energy_s_q <= product_i[78:24];
         end
-        Select: state_q <= Add;
+        Select: state_q <= Size;
+        Size:   state_q <= Add;
         Add:    state_q <= Store;
         Store: begin
           state_q  <= energy_q == 4'd12 ? MeanSquare : Select;

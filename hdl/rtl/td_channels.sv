@@ -15,7 +15,7 @@ module td_channels (
   input  logic        [1:0]  clear_place_i,
   input  logic        [5:0]  slot_i,
   input  logic               settled_i,   // 4096 samples have gone by before this one
-  input  logic [3:0][23:0]   code_i,      // signed ADC codes, steady in slots 1 to 4
+  input  logic [3:0][23:0]   code_i,      // signed ADC codes, steady in slots 0 to 4
   input  logic [3:0][23:0]   offset_i,    // signed
   input  logic [3:0][23:0]   gain_i,      // signed
   input  logic [3:0][16:0]   phase_i,     // signed
@@ -37,7 +37,7 @@ module td_channels (
 
   logic [1:0]         c_issue, c_gain, c_dc, c_phase, c_late;
   logic               parity_q;               // flips with each sample
-  logic signed [24:0] shifted;
+  logic signed [24:0] shifted_q;
   logic signed [27:0] x_q;
   logic signed [62:0] scaled;
   logic               high, low;
@@ -57,7 +57,9 @@ module td_channels (
   assign c_late  = 2'(slot_i - 6'd13);  // 13 to 16
 
   // ---- operands -------------------------------------------------------------------------------------
-  assign shifted = 25'($signed(code_i[c_issue])) + 25'($signed(offset_i[c_issue]));
+  always_ff @(posedge clk_i) begin  // of the channel whose gain comes with the next slot
+    shifted_q <= 25'($signed(code_i[slot_i[1:0]])) + 25'($signed(offset_i[slot_i[1:0]]));
+  end
 
   always_comb begin
     start_o = 1'b0;
@@ -65,7 +67,7 @@ module td_channels (
     b_o     = '0;
     if (in_run(slot_i, 6'd1)) begin
       start_o = 1'b1;
-      a_o     = 52'(shifted);
+      a_o     = 52'(shifted_q);
       b_o     = 35'($signed(gain_i[c_issue]));
     end else if (in_run(slot_i, 6'd9)) begin
       start_o = 1'b1;

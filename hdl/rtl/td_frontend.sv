@@ -277,7 +277,8 @@ module td_frontend #(
   logic               point, window_published, harmonics_start, harmonics_busy, harmonics_done, harmonics_finish;
   logic        [10:0] point_place;
   logic signed [24:0] point_u1, point_i1, point_u2, point_i2;  // half codes
-  logic        [31:0] window_length, fund_data, harm_data;
+  logic        [26:0] window_length;
+  logic        [31:0] fund_data, harm_data;
   logic               window_locked, fund_req, fund_ack, harm_req, harm_ack;
   logic        [1:0]  harmonics_channel;
   logic        [6:0]  fund_addr;

@@ -26,7 +26,7 @@ module td_fundamental #(
   input  logic signed [24:0] i1_i,
   input  logic signed [24:0] u2_i,
   input  logic signed [24:0] i2_i,
-  input  logic        [31:0] period10_i,  // 1/65536 sample
+  input  logic        [26:0] period10_i,  // 1/65536 sample
   input  logic               locked_i,
   output logic               publish_o,   // for one clock, with valid_i: new values are shown from here on
   input  logic               snapshot_i,
@@ -51,7 +51,7 @@ module td_fundamental #(
   logic signed [31:0]         x_q [8];    // of the closed window
   logic                       close_q, closed_q;
   logic        [2:0]          close_slot_q;
-  logic        [31:0]         period_q;
+  logic        [26:0]         period_q;
   logic                       locked_q;
 
   always_comb begin
@@ -141,7 +141,7 @@ module td_fundamental #(
   assign left  = powers ? {item_q[1], 1'b0, job_q == Second} : {item_q[1:0], job_q == Second};
   assign right = powers ? {item_q[1], 1'b1, (job_q == Second) ^ item_q[0]} : left;
   assign a     = job_q == Energy ? total_q[63:16] : 48'(x_q[left]);
-  assign b     = job_q == Energy ? period_q : x_q[right];
+  assign b     = job_q == Energy ? 32'(period_q) : x_q[right];
 
   td_multiply_signed #(
     .AWidth(48),
@@ -281,7 +281,7 @@ module td_fundamental #(
         word_place = 5'd4;
       end
       Length: begin
-        word       = period_q;
+        word       = 32'(period_q);
         word_place = 5'd5;
       end
       Flags: begin

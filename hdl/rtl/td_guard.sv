@@ -66,7 +66,7 @@ module td_guard #(
   logic       own_q, sent_q;      // the bus is the guard's; its address is out
   logic [2:0] open_q;             // accesses from outside without their response
   logic       write_go, read_go, b_go, r_go, begin_own;
-  logic       mapped, protects, locked_q;
+  logic       written_mapped, read_mapped, protects, locked_q;
 
   assign write_go    = s_awvalid_i && s_wvalid_i && m_awready_i && m_wready_i && !own_q;
   assign read_go     = s_arvalid_i && m_arready_i && !own_q && !write_go;
@@ -85,10 +85,17 @@ module td_guard #(
   assign s_rvalid_o  = m_rvalid_i && !own_q;
   assign m_rready_o  = own_q || s_rready_i;
 
-  td_map u_traffic (
-    .address_i(write_go ? s_awaddr_i[14:2] : s_araddr_i[14:2]),
-    .mapped_o (mapped),
+  // One look-up for each address: choosing before looking up would be the longest path of the front-end.
+  td_map u_written (
+    .address_i(s_awaddr_i[14:2]),
+    .mapped_o (written_mapped),
     .locked_o (protects),
+    .beyond_o ()
+  );
+  td_map u_read (
+    .address_i(s_araddr_i[14:2]),
+    .mapped_o (read_mapped),
+    .locked_o (),
     .beyond_o ()
   );
 
@@ -100,7 +107,7 @@ module td_guard #(
     end else begin
       open_q         <= open_q + 3'(write_go || read_go) - 3'(b_go) - 3'(r_go);
       locked_write_o <= write_go && locked_q && protects;
-      unmapped_o     <= (write_go || read_go) && !mapped;
+      unmapped_o     <= (write_go && !written_mapped) || (read_go && !read_mapped);
     end
   end
 

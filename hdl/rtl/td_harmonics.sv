@@ -24,7 +24,7 @@ module td_harmonics #(
   input  logic signed [24:0] i1_i,
   input  logic signed [24:0] u2_i,
   input  logic signed [24:0] i2_i,
-  input  logic        [31:0] period10_i,  // 1/65536 sample
+  input  logic        [26:0] period10_i,  // 1/65536 sample
   input  logic               locked_i,
   output logic               busy_o,      // started and not done
   output logic               done_o,
@@ -43,7 +43,7 @@ module td_harmonics #(
   phase_e      phase_q;
   logic [1:0]  channel_q;
   logic        folding, last_fold_q;
-  logic [31:0] period_q;
+  logic [26:0] period_q;
   logic        locked_q;
 
   // ---- folding: the chosen channel in the lower half, u1 in the upper -----------------------------------
@@ -198,7 +198,7 @@ module td_harmonics #(
 
   always_comb begin
     if (last_q[4])             word = 32'((sum_q + SumWidth'(16384)) >>> 15);
-    else if (word_q == 7'd82)  word = period_q;
+    else if (word_q == 7'd82)  word = 32'(period_q);
     else                       word = {29'd0, channel_q, locked_q};
   end
 

@@ -1,5 +1,5 @@
 // Rapid voltage changes of Urms(1/2), IEC 61000-4-30 section 5.11 (2015). The voltage is steady when
-// the last count_i values, the newest included, all lie close a limit of their mean: threshold_i
+// the last count_i values, the newest included, all lie within a limit of their mean: threshold_i
 // while it was steady, threshold_i - hysteresis_i while it was not. A change starts when the voltage
 // ceases to be steady and ends when it is steady again. A dip or swell in between discards it.
 //
@@ -35,7 +35,7 @@ module td_rapid_change #(
   localparam logic [5:0] KindStart = 6'd11;
   localparam logic [5:0] KindEnd   = 6'd12;
 
-  typedef enum logic [2:0] {Idle, Fetch, Swap, Scan, Mean, Wait} phase_e;
+  typedef enum logic [2:0] {Idle, Fetch, Swap, Scan, Mean, Judge, Wait} phase_e;
 
   phase_e      phase_q;
   logic [27:0] ring_q [128];
@@ -46,21 +46,27 @@ module td_rapid_change #(
   logic [2:0]  wait_q;    // steps to the decision
   logic        scanned_q, steady_q, change_q, divided;
   logic [27:0] quotient;
-  logic        full, decide, close, over;
-  logic [27:0] limit, far, far_now, settled;
+  logic        full, decide, over;
+  logic [2:0]  judge_q;   // place in what is judged, one distance a clock
+  logic [27:0] from, to, apart_q;
+  logic [27:0] limit_q, spread_q, far_next_q, settled_q, largest_q;
+  logic        close_q;   // all values lie close to their mean
 
   function automatic logic [27:0] distance(input logic [27:0] a, input logic [27:0] b);
     distance = a > b ? a - b : b - a;
   endfunction
 
-  assign full    = fill_q == count_i;
-  assign decide  = step_i && phase_q == Wait && wait_q == 3'd1;
-  assign limit   = steady_q ? threshold_i : (threshold_i > hysteresis_i ? threshold_i - hysteresis_i : 28'd0);
-  assign close  = full && high_q - mean_q <= limit && mean_q - low_q <= limit;
-  assign over    = since_q > {1'b0, count_i};  // the value that left the window lies in the change
-  assign far     = distance(oldest_q, before_q);
-  assign far_now = over && far > far_q ? far : far_q;
-  assign settled = distance(mean_q, before_q);
+  assign full   = fill_q == count_i;
+  assign decide = step_i && phase_q == Wait && wait_q == 3'd1;
+  assign over   = since_q > {1'b0, count_i};  // the value that left the window lies in the change
+
+  always_comb begin
+    from = mean_q;
+    to   = before_q;
+    if (judge_q == 3'd0) to = high_q;
+    else if (judge_q == 3'd1) to = low_q;
+    else if (judge_q == 3'd2) from = oldest_q;
+  end
 
   td_divide #(
     .DivWidth (7),
@@ -96,6 +102,8 @@ module td_rapid_change #(
       at_q      <= '0;
       fill_q    <= '0;
       scanned_q <= 1'b0;
+      judge_q   <= '0;
+      close_q   <= 1'b0;
     end else begin
       unique case (phase_q)
         Idle: begin
@@ -132,8 +140,27 @@ module td_rapid_change #(
           if (divided) begin
             mean_q  <= quotient;
             place_q <= place_q == count_i - 1'b1 ? 7'd0 : place_q + 1'b1;
-            phase_q <= Wait;
+            judge_q <= '0;
+            phase_q <= Judge;
           end
+        end
+        Judge: begin
+          judge_q <= judge_q + 1'b1;
+          apart_q <= distance(from, to);
+          unique case (judge_q)
+            3'd0: limit_q <= steady_q ? threshold_i : (threshold_i > hysteresis_i ? threshold_i - hysteresis_i : 28'd0);
+            3'd1: spread_q <= apart_q;
+            3'd2: if (apart_q > spread_q) spread_q <= apart_q;
+            3'd3: far_next_q <= over && apart_q > far_q ? apart_q : far_q;
+            3'd4: begin
+              settled_q <= apart_q;
+              close_q   <= full && spread_q <= limit_q;
+            end
+            default: begin
+              largest_q <= far_next_q > settled_q ? far_next_q : settled_q;
+              phase_q   <= Wait;
+            end
+          endcase
         end
         Wait: if (decide) phase_q <= Idle;
         default: phase_q <= Idle;
@@ -168,20 +195,20 @@ module td_rapid_change #(
     end else if (step_i && wait_q != '0) begin
       wait_q <= wait_q - 1'b1;
       if (decide) begin
-        steady_q <= close;
-        if (close) before_q <= mean_q;
+        steady_q <= close_q;
+        if (close_q) before_q <= mean_q;
         if (change_q) begin
-          far_q   <= far_now;
+          far_q <= far_next_q;
           if (!over) since_q <= since_q + 1'b1;
-          if (disturbed_i || close) begin
+          if (disturbed_i || close_q) begin
             change_q <= 1'b0;
             event_o  <= 1'b1;
             kind_o   <= KindEnd;
-            value_o  <= disturbed_i ? 28'd0 : (far_now > settled ? far_now : settled);
-            extra_o  <= disturbed_i ? 32'h80000000 : 32'(settled);
+            value_o  <= disturbed_i ? 28'd0 : largest_q;
+            extra_o  <= disturbed_i ? 32'h80000000 : 32'(settled_q);
           end
           if (disturbed_i) steady_q <= 1'b0;
-        end else if (steady_q && !close && !disturbed_i) begin
+        end else if (steady_q && !close_q && !disturbed_i) begin
           change_q <= 1'b1;
           since_q  <= 8'd2;  // the next value is the second
           far_q    <= '0;

@@ -31,7 +31,7 @@ module td_resample #(
   output logic signed [24:0]          i1_o,
   output logic signed [24:0]          u2_o,
   output logic signed [24:0]          i2_o,
-  output logic        [31:0]          period10_o,
+  output logic        [26:0]          period10_o,
   output logic                        locked_o
 );
   localparam int Taps     = 14;
@@ -49,7 +49,7 @@ module td_resample #(
 
   // ---- length of the next window ------------------------------------------------------------------
   logic        usable, divided, fresh_q, waiting_q, locked_q;
-  logic [31:0] new_q, next_period_q, period_q;
+  logic [26:0] new_q, next_period_q, period_q;  // all that may be used are shorter than 2048 samples
   logic [32:0] quotient;
   logic [32:0] next_step_q, step_q;  // 2^-32 sample
 
@@ -101,7 +101,7 @@ module td_resample #(
   // ---- points: when and where ----------------------------------------------------------------------
   logic [33:0] due_q, due_next;  // of the next point, behind the sample 8 before the newest; 2^-32 sample
   logic [10:0] place_q;
-  logic        restart, go, again, take;
+  logic        restart, go, again, issue, take;
   logic        run_q;            // taps of a point are being issued
   logic [4:0]  slot_q;           // tap and lane half of it
   logic [15:0] mu_q;
@@ -110,7 +110,8 @@ module td_resample #(
   assign restart  = ready && waiting_q && !locked_q;
   assign go       = ready && (restart || due_q[33:32] == 2'd0);
   assign again    = run_q && slot_q == LastSlot && due_q[33:32] == 2'd0;
-  assign take     = (go || again) && waiting_q && (restart || place_q == '0);
+  assign issue    = go || again;
+  assign take     = waiting_q && (restart || (issue && place_q == '0));
   assign due_next = (restart ? 34'd0 : due_q) + 34'(take ? next_step_q : step_q);
 
   always_ff @(posedge clk_i) begin
@@ -120,7 +121,7 @@ module td_resample #(
       locked_q      <= 1'b0;
       new_q         <= '0;
       next_period_q <= '0;
-      period_q      <= 32'(FirstPeriod10);
+      period_q      <= 27'(FirstPeriod10);
       next_step_q   <= '0;
       step_q        <= 33'((64'(FirstPeriod10) << 8) / 64'd5);
       due_q         <= '0;
@@ -130,7 +131,7 @@ module td_resample #(
       mu_q          <= '0;
       point_place_q <= '0;
     end else begin
-      if (usable) new_q <= period10_i;
+      if (usable) new_q <= period10_i[26:0];
       if (divided) fresh_q <= 1'b1;
       if (valid_i && fresh_q) begin  // at a sample, so that clocks do not matter
         fresh_q       <= 1'b0;
@@ -145,7 +146,7 @@ module td_resample #(
         step_q   <= next_step_q;
         locked_q <= 1'b1;
       end
-      if (go || again) begin
+      if (issue) begin
         due_q         <= due_next;
         mu_q          <= restart ? 16'd0 : due_q[31:16];
         place_q       <= restart ? 11'd1 : (place_q == LastPlace ? 11'd0 : place_q + 11'd1);
@@ -153,7 +154,7 @@ module td_resample #(
       end else if (ready || (run_q && slot_q == LastSlot)) begin  // nothing more at this sample
         due_q <= due_q - (34'd1 << 32);
       end
-      run_q  <= go || again || (run_q && slot_q != LastSlot);
+      run_q  <= issue || (run_q && slot_q != LastSlot);
       slot_q <= run_q && slot_q != LastSlot ? slot_q + 5'd1 : 5'd0;
     end
   end

@@ -2,7 +2,7 @@
 // nobody sees; publishing_i shows it as a whole, take_i (SNAPSHOT) holds what is shown for reading until the next
 // take_i. So words read belong to one publication, and publishing never waits for a reader. Every word but
 // number 0 must be written before each publishing_i; word 0 is whole_i of that publication.
-// Latency: a read takes 1 clock from req_i to ack_o with data_o; before the first publication words are 0.
+// Latency: a read takes 2 clocks from req_i to ack_o with data_o; before the first publication words are 0.
 module td_results (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -24,7 +24,7 @@ module td_results (
   logic [31:0] low_q [128];
   logic [31:0] high_q [128];
   logic [31:0] low_read_q, high_read_q;
-  logic        flags_q, flag_q, odd_q, valid_q;
+  logic        flags_q, flag_q, odd_q, valid_q, read_q;
 
   // Neither the bank now shown nor the one before it, which a take_i of the same clock holds, nor the held one.
   always_comb begin
@@ -66,7 +66,8 @@ module td_results (
   end
 
   always_ff @(posedge clk_i) begin
-    ack_o <= rst_ni && req_i;
+    read_q <= rst_ni && req_i;
+    ack_o  <= rst_ni && read_q;
     if (req_i) begin
       flags_q <= addr_i == '0;
       flag_q  <= whole_q[held_q];
@@ -75,5 +76,7 @@ module td_results (
     end
   end
 
-  assign data_o = !valid_q ? '0 : (flags_q ? 32'(flag_q) : (odd_q ? high_read_q : low_read_q));
+  always_ff @(posedge clk_i) begin
+    if (read_q) data_o <= !valid_q ? '0 : (flags_q ? 32'(flag_q) : (odd_q ? high_read_q : low_read_q));
+  end
 endmodule

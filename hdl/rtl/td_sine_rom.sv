@@ -48,8 +48,7 @@ module td_sine_rom (
       6'd29: size = 17'd73344;
       6'd30: size = 17'd73790;
       6'd31: size = 17'd74057;
-      6'd32: size = 17'd74147;
-      default: size = '0;
+      default: size = 17'd74147;
     endcase
   end
 endmodule

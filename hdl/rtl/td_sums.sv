@@ -39,10 +39,11 @@ module td_sums (
   output logic signed [54:0] energy_o,
   output logic signed [63:0] run_o
 );
-  localparam logic [5:0] FirstRead    = 6'd20;
-  localparam logic [5:0] FirstProduct = 6'd23;
+  localparam logic [5:0] FirstRead    = 6'd18;
+  localparam logic [5:0] FirstWord    = 6'd20;  // read, two clocks later
+  localparam logic [5:0] FirstProduct = 6'd22;  // operands chosen; they leave with the next clock
   localparam logic [5:0] FirstValue   = 6'd28;  // product rounded
-  localparam logic [5:0] FirstPart    = 6'd33;
+  localparam logic [5:0] FirstPart    = 6'd32;  // operands chosen
   localparam logic [5:0] FirstClosing = 6'd38;  // part rounded
   localparam logic [3:0] Sums         = 4'd10;
 
@@ -56,7 +57,7 @@ module td_sums (
   logic        [12:0] count_q;         // samples so far, this one included, up to 4097
   logic        [1:0]  channel;
   logic signed [30:0] line_q [512];
-  logic signed [30:0] read_q, word;
+  logic signed [30:0] read_q, word_q;
   logic               held_q;          // that sample has been
 
   assign settled_o = count_q > 13'd4096;
@@ -94,7 +95,9 @@ module td_sums (
     held_q <= count_q > 13'(delay);
   end
 
-  assign word = held_q ? read_q : '0;  // a memory without reset: what was not written yet counts as 0
+  always_ff @(posedge clk_i) begin
+    word_q <= held_q ? read_q : '0;  // a memory without reset: what was not written yet counts as 0
+  end
 
   // ---- operands ---------------------------------------------------------------------------------------
   logic signed [30:0] u_q, i_q, i36_q;
@@ -102,24 +105,24 @@ module td_sums (
 
   always_ff @(posedge clk_i) begin
     unique case (slot_i)
-      FirstRead + 6'd1: u_q <= word;
-      FirstRead + 6'd2: begin
-        i_q        <= word;
+      FirstWord: u_q <= word_q;
+      FirstWord + 6'd1: begin
+        i_q        <= word_q;
         line_sum_q <= 32'(u_q);
       end
-      FirstRead + 6'd3: begin
-        i36_q    <= word;
+      FirstWord + 6'd2: begin
+        i36_q    <= word_q;
         common_q <= 32'(i_q);
       end
-      FirstRead + 6'd4, FirstRead + 6'd9:  turn_q <= 32'(word);
-      FirstRead + 6'd5, FirstRead + 6'd10: turn_q <= turn_q - 32'(word);
-      FirstRead + 6'd6: u_q <= word;
-      FirstRead + 6'd7: begin
-        i_q        <= word;
+      FirstWord + 6'd3, FirstWord + 6'd8:  turn_q <= 32'(word_q);
+      FirstWord + 6'd4, FirstWord + 6'd9:  turn_q <= turn_q - 32'(word_q);
+      FirstWord + 6'd5: u_q <= word_q;
+      FirstWord + 6'd6: begin
+        i_q        <= word_q;
         line_sum_q <= opposed_i ? line_sum_q - 32'(u_q) : line_sum_q + 32'(u_q);
       end
-      FirstRead + 6'd8: begin
-        i36_q    <= word;
+      FirstWord + 6'd7: begin
+        i36_q    <= word_q;
         common_q <= opposed_i ? common_q + 32'(i_q) : common_q - 32'(i_q);
       end
       default: ;
@@ -138,42 +141,50 @@ module td_sums (
     closing_on_q <= rst_ni && boundary_i && in_run(slot_i, FirstClosing - 6'd1);
   end
 
+  logic signed [51:0] a;
+  logic signed [34:0] b;
+
   always_comb begin
-    start_o = in_run(slot_i, FirstProduct) || part_on_q;
-    a_o     = '0;
-    b_o     = '0;
+    a = '0;
+    b = '0;
     unique case (slot_i)
       FirstProduct, FirstProduct + 6'd4: begin
-        a_o = 52'(u_q);
-        b_o = 35'(u_q);
+        a = 52'(u_q);
+        b = 35'(u_q);
       end
       FirstProduct + 6'd1, FirstProduct + 6'd5: begin
-        a_o = 52'(i_q);
-        b_o = 35'(i_q);
+        a = 52'(i_q);
+        b = 35'(i_q);
       end
       FirstProduct + 6'd2, FirstProduct + 6'd6: begin
-        a_o = 52'(u_q);
-        b_o = 35'(i_q);
+        a = 52'(u_q);
+        b = 35'(i_q);
       end
       FirstProduct + 6'd3, FirstProduct + 6'd8: begin
-        a_o = 52'(i36_q);
-        b_o = 35'(turn_q);
+        a = 52'(i36_q);
+        b = 35'(turn_q);
       end
       FirstProduct + 6'd7: begin
-        a_o = 52'(line_sum_q);
-        b_o = 35'(line_sum_q);
+        a = 52'(line_sum_q);
+        b = 35'(line_sum_q);
       end
       FirstProduct + 6'd9: begin
-        a_o = 52'(common_q);
-        b_o = 35'(common_q);
+        a = 52'(common_q);
+        b = 35'(common_q);
       end
       default: begin
         if (part_on_q) begin
-          a_o = 52'(product_q[k_part_q]);
-          b_o = $signed({19'd0, fraction_i});
+          a = 52'(product_q[k_part_q]);
+          b = $signed({19'd0, fraction_i});
         end
       end
     endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    start_o <= rst_ni && (in_run(slot_i, FirstProduct) || part_on_q);
+    a_o     <= a;
+    b_o     <= b;
   end
 
   // ---- products and their parts -----------------------------------------------------------------------

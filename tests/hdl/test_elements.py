@@ -186,7 +186,7 @@ def test_calibration_takes_off_gain_offset_and_phase_errors(board: CompiledFront
 
 def test_all_pass_delays_by_what_is_asked_and_keeps_the_size(new_board: Callable[..., CompiledFrontEnd]) -> None:
     hz = 60.0
-    for delay_s in (-80e-6, -10e-6, 1e-6, 100e-6, 240e-6):
+    for delay_s in (-80e-6, 1e-6, 240e-6):
         board = new_board()
         front_end = FrontEnd(board, max_a=MAX_A)
         front_end.calibrate("i1", delay_s=delay_s, nominal_hz=hz)

@@ -44,7 +44,7 @@ async def give(
     for clock in range(clocks):
         dut.valid_i.value = clock == 0
         dut.publish_i.value = clock == at
-        dut.period10_i.value = period10 if clock == at else 12345
+        dut.period10_i.value = period10 if clock == at else rng.getrandbits(32)
         dut.word_valid_i.value = first <= clock < first + 4
         if first <= clock < first + 4:
             dut.word_channel_i.value = clock - first

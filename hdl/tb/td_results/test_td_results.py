@@ -15,6 +15,8 @@ WORDS, LEFT_OUT = 44, 7
 async def read(dut: Any, word: int) -> int:
     dut.addr_i.value = word
     await pulse(dut, dut.req_i)
+    assert dut.ack_o.value == 0
+    await FallingEdge(dut.clk_i)
     assert dut.ack_o.value == 1
     value = int(dut.data_o.value)
     await FallingEdge(dut.clk_i)
