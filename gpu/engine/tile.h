@@ -20,6 +20,7 @@
 #include "regulation.h"
 #include "state.h"
 #include "taken.h"
+#include "wheel.h"
 
 namespace teiden {
 
@@ -81,6 +82,7 @@ class Tile {
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
+    if (fast()) wheel_.start();
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
@@ -94,7 +96,7 @@ class Tile {
   void post(const Reception& what);
   void run_until(int64_t tick);  // every event before the tick
   int64_t next_tick() {
-    return events_.next_tick([this](const Event& e) { return sequence(e); });
+    return fast() ? wheel_.next_tick() : events_.next_tick([this](const Event& e) { return sequence(e); });
   }
   int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   int64_t spent_listening(int32_t node, int64_t tick) const;
@@ -114,9 +116,10 @@ class Tile {
     a(counters), a(deaths), a(joinings);
     copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
     std::vector<Event> all;
-    events_.each([&](const Event& e) { all.push_back(e); });
+    each_event([&](const Event& e) { all.push_back(e); });
     a(all);
     events_.clear();
+    wheel_.clear();
     for (const Event& e : all) schedule(e);
   }
 
@@ -134,10 +137,17 @@ class Tile {
   int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
 
   // mesh.cpp
+  bool fast() const { return cells_->laid(); }
+  template <class Visit>
+  void each_event(Visit visit) const {
+    if (fast()) wheel_.each(visit);
+    else events_.each(visit);
+  }
   template <class Visit>
   void each_own_slot(Visit visit);
   void schedule(const Event& event) {
-    events_.push(event, [this](const Event& e) { return sequence(e); });
+    if (fast()) wheel_.push(event);
+    else events_.push(event, [this](const Event& e) { return sequence(e); });
   }
   void set_timer(int32_t node, int64_t tick) {
     at(node).timer_at = tick;
@@ -303,7 +313,8 @@ class Tile {
   Pool<Planned> planned_;
   Pool<Reception> receptions_;
   TakenSet taken_;
-  EventQueue events_;
+  EventQueue events_;  // of the plain form
+  Wheel wheel_;        // of the fast one
 
   struct Verdict {  // the latest data frame taken, for those that rode with it
     int64_t tick = -1;
