@@ -84,10 +84,10 @@ void Tile::restore(const Signal& s) {
   ages_.push({s.start, slot});
 }
 
-// Let what is not recent any more go: no look of this window asks for what ended a whole frame before it begins.
+// Let what is not recent any more go: no look of this window asks for what ended two whole frames before it begins.
 void Tile::begin_window(int64_t start) {
   if (!fast()) return;
-  const int64_t before = start - 2 * world_->longest;
+  const int64_t before = start - 3 * world_->longest;
   while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
   if (first_age_ * 2 > ages_.size()) {
     std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
@@ -104,7 +104,6 @@ void Tile::recount() {
     cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
       cells_->count_again(slot);
       ages_.push({r.start, slot});
-      return true;
     });
   });
   std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
@@ -414,7 +413,6 @@ std::vector<Signal> Mesh::signals() const {
   for (int64_t slot = 0; slot < cells_.slots(); ++slot)
     cells_.each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
       found.push_back({r.start, r.start + r.ticks, r.x_mm, r.y_mm, r.extra_lu, r.id, cells_.channel_of_slot(slot), 0});
-      return true;
     });
   std::sort(found.begin(), found.end(),
             [](const Signal& a, const Signal& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; });

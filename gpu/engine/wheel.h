@@ -50,11 +50,13 @@ class Wheel {
     pages_.fill(kPages, -1);
   }
 
-  void push(const Event& event) {
+  template <class Ties>
+  void push(const Event& event, Ties ties) {
     const int32_t at = pool_.take();
     pool_[at] = {event.tick, event.arg, event.node, event.type, -1};
     next_ = smaller(next_, event.tick);
-    hang(at);
+    if ((open_ << kPageBits) + sorted_ == event.tick && slots_[sorted_] >= 0) insert(at, ties);
+    else hang(at);
   }
 
   // Take out the next event if it is before a tick.
@@ -64,10 +66,11 @@ class Wheel {
     for (;;) {
       const int32_t slot = used_slots_.next(cursor_);
       if (slot < kSlots) {
-        cursor_ = slot;
+        if (slot != sorted_ && pool_[slots_[slot]].next >= 0) sort(&slots_[slot], ties);
+        cursor_ = sorted_ = slot;
         next_ = (open_ << kPageBits) + slot;
         if (next_ >= tick) return false;
-        take_first(slot, event, ties);
+        take_first(slot, event);
         return true;
       }
       cursor_ = kSlots;
@@ -124,16 +127,50 @@ class Wheel {
     *head = at;
   }
 
-  template <class Ties>
-  void take_first(int32_t slot, Event* event, Ties ties) {
-    int32_t* first = &slots_[slot];
-    for (int32_t* link = &pool_[*first].next; *link >= 0; link = &pool_[*link].next)
-      if (is_before(pool_[*link], pool_[*first], ties)) first = link;
-    const int32_t at = *first;
-    *first = pool_[at].next;
+  void take_first(int32_t slot, Event* event) {
+    const int32_t at = slots_[slot];
+    slots_[slot] = pool_[at].next;
     *event = {pool_[at].tick, pool_[at].arg, pool_[at].node, pool_[at].type};
     pool_.give(at);
-    if (slots_[slot] < 0) used_slots_.reset(slot);
+    if (slots_[slot] >= 0) return;
+    used_slots_.reset(slot);
+    sorted_ = -1;
+  }
+
+  // Put an item into the slot that is in order; it is mostly for the node whose turn it is, so near the front.
+  template <class Ties>
+  void insert(int32_t at, Ties ties) {
+    int32_t* link = &slots_[sorted_];
+    while (*link >= 0 && is_before(pool_[*link], pool_[at], ties)) link = &pool_[*link].next;
+    pool_[at].next = *link;
+    *link = at;
+  }
+
+  // Put a list in order: by merging ever longer runs.
+  template <class Ties>
+  void sort(int32_t* head, Ties ties) {
+    for (int64_t run = 1;; run *= 2) {
+      int32_t* out = head;
+      int32_t left = *head;
+      int merges = 0;
+      while (left >= 0) {
+        ++merges;
+        int32_t right = left;
+        int64_t lefts = 0, rights = run;
+        while (lefts < run && right >= 0) ++lefts, right = pool_[right].next;
+        while (lefts > 0 || (rights > 0 && right >= 0)) {
+          const bool take_right = lefts == 0 || (rights > 0 && right >= 0 && is_before(pool_[right], pool_[left], ties));
+          int32_t& from = take_right ? right : left;
+          --(take_right ? rights : lefts);
+          *out = from;
+          from = pool_[from].next;
+          out = &pool_[*out].next;
+        }
+        left = right;
+      }
+      *out = -1;
+      if (merges <= 1) return;
+    }
   }
 
   template <class Ties>
@@ -152,6 +189,7 @@ class Wheel {
     }
     open_ = smaller(page, last);
     cursor_ = 0;
+    sorted_ = -1;
     if (open_ != page) return;
     unhang(&pages_[open_ % kPages]);
     used_pages_.reset(static_cast<int32_t>(open_ % kPages));
@@ -200,6 +238,7 @@ class Wheel {
   Bits<kPages> used_pages_;
   int32_t far_ = -1;
   int32_t cursor_ = 0;
+  int32_t sorted_ = -1;  // a slot whose list is in order
   int64_t open_ = 0, beyond_ = kPages;
   int64_t next_ = kNever;
 };
