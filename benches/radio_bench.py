@@ -33,6 +33,7 @@ DENSITY_PER_KM2 = 10_000
 NODES_PER_SINK = 500
 READING_BYTES, GASP_BYTES = 152, 147  # DOMAIN 2.3: PSDU of a 30-minute reading and of a Last Gasp
 PERIOD_S = 1800
+CORES = os.cpu_count() or 1
 HAS_THREADS = "threads" in inspect.signature(gpu.Mesh.build).parameters
 
 
@@ -163,8 +164,9 @@ def head() -> dict[str, Any]:
              if line.startswith("model name")]  # fmt: skip
     git = [subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
            for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "gpu"))]  # fmt: skip
+    words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]  # no machine's own paths
     return {
-        "command": " ".join(["python", f"benches/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benches/{Path(sys.argv[0]).name}", *words]),
         "machine": f"{model[0] if model else platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(), "commit": git[0] + ("+" if git[1] else ""),
         "engine": engine_key()[:12], "load_average_before": round(os.getloadavg()[0], 2),

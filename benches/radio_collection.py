@@ -10,14 +10,15 @@ import radio_bench as rb
 ROW = rb.Row("1 M meters, 30-minute collection, two cores", "x real time", 200, 500)
 
 
-def measure(nodes: int, seconds: int) -> dict[str, Any]:
+def measure(nodes: int, seconds: int, threads: int) -> dict[str, Any]:
     """Return what the collection cost."""
-    mesh, ids = rb.town(nodes)
+    mesh, ids = rb.town(nodes, threads=threads)
     with rb.Clock() as clock:
         rb.collect(mesh, ids, seconds)
     counts = mesh.counters()
     return {
-        "nodes": nodes, "simulated_s": seconds, "wall_s": round(clock.wall_s, 3), "cpu_s": round(clock.cpu_s, 3),
+        "nodes": nodes, "threads": threads, "simulated_s": seconds, "wall_s": round(clock.wall_s, 3),
+        "cpu_s": round(clock.cpu_s, 3),
         "times_real_time": seconds / clock.wall_s, "on_air_frames": rb.on_air(mesh), "events": counts["events"],
         "us_per_frame_cpu": round(clock.cpu_s / rb.on_air(mesh) * 1e6, 3),
         "delivered_share": round(counts["delivered"] / counts["injected"], 5), "digest": mesh.digest(),
@@ -27,7 +28,7 @@ def measure(nodes: int, seconds: int) -> dict[str, Any]:
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure the whole half hour."""
     case = rb.apart(__file__, "measure", nodes=given.nodes or (100_000 if given.quick else 1_000_000),
-                    seconds=300 if given.quick else rb.PERIOD_S)  # fmt: skip
+                    seconds=300 if given.quick else rb.PERIOD_S, threads=given.threads)  # fmt: skip
     remark = f"{case['us_per_frame_cpu']} CPU us a frame, {case['delivered_share']:.2%} delivered"
     return [(ROW, case["times_real_time"], remark)], [case]
 
@@ -35,6 +36,7 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the number of nodes."""
     parser.add_argument("--nodes", type=int)
+    parser.add_argument("--threads", type=int, default=rb.CORES, help="[default: all cores]")
 
 
 if __name__ == "__main__":

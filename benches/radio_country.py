@@ -18,14 +18,15 @@ ROW = rb.Row("61.05 M meters, 30-minute collection, two cores, 24 GB", "x real t
 METERS = 61_050_000
 
 
-def measure(nodes: int, seed: int) -> dict[str, Any]:
+def measure(nodes: int, seed: int, threads: int) -> dict[str, Any]:
     """Return the cost of one shard."""
     with rb.Clock() as setup:
-        mesh, ids = rb.town(nodes, seed)
+        mesh, ids = rb.town(nodes, seed, threads=threads)
     with rb.Clock() as clock:
         rb.collect(mesh, ids, rb.PERIOD_S, seed=seed + 1000)
     counts = mesh.counters()
-    return {"seed": seed, "nodes": nodes, "setup_wall_s": round(setup.wall_s, 2), "wall_s": round(clock.wall_s, 2),
+    return {"seed": seed, "nodes": nodes, "threads": threads, "setup_wall_s": round(setup.wall_s, 2),
+            "wall_s": round(clock.wall_s, 2),
             "cpu_s": round(clock.cpu_s, 2), "on_air_frames": rb.on_air(mesh), "delivered": counts["delivered"],
             "injected": counts["injected"], "peak_gb": round(rb.memory_bytes("VmHWM") / 1e9, 2)}  # fmt: skip
 
@@ -37,7 +38,9 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     wanted = count if given.all else min(given.measured, count)
     cases = []
     for k in range(wanted):
-        cases.append(rb.apart(__file__, "measure", nodes=min(shard, METERS - k * shard), seed=k + 1))
+        cases.append(
+            rb.apart(__file__, "measure", nodes=min(shard, METERS - k * shard), seed=k + 1, threads=given.threads)
+        )
         print(cases[-1], flush=True)
     run_s = sum(case["wall_s"] for case in cases) / wanted * count
     setup_s = sum(case["setup_wall_s"] for case in cases) / wanted * count
@@ -51,6 +54,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the shards."""
     parser.add_argument("--shard", type=int, default=3_052_500, help="meters a shard  [default: a twentieth]")
     parser.add_argument("--measured", type=int, default=2, help="shards to run without --all")
+    parser.add_argument("--threads", type=int, default=rb.CORES, help="[default: all cores]")
     parser.add_argument("--all", action="store_true", help="run every shard")
 
 

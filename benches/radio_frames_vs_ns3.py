@@ -48,9 +48,10 @@ def compare(binary: Path, nodes: int, max_loss_db: float | None, rounds: int) ->
         done = peer.run(binary, xy, t_ns, src, dst, until_s=6.0, seed=seed, max_loss_db=max_loss_db)
         after, _ = engine_rate(nodes, seed, cut_dbm, 0.5)
         theirs = done.on_air / done.cpu_s
-        each.append({"seed": seed, "engine_frames": frames, "ns3_frames": done.on_air, "ns3_cpu_s": round(done.cpu_s, 2),
-                     "engine_frames_per_cpu_s": round(math.sqrt(before * after)), "ns3_frames_per_cpu_s": round(theirs, 2),
-                     "ratio": round(math.sqrt(before * after) / theirs)})  # fmt: skip
+        ours = math.sqrt(before * after)
+        each.append({"seed": seed, "engine_frames": frames, "ns3_frames": done.on_air,
+                     "ns3_cpu_s": round(done.cpu_s, 2), "engine_frames_per_cpu_s": round(ours),
+                     "ns3_frames_per_cpu_s": round(theirs, 2), "ratio": round(ours / theirs)})  # fmt: skip
         print(each[-1], flush=True)
     ratio = math.exp(sum(math.log(run["ratio"]) for run in each) / len(each))
     return {"nodes": nodes, "max_loss_db": max_loss_db, "ratio": ratio, "runs": each}

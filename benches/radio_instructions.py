@@ -1,6 +1,6 @@
 """Instructions a frame on air under callgrind: validation field, N = 10,000, one channel, W = 1 s, one thread.
 
-Needs valgrind. Counts what happens inside radio_run and nothing else; the frames are those of the whole second.
+Needs valgrind. Counts what happens inside Mesh::run_until and nothing else; the frames are those of the whole second.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
         return [(ROW, None, "valgrind is not installed: apt-get install valgrind")], []
     cases = []
     for nodes in [1000] if given.quick else [1000, 10_000]:
-        script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import radio_instructions as r; r.load({nodes})"
+        script = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import radio_instructions as r;"
+                  f"r.load({nodes})")  # fmt: skip
         with tempfile.TemporaryDirectory() as work:
-            command = ["valgrind", "--tool=callgrind", "--toggle-collect=radio_run", f"--callgrind-out-file={work}/out",
-                       sys.executable, "-c", script]  # fmt: skip
+            command = ["valgrind", "--tool=callgrind", "--toggle-collect=teiden::Mesh::run_until*",
+                       f"--callgrind-out-file={work}/out", sys.executable, "-c", script]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=True)
         collected, frames = int(re.search(r"Collected : (\d+)", done.stderr)[1]), int(done.stdout.split()[-1])
         cases.append({"nodes": nodes, "instructions": collected, "on_air_frames": frames,

@@ -18,9 +18,9 @@ ROW = rb.Row("100 k nodes, 10 ms windows through a storm, p99", "ms", 10, 5, sma
 WINDOW_NS = 10_000_000
 
 
-def measure(nodes: int, seconds: int, channels: int) -> dict[str, Any]:
+def measure(nodes: int, seconds: int, channels: int, threads: int) -> dict[str, Any]:
     """Return percentiles of the wall time of a window."""
-    mesh, ids = rb.town(nodes, channels=channels)
+    mesh, ids = rb.town(nodes, channels=channels, threads=threads)
     rb.gasp(mesh, ids[: nodes // 3])
     wall_ms = []
     for window in range(1, seconds * 100 + 1):
@@ -29,14 +29,17 @@ def measure(nodes: int, seconds: int, channels: int) -> dict[str, Any]:
         mesh.drain()
         wall_ms.append((time.perf_counter() - start) * 1e3)
     quantiles = {f"p{q:g}_ms": round(float(np.percentile(wall_ms, q)), 3) for q in (50, 90, 99, 99.9, 100)}
-    return {"nodes": nodes, "channels": channels, "seconds": seconds, "on_air_frames": rb.on_air(mesh),
-            "mean_ms": round(float(np.mean(wall_ms)), 3)} | quantiles  # fmt: skip
+    return {"nodes": nodes, "channels": channels, "threads": threads, "seconds": seconds,
+            "on_air_frames": rb.on_air(mesh), "mean_ms": round(float(np.mean(wall_ms)), 3)} | quantiles  # fmt: skip
 
 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure one storm, and the same on one channel."""
     nodes, seconds = (20_000, 3) if given.quick else (100_000, given.seconds)
-    cases = [rb.apart(__file__, "measure", nodes=nodes, seconds=seconds, channels=channels) for channels in (14, 1)]
+    cases = [
+        rb.apart(__file__, "measure", nodes=nodes, seconds=seconds, channels=channels, threads=given.threads)
+        for channels in (14, 1)
+    ]
     remark = (f"14 channels; mean {cases[0]['mean_ms']} ms, longest {cases[0]['p100_ms']} ms; one channel: "
               f"p99 {cases[1]['p99_ms']} ms")  # fmt: skip
     return [(ROW, cases[0]["p99_ms"], remark)], cases
@@ -44,6 +47,7 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the length."""
+    parser.add_argument("--threads", type=int, default=rb.CORES, help="[default: all cores]")
     parser.add_argument("--seconds", type=int, default=20)
 
 

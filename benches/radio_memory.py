@@ -19,7 +19,7 @@ ROW = rb.Row("bytes a node, all in, multihop, 1 M nodes", "B", 400, 250, smaller
 def measure(nodes: int) -> dict[str, Any]:
     """Return peak and resident bytes a node."""
     small, _ = rb.town(2)
-    small.inject(0, 1, -1, rb.READING_BYTES) if small.sinks[0] == 0 else small.inject(0, 0, -1, rb.READING_BYTES)
+    small.inject(0, 1 - int(small.sinks[0]), -1, rb.READING_BYTES)
     small.run_until(10**9)
     before = rb.memory_bytes("VmHWM")
     mesh, ids = rb.town(nodes)
@@ -30,7 +30,8 @@ def measure(nodes: int) -> dict[str, Any]:
     del ids
     gc.collect()
     return {"nodes": nodes, "peak_bytes": (peak - before) / nodes, "peak_of_building": (built - before) / nodes,
-            "resident_bytes": (rb.memory_bytes("VmRSS") - before) / nodes, "hops_most": int(mesh.hops.max())}  # fmt: skip
+            "resident_bytes": (rb.memory_bytes("VmRSS") - before) / nodes,
+            "hops_most": int(mesh.hops.max())}  # fmt: skip
 
 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:

@@ -134,8 +134,8 @@ int main() {
     device->GetPhy()->TraceConnectWithoutContext("PhyTxBegin", MakeCallback(&OnAir));
     places.push_back(Vector(x, y, 0));
     if (hard) {
-      device->GetPhy()->TraceConnectWithoutContext("PhyTxBegin",
-                                                   Callback<void, Ptr<const Packet>>([i](Ptr<const Packet> p) { Sent(i, p); }));
+      const Callback<void, Ptr<const Packet>> sent([i](Ptr<const Packet> p) { Sent(i, p); });
+      device->GetPhy()->TraceConnectWithoutContext("PhyTxBegin", sent);
       device->GetPhy()->SetPdDataIndicationCallback(Callback<void, uint32_t, Ptr<Packet>, uint8_t>(
           [mac = device->GetMac(), i](uint32_t n, Ptr<Packet> p, uint8_t lqi) { Indicate(mac, i, n, p, lqi); }));
     }

@@ -112,8 +112,9 @@ def run_peer(binary: Path, setting: Setting, plan: Plan, until_s: float, seed: i
 def run_engine(setting: Setting, plan: Plan, until_s: float, seed: int) -> dict[str, float]:
     """Run the engine on a plan."""
     xy, t_ns, src, dst = plan
-    radio = gpu.profile("oqpsk-250k-2450", queue_frames=10_000, capture="hard" if setting.hard else "sinr",
-                        interference_cut_dbm=-160.0 if setting.max_loss_db is None else -setting.max_loss_db)  # fmt: skip
+    cut_dbm = -160.0 if setting.max_loss_db is None else -setting.max_loss_db
+    capture = "hard" if setting.hard else "sinr"
+    radio = gpu.profile("oqpsk-250k-2450", queue_frames=10_000, capture=capture, interference_cut_dbm=cut_dbm)
     mesh = gpu.Mesh.build(np.round(xy, 3), [], radio, seed, route=False)
     mesh.inject(t_ns, src, dst, PSDU_BYTES)
     mesh.run_until(round(until_s * 1e9))

@@ -24,11 +24,12 @@ from teiden.errors import InputError, ScenarioError
 _PHY_KEYS = (
     "tx_power_dbm", "sensitivity_dbm", "noise_dbm", "cca_threshold_dbm", "symbol_us", "bit_rate_bps", "header_bytes",
     "fcs_bytes", "ack_bytes", "max_psdu_bytes", "capture", "chunks", "interference_cut_dbm", "lock_sinr_db", "channels",
-    "dwell_us", "broadcast_interval_us", "broadcast_dwell_us", "lock_history_us",
+    "dwell_us", "broadcast_interval_us", "broadcast_dwell_us", "lock_history_us", "background_load",
+    "background_burst_us", "background_dbm", "background_spread_db", "background_zone_m",
 )  # fmt: skip
 _MAC_KEYS = (
-    "min_be", "max_be", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack", "unit_backoff_us",
-    "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames", "aggregate_overhead_bytes",
+    "min_be", "max_be", "retry_rule", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack",
+    "unit_backoff_us", "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames", "aggregate_overhead_bytes",
     "aggregate_wait_us", "regulation", "burst_limit_us", "pause_us",
     "airtime_limit_us", "airtime_window_us",
 )  # fmt: skip

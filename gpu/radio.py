@@ -38,9 +38,16 @@ class Radio:
     broadcast_interval_us: int = 1_020_000  # between the broadcast dwells of a PAN, with more than one channel (same)
     broadcast_dwell_us: int = 255_000  # (same); 0: no broadcast schedule
     lock_history_us: int = 50_000  # an unbroken run of frames is followed back no further than this
+    # other systems on the band: in every zone each channel is busy or not, burst by burst, all hashed
+    background_load: float = 0.0  # share of bursts that are busy, 0 to 1
+    background_burst_us: int = 13_000  # a reading at 100 kb/s
+    background_dbm: float = -90.0  # received level of a burst: mean ...
+    background_spread_db: float = 6.0  # ... and standard deviation; both assumed
+    background_zone_m: float = 50.0  # nodes in a square of this edge hear the same; assumed
     # medium access
     min_be: int = 3
     max_be: int = 5
+    retry_rule: str = "802.15.4"  # a rule of RETRY_RULES, which sets what follows unless that is given too
     max_csma_backoffs: int = 4
     max_frame_retries: int = 3
     max_channel_retries: int = 0  # rounds of CSMA and frame retries on further channels of the receiver
@@ -130,6 +137,18 @@ _OQPSK = Radio(
 )
 
 
+RETRY_RULES: dict[str, dict[str, int]] = {
+    "802.15.4": {"max_csma_backoffs": 4, "max_frame_retries": 3, "max_channel_retries": 0},  # as ns-3
+    "wisun-br-linux": {"max_csma_backoffs": 8, "max_frame_retries": 7, "max_channel_retries": 0},  # wsbrd.conf
+    # mbed-os ws_common_defines.h, fhss_ws.h: 20 attempts, while the network forms one on each of 20 channels
+    "mbed-os": {"max_frame_retries": 3, "max_channel_retries": 4},
+    "mbed-os-bootstrap": {"max_frame_retries": 0, "max_channel_retries": 19},
+}
+"""How often a MAC tries: backoffs for a free channel, frames without ACK on a channel, further channels."""
+
+CHANNELS_IN_JAPAN = {"fsk-50k-920": 29, "fsk-100k-920": 14, "fsk-150k-920": 14, "fsk-300k-920": 9}
+"""Channels of the Wi-SUN FAN plans for Japan by profile (wisun-br-linux ws_regdb.c), for ``channels``."""
+
 REGULATIONS: dict[str, dict[str, int]] = {
     # ARIB STD-T108 and notification 123 of 2019, by how long the channel is sensed before a burst
     "arib-128us": {"cca_us": 128, "burst_limit_us": 400_000, "pause_us": 2_000},
@@ -179,8 +198,9 @@ def _fsk(
         lock_sinr_db=3.0,  # assumed: below it one bit in five is wrong and no sync word is found
         interference_cut_dbm=round(noise_dbm - 6.0, 1),  # assumed: 9 dB below what can be locked on
         lock_history_us=history_us,  # a little longer than the longest frame
-        max_csma_backoffs=8,  # wisun-br-linux wsbrd.conf
-        max_frame_retries=7,
+        retry_rule="wisun-br-linux",
+        max_csma_backoffs=RETRY_RULES["wisun-br-linux"]["max_csma_backoffs"],
+        max_frame_retries=RETRY_RULES["wisun-br-linux"]["max_frame_retries"],
         unit_backoff_us=1000 + cca_us,  # aTurnaroundTime + aCCATime
         cca_us=cca_us,  # 8 symbols, and at least the 128 us of the Japanese rule
         turnaround_us=1000,
@@ -245,9 +265,11 @@ def profile(name: str, **overrides: Any) -> Radio:
 
 
 def _implied(base: Radio, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what another network size or regulation than the profile's own brings with it."""
+    """Return what another retry rule, network size or regulation than the profile's own brings with it."""
     network = given.get("network", base.network)
     found: dict[str, Any] = {} if network == base.network else dict(NETWORK_SIZES[network])
+    rule = given.get("retry_rule", base.retry_rule)
+    found |= {} if rule == base.retry_rule else RETRY_RULES[rule]
     return found | _implied_by_regulation(base, given.get("regulation", base.regulation))
 
 
@@ -263,6 +285,7 @@ def _implied_by_regulation(base: Radio, regulation: str) -> dict[str, Any]:
 
 
 _CHOICES = {
+    "retry_rule": tuple(RETRY_RULES),
     "regulation": ("none", *REGULATIONS),
     "network": tuple(NETWORK_SIZES),
     "tree": ("static", "living"),
@@ -288,6 +311,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "broadcast_interval_us": (2, 10**9),
     "broadcast_dwell_us": (0, 10**9),
     "lock_history_us": (1000, 10**8),
+    "background_load": (0, 1),
+    "background_burst_us": (100, 10**8),
+    "background_dbm": (-160, 0),
+    "background_spread_db": (0, 30),
+    "background_zone_m": (0.001, 10**6),
     "min_be": (0, 20),
     "max_be": (0, 20),
     "max_csma_backoffs": (0, 100),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BACKOFF, DECODE, REOFFER, SHADOW, DIGEST, PHASE, PAN, NETWORK = 1, 2, 3, 4, 6, 7, 8, 9
+BACKOFF, DECODE, REOFFER, SHADOW, DIGEST, PHASE, PAN, NETWORK, BACKGROUND = 1, 2, 3, 4, 6, 7, 8, 9, 10
 
 _MASK = (1 << 64) - 1
 

@@ -55,7 +55,8 @@ class Watch:
         wall_s = time.monotonic() - self._started
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         speed = now_s / max(wall_s, 1e-9)
-        text = f"{now_s:6.1f}/{duration_s:g} s {speed:5.1f}x real time {memory_mb:,.0f} MB  {note}"
+        factor = f"{speed:.0f}" if speed >= 100 else f"{speed:.1f}" if speed >= 1 else f"{speed:.3f}"
+        text = f"{now_s:6.1f}/{duration_s:g} s {factor:>5}x real time {memory_mb:,.0f} MB  {note}"
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=now_s, note=text)
             self._next = time.monotonic() + LIVE_EVERY_S

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gpu
 from hil.process import RigProcess
 from hil.progress import Watch
 from teiden import __version__
@@ -19,7 +20,7 @@ from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
 from twin.scenario import Scenario, ns
 from twin.study import folder as folders
-from twin.study.notes import MODELLED, NOT_MODELLED
+from twin.study.notes import modelled, not_modelled
 from twin.study.report import render
 from twin.study.results import Results
 
@@ -133,14 +134,15 @@ def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -
 
 
 def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
     return {
         "status": "incomplete",
         "version": __version__,
         "name": scenario.name,
         "seed": scenario.seed,
         "backend": backend,
-        "modelled": list(MODELLED),
-        "not_modelled": list(NOT_MODELLED),
+        "modelled": modelled(radio),
+        "not_modelled": not_modelled(radio),
         "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
         "scenario": scenario.model_dump(),
     }

@@ -176,6 +176,8 @@ class Loop:
         drained = self.plan.mesh.drain()
         deaths = drained.deaths
         self.meters.died(deaths["node"].astype(np.int64), deaths["t_ns"])
+        joined = drained.memberships[drained.memberships["state"] == gpu.STATES.index("joined")]
+        self.meters.joined(joined["node"].astype(np.int64), joined["t_ns"])
         self._take_ends(drained.ends)
         self._take_deliveries(drained.deliveries)
 

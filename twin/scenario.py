@@ -132,7 +132,10 @@ class Restoration(Table):
     confirm_s: Annotated[NotNegative, Field(description="Voltage must be back this long before it is reported")] = 1.0
     notice_window_s: Annotated[NotNegative, Field(description="Random start of the power-return notice")] = 20.0
     rejoin_min_s: Annotated[
-        NotNegative, Field(description="A radio that had died is in the mesh again after this, least")
+        NotNegative,
+        Field(
+            description="A radio that had died is in the mesh again after this, least (a living tree takes its time)"
+        ),
     ] = 10.0
     rejoin_max_s: Annotated[NotNegative, Field(description="... and this, most; assumed: keys kept, small PAN")] = 60.0
 

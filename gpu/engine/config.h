@@ -21,6 +21,9 @@
   X(listen_mw) X(tx_extra_mw) X(rx_extra_mw) X(sleep_mw)                                              \
   /* routing */                                                                                       \
   X(route_lu) X(route_reach_mm) X(route_psdu_bytes) X(max_link_etx)                               \
+  /* what other systems send */                                                                       \
+  X(background_ppm) X(background_burst_us) X(background_lu) X(background_spread_lu)                   \
+  X(background_zone_mm)                                                                               \
   /* living tree */                                                                                   \
   X(max_parents) X(switch_threshold) X(parent_failures) X(neighbour_timeout_us) X(refresh_us)       \
   X(advert_bytes) \

@@ -99,7 +99,7 @@ TEIDEN_FN uint64_t success_threshold(const Tables& tables, int64_t cost) {
 }
 
 // Why a draw is made; gpu/rng.py holds the same numbers. Callers outside the engine use 1000 and up.
-enum Purpose : uint64_t { kBackoff = 1, kDecode = 2, kReoffer = 3, kShadow = 4, kDigest = 6, kPhase = 7, kPan = 8, kNetworkDraw = 9 };
+enum Purpose : uint64_t { kBackoff = 1, kDecode = 2, kReoffer = 3, kShadow = 4, kDigest = 6, kPhase = 7, kPan = 8, kNetworkDraw = 9, kBackground = 10 };
 
 // splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 TEIDEN_FN uint64_t splitmix64(uint64_t x) {

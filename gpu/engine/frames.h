@@ -9,6 +9,7 @@ namespace teiden {
 TEIDEN_FN int32_t Tile::destination(int64_t id) const {
   if (!is_control(id)) return frame(id).dst;
   if (control_kind(id) == kAuthReply) return auth_joiner(id);
+  if (control_kind(id) == kAnswer) return answer_child(id);
   return control_kind(id) == kAuthRequest || control_kind(id) == kProbe ? kNearestSink : kEverybody;
 }
 
@@ -21,7 +22,7 @@ TEIDEN_FN int32_t Tile::psdu_bytes(int64_t id) const {
 // Return where a node sends a frame next: -1 if nowhere.
 TEIDEN_FN int32_t Tile::next_hop(int32_t node, int64_t id, int64_t tick) const {
   const int32_t dst = destination(id);
-  if (!world_->routed || dst == kEverybody) return dst;
+  if (!world_->routed || dst == kEverybody || (is_control(id) && control_kind(id) == kAnswer)) return dst;
   if (dst >= 0)
     for (int32_t below = dst, above; (above = parent_seen(below, tick)) >= 0; below = above)
       if (above == node) return below;  // a descendant: the child towards it

@@ -20,6 +20,27 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
   std::sort(heard_.begin(), heard_.end(), starts_before);
 }
 
+// Return the power of thermal noise and other systems at a node, 2^20 for the noise.
+uint64_t Tile::noise_at(int32_t node, int32_t channel, int64_t tick) const {
+  const uint64_t noise = 1ULL << kNoiseBits;
+  if (!has_background(config())) return noise;
+  const Place here = world_->plane->place(at(node).id);
+  const Background others = background_at(config(), here.x_mm, here.y_mm, channel);
+  return noise + others.power(config(), world_->plane->tables(), others.burst(config(), tick));
+}
+
+// Add to heard_ the bursts of other systems on a channel with start < before and end > after.
+void Tile::hear_background(int32_t node, int32_t channel, int64_t after, int64_t before) {
+  if (!has_background(config())) return;
+  const Place here = world_->plane->place(at(node).id);
+  const Background others = background_at(config(), here.x_mm, here.y_mm, channel);
+  for (int64_t burst = others.burst(config(), after); others.begin(config(), burst) < before; ++burst) {
+    const uint64_t power = others.power(config(), world_->plane->tables(), burst);
+    const int64_t begin = others.begin(config(), burst), end = others.begin(config(), burst + 1);
+    if (power && end > after) heard_.push({begin, end, power, -1, channel});
+  }
+}
+
 // Return the channel a node would lock on for a frame that starts at this tick.
 int32_t Tile::listening_on(int32_t node, int64_t start) const {
   const Node& n = at(node);
@@ -33,9 +54,9 @@ bool Tile::can_lock(int32_t node, const Heard& heard) const {
 }
 
 // Return whether the SINR at the first bit of heard_[index] allows a lock; of equal starts the first sees no other.
-bool Tile::wins_lock(int64_t index) const {
+bool Tile::wins_lock(int32_t node, int64_t index) const {
   const Heard& wanted = heard_[index];
-  uint64_t others = 1ULL << kNoiseBits;
+  uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (int64_t j = 0; j < index; ++j)
     if (heard_[j].end > wanted.start && heard_[j].channel == wanted.channel) others += heard_[j].power;
   const Tables tables = world_->plane->tables();
@@ -77,7 +98,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
   for (int64_t k = 0; k < heard_.size(); ++k) {
     const Heard& h = heard_[k];
     if (h.start < chain || h.start < locked_until) continue;
-    if (!can_lock(node, h) || !wins_lock(k)) continue;
+    if (!can_lock(node, h) || !wins_lock(node, k)) continue;
     n.lock_id = h.id;
     n.lock_end = locked_until = h.end;
   }
@@ -98,6 +119,8 @@ bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
 bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   const int64_t from = tick - config().cca_us;
   hear(node, from, tick);
+  hear_background(node, channel, from, tick);
+  std::sort(heard_.begin(), heard_.end(), starts_before);
   for (int64_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
     if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;
@@ -154,7 +177,7 @@ bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
   for (int64_t k = 0; k < heard_.size(); ++k) {
     if (heard_[k].id != id || heard_[k].start != what.start) continue;
     *wanted = heard_[k];
-    return !new_start || (can_lock(what.dst, *wanted) && wins_lock(k));
+    return !new_start || (can_lock(what.dst, *wanted) && wins_lock(what.dst, k));
   }
   return false;
 }
@@ -163,6 +186,7 @@ bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
 // is to be as ns-3's, ends: ns-3 closes no chunk when an interferer ends, and so overlooks it.
 bool Tile::survives(const Reception& what, const Heard& wanted, uint64_t draw) {
   hear(what.dst, what.start, what.end);
+  hear_background(what.dst, what.channel, what.start, what.end);
   edges_.assign({what.start, what.end});
   bool overlapped = false;
   for (const Heard& h : heard_) {

@@ -64,6 +64,7 @@ Tile::Ear& Tile::ear(int32_t channel) {
     e.signals[ring] += recent ? cells_->recent(slot) : kMaxTileNodes;
   });
   e.far_known = cells_->strongest(kRings - 1) == 0;
+  hear_background(ears_node_, channel, ears_near_, ears_until_);  // as signals of nobody
   if (!e.far_known) e.signals[kRings - 1] = recent ? cells_->recent_around(cell, channel) : kMaxTileNodes;
   bound_rings(e);
   return e;
@@ -150,12 +151,12 @@ bool Tile::wins_against(uint64_t power, uint64_t others) const {
 // Return whether a frame that started at ears_from_ or later wins against all that is on air before it.
 bool Tile::wins(const Heard& wanted) {
   if (wanted.start < ears_near_) recall();
-  uint64_t others = kNoise;
+  uint64_t others = noise_at(ears_node_, wanted.channel, wanted.start);
   int64_t seen = 0;
   for (Ear& e = ear(wanted.channel);; go_further(e)) {
     for (; seen < heard_.size(); ++seen) {
       const Heard& h = heard_[seen];
-      if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
+      if (h.end <= wanted.start || h.channel != wanted.channel || h.id < 0 || !starts_before(h, wanted)) continue;
       others += h.power;
       if (surely_loses(wanted.power, others)) return false;
     }
@@ -240,7 +241,7 @@ bool Tile::first_winner(int64_t floor, int64_t tick, Heard* winner) {
   bool found = false;
   for (int64_t k = 0; k < heard_.size(); ++k) {
     const Heard h = heard_[k];
-    if (h.end < tick || h.start < floor || h.start >= tick || (found && starts_before(*winner, h))) continue;
+    if (h.end < tick || h.start < floor || h.start >= tick || h.id < 0 || (found && starts_before(*winner, h))) continue;
     if (!can_lock(ears_node_, h) || !wins(h)) continue;
     *winner = h;
     found = true;
@@ -254,7 +255,7 @@ bool Tile::may_be_locked(int64_t floor, const Heard& winner) {
   if (winner.start < ears_near_) recall();
   const uint64_t least = static_cast<uint64_t>(config().audible_power);
   for (const Heard& h : heard_) {
-    if (h.power < least || h.start < floor || h.end <= winner.start || !starts_before(h, winner)) continue;
+    if (h.power < least || h.id < 0 || h.start < floor || h.end <= winner.start || !starts_before(h, winner)) continue;
     uint64_t others = kNoise;  // a part of what was on air when it started
     for (const Heard& o : heard_)
       if (o.end > h.start && o.channel == h.channel && starts_before(o, h)) others += o.power;
@@ -314,7 +315,7 @@ int Tile::gather_past(int32_t node, int64_t first, int64_t upto) {
 // Return whether past_[index], from the `rings` nearest rings, would win the lock of an idle radio.
 bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
   const Heard& wanted = past_[index];
-  uint64_t others = kNoise;
+  uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (const Heard& h : past_) {
     if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
     others += h.power;

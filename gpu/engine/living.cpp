@@ -89,7 +89,7 @@ uint64_t Mesh::network_hash(int32_t place, uint64_t lane) const {
   const auto add = [&](int64_t word) { hash = splitmix64(hash ^ static_cast<uint64_t>(word)); };
   for (const int64_t word :
        {net.timer_at, net.due, net.interval_from, net.since, int64_t{id_of(net.parent)}, int64_t{net.pan},
-        int64_t{net.key_pan}, int64_t{net.news}, int64_t{net.news_s}, int64_t{net.told_s}, int64_t{net.epoch_s}, int64_t{net.version},
+        int64_t{net.key_pan}, int64_t{net.news}, int64_t{net.news_s}, int64_t{net.epoch_s}, int64_t{net.version},
         int64_t{net.cost}, int64_t{net.best_version}, int64_t{net.best_cost}, int64_t{net.count},
         int64_t{net.membership}, int64_t{net.doublings}, int64_t{net.heard}, int64_t{net.sent}, int64_t{net.rebooted},
         int64_t{net.failures}, int64_t{net.tries}, int64_t{net.acks}, int64_t{net.step}})

@@ -191,6 +191,13 @@ TEIDEN_FN void Tile::send_data(int32_t node, int64_t tick, int32_t channel) {
   set_timer(node, wants_ack(n) ? what.end + config().ack_wait_us : what.end);
 }
 
+// Return whether a node may listen on the channel of what is sent on every channel in turn: by its own schedule or its
+// PAN's, if that is the sender's.
+TEIDEN_FN bool Tile::may_listen(int32_t id, int32_t pan, const Reception& what) const {
+  return unicast_channel(config(), static_cast<uint32_t>(id), what.start) == what.channel ||
+         listening_channel(config(), static_cast<uint32_t>(id), pan, what.start) == what.channel;
+}
+
 // Plan the end of a transmission at its receiver, or at everybody within earshot; return how many.
 TEIDEN_FN int32_t Tile::announce(int32_t dst, Reception what) {
   what.dst = dst;
@@ -200,7 +207,9 @@ TEIDEN_FN int32_t Tile::announce(int32_t dst, Reception what) {
   }
   int32_t count = 0;
   what.to_all = 1;
+  const bool on_all = is_control(what.frame) && config().channels > 1;
   world_->earshot->visit(*world_->plane, at(what.src).id, [&](int32_t id) {
+    if (on_all && !may_listen(id, pan_of(what.src), what)) return;
     what.dst = world_->place_of[id];
     post(what);
     ++count;

@@ -58,7 +58,7 @@ TEIDEN_FN void Tile::network_timer(int32_t node, int64_t tick) {
     if (at(node).sleeper) {
       // says nothing: it could not relay
     } else if (net.heard < config().trickle_redundancy) {
-      if (net.membership == kJoined) advertise(node, tick);
+      if (net.membership == kJoined) advertise(node);
       else send_control(node, control_number(kSolicit, 0));
     } else {
       ++counters.trickle_suppressed;
@@ -119,10 +119,21 @@ TEIDEN_FN bool Tile::send_control(int32_t node, int64_t number) {
   return false;
 }
 
-TEIDEN_FN void Tile::advertise(int32_t node, int64_t tick) {
-  Network& net = network(node);
-  net.told_s = whole_seconds(tick);
+TEIDEN_FN void Tile::advertise(int32_t node) {
+  const Network& net = network(node);
   send_control(node, advert_number(net.version, net.cost, net.pan < 0 ? 0 : net.pan));
+}
+
+// A neighbour of this PAN or another is known better: act on it. A newer version is passed on soon.
+TEIDEN_FN void Tile::news_from(int32_t node, int32_t pan, uint16_t version, int64_t tick) {
+  Network& net = network(node);
+  if (pan == net.pan && newer(version, net.news)) {
+    net.news = version;
+    net.news_s = whole_seconds(tick);
+  }
+  const uint16_t before = net.version;
+  choose_parent(node, tick);
+  if (net.membership == kJoined && newer(net.version, before)) reset_trickle(node, tick);
 }
 
 // A broadcast control frame was heard.
@@ -138,15 +149,9 @@ TEIDEN_FN void Tile::hear_control(int32_t node, const Reception& what, int64_t t
   if (net.membership == kJoined && pan == net.pan && version == net.version && cost != kNoWay && net.heard < 255)
     ++net.heard;
   if (world_->is_sink[node]) return;
-  if (net.membership == kJoined && pan == net.pan && cost != kNoWay && newer(version, net.news)) {
-    net.news = version;
-    net.news_s = whole_seconds(tick);
-  }
   remember(node, what.src, version, cost, pan, tick);
   if (net.membership == kJoined) {
-    const uint16_t before = net.version;
-    choose_parent(node, tick);
-    if (net.membership == kJoined && newer(net.version, before)) reset_trickle(node, tick);
+    news_from(node, pan, version, tick);
   } else if (net.membership == kSearching && !net.rebooted && net.key_pan >= 0) {
     adopt_best(node, tick, net.key_pan);
   }
@@ -261,7 +266,7 @@ TEIDEN_FN void Tile::orphan(int32_t node, int64_t tick) {
   const bool joined = net.membership == kJoined;
   counters.orphaned += joined;
   net.cost = kNoWay;
-  if (joined) advertise(node, tick);
+  if (joined) advertise(node);
   search(node, tick, false);
 }
 
@@ -365,6 +370,25 @@ TEIDEN_FN void Tile::probe(int32_t node, int64_t tick) {
   send_control(node, control_number(kProbe, 0));
 }
 
+// Tell a child what it asked for; all of them if it may not know the PAN, which a node changes only by leaving it.
+TEIDEN_FN void Tile::answer(int32_t node, int32_t child, int64_t tick) {
+  const Network& net = network(node);
+  if (net.membership != kJoined) return;
+  if (tick - net.since > config().neighbour_timeout_us || net.since == 0) {
+    send_control(node, answer_number(net.version, net.cost, child));
+  } else {
+    advertise(node);
+  }
+}
+
+TEIDEN_FN void Tile::take_answer(int32_t node, const Reception& what, int64_t tick) {
+  Network& net = network(node);
+  const int32_t place = place_of_parent(net);
+  if (net.membership != kJoined || place < 0 || what.src != net.parent) return;
+  remember(node, what.src, advert_version(what.frame), advert_cost(what.frame), net.candidates[place].pan, tick);
+  news_from(node, net.candidates[place].pan, advert_version(what.frame), tick);
+}
+
 // ---------------------------------------------------------------- authentication
 
 // Send the next request, or give up after auth_total_us.
@@ -386,8 +410,11 @@ TEIDEN_FN void Tile::authenticate(int32_t node, int64_t tick) {
 TEIDEN_FN void Tile::take_control(const Reception& what, int64_t tick) {
   const int32_t node = what.dst;
   if (control_kind(what.frame) == kProbe) {
-    const int64_t told_s = int64_t{whole_seconds(tick)} - network(node).told_s;
-    if (network(node).membership == kJoined && told_s * 1000000 >= config().discovery_min_us) advertise(node, tick);
+    answer(node, what.src, tick);
+    return;
+  }
+  if (control_kind(what.frame) == kAnswer) {
+    take_answer(node, what, tick);
     return;
   }
   const bool request = control_kind(what.frame) == kAuthRequest;

@@ -36,7 +36,6 @@ struct Network {
   int32_t parent = -1;        // node
   int32_t pan = -1, key_pan = -1;    // whose schedule it keeps; whose keys it holds
   int32_t news_s = 0;         // when its PAN's latest version was heard of
-  int32_t told_s = INT32_MIN / 2;    // when it last had something sent to everybody
   int32_t epoch_s = 0;        // the measurement of its parent's link began
   int32_t slots = -1;         // of a sink: its first authentication slot
   uint16_t news = 0;          // its PAN's latest version heard of
@@ -77,9 +76,9 @@ struct AuthSlot {
 // Control frames have no record: all they say is in their number, which is negative.
 //
 // Advertisement (PAN advertisement, PAN configuration and DIO in one) and solicitation go to whoever hears them, on
-// every channel in turn; authentication requests go up, replies down to the joiner; a probe asks the parent for an ACK,
-// and to advertise unless it just has.
-enum ControlKind : uint8_t { kAdvert, kSolicit, kAuthRequest, kAuthReply, kProbe };
+// every channel in turn; authentication requests go up, replies down to the joiner; a probe asks the parent for an ACK
+// and for what it advertises.
+enum ControlKind : uint8_t { kAdvert, kSolicit, kAuthRequest, kAuthReply, kProbe, kAnswer };
 
 constexpr int32_t kMaxPan = (1 << 28) - 1;
 
@@ -100,6 +99,12 @@ TEIDEN_FN int64_t advert_number(uint16_t version, uint16_t cost, int32_t pan) {
 TEIDEN_FN int64_t auth_number(ControlKind kind, int32_t joiner, uint8_t step) {
   return control_number(kind, static_cast<uint64_t>(joiner) << 8 | step);
 }
+
+// What a parent advertises, to one child: its PAN the child knows.
+TEIDEN_FN int64_t answer_number(uint16_t version, uint16_t cost, int32_t child) {
+  return control_number(kAnswer, static_cast<uint64_t>(child) << 32 | static_cast<uint64_t>(version) << 16 | cost);
+}
+TEIDEN_FN int32_t answer_child(int64_t frame) { return static_cast<int32_t>(frame >> 32) & kMaxPan; }
 
 TEIDEN_FN uint16_t advert_cost(int64_t frame) { return static_cast<uint16_t>(frame); }
 TEIDEN_FN uint16_t advert_version(int64_t frame) { return static_cast<uint16_t>(frame >> 16); }

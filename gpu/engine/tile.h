@@ -13,6 +13,7 @@
 
 #include "air.h"
 #include "arena.h"
+#include "background.h"
 #include "cells.h"
 #include "earshot.h"
 #include "network_state.h"
@@ -160,10 +161,12 @@ class Tile {
   void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
 
   // hearing.cpp
+  uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
+  void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
   void hear(int32_t node, int64_t after, int64_t before);
   void resolve_lock(int32_t node, int64_t upto);
   bool can_lock(int32_t node, const Heard& heard) const;
-  bool wins_lock(int64_t index) const;
+  bool wins_lock(int32_t node, int64_t index) const;
   int32_t listening_on(int32_t node, int64_t start) const;
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(const Reception& what, int64_t tick);
@@ -225,6 +228,7 @@ class Tile {
   void send_data(int32_t node, int64_t tick, int32_t channel);
   void send_ack(int32_t node, int64_t tick, const Reception& data);
   Reception transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
+  bool may_listen(int32_t id, int32_t pan, const Reception& what) const;
   int32_t announce(int32_t dst, Reception what);
   void change_channel(int32_t node, Outcome reason, int64_t tick);
   bool wants_ack(const Node& n) const { return config().ack && n.next_hop != kEverybody; }
@@ -290,7 +294,10 @@ class Tile {
   int64_t next_version_at(int32_t node, int64_t tick) const;
   bool renew_version(int32_t node, int64_t tick);
   bool send_control(int32_t node, int64_t number);
-  void advertise(int32_t node, int64_t tick);
+  void advertise(int32_t node);
+  void answer(int32_t node, int32_t child, int64_t tick);
+  void take_answer(int32_t node, const Reception& what, int64_t tick);
+  void news_from(int32_t node, int32_t pan, uint16_t version, int64_t tick);
   void hear_control(int32_t node, const Reception& what, int64_t tick);
   void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
   bool is_usable(const Candidate& c, int64_t tick) const;

@@ -177,7 +177,8 @@ class Wheel {
   static bool is_before(const Item& a, const Item& b, Ties ties) {
     if (a.node != b.node) return a.node < b.node;
     if (a.type != b.type) return a.type < b.type;
-    return ties({a.tick, a.arg, a.node, a.type}) < ties({b.tick, b.arg, b.node, b.type});
+    const uint64_t first = ties({a.tick, a.arg, a.node, a.type}), second = ties({b.tick, b.arg, b.node, b.type});
+    return first != second ? first < second : a.arg < b.arg;  // frames alike: as they were given
   }
 
   // Open the next page that has events, `last` at the latest; all slots are empty.

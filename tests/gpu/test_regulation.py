@@ -19,8 +19,15 @@ def pair(deaf_sender=False, **overrides):
 
 @pytest.mark.parametrize(
     ("rule", "attempts"),
-    [({}, 8), ({"max_frame_retries": 3, "max_channel_retries": 4}, 20), ({"max_frame_retries": 0}, 1)],
-    ids=["wisun-br-linux", "mbed-os", "none"],
+    [
+        ({}, 8),
+        ({"retry_rule": "802.15.4"}, 4),
+        ({"retry_rule": "mbed-os"}, 20),
+        ({"retry_rule": "mbed-os-bootstrap"}, 20),
+        ({"retry_rule": "mbed-os", "max_channel_retries": 1}, 8),
+        ({"max_frame_retries": 0}, 1),
+    ],
+    ids=["wisun-br-linux", "802.15.4", "mbed-os", "bootstrap", "mbed-os, one more channel", "none"],
 )
 @pytest.mark.parametrize("channels", [1, 14])
 def test_a_frame_nobody_acknowledges_is_sent_as_often_as_the_stack_says(rule, attempts, channels):
@@ -29,7 +36,7 @@ def test_a_frame_nobody_acknowledges_is_sent_as_often_as_the_stack_says(rule, at
     mesh.run_until(60 * S)
     row = mesh.frames(frame)[0]
     assert (row["attempts"], gpu.OUTCOMES[row["outcome"]]) == (attempts, "unacked_delivered")
-    assert mesh.counters()["channel_retries"] == rule.get("max_channel_retries", 0)
+    assert mesh.counters()["channel_retries"] == mesh.radio.max_channel_retries
 
 
 def test_channel_retries_wait_for_the_receivers_next_dwell():

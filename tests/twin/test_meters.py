@@ -14,7 +14,7 @@ S = 1_000_000_000
 N = 40
 
 
-def cells(**policy):
+def cells(radio_overrides=None, **policy):
     """Return meters 0 to 19 at substation 0 and 20 to 39 at substation 1, 5 km apart, one concentrator each."""
     angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     x = np.concatenate([30 * np.cos(angle), 5000 + 30 * np.cos(angle)])
@@ -26,7 +26,7 @@ def cells(**policy):
         concentrator_y_m=np.zeros(2), extra_loss_db=np.zeros(N),
     )  # fmt: skip
     scenario = check({"name": "cells", "policy": policy}, "test")
-    radio = gpu.profile("fsk-100k-920", shadowing_db=0.0)
+    radio = gpu.profile("fsk-100k-920", shadowing_db=0.0, **(radio_overrides or {}))
     xy = np.column_stack([np.append(x, [0.0, 5000.0]), np.append(y, [0.0, 0.0])])
     mesh = gpu.Mesh.build(xy, [N, N + 1], radio, 1)
     return Meters(scenario, population, mesh, board=0)
@@ -42,6 +42,8 @@ def run(meters, steps, until_s, window_ns=20_000_000):
         meters.mesh.run_until(begin + window_ns)
         drained = meters.mesh.drain()
         meters.died(drained.deaths["node"].astype(np.int64), drained.deaths["t_ns"])
+        joined = drained.memberships[drained.memberships["state"] == gpu.STATES.index("joined")]
+        meters.joined(joined["node"].astype(np.int64), joined["t_ns"])
         heard += drained.deliveries.tolist()
     return heard
 
@@ -83,6 +85,22 @@ def test_a_radio_that_died_comes_back_after_its_rejoin_and_then_reports():
     assert sorted(rows["meter"].tolist()) == cell.tolist()
     assert (rows["offered_ns"] >= 210 * S).all()  # 10 s to re-join at the least
     assert meters.mesh.alive.all()
+
+
+def test_in_a_living_mesh_a_radio_reports_once_it_has_joined():
+    """The mesh tells when: after one or two trickle intervals of 2 and 4 s, not after the scenario's 10 to 60 s."""
+    quick = {"tree": "living", "discovery_min_us": 2_000_000, "discovery_max_us": 16_000_000}
+    meters = cells(quick, declare_s=1.0, window_s=1.0)
+    run(meters, {S: [1], 200 * S: []}, 300)
+    rows = meters.book.rows[meters.book.rows["kind"] == KINDS.index("power_return")]
+    assert sorted(rows["meter"].tolist()) == list(range(20, 40))
+    back_s = (meters.radio_back_ns[20:40] - 200 * S) / 1e9
+    # an interval or two, a third if both adverts were lost; and 60 ms of handoffs
+    assert back_s.min() >= 2.0
+    assert back_s.max() <= 2 + 4 + 8 + 0.06
+    offered = dict(zip(rows["meter"].tolist(), rows["offered_ns"].tolist(), strict=True))
+    assert all(offered[meter] >= meters.radio_back_ns[meter] for meter in range(20, 40))
+    assert (rows["radio"] != gpu.OUTCOMES.index("no_route")).all()
 
 
 def test_sealed_bytes_say_what_the_book_says():

@@ -152,3 +152,9 @@ def test_a_million_meters_take_seconds(oberrhein):
     town = populate(oberrhein, 1_000_000, SEED)
     assert town.meter_count == 1_000_000
     assert time.process_time() - start_s < 10  # measured 0.4 s; a loop over meters would take minutes
+
+
+def test_all_names_are_those_of_the_single_meters(town):
+    names = town.meter_names()
+    assert len(names) == town.meter_count
+    assert all(names[meter] == town.meter_name(meter) for meter in range(0, town.meter_count, 997))

@@ -97,6 +97,10 @@ class Meters:
         self._waiting: list[tuple[int, int, int, Callable[[], Any]]] = []  # a heap by (time, node)
         self._waited = 0
         self._gasps = scenario.policy.kind != "polling"
+        self._lives = mesh.radio.tree == "living"  # then the mesh says when a radio has joined again
+        self._declared = np.zeros(self.count, dtype=bool)  # the outage that ended was long enough to be reported
+        self._joining_since_ns = np.full(self.count, NEVER, dtype=np.int64)  # supply back, radio not yet in the mesh
+        self._held_board_notice: wire.Notice | None = None
         self._handoff_ns = ms_ns(scenario.meter.handoff_ms)
         if never is not None and never.any():
             self.mesh.power_off(np.flatnonzero(never[population.meter_substation]), 0, 0)
@@ -135,6 +139,9 @@ class Meters:
 
     def board_notice(self, notice: wire.Notice) -> None:
         """Put the notice that the rig made on the air at the board's own node, once its radio is in the mesh."""
+        if notice.kind == "power_return" and self._joining_since_ns[self.board] != NEVER:
+            self._held_board_notice = notice
+            return
         t_ns, back_ns = notice.t_ns, int(self.radio_back_ns[self.board])
         if notice.kind == "power_return" and back_ns > self.changed_ns[self.board]:
             start_ns = self._return_start_ns(np.array([self.board]), int(self.changed_ns[self.board]))
@@ -212,6 +219,28 @@ class Meters:
         decided = self.changed_ns[meter] >= due_ns - self._handoff_ns
         return unchanged | (decided & (self._changed_before_ns[meter] == agenda.since_ns))
 
+    def joined(self, nodes: NDArray[np.int64], t_ns: NDArray[np.int64]) -> None:
+        """Note which radios of a living mesh have joined it; those whose supply is back report that now.
+
+        Later than a join by as many handoffs as an answer: within a window the mesh tells only at its end.
+        """
+        meters = nodes < self.count
+        nodes, t_ns = nodes[meters], t_ns[meters]
+        waiting = self._joining_since_ns[nodes] != NEVER
+        for meter, back_ns in zip(nodes[waiting].tolist(), t_ns[waiting].tolist(), strict=True):
+            since_ns = int(self._joining_since_ns[meter])
+            if since_ns == NEVER:
+                continue  # twice within a window
+            self._joining_since_ns[meter] = NEVER
+            self.radio_back_ns[meter] = back_ns + ANSWER_HANDOFFS * self._handoff_ns
+            if meter == self.board:
+                notice, self._held_board_notice = self._held_board_notice, None
+                if notice is not None:
+                    self.board_notice(notice)
+            elif self._declared[meter]:
+                one, ready = np.array([meter]), np.array([self.radio_back_ns[meter]])
+                self._plan_return(one, ready, since_ns)
+
     def _change(self, t_ns: int, meters: NDArray[np.int64], dark: bool) -> None:
         self.dark[meters] = dark
         self._changed_before_ns[meters] = self.changed_ns[meters]
@@ -222,6 +251,7 @@ class Meters:
         first = lost[self.first_dark_ns[lost] == NEVER]
         self.first_dark_ns[first] = t_ns
         self.mesh.power_off(lost, t_ns, self.holdup_nj[lost])
+        self._joining_since_ns[lost] = NEVER
         if not self._gasps:
             return
         scenario, meter = self.scenario, self.scenario.meter
@@ -243,15 +273,24 @@ class Meters:
         rejoin = between_ns(
             scenario.seed, back, t_ns, Purpose.REJOIN, ns(restoration.rejoin_min_s), ns(restoration.rejoin_max_s)
         )
-        ready = np.where(self.mesh.alive[back], t_ns, t_ns + rejoin)
+        ready = np.where(self.mesh.alive[back] | self._lives, t_ns, t_ns + rejoin)
         self.radio_back_ns[back] = ready
         self._plan("radio_back", t_ns, ready, back, ready)
-        if not self._gasps:
+        declared = outage_ns >= ns(scenario.policy.declare_s)
+        if self._lives:
+            out = self.mesh.network()["state"][back] != gpu.STATES.index("joined")
+            self._joining_since_ns[back[out]] = t_ns
+            self._declared[back] = declared
+            declared &= ~out
+        declared &= back != self.board
+        self._plan_return(back[declared], ready[declared], t_ns)
+
+    def _plan_return(self, back: NDArray[np.int64], ready_ns: NDArray[np.int64], t_ns: int) -> None:
+        """Let meters whose supply is back since ``t_ns``, and whose radios are, report it."""
+        if not self._gasps or back.size == 0:
             return
-        declared = (outage_ns >= ns(scenario.policy.declare_s)) & (back != self.board)
-        back, ready = back[declared], ready[declared]
-        confirmed_ns = t_ns + ns(restoration.confirm_s)
-        offered = np.maximum(ready, confirmed_ns) + self._return_start_ns(back, t_ns) + self._handoff_ns
+        confirmed_ns = t_ns + ns(self.scenario.restoration.confirm_s)
+        offered = np.maximum(ready_ns, confirmed_ns) + self._return_start_ns(back, t_ns) + self._handoff_ns
         self._plan("power_return", t_ns, offered, back, np.full(back.size, t_ns))
 
     def _return_start_ns(self, meter: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:

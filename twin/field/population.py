@@ -65,6 +65,10 @@ class Population:
             raise IndexError(f"meter {meter}, expected 0 to {self.meter_count - 1}")
         return f"M{meter:0{METER_DIGITS}d}"
 
+    def meter_names(self) -> list[str]:
+        """Return the names of all meters."""
+        return [f"M{meter:0{METER_DIGITS}d}" for meter in range(self.meter_count)]
+
     def find_meter(self, name: str) -> int:
         """Return the global id of a meter by name.
 

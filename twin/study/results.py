@@ -406,7 +406,7 @@ class Results:
         lon, lat = population.meter_lon_lat_deg()
         return {
             "meter": np.arange(n),
-            "name": [population.meter_name(i) for i in range(n)],
+            "name": population.meter_names(),
             "substation": population.meter_substation,
             "concentrator": np.where(mesh.sink_of[:n] < 0, population.meter_concentrator, mesh.sink_of[:n] - n),
             "lon_deg": _first_finite(lon, population.meter_x_m),
