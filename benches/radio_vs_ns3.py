@@ -66,6 +66,31 @@ def pair(distance_m: float) -> Callable[[int, float, int], Plan]:
     return layout
 
 
+def both_ways(count: int, window_s: float, seed: int) -> Plan:
+    """Return two nodes 10 to 30 m apart that send each other 100 frames in the window."""
+    draw = np.random.default_rng(seed)
+    src = np.tile([0, 1], 100)
+    t_ns = np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000
+    return np.array([[0.0, 0.0], [draw.uniform(10, 30), 0.0]]), t_ns, src, 1 - src
+
+
+def hidden_star(count: int, window_s: float, seed: int) -> Plan:
+    """Return senders 60 to 85 m around node 0, most of them hidden from each other; 5 frames each in the window."""
+    draw = np.random.default_rng(seed)
+    angle, radius = draw.uniform(0, 2 * math.pi, count), draw.uniform(60, 85, count)
+    xy = np.vstack([[0, 0], np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])])
+    src = np.tile(np.arange(1, count + 1), 5)
+    return xy, np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000, src, np.zeros(src.size, int)
+
+
+def busy_field(count: int, window_s: float, seed: int) -> Plan:
+    """Return the dense field with 10 frames a node: queues fill, and nodes receive while they want to send."""
+    xy, _, _, dst = rb.field_plan(count, 1.0, seed)
+    src = np.tile(np.arange(count), 10)
+    t_ns = np.sort(np.random.default_rng(seed).integers(0, int(window_s * 1e6), src.size)) * 1000
+    return xy, t_ns, src, dst[src]
+
+
 @dataclass(frozen=True)
 class Setting:
     """A case: its layout and what both engines are told."""
@@ -84,6 +109,9 @@ CASES = (
     Setting("pair, visible", pair(15.0), 3, 10, 60, hard=True),
     Setting("pair, hidden", pair(80.0), 3, 10, 60),  # 160 m: 0.9 dB too weak to lock on
     Setting("pair, hidden", pair(80.0), 3, 10, 60, hard=True),
+    Setting("both ways, busy", both_ways, 2, 1.2, 30),
+    Setting("both ways, saturated", both_ways, 2, 0.001, 30),
+    Setting("star, hidden", hidden_star, 12, 1.0, 60),
     Setting("star", star, 50, 1.0, 60),
     Setting("star", star, 50, 0.1, 60),
     Setting("star", star, 50, 0.1, 60, hard=True),
@@ -96,6 +124,8 @@ CASES = (
     Setting("field", rb.field_plan, 300, 0.25, 30),
     Setting("field", rb.field_plan, 300, 0.25, 30, hard=True),
     Setting("field", rb.field_plan, 300, 0.25, 30, max_loss_db=120.0),
+    Setting("field, busy", busy_field, 60, 3.0, 30),
+    Setting("field, busy", busy_field, 60, 1.0, 30),
     Setting("field", rb.field_plan, 1000, 1.0, 4),
     Setting("field", rb.field_plan, 1000, 0.25, 6, max_loss_db=120.0),
 )
@@ -179,7 +209,7 @@ def main() -> None:
                         help="folder of the installed ns3 package  [default: $TEIDEN_NS3]")  # fmt: skip
     parser.add_argument("--seeds", type=float, default=1.0, help="factor on the number of seeds")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--cases", default="", help="only those whose name has this in it")
+    parser.add_argument("--cases", default="", metavar="TEXT", help="only those whose name has TEXT in it")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     report: dict[str, Any] = rb.head() | {"ns3": "3.44", "first_seed": given.first_seed, "cases": []}

@@ -29,9 +29,9 @@ _PHY_KEYS = (
 )  # fmt: skip
 _MAC_KEYS = (
     "min_be", "max_be", "retry_rule", "max_csma_backoffs", "max_frame_retries", "max_channel_retries", "ack",
-    "unit_backoff_us", "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames", "aggregate_overhead_bytes",
-    "aggregate_wait_us", "regulation", "burst_limit_us", "pause_us",
-    "airtime_limit_us", "airtime_window_us",
+    "unit_backoff_us", "cca_us", "turnaround_us", "ack_wait_us", "lifs_us", "queue_frames", "aggregate_frames",
+    "aggregate_overhead_bytes", "aggregate_wait_us", "regulation", "burst_limit_us", "pause_us", "airtime_limit_us",
+    "airtime_window_us",
 )  # fmt: skip
 _PATH_KEYS = ("model", "exponent", "reference_db", "reference_m", "shadowing_db")
 _ROUTING_KEYS = (

@@ -51,12 +51,11 @@ class Best {
 };
 
 void consider(const Plane& plane, int32_t node, const Option& option, Best& best) {
-  if (!best.wants(option.cost + kOneTransmission, option.node)) return;
   const int64_t link = plane.link_etx(node, option.node);
   if (link > 0 && best.wants(option.cost + link, option.node)) best.add(option.cost + link, option.node);
 }
 
-// Nodes with a way to a sink, by square cell and, within a cell, by cost.
+// Nodes with a way to a sink, by square cell and, within a cell, by cost and id.
 class Grid {
  public:
   Grid(const Plane& plane, const std::vector<int64_t>& etx) : plane_(plane), reach_(plane.config.route_reach_mm) {
@@ -81,6 +80,9 @@ class Grid {
     for (size_t c = 1; c < first_.size(); ++c) first_[c] += first_[c - 1];
     options_.reserve(order.size());
     for (const int32_t i : order) options_.push_back({plane.x_mm[i], plane.y_mm[i], etx[i], i});
+    least_.assign(columns_ * rows_, INT64_MAX);
+    for (size_t c = 0; c + 1 < first_.size(); ++c)
+      if (first_[c] < first_[c + 1]) least_[c] = options_[first_[c]].cost;
   }
 
   size_t size() const { return options_.size(); }
@@ -90,13 +92,16 @@ class Grid {
     const int64_t across = reach_ / edge_ + 1;
     const int64_t r0 = row(own.node), c0 = column(own.node);
     for (int64_t r = std::max<int64_t>(r0 - across, 0); r <= std::min(r0 + across, rows_ - 1); ++r)
-      for (int64_t c = std::max<int64_t>(c0 - across, 0); c <= std::min(c0 + across, columns_ - 1); ++c)
-        for (int64_t i = first_[r * columns_ + c]; i < first_[r * columns_ + c + 1]; ++i) {
+      for (int64_t c = std::max<int64_t>(c0 - across, 0); c <= std::min(c0 + across, columns_ - 1); ++c) {
+        const int64_t cell = r * columns_ + c;
+        if (least_[cell] >= own.cost || best.beyond(least_[cell])) continue;
+        for (int64_t i = first_[cell]; i < first_[cell + 1]; ++i) {
           const Option& option = options_[i];
-          if (option.cost >= own.cost || best.beyond(option.cost)) break;  // and so are all behind it
+          if (option.cost >= own.cost || !best.wants(option.cost + kOneTransmission, option.node)) break;  // nor the rest
           const int64_t dx = option.x_mm - own.x_mm, dy = option.y_mm - own.y_mm;
           if (dx * dx + dy * dy <= reach_ * reach_) consider(plane_, own.node, option, best);
         }
+      }
   }
 
  private:
@@ -108,6 +113,7 @@ class Grid {
   const Plane& plane_;
   int64_t reach_, x0_, y0_, edge_, columns_, rows_;
   std::vector<int64_t> first_;
+  std::vector<int64_t> least_;  // cost of a cell's first option
   std::vector<Option> options_;
 };
 

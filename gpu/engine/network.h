@@ -13,12 +13,20 @@ TEIDEN_FN int32_t whole_seconds(int64_t tick) { return static_cast<int32_t>(tick
 
 // ---------------------------------------------------------------- trickle
 
-// Set the one network timer that counts. A sink also wakes where its PAN's next version begins.
+// Set the one network timer that counts. A sink also wakes where its PAN's next version begins, who searches where it
+// selects a parent.
 TEIDEN_FN void Tile::set_network_timer(int32_t node, int64_t tick, int64_t due) {
   Network& net = network(node);
   net.due = due;
   net.timer_at = world_->is_sink[node] ? smaller(due, next_version_at(node, tick)) : due;
+  if (selects_at(net) > tick) net.timer_at = smaller(net.timer_at, selects_at(net));
   schedule({net.timer_at, 0, node, kNetwork});
+}
+
+// Return when a node that searches selects a parent of those it heard: one shortest interval after it began to search,
+// and after each interval of its solicitations (FAN 1.1v08, 6.3.4.6.3.2.1, as wisun-br-linux has it); never for others.
+TEIDEN_FN int64_t Tile::selects_at(const Network& net) const {
+  return net.membership == kSearching ? net.interval_from + config().discovery_min_us : INT64_MIN;
 }
 
 TEIDEN_FN int64_t Tile::trickle_us(const Network& net) const {
@@ -49,6 +57,8 @@ TEIDEN_FN void Tile::network_timer(int32_t node, int64_t tick) {
   Network& net = network(node);
   if (world_->is_sink[node] && renew_version(node, tick)) {
     reset_trickle(node, tick);
+  } else if (tick == selects_at(net) && adopt_best(node, tick, -1)) {
+    // it has its parent
   } else if (tick < net.due) {
     set_network_timer(node, tick, net.due);
   } else if (net.membership == kAuthenticating) {
@@ -80,7 +90,6 @@ TEIDEN_FN void Tile::end_interval(int32_t node, int64_t tick) {
     if (net.membership == kJoined) probe(node, tick);
     if (net.membership != kJoined) return;
   }
-  if (net.membership == kSearching && adopt_best(node, tick, -1)) return;
   if (trickle_us(net) < config().discovery_max_us) ++net.doublings;
   begin_interval(node, tick);
 }

@@ -284,6 +284,7 @@ class Tile {
 
   // network.h
   void set_network_timer(int32_t node, int64_t tick, int64_t due);
+  int64_t selects_at(const Network& net) const;
   int64_t trickle_us(const Network& net) const;
   uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
   void begin_interval(int32_t node, int64_t tick);

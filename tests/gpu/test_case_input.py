@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import gpu
-from gpu import memory
+from gpu import case_files, memory
 from hil.cli import main
 from teiden.errors import InputError
 
@@ -222,3 +222,20 @@ def test_progress_ends_with_one_for_any_duration(tmp_path):
     folder = write(tmp_path / "case", case=short, frames="t_s,src,dst,psdu_bytes\n0,11,-1,50\n")
     assert gpu.run_case(folder, None, progress=told.append)["frames"] == 1
     assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("table", ["phy", "mac", "path_loss", "routing"])
+def test_no_wrong_value_of_any_key_gets_past(tmp_path, table):
+    """Each constant of a case with words, lists, no numbers, too large ones: named by table and key every time."""
+    keys = {"phy": case_files._PHY_KEYS, "mac": case_files._MAC_KEYS, "path_loss": case_files._PATH_KEYS,
+            "routing": case_files._ROUTING_KEYS}[table]  # fmt: skip
+    folder = write(tmp_path / "case")
+    for key in keys:
+        for value in ('"no such thing"', "[1]", "nan", "1e300"):
+            text = GOOD["case.toml"]
+            line = f"[{table}]\n" if f"[{table}]" in text else f"\n[{table}]\n"
+            text = text.replace(line, f"{line}{key} = {value}\n") if line in text else f"{text}{line}{key} = {value}\n"
+            (folder / "case.toml").write_text(text)
+            found = complaint(folder)
+            assert f"case.toml: {table}.{key} = " in found, (key, value, found)
+            assert ", expected " in found, (key, value, found)

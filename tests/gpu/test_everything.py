@@ -64,3 +64,49 @@ def test_one_result_whatever_the_form_the_windows_the_saves(tmp_path, about):
             cut = gpu.Mesh.load(tmp_path / "mesh")
     cut.run_until(60 * S)
     assert result(cut) == expected
+
+
+def random_mix(draw):
+    """Return a radio with rules and numbers by chance."""
+    return gpu.profile(
+        str(draw.choice(["fsk-100k-920", "fsk-50k-920", "fsk-300k-920"])), tree=str(draw.choice(["living", "static"])),
+        channels=int(draw.choice([1, 1, 2, 9])), aggregate_frames=int(draw.choice([1, 4])),
+        background_load=float(draw.choice([0, 0.2])), rx_extra_mw=int(draw.choice([0, 30])),
+        regulation=str(draw.choice(["none", *gpu.REGULATIONS])), retry_rule=str(draw.choice([*gpu.RETRY_RULES])),
+        capture=str(draw.choice(["sinr", "hard"])), queue_frames=int(draw.choice([2, 8, 30])),
+        keys_kept=bool(draw.random() < 0.5), max_parents=int(draw.integers(1, 6)),
+        parent_failures=int(draw.integers(1, 4)), **QUICK,
+    )  # fmt: skip
+
+
+def random_run(radio, seed, form):
+    """Return digest and counters of a random field in a random storm; loops and conservation are checked on the way."""
+    draw = np.random.default_rng(seed)
+    count = int(draw.integers(1, 120))
+    xy = draw.uniform(0, float(draw.choice([1, 50, 300, 800])), (count, 2))
+    sinks = draw.choice(count, min(count, int(draw.integers(1, 4))), replace=False)
+    mesh = gpu.Mesh.build(xy, sinks, radio, seed, form=form, formed=bool(draw.random() < 0.6))
+    frames = int(draw.integers(1, 200))
+    mesh.inject(draw.integers(0, 60 * S, frames), draw.integers(0, count, frames), draw.choice([-1, -1, -2], frames),
+                draw.integers(1, 200, frames), priority=draw.integers(0, 3, frames), max_offers=3,
+                reoffer_max_ns=3 * S)  # fmt: skip
+    for _ in range(6):
+        some, t_ns = draw.integers(0, count, max(1, count // 3)), int(draw.integers(0, 50 * S))
+        mesh.power_off(some, t_ns, draw.integers(0, 2 * 10**9, some.size), sleep=draw.random(some.size) < 0.3)
+        mesh.power_on(some, t_ns + draw.integers(0, 20 * S, some.size))
+    for second in range(5, 80, 5):
+        mesh.run_until(second * S)
+        up = np.append(np.where(mesh.parents < 0, count, mesh.parents), count)
+        for _ in range(count.bit_length()):
+            up = up[up]
+        assert (up == count).all()  # every way up ends
+        counts = mesh.counters()
+        assert counts["injected"] == counts["resolved"] + counts["alive"]
+    return mesh.digest(), counts
+
+
+@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(15, 200), marks=pytest.mark.slow)])
+def test_random_rules_in_random_fields(seeds):
+    for seed in seeds:
+        radio = random_mix(np.random.default_rng(seed))
+        assert random_run(radio, seed, "plain") == random_run(radio, seed, "cells"), (seed, radio)
