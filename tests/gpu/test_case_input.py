@@ -110,6 +110,8 @@ NODES, FRAMES = GOOD["nodes.csv"], GOOD["frames.csv"]
         ({"routes": "node,parent\n10,-1\n11,11\n"}, "routes.csv line 3: node = 11 is on or below a loop"),
         ({"routes": "node,parent\n10,-1\n11,99\n"}, "routes.csv line 3: parent = 99, expected a node of nodes.csv or"),
         ({"routes": "node,parent\n10,-1\n11,10\n11,10\n"}, "routes.csv line 4: node = 11 is there already (line 3)"),
+        ({"case": toml("[routing]", '[routing]\ntree = "living"'), "routes": "node,parent\n10,-1\n"},
+         "routes.csv: given with routing.tree = \"living\", expected none"),
         ({"routes": "node,parent\n11,-1\n"}, "routes.csv: its nodes with parent -1 are not those of routing.sinks"),
     ],
 )  # fmt: skip
