@@ -203,6 +203,8 @@ class Mesh:
             checks.within("backed", ids, 0, count - 1, f" (the mesh has {count} nodes)")
             plane["backed"] = np.zeros(count, np.uint8)
             plane["backed"][ids] = 1
+        if radio.tree == "static" and not formed:
+            raise InputError('formed = False, expected it with radio.tree = "living": a static tree is there at once')
         if radio.tree == "living" and (parents is not None or not route):
             raise InputError('parents or route=False given, expected neither with radio.tree = "living": '
                              "its nodes choose their parents")  # fmt: skip
