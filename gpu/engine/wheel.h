@@ -66,10 +66,11 @@ class Wheel {
     for (;;) {
       const int32_t slot = used_slots_.next(cursor_);
       if (slot < kSlots) {
-        if (slot != sorted_ && pool_[slots_[slot]].next >= 0) sort(&slots_[slot], ties);
-        cursor_ = sorted_ = slot;
+        cursor_ = slot;
         next_ = (open_ << kPageBits) + slot;
-        if (next_ >= tick) return false;
+        if (next_ >= tick) return false;  // and unsorted: before the next window a caller may push many for this tick
+        if (slot != sorted_ && pool_[slots_[slot]].next >= 0) sort(&slots_[slot], ties);
+        sorted_ = slot;
         take_first(slot, event);
         return true;
       }
