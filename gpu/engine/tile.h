@@ -157,6 +157,7 @@ class Tile {
     schedule({tick, 0, node, kTimer});
   }
   bool handle(const Event& event);
+  void fetch_ahead() const;
   uint64_t sequence(const Event& event) const;
   void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
 

@@ -82,6 +82,14 @@ class Wheel {
     return false;
   }
 
+  // Return the nodes of an event or two to come in the open page, -1 if there are none.
+  void look_ahead(int32_t* soon, int32_t* later) const {
+    const int32_t slot = used_slots_.next(cursor_);
+    *soon = slot < kSlots ? pool_[slots_[slot]].node : -1;
+    const int32_t after = used_slots_.next(slot + 1);
+    *later = after < kSlots ? pool_[slots_[after]].node : -1;
+  }
+
   // Return the tick of the next event, kNever if there is none; it may be a void one.
   int64_t next_tick() const { return next_; }
 
