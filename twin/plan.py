@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from twin.field.population import Population, board_meter, populate
 from twin.field.stages import Supply, supply_of
 from twin.field.supply import SupplyTimeline, fault_times, plan_line_fault
 from twin.scenario import Scenario, ns
-
-MANY_METERS = 50_000  # from here on threads save more than their barriers cost; the result is the same
 
 
 @dataclass(frozen=True)
@@ -162,5 +159,4 @@ def build_mesh(scenario: Scenario, population: Population, backend: str) -> gpu.
         scenario.seed,
         extra_loss_db=np.concatenate([population.extra_loss_db, np.zeros(concentrators)]),
         backend=backend,
-        threads=(os.cpu_count() or 1) if meters >= MANY_METERS else 1,
     )
