@@ -1,4 +1,7 @@
-"""1 M meters send a reading each half hour: how many times faster than real time, all cores."""
+"""1 M meters send a reading each half hour: how many times faster than real time, with one thread and with all cores.
+
+The better one counts: in quiet times threads mostly wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,13 @@ def measure(nodes: int, seconds: int, threads: int) -> dict[str, Any]:
 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure the whole half hour."""
-    case = rb.apart(__file__, "measure", nodes=given.nodes or (100_000 if given.quick else 1_000_000),
-                    seconds=300 if given.quick else rb.PERIOD_S, threads=given.threads)  # fmt: skip
-    remark = f"{case['us_per_frame_cpu']} CPU us a frame, {case['delivered_share']:.2%} delivered"
-    return [(ROW, case["times_real_time"], remark)], [case]
+    nodes = given.nodes or (100_000 if given.quick else 1_000_000)
+    cases = [rb.apart(__file__, "measure", nodes=nodes, seconds=300 if given.quick else rb.PERIOD_S, threads=threads)
+             for threads in sorted({1, given.threads})]  # fmt: skip
+    best = max(cases, key=lambda case: case["times_real_time"])
+    remark = (f"with {best['threads']} threads; {best['us_per_frame_cpu']} CPU us a frame, "
+              f"{best['delivered_share']:.2%} delivered")  # fmt: skip
+    return [(ROW, best["times_real_time"], remark)], cases
 
 
 def options(parser: argparse.ArgumentParser) -> None:

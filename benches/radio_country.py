@@ -54,7 +54,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the shards."""
     parser.add_argument("--shard", type=int, default=3_052_500, help="meters a shard  [default: a twentieth]")
     parser.add_argument("--measured", type=int, default=2, help="shards to run without --all")
-    parser.add_argument("--threads", type=int, default=rb.CORES, help="[default: all cores]")
+    parser.add_argument("--threads", type=int, default=1, help="[default: 1]")
     parser.add_argument("--all", action="store_true", help="run every shard")
 
 

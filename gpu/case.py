@@ -52,7 +52,7 @@ def run_case(
     backend : str
         "cpu".
     threads : int
-        Accepted for every backend; this one works with a single thread.
+        How many share the work, at most as many as the machine has cores; the result does not depend on it.
     progress : callable, optional
         Called with the share of simulated time done, 0 (the mesh is built) to 1.
     """
@@ -62,16 +62,17 @@ def run_case(
     if out is not None:
         _check_place(Path(out))
     used_seed = case.seed if seed is None else int(seed)
-    wall, cpu = time.perf_counter(), _cpu_s()
+    threads = min(threads, os.cpu_count() or 1)  # more would only wait for each other
     mesh = Mesh.build(case.xy_m, case.sinks, case.radio, used_seed, links=case.links, parents=case.parents,
-                      route=case.routed, formed=case.formed, backend=backend)  # fmt: skip
+                      route=case.routed, formed=case.formed, backend=backend, threads=threads)  # fmt: skip
+    wall, cpu = time.perf_counter(), _cpu_s()
     _simulate(mesh, case, progress)
     wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
     frames = mesh.frames()
     summary = _summary(case, mesh, frames) | {"wall_s": round(wall, 3), "cpu_s": round(cpu, 3)}
     summary = {key: summary[key] for key in _SUMMARY_KEYS}
     if out is not None:
-        _write(Path(out), case, mesh, frames, summary, used_seed, backend)
+        _write(Path(out), case, mesh, frames, summary, used_seed, backend, threads)
     return summary
 
 
@@ -118,7 +119,7 @@ def _summary(case: Case, mesh: Mesh, frames: NDArray) -> dict[str, Any]:
 
 
 def _write(
-    out: Path, case: Case, mesh: Mesh, frames: NDArray, summary: dict[str, Any], seed: int, backend: str
+    out: Path, case: Case, mesh: Mesh, frames: NDArray, summary: dict[str, Any], seed: int, backend: str, threads: int
 ) -> None:
     """Write the result folder beside its place and rename it."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +129,7 @@ def _write(
         run = {
             "teiden": _version(), "engine": engine_key(), "backend": backend, "form": mesh.form,
             "device": platform.machine(),
-            "threads": 1, "seed": seed, "digest": summary["digest"], "sim_s": case.duration_s,
+            "threads": threads, "seed": seed, "digest": summary["digest"], "sim_s": case.duration_s,
             "wall_s": summary["wall_s"], "cpu_s": summary["cpu_s"], "nodes": mesh.size,
             "sinks": case.node_ids[case.sinks].tolist(), "radio": asdict(case.radio), "counters": mesh.counters(),
         }  # fmt: skip

@@ -88,6 +88,8 @@ def read_case(case_dir: Path) -> Case:
     formed = _table(settings, "routing", []).get("formed", True)
     if not isinstance(formed, bool):
         problems.append(f"case.toml: routing.formed = {formed!r}, expected true or false")
+    elif not formed and radio.tree == "static":
+        problems.append('case.toml: routing.formed = false, expected routing.tree = "living" with it')
     if radio.tree == "living" and routes is not None:
         problems.append('routes.csv: gives a tree, expected no such file with routing.tree = "living"')
     src, dst = _check_frames(frames, node_ids, routed, radio, duration_s, problems)

@@ -39,6 +39,8 @@ FORMS = ("cells", "plain")
 
 NS_PER_TICK = 1000
 _MAX_CANDIDATES = 64
+_MAX_TILES = 4096
+_TILES_PER_THREAD = 4  # so that one is free when another has more to do
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
 END = np.dtype([("frame", "i8"), ("outcome", "i1"), ("t_ns", "i8"), ("node", "i4")])
@@ -89,7 +91,14 @@ class Mesh:
     """
 
     def __init__(
-        self, handle: int, plane: dict[str, NDArray], radio: Radio, seed: int, sinks: NDArray[np.int32], form: str
+        self,
+        handle: int,
+        plane: dict[str, NDArray],
+        radio: Radio,
+        seed: int,
+        sinks: NDArray[np.int32],
+        form: str,
+        tiles: int = 1,
     ):
         self._engine = engine()
         self._handle: int | None = handle
@@ -98,6 +107,7 @@ class Mesh:
         self.seed = seed
         self.sinks = sinks
         self.form = form
+        self._tiles = tiles
         self.size = int(plane["x_mm"].size)
         self.routed = False
         self._read_tree()
@@ -125,6 +135,9 @@ class Mesh:
         formed: bool = True,
         backend: str = "cpu",
         form: str = "cells",
+        threads: int = 1,
+        tiles: int = 0,
+        turns: int = 0,
     ) -> Mesh:
         """Place nodes and build their routes.
 
@@ -155,6 +168,12 @@ class Mesh:
             "cpu".
         form : str
             "cells" finds what is on air by grid cell; "plain", the specification, scans all of it. Same results.
+        threads : int
+            How many share the work; worth it from some 50,000 nodes on, and never more than cores that are free.
+            Same results.
+        tiles, turns : int
+            Into how many tiles the nodes are cut (0: by threads), and a seed for the order in which a single thread
+            takes them in each window (0: as they are). For tests: same results.
 
         Raises
         ------
@@ -169,6 +188,11 @@ class Mesh:
             raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
         if form not in FORMS:
             raise InputError(f"form = {form!r}, expected one of {', '.join(FORMS)}")
+        for where, value, least in (("threads", threads, 1), ("tiles", tiles, 0), ("turns", turns, 0)):
+            if not isinstance(value, int | np.integer) or not least <= value <= _MAX_TILES:
+                raise InputError(f"{where} = {value!r}, expected a whole number from {least} to {_MAX_TILES}")
+        if form == "plain" and (threads > 1 or tiles > 1):
+            raise InputError(f"threads = {threads}, tiles = {tiles}, expected 1: the plain form has one tile")
         plane = plane_arrays(xy_m, extra_loss_db, links)
         count = plane["x_mm"].size
         sink_ids = checks.whole("sinks", sinks, np.int32).reshape(-1)
@@ -179,13 +203,17 @@ class Mesh:
             checks.within("backed", ids, 0, count - 1, f" (the mesh has {count} nodes)")
             plane["backed"] = np.zeros(count, np.uint8)
             plane["backed"][ids] = 1
+        if radio.tree == "static" and not formed:
+            raise InputError('formed = False, expected it with radio.tree = "living": a static tree is there at once')
         if radio.tree == "living" and (parents is not None or not route):
             raise InputError('parents or route=False given, expected neither with radio.tree = "living": '
                              "its nodes choose their parents")  # fmt: skip
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        mesh = cls(new_engine(plane, radio, seed, form == "cells"), plane, radio, int(seed), sink_ids, form)
+        cut = int(tiles) or (_TILES_PER_THREAD * int(threads) if threads > 1 else 1)
+        handle = new_engine(plane, radio, seed, form == "cells", int(threads), cut, int(turns))
+        mesh = cls(handle, plane, radio, int(seed), sink_ids, form, cut)
         if route:
             mesh._route(given)
         if radio.tree == "living":
@@ -577,6 +605,7 @@ class Mesh:
             "seed": self.seed,
             "routed": self.routed,
             "form": self.form,
+            "tiles": self._tiles,
             "radio": asdict(self.radio),
         }
         parts = {"head": np.array(json.dumps(head)), "state": state, "sinks": self.sinks} | self._plane
@@ -584,7 +613,7 @@ class Mesh:
             np.savez(file, **parts)  # type: ignore[arg-type]
 
     @classmethod
-    def load(cls, path: str | Path) -> Mesh:
+    def load(cls, path: str | Path, threads: int = 1) -> Mesh:
         """Return the mesh saved in a file; InputError if it is not one, or another engine's."""
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -596,8 +625,8 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells")
-        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"])
+        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells", threads, head["tiles"])
+        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"], head["tiles"])
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 
 _SOURCES = Path(__file__).parent / "engine"
-_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fvisibility=default", "-Wall", "-Wextra")
+_FLAGS = ("-std=c++17", "-O3", "-pthread", "-fPIC", "-shared", "-fvisibility=default", "-Wall", "-Wextra")
 
 FRAME_ROW = np.dtype(
     [("injected", "i8"), ("first_tx", "i8"), ("first_rx", "i8"), ("src", "i4"), ("dst", "i4"), ("psdu_bytes", "i4"),
@@ -40,7 +40,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),
-    "radio_start": (None, (_P, ctypes.c_int32)),
+    "radio_start": (None, (_P, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_uint64)),
     "radio_route": (None, (_P, _P, _I64, _P)),
     "radio_live": (None, (_P, ctypes.c_int32)),
     "radio_measure_living_tree": (None, (_P,)),

@@ -404,6 +404,9 @@ def problems(radio: Radio) -> list[str]:
     if radio.broadcast_interval_us <= radio.broadcast_dwell_us:
         found.append(f"broadcast_interval_us = {radio.broadcast_interval_us}, expected more than broadcast_dwell_us = "
                      f"{radio.broadcast_dwell_us}")  # fmt: skip
+    if radio.aggregate_wait_us and radio.aggregate_frames == 1:
+        found.append(f"aggregate_wait_us = {radio.aggregate_wait_us}, expected 0 with aggregate_frames = 1: "
+                     "nothing would ride along")  # fmt: skip
     return found + _limit_problems(radio) + _regulation_problems(radio) + _tree_problems(radio)
 
 

@@ -32,8 +32,10 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
     return plane | {"link_first": first, "link_dst": dst, "link_loss_lu": centi * tables.level_lu(1) // 100}
 
 
-def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -> int:
-    """Return the handle of a new engine; the caller frees it."""
+def new_engine(
+    plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool, threads: int = 1, tiles: int = 1, turns: int = 0
+) -> int:
+    """Return the handle of a new engine; the caller frees it. Threads, tiles and turns change no result."""
     library = engine()
     numbers = config_integers(radio, seed)
     config = np.array([numbers[key] for key in names(library.radio_config_names())], np.int64)
@@ -47,7 +49,7 @@ def new_engine(plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool) -
         library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
     if "backed" in plane:
         library.radio_set_backed(handle, pointer(plane["backed"]))
-    library.radio_start(handle, int(fast))
+    library.radio_start(handle, int(fast), threads, tiles, turns)
     return int(handle)
 
 

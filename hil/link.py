@@ -23,10 +23,10 @@ class RigEnd:
     endpoint : str
         ``tcp://127.0.0.1:port`` of the twin's socket.
     patience_s : float
-        Longest silence of the twin before the rig gives up.
+        Longest silence of the twin before the rig gives up: a window of a million meters may take a while.
     """
 
-    def __init__(self, endpoint: str, patience_s: float = 60.0):
+    def __init__(self, endpoint: str, patience_s: float = 600.0):
         self._patience_s = patience_s
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)

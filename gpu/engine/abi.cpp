@@ -74,7 +74,9 @@ void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const
 }
 
 // Once, after the links.
-void radio_start(Mesh* mesh, int32_t fast) { mesh->start(fast != 0); }
+void radio_start(Mesh* mesh, int32_t fast, int32_t threads, int32_t tiles, uint64_t turns) {
+  mesh->start(fast != 0, threads, tiles, turns);
+}
 
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "fixed.h"
 
@@ -82,6 +83,17 @@ class Array {
 template <class T>
 class Pool {
  public:
+  Pool() = default;
+  Pool(Pool&& other) noexcept { swap(other); }
+  Pool& operator=(Pool&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  void swap(Pool& other) {
+    items_.swap(other.items_);
+    std::swap(free_, other.free_);
+  }
+
   T& operator[](int32_t i) { return items_[i]; }
   const T& operator[](int32_t i) const { return items_[i]; }
   int32_t size() const { return static_cast<int32_t>(items_.size()); }  // taken and free places

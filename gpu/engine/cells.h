@@ -47,7 +47,7 @@ struct Spot {
 };
 
 constexpr int kRings = 4;
-constexpr int kRingTo[kRings] = {1, 2, 4, 8};  // cells from the middle to a ring's outer edge
+constexpr int kRingSlots = 289;  // no ring has more
 constexpr int kFields = 9;                     // the own one and those around it
 
 class Cells {
@@ -73,6 +73,7 @@ class Cells {
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
     head_.fill(fields * 64, -1);
     count_.fill(fields * 64, 0);
+    field_count_.fill(fields, 0);
     used_.fill(fields, 0);
     recent_.fill(fields, 0);
     if (!chunk_) chunk_.reset(static_cast<Block**>(std::calloc(kMaxChunks, sizeof(Block*))));
@@ -93,8 +94,8 @@ class Cells {
   int32_t cell_of_slot(int64_t slot) const { return static_cast<int32_t>(slot % (int64_t{columns_} * rows_ * 64)); }
   int32_t channel_of_slot(int64_t slot) const { return static_cast<int32_t>(slot / (int64_t{columns_} * rows_ * 64)); }
   uint64_t used(int64_t field) const { return used_[field]; }
-  const Block& block(int32_t i) const { return chunk_[i / kChunkBlocks][i % kChunkBlocks]; }
-  Block& block(int32_t i) { return chunk_[i / kChunkBlocks][i % kChunkBlocks]; }
+  const Block& block(int32_t i) const { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
+  Block& block(int32_t i) { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
   int32_t head(int64_t slot) const { return __atomic_load_n(&head_[slot], __ATOMIC_ACQUIRE); }
 
   // Return the first of a run of new blocks, linked, for a tile's list of free ones.
@@ -126,21 +127,25 @@ class Cells {
       b.records[b.count] = record;
       __atomic_store_n(&b.count, b.count + 1, __ATOMIC_RELEASE);
     }
-    ++count_[slot];
+    __atomic_store_n(&count_[slot], count_[slot] + 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&field_count_[slot >> 6], 1, __ATOMIC_RELAXED);
     set_bit(used_[slot >> 6], slot & 63);
     set_bit(recent_[slot >> 6], slot & 63);
   }
 
   // A record of a slot is no longer recent.
   void age(int64_t slot) {
-    if (--count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
+    __atomic_store_n(&count_[slot], count_[slot] - 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&field_count_[slot >> 6], 1, __ATOMIC_RELAXED);
+    if (count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
   }
   void forget_ages() {
     for (int64_t i = 0; i < count_.size(); ++i) count_[i] = 0;
-    for (int64_t i = 0; i < recent_.size(); ++i) recent_[i] = 0;
+    for (int64_t i = 0; i < recent_.size(); ++i) recent_[i] = 0, field_count_[i] = 0;
   }
   void count_again(int64_t slot) {
     ++count_[slot];
+    ++field_count_[slot >> 6];
     set_bit(recent_[slot >> 6], slot & 63);
   }
 
@@ -158,6 +163,16 @@ class Cells {
     if (head_[slot] < 0) clear_bit(used_[slot >> 6], slot & 63);
   }
 
+  // Bring near the words of the fields around a cell, on the first channel.
+  void fetch(int32_t cell) const {
+    const int64_t own = slot(cell, 0) >> 6;
+    for (int row = -1; row <= 1; ++row) {
+      __builtin_prefetch(&recent_[own + row * columns_]);
+      __builtin_prefetch(&field_count_[own + row * columns_]);
+    }
+    __builtin_prefetch(&head_[slot(cell, 0)]);
+  }
+
   static int64_t newest(const Block& b) { return b.records[b.count - 1].start; }
 
   // Move the end of a signal that is known to be here.
@@ -168,48 +183,58 @@ class Cells {
           block(at).records[i].ticks = static_cast<int32_t>(end - start);
   }
 
-  // Visit the slots on a channel, in one ring around a cell, that have signals (only recent ones, if so asked), until a
-  // visit returns false.
+  // Visit the slots on a channel, in one ring around a cell, that have signals (only recent ones, if so asked).
   template <class Visit>
-  bool each_slot(int32_t cell, int32_t channel, int ring, bool recent, Visit visit) const {
+  void each_slot(int32_t cell, int32_t channel, int ring, bool recent, Visit visit) const {
     const int64_t own = slot(cell, channel) >> 6;
     const uint64_t* mask = ring_[cell & 63][ring];
     const Array<uint64_t>& words = recent ? recent_ : used_;
     for (int k = 0; k < kFields; ++k) {
-      if (mask[k] == 0) continue;
       const int64_t field = own + field_offset_[k];
       for (uint64_t word = __atomic_load_n(&words[field], __ATOMIC_RELAXED) & mask[k]; word; word &= word - 1)
-        if (!visit(field * 64 + __builtin_ctzll(word))) return false;
+        visit(field * 64 + __builtin_ctzll(word));
     }
-    return true;
   }
 
-  // Visit the records of a slot, newest first, that start before a tick and after another one, until a visit returns
-  // false.
+  // Return how many recent signals there are at most in the nine fields around a cell.
+  int64_t recent_around(int32_t cell, int32_t channel) const {
+    const int64_t own = slot(cell, channel) >> 6;
+    int64_t sum = 0;
+    for (int k = 0; k < kFields; ++k) sum += __atomic_load_n(&field_count_[own + field_offset_[k]], __ATOMIC_RELAXED);
+    return sum;
+  }
+
+  // Visit (ring, slot) of the slots on a channel in all rings but the last that have signals (recent ones, if so asked).
   template <class Visit>
-  bool each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
+  void each_near_slot(int32_t cell, int32_t channel, bool recent, Visit visit) const {
+    const int64_t own = slot(cell, channel) >> 6;
+    const Array<uint64_t>& words = recent ? recent_ : used_;
+    for (int k = 0; k < kFields; ++k) {
+      const int64_t field = own + field_offset_[k];
+      const uint64_t there = __atomic_load_n(&words[field], __ATOMIC_RELAXED) & near_[cell & 63][k];
+      if (there == 0) continue;
+      for (int ring = 0; ring < kRings - 1; ++ring)
+        for (uint64_t word = there & ring_[cell & 63][ring][k]; word; word &= word - 1)
+          visit(ring, field * 64 + __builtin_ctzll(word));
+    }
+  }
+
+  // Visit the records of a slot, newest first, that start before a tick and after another one.
+  template <class Visit>
+  void each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
     for (int32_t at = head(slot); at >= 0;) {
       const Block& b = block(at);
       for (int32_t i = __atomic_load_n(&b.count, __ATOMIC_ACQUIRE); i-- > 0;) {
         const Record& r = b.records[i];
         if (r.start >= before) continue;
-        if (r.start <= after_start) return true;
-        if (!visit(r)) return false;
+        if (r.start <= after_start) return;
+        visit(r);
       }
       at = b.older;
     }
-    return true;
   }
 
-  // Return how many recent signals there may be in a ring.
-  int64_t recent_in(int32_t cell, int32_t channel, int ring) const {
-    int64_t sum = 0;
-    each_slot(cell, channel, ring, true, [&](int64_t slot) {
-      sum += count_[slot];
-      return true;
-    });
-    return sum;
-  }
+  int32_t recent(int64_t slot) const { return __atomic_load_n(&count_[slot], __ATOMIC_RELAXED); }  // signals, at most
 
   uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
 
@@ -230,7 +255,8 @@ class Cells {
   }
 
  private:
-  static constexpr int32_t kChunkBlocks = 256;
+  static constexpr int kChunkBits = 8;
+  static constexpr int32_t kChunkBlocks = 1 << kChunkBits;
   static constexpr int32_t kMaxChunks = 1 << 20;
 
   // Tiles may share a word, not a bit.
@@ -257,12 +283,18 @@ class Cells {
 
   // Sort the cells around each of the 64 places in a field into rings.
   void look_around(const Plane& plane) {
+    // rings end 1, 2 and so many cells from the middle that nothing beyond is strong enough to be locked on, and 8
+    int64_t lockable = 3;
+    while (lockable < 7 && strongest_from(plane, lockable * edge_ * lockable * edge_) >=
+                               static_cast<uint64_t>(plane.config.audible_power)) ++lockable;
+    const int64_t ring_to[kRings] = {1, 2, lockable, 8};
     for (int ring = 0; ring < kRings; ++ring) {
-      const int64_t nearest = ring == 0 ? 0 : int64_t{kRingTo[ring - 1]} * edge_;
+      const int64_t nearest = ring == 0 ? 0 : ring_to[ring - 1] * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
       if (nearest * nearest > farthest_) strongest_[ring] = 0;
       for (auto& of_place : ring_) std::fill(of_place[ring], of_place[ring] + kFields, 0);
     }
+    for (auto& of_place : near_) std::fill(of_place, of_place + kFields, 0);
     for (int place = 0; place < 64; ++place)
       for (int row = 0; row < 24; ++row)
         for (int column = 0; column < 24; ++column) {
@@ -270,8 +302,11 @@ class Cells {
           const int64_t dx = std::max(across - 1, 0) * edge_, dy = std::max(down - 1, 0) * edge_;
           if (!plane.has_links && dx * dx + dy * dy > farthest_) continue;
           int ring = 0;
-          while (ring < kRings && std::max(down, across) > kRingTo[ring]) ++ring;
-          if (ring < kRings) ring_[place][ring][row / 8 * 3 + column / 8] |= 1ULL << ((row & 7) * 8 + (column & 7));
+          while (ring < kRings && std::max(down, across) > ring_to[ring]) ++ring;
+          if (ring == kRings) continue;
+          const uint64_t bit = 1ULL << ((row & 7) * 8 + (column & 7));
+          ring_[place][ring][row / 8 * 3 + column / 8] |= bit;
+          if (strongest_[ring] > 0 && ring < kRings - 1) near_[place][row / 8 * 3 + column / 8] |= bit;
         }
   }
 
@@ -284,8 +319,10 @@ class Cells {
 
   Array<int32_t> head_;              // a slot: its newest block
   Array<int32_t> count_;             // a slot: its recent signals
+  Array<int32_t> field_count_;       // a field and channel: its recent signals
   Array<uint64_t> used_, recent_;    // a field and channel: cells with signals; with recent ones
   uint64_t ring_[64][kRings][kFields] = {};
+  uint64_t near_[64][kFields] = {};  // all rings but the last
   uint64_t strongest_[kRings] = {};
   int32_t field_offset_[kFields] = {};
   int64_t audible_square_[kGaussSize] = {};

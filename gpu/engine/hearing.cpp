@@ -15,7 +15,7 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
     const Signal& s = (*air_)[i];
     if (s.end <= after || s.end <= s.start || s.id == n.id) continue;
     const uint64_t power = plane.power(s, n.id);
-    if (power) heard_.push_back({s.start, s.end, power, s.id, s.channel});
+    if (power) heard_.push({s.start, s.end, power, s.id, s.channel});
   }
   std::sort(heard_.begin(), heard_.end(), starts_before);
 }
@@ -37,7 +37,7 @@ void Tile::hear_background(int32_t node, int32_t channel, int64_t after, int64_t
   for (int64_t burst = others.burst(config(), after); others.begin(config(), burst) < before; ++burst) {
     const uint64_t power = others.power(config(), world_->plane->tables(), burst);
     const int64_t begin = others.begin(config(), burst), end = others.begin(config(), burst + 1);
-    if (power && end > after) heard_.push_back({begin, end, power, -1, channel});
+    if (power && end > after) heard_.push({begin, end, power, -1, channel});
   }
 }
 
@@ -54,10 +54,10 @@ bool Tile::can_lock(int32_t node, const Heard& heard) const {
 }
 
 // Return whether the SINR at the first bit of heard_[index] allows a lock; of equal starts the first sees no other.
-bool Tile::wins_lock(int32_t node, size_t index) const {
+bool Tile::wins_lock(int32_t node, int64_t index) const {
   const Heard& wanted = heard_[index];
   uint64_t others = noise_at(node, wanted.channel, wanted.start);
-  for (size_t j = 0; j < index; ++j)
+  for (int64_t j = 0; j < index; ++j)
     if (heard_[j].end > wanted.start && heard_[j].channel == wanted.channel) others += heard_[j].power;
   const Tables tables = world_->plane->tables();
   return log2_lu(tables, wanted.power) - log2_lu(tables, others) > config().lock_lu;
@@ -71,7 +71,8 @@ bool Tile::wins_lock(int32_t node, size_t index) const {
 void Tile::resolve_lock(int32_t node, int64_t upto) {
   Node& n = at(node);
   if (n.heard_until >= upto) return;
-  if (cells_->laid()) {
+  if (fast()) {
+    if (ears_node_ != node || ears_until_ < upto || ears_from_ > upto - world_->longest) open_ears(node, upto - world_->longest, upto - 1, upto);
     resolve_lock_in_cells(node, upto);
     return;
   }
@@ -85,7 +86,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
     if (s.id == n.id || s.end <= s.start) continue;
     const uint64_t power = plane.power(s, n.id);
     if (!power) continue;
-    heard_.push_back({s.start, s.end, power, s.id, s.channel});
+    heard_.push({s.start, s.end, power, s.id, s.channel});
     const bool locked = s.id == n.lock_id && s.end == n.lock_end;
     if (s.end < chain || s.start >= chain || (!locked && !can_lock(node, heard_.back()))) continue;
     chain = std::max(floor, s.start);
@@ -94,7 +95,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
 
   if (chain > n.heard_until) n.lock_id = -1;
   int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
-  for (size_t k = 0; k < heard_.size(); ++k) {
+  for (int64_t k = 0; k < heard_.size(); ++k) {
     const Heard& h = heard_[k];
     if (h.start < chain || h.start < locked_until) continue;
     if (!can_lock(node, h) || !wins_lock(node, k)) continue;
@@ -109,7 +110,8 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
 // when a signal started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
 // What starts in the tick in which the window ends comes too late: ns-3 decides first.
 bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
-  if (cells_->laid() ? loud_in_cells(node, channel, tick) : loud(node, channel, tick)) return true;
+  if (fast()) open_ears(node, tick - std::max(world_->longest, config().cca_us), tick - config().cca_us, tick);
+  if (fast() ? loud_in_cells(channel, tick) : loud(node, channel, tick)) return true;
   resolve_lock(node, tick);
   return at(node).lock_id >= 0 && at(node).lock_end > tick;
 }
@@ -119,11 +121,11 @@ bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   hear(node, from, tick);
   hear_background(node, channel, from, tick);
   std::sort(heard_.begin(), heard_.end(), starts_before);
-  for (size_t k = 0; k <= heard_.size(); ++k) {
+  for (int64_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
     if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;
     uint64_t power = 0;
-    for (size_t j = 0; j < heard_.size() && heard_[j].start <= instant; ++j)
+    for (int64_t j = 0; j < heard_.size() && heard_[j].start <= instant; ++j)
       if (heard_[j].end > instant && heard_[j].channel == channel) power += heard_[j].power;
     if (power >= static_cast<uint64_t>(config().cca_power)) return true;
   }
@@ -152,7 +154,8 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
   Node& n = at(what.dst);
   Heard wanted{};
   const bool new_start = what.start >= n.heard_until;
-  bool locked = cells_->laid() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
+  if (fast()) open_ears(what.dst, what.start - world_->longest, what.start, tick);
+  bool locked = fast() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
   if (locked) {
     resolve_lock(what.dst, what.start + 1);
     locked = n.lock_id == wanted.id && n.lock_end == tick;
@@ -162,8 +165,7 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
     return false;
   }
   const uint64_t draw = draw_keyed(world_->decode_key, static_cast<uint32_t>(n.id), static_cast<uint64_t>(tick));
-  const bool clean =
-      cells_->laid() ? survives_in_cells(what, wanted, draw) : survives(what, wanted, draw);
+  const bool clean = fast() ? survives_in_cells(wanted, draw) : survives(what, wanted, draw);
   if (!clean) ++counters.missed_noise;
   return clean;
 }
@@ -172,7 +174,7 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
 bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
   const int32_t id = at(what.src).id;
   hear(what.dst, what.start, what.start + 1);
-  for (size_t k = 0; k < heard_.size(); ++k) {
+  for (int64_t k = 0; k < heard_.size(); ++k) {
     if (heard_[k].id != id || heard_[k].start != what.start) continue;
     *wanted = heard_[k];
     return !new_start || (can_lock(what.dst, *wanted) && wins_lock(what.dst, k));

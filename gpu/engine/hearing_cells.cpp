@@ -1,9 +1,10 @@
 // What a node hears, the fast form: the same answers as hearing.cpp, from the cells around the node (cells.h).
 //
-// Four facts make it fast and keep it exact. Sums are integers, so a sum that is bounded on the right side of a
-// threshold need not be finished. A frame that does not win the lock on an idle radio never matters for the lock, so only
-// winners have to be followed back. A frame from further away than the cells gathered cannot win while something strong
-// enough from those is on air. And the draw of a reception is known beforehand, so its cost only has to be bounded.
+// An event's looks share what they gather, ring by ring from near to far and no further than an answer needs. Four facts
+// keep that exact. Sums are integers, so a sum that is bounded on the right side of a threshold need not be finished. A
+// frame that does not win the lock on an idle radio never matters for the lock, so only winners are followed back. A frame
+// from further away than the rings gathered cannot win while something strong enough from those is on air. And the draw of
+// a reception is known beforehand, so its cost only has to be bounded.
 #include <algorithm>
 
 #include "tile.h"
@@ -11,36 +12,131 @@
 namespace teiden {
 
 using Wide = unsigned __int128;
+constexpr uint64_t kNoise = 1ULL << kNoiseBits;
 
-// Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and end > after, until
-// a visit returns false.
+// Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and end > after.
 template <class Visit>
-bool Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const {
+void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const {
   const Spot& here = world_->spots[node];
   const int32_t id = at(node).id;
-  const int64_t longest = world_->longest;
-  return cells_->each_slot(here.cell, channel, ring, is_recent(after), [&](int64_t slot) {
-    return cells_->each_record(slot, after - longest, before, [&](const Record& r) {
-      if (r.start + r.ticks <= after || r.ticks <= 0 || r.id == id) return true;
+  const int64_t oldest = after - world_->longest;
+  cells_->each_slot(here.cell, channel, ring, is_recent(after), [&](int64_t slot) {
+    cells_->each_record(slot, oldest, before, [&](const Record& r) {
+      if (r.start + r.ticks <= after || r.ticks <= 0 || r.id == id) return;
       const uint64_t power = cells_->power(*world_->plane, r, id, here);
-      return power == 0 || visit(r, power);
+      if (power) visit(r, power);
     });
   });
 }
 
 // Return whether all that ends after a tick is among the recent signals.
-bool Tile::is_recent(int64_t after) const { return after >= world_->window_start - world_->longest; }
+bool Tile::is_recent(int64_t after) const { return after >= world_->window_start - 2 * world_->longest; }
 
-// Return what the signals of a ring and all beyond it can add at most, if what ends after a tick counts.
-uint64_t Tile::bound_from(int32_t node, int32_t channel, int ring, int64_t after) const {
-  if (ring >= kRings || cells_->strongest(ring) == 0) return 0;
-  constexpr uint64_t kBeyond = 1ULL << 60;
-  if (!is_recent(after)) return kBeyond;
-  Wide bound = 0;
-  for (; ring < kRings && cells_->strongest(ring) > 0; ++ring)
-    bound += Wide(cells_->recent_in(world_->spots[node].cell, channel, ring)) * cells_->strongest(ring);
-  return bound < kBeyond ? static_cast<uint64_t>(bound) : kBeyond;
+// ---------------------------------------------------------------- what an event gathers
+
+// Begin to listen at a node: heard_ will hold what starts before `until` and ends after `near`, and when it is asked for
+// (recall) what ended between `from` and `near`, too.
+void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
+  heard_.clear();
+  kept_.clear();
+  loudest_ = 0;
+  ears_open_ = 0;
+  ears_node_ = node;
+  ears_from_ = from;
+  ears_near_ = near;
+  ears_until_ = until;
 }
+
+// Return what has been gathered on a channel: at first, which slots there are in the near rings, and what all can add at
+// most.
+Tile::Ear& Tile::ear(int32_t channel) {
+  for (size_t i = 0; i < ears_open_; ++i)
+    if (ears_[i]->channel == channel) return *ears_[i];
+  if (ears_open_ == ears_.size()) ears_.push_back(std::make_unique<Ear>());
+  Ear& e = *ears_[ears_open_++];
+  const int32_t cell = world_->spots[ears_node_].cell;
+  const bool recent = is_recent(ears_from_);
+  e.channel = channel;
+  e.rings = 0;
+  for (int ring = 0; ring < kRings; ++ring) e.count[ring] = 0, e.signals[ring] = 0;
+  cells_->each_near_slot(cell, channel, recent, [&](int ring, int64_t slot) {
+    e.slots[ring][e.count[ring]++] = slot;
+    e.signals[ring] += recent ? cells_->recent(slot) : kMaxTileNodes;
+  });
+  e.far_known = cells_->strongest(kRings - 1) == 0;
+  hear_background(ears_node_, channel, ears_near_, ears_until_);  // as signals of nobody
+  if (!e.far_known) e.signals[kRings - 1] = recent ? cells_->recent_around(cell, channel) : kMaxTileNodes;
+  bound_rings(e);
+  return e;
+}
+
+void Tile::bound_rings(Ear& e) const {
+  constexpr uint64_t kBeyond = 1ULL << 60;
+  Wide bound = 0;
+  for (int ring = kRings; ring-- > 0;) {
+    bound += Wide(e.signals[ring]) * cells_->strongest(ring);
+    e.bound[ring] = bound < kBeyond ? static_cast<uint64_t>(bound) : kBeyond;
+  }
+}
+
+// Get to know more: which slots there are in the last ring, if that is next and they are not known, or the next ring.
+void Tile::go_further(Ear& e) {
+  if (e.rings < kRings - 1 || e.far_known) hear_further(e);
+  else know_far(e);
+}
+
+// See which slots there are in the last ring.
+void Tile::know_far(Ear& e) {
+  const bool recent = is_recent(ears_from_);
+  e.far_known = true;
+  e.signals[kRings - 1] = 0;
+  cells_->each_slot(world_->spots[ears_node_].cell, e.channel, kRings - 1, recent, [&](int64_t slot) {
+    e.slots[kRings - 1][e.count[kRings - 1]++] = slot;
+    e.signals[kRings - 1] += recent ? cells_->recent(slot) : kMaxTileNodes;
+  });
+  bound_rings(e);
+}
+
+// Gather the next ring on a channel.
+void Tile::hear_further(Ear& e) {
+  const Spot& here = world_->spots[ears_node_];
+  const int32_t id = at(ears_node_).id, channel = e.channel;
+  const int64_t from = ears_from_, near = ears_near_, until = ears_until_, oldest = from - world_->longest;
+  const Plane& plane = *world_->plane;
+  if (e.rings == kRings - 1 && !e.far_known) know_far(e);
+  const int64_t* slots = e.slots[e.rings];
+  for (int32_t i = 0; i < e.count[e.rings]; ++i)
+    cells_->each_record(slots[i], oldest, until, [&](const Record& r) {
+      const int64_t end = r.start + r.ticks;
+      if (end <= from || r.ticks <= 0 || r.id == id) return;
+      if (end <= near) {
+        kept_.push({&r, channel});
+        return;
+      }
+      const uint64_t power = cells_->power(plane, r, id, here);
+      if (power == 0) return;
+      loudest_ = larger(loudest_, power);
+      heard_.push({r.start, end, power, r.id, channel});
+    });
+  ++e.rings;
+}
+
+// Gather what ended between `from` and `near` in the rings gathered so far, and from now on in all others.
+void Tile::recall() {
+  const Spot& here = world_->spots[ears_node_];
+  const int32_t id = at(ears_node_).id;
+  for (const Kept& k : kept_) {
+    const uint64_t power = cells_->power(*world_->plane, *k.record, id, here);
+    if (power) heard_.push({k.record->start, k.record->start + k.record->ticks, power, k.record->id, k.channel});
+  }
+  kept_.clear();
+  ears_near_ = ears_from_;
+}
+
+// Return what a channel's rings not yet gathered can add at most; 0: they are silent.
+uint64_t Tile::bound_beyond(const Ear& e) const { return e.rings < kRings ? e.bound[e.rings] : 0; }
+
+// ---------------------------------------------------------------- who wins the lock of an idle radio
 
 // Return whether a frame of this power certainly fails to win the lock against `others` (noise included).
 bool Tile::surely_loses(uint64_t power, uint64_t others) const {
@@ -52,40 +148,44 @@ bool Tile::wins_against(uint64_t power, uint64_t others) const {
   return log2_lu(tables, power) - log2_lu(tables, others) > config().lock_lu;
 }
 
-// Return whether a frame wins the lock on an idle radio against `others`, which are known, and all before it on air from
-// the rings from `ring` on.
-bool Tile::beats_rings(int32_t node, const Heard& wanted, int ring, uint64_t others) const {
-  for (; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
-    if (surely_loses(wanted.power, others)) return false;
-    if (ring > 0 && wins_against(wanted.power, others + bound_from(node, wanted.channel, ring, wanted.start))) return true;
-    each_audible(node, wanted.channel, ring, wanted.start, wanted.start + 1, [&](const Record& r, uint64_t power) {
-      if (r.start < wanted.start || r.id < wanted.id) others += power;
-      return !surely_loses(wanted.power, others);
-    });
+// Return whether a frame that started at ears_from_ or later wins against all that is on air before it.
+bool Tile::wins(const Heard& wanted) {
+  if (wanted.start < ears_near_) recall();
+  uint64_t others = noise_at(ears_node_, wanted.channel, wanted.start);
+  int64_t seen = 0;
+  for (Ear& e = ear(wanted.channel);; go_further(e)) {
+    for (; seen < heard_.size(); ++seen) {
+      const Heard& h = heard_[seen];
+      if (h.end <= wanted.start || h.channel != wanted.channel || h.id < 0 || !starts_before(h, wanted)) continue;
+      others += h.power;
+      if (surely_loses(wanted.power, others)) return false;
+    }
+    const uint64_t more = bound_beyond(e);
+    if (more == 0) return wins_against(wanted.power, others);
+    if (!surely_loses(wanted.power, others + more) && wins_against(wanted.power, others + more)) return true;
   }
-  return wins_against(wanted.power, others);
 }
 
 // Return whether a reception wins the lock of an idle radio: Tile::would_lock.
-bool Tile::could_lock(const Reception& what, Heard* wanted, bool new_start) const {
+bool Tile::could_lock(const Reception& what, Heard* wanted, bool new_start) {
   const Spot& from = world_->spots[what.src];
   const int32_t id = at(what.src).id;
   const Record r{what.start, static_cast<int32_t>(what.end - what.start), id, from.x_mm, from.y_mm, from.extra_lu, 0};
   const uint64_t power = cells_->power(*world_->plane, r, at(what.dst).id, world_->spots[what.dst]);
   *wanted = {what.start, what.end, power, id, what.channel};
   if (power == 0) return false;
-  return !new_start || (can_lock(what.dst, *wanted) && beats_rings(what.dst, *wanted, 0, noise_at(what.dst, what.channel, what.start)));
+  return !new_start || (can_lock(what.dst, *wanted) && wins(*wanted));
 }
 
-// Return whether at every instant from `first` to `upto` something in heard_ keeps any signal of this power from
-// winning the lock.
-bool Tile::drowns(uint64_t power, int64_t first, int64_t upto) const {
+// Return whether at every instant from `first` to `upto` something in a list keeps any signal of this power from winning
+// the lock.
+bool Tile::drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int64_t upto) const {
   if (config().channels > 1) return false;  // it would have to be on the right channel
   int64_t open = upto - 1;                  // the last instant not known to be drowned
   while (open >= first) {
     int64_t earlier = open;
-    for (const Heard& h : heard_)
-      if (h.start < earlier && h.end > open && surely_loses(power, (1ULL << kNoiseBits) + h.power)) earlier = h.start;
+    for (const Heard& h : heard)
+      if (h.start < earlier && h.end > open && surely_loses(power, kNoise + h.power)) earlier = h.start;
     if (earlier == open) return false;
     open = earlier;
   }
@@ -115,152 +215,181 @@ int64_t Tile::listens_until(int32_t node, int64_t tick) const {
   return std::min(until, tick < dwell.begin ? dwell.begin : dwell.end);
 }
 
-// Collect in heard_ what may decide the lock for starts from `first` to `upto`, ring by ring until nothing from further
+// ---------------------------------------------------------------- the lock
+
+// Gather what may be locked on at a tick: whatever started within one frame before it. Return whether that is all that is
+// strong enough to be locked on, and not only what could win among it. What was on air when one of those started may have
+// been locked on a frame earlier, on another channel.
+bool Tile::hear_lockable(int64_t tick) {
+  const uint64_t least = static_cast<uint64_t>(config().audible_power);
+  const int64_t first = tick - world_->longest;
+  list_channels(ears_node_, first - world_->longest, tick);
+  for (int ring = 0; ring < kRings && cells_->strongest(ring) >= least; ++ring) {
+    if (ring > 0 && surely_loses(cells_->strongest(ring), kNoise + loudest_)) {
+      recall();
+      if (drowns(heard_, cells_->strongest(ring), first, tick)) return false;
+    }
+    for (const int32_t channel : channels_)
+      for (Ear& e = ear(channel); e.rings <= ring;) hear_further(e);
+  }
+  return true;
+}
+
+// Find the first of the frames that started from `floor` on, before a tick, and lasted to it, and that would win the lock
+// of an idle radio. If there is none the radio was not locked then.
+bool Tile::first_winner(int64_t floor, int64_t tick, Heard* winner) {
+  bool found = false;
+  for (int64_t k = 0; k < heard_.size(); ++k) {
+    const Heard h = heard_[k];
+    if (h.end < tick || h.start < floor || h.start >= tick || h.id < 0 || (found && starts_before(*winner, h))) continue;
+    if (!can_lock(ears_node_, h) || !wins(h)) continue;
+    *winner = h;
+    found = true;
+  }
+  return found;
+}
+
+// Return whether, as far as is known, anything could have kept the radio locked when a winner started: something that
+// could be locked on was on air, or started in the same tick and goes first.
+bool Tile::may_be_locked(int64_t floor, const Heard& winner) {
+  if (winner.start < ears_near_) recall();
+  const uint64_t least = static_cast<uint64_t>(config().audible_power);
+  for (const Heard& h : heard_) {
+    if (h.power < least || h.id < 0 || h.start < floor || h.end <= winner.start || !starts_before(h, winner)) continue;
+    uint64_t others = kNoise;  // a part of what was on air when it started
+    for (const Heard& o : heard_)
+      if (o.end > h.start && o.channel == h.channel && starts_before(o, h)) others += o.power;
+    if (!surely_loses(h.power, others)) return true;
+  }
+  return false;
+}
+
+// Bring a node's lock up to date: Tile::resolve_lock (hearing.cpp). Nearly always what is on air at the end tells; if
+// winners follow each other without a gap they are replayed.
+void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
+  Node& n = at(node);
+  const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
+  const bool was_locked = n.lock_id >= 0 && n.lock_end > n.heard_until;
+  if (was_locked && n.lock_end >= upto) {
+    n.heard_until = upto;
+    return;
+  }
+  const bool all = hear_lockable(upto);
+  Heard winner{};
+  if (!first_winner(floor, upto, &winner)) {
+    n.lock_id = -1;
+    n.heard_until = upto;
+    return;
+  }
+  int64_t from = floor;  // an instant at which the radio was certainly not locked, or `floor`
+  if (!was_locked || n.lock_end < winner.start) {
+    const bool alone = !may_be_locked(all ? floor : winner.start, winner);
+    from = all && alone ? winner.start : last_unlocked(node, floor, winner.start);
+    if (from == winner.start && alone) {
+      n.lock_id = winner.id;
+      n.lock_end = winner.end;
+      n.heard_until = upto;
+      return;
+    }
+  }
+  replay_lock(node, from, upto);
+  n.heard_until = upto;
+}
+
+// Collect in past_ what may decide the lock for starts from `first` to `upto`, ring by ring until nothing from further
 // away can; return how many rings.
-int Tile::gather_for_lock(int32_t node, int64_t first, int64_t upto) {
-  heard_.clear();
+int Tile::gather_past(int32_t node, int64_t first, int64_t upto) {
+  past_.clear();
   list_channels(node, first, upto);
   for (int ring = 0; ring < kRings; ++ring) {
     if (cells_->strongest(ring) < static_cast<uint64_t>(config().audible_power)) return ring;
-    if (ring > 0 && drowns(cells_->strongest(ring), first, upto)) return ring;
+    if (ring > 0 && drowns(past_, cells_->strongest(ring), first, upto)) return ring;
     for (const int32_t channel : channels_)
       each_audible(node, channel, ring, first, upto, [&](const Record& r, uint64_t power) {
-        heard_.push_back({r.start, r.start + r.ticks, power, r.id, channel});
-        return true;
+        past_.push({r.start, r.start + r.ticks, power, r.id, channel});
       });
   }
   return kRings;
 }
 
-// Return whether anything that ends at a tick or later could have been locked on before it.
-bool Tile::hears_at(int32_t node, int64_t tick) {
-  const uint64_t least = static_cast<uint64_t>(config().audible_power);
-  list_channels(node, tick - world_->longest, tick);
-  for (int ring = 0; ring < kRings && cells_->strongest(ring) >= least; ++ring)
-    for (const int32_t channel : channels_)
-      if (!each_audible(node, channel, ring, tick - 1, tick,
-                        [&](const Record&, uint64_t power) { return power < least; }))
-        return true;
-  return false;
-}
-
-// Return whether heard_[index], from the `rings` nearest rings, would win the lock of an idle radio.
-bool Tile::wins_in_cells(int32_t node, size_t index, int rings) const {
-  const Heard& wanted = heard_[index];
+// Return whether past_[index], from the `rings` nearest rings, would win the lock of an idle radio.
+bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
+  const Heard& wanted = past_[index];
   uint64_t others = noise_at(node, wanted.channel, wanted.start);
-  for (const Heard& h : heard_) {
+  for (const Heard& h : past_) {
     if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
     others += h.power;
     if (surely_loses(wanted.power, others)) return false;
   }
-  return beats_rings(node, wanted, rings, others);
+  for (; rings < kRings && cells_->strongest(rings) > 0 && !surely_loses(wanted.power, others); ++rings)
+    each_audible(node, wanted.channel, rings, wanted.start, wanted.start + 1, [&](const Record& r, uint64_t power) {
+      if (r.start < wanted.start || r.id < wanted.id) others += power;
+    });
+  return wins_against(wanted.power, others);
 }
 
-// Find the first of the frames that started from `floor` on, before a tick, and lasted to it, and that would win the
-// lock of an idle radio. If there is none the radio was not locked then.
-bool Tile::first_winner(int32_t node, int64_t floor, int64_t tick, Heard* winner, bool* alone) {
-  if (!hears_at(node, tick)) return false;
-  const int rings = gather_for_lock(node, tick - world_->longest - 1, tick);
-  bool found = false;
-  for (size_t k = 0; k < heard_.size(); ++k) {
-    const Heard& h = heard_[k];
-    if (h.end < tick || h.start < floor || (found && starts_before(*winner, h))) continue;
-    if (!can_lock(node, h) || !wins_in_cells(node, k, rings)) continue;
-    *winner = h;
-    found = true;
-  }
-  *alone = true;
-  if (found)
-    for (const Heard& h : heard_) *alone &= h.start != winner->start || h.id >= winner->id;
-  return found;
-}
-
-// Bring a node's lock up to date: Tile::resolve_lock (hearing.cpp).
-void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
-  Node& n = at(node);
-  if (n.lock_id >= 0 && n.lock_end >= upto) {
-    n.heard_until = upto;
-    return;
-  }
-  const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
-  int64_t from = upto;  // an instant at which the radio was certainly not locked, or `floor`
-  Heard winner{};
-  bool alone = true;
-  int winners = 0;
-  for (bool all_alone = true; from > floor && first_winner(node, floor, from, &winner, &alone); ++winners) {
-    from = n.lock_id >= 0 && n.lock_end >= winner.start ? floor : winner.start;
-    all_alone &= alone;
-    if (winners == 0 && from == winner.start && alone && from > floor) {
-      Heard before{};
-      if (!first_winner(node, floor, from, &before, &alone)) {
-        n.lock_id = winner.id;
-        n.lock_end = winner.end;
-        n.heard_until = upto;
-        return;
-      }
-      from = n.lock_id >= 0 && n.lock_end >= before.start ? floor : before.start;
-      ++winners;
+// Return the last instant before `upto` at which no winner was on air, or `floor`.
+int64_t Tile::last_unlocked(int32_t node, int64_t floor, int64_t upto) {
+  const Node& n = at(node);
+  for (int64_t from = upto; from > floor;) {
+    const int rings = gather_past(node, from - world_->longest - 1, from);
+    int64_t earliest = from;
+    for (int64_t k = 0; k < past_.size(); ++k) {
+      const Heard& h = past_[k];
+      if (h.end < from || h.start < floor || h.start >= earliest) continue;
+      if (can_lock(node, h) && won_in_past(node, k, rings)) earliest = h.start;
     }
+    if (n.lock_id >= 0 && n.lock_end >= earliest) return floor;
+    if (earliest == from) return from;
+    from = earliest;
   }
-  if (winners > 0) {
-    replay_lock(node, from, upto);
-    return;
-  }
-  n.lock_id = -1;
-  n.heard_until = upto;
+  return floor;
 }
 
 // Replay the starts from an instant on whose lock is known.
 void Tile::replay_lock(int32_t node, int64_t from, int64_t upto) {
   Node& n = at(node);
-  const int rings = gather_for_lock(node, from, upto);
-  std::sort(heard_.begin(), heard_.end(), starts_before);
+  const int rings = gather_past(node, from, upto);
+  std::sort(past_.begin(), past_.end(), starts_before);
   if (from > n.heard_until) n.lock_id = -1;
   int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
-  for (size_t k = 0; k < heard_.size(); ++k) {
-    const Heard& h = heard_[k];
+  for (int64_t k = 0; k < past_.size(); ++k) {
+    const Heard& h = past_[k];
     if (h.start < from || h.start < locked_until) continue;
-    if (!can_lock(node, h) || !wins_in_cells(node, k, rings)) continue;
+    if (!can_lock(node, h) || !won_in_past(node, k, rings)) continue;
     n.lock_id = h.id;
     n.lock_end = locked_until = h.end;
   }
-  n.heard_until = upto;
   if (locked_until < upto) n.lock_id = -1;
 }
 
+// ---------------------------------------------------------------- power and noise
+
 // Return whether the power is at the CCA threshold now, or was at a start inside the window: Tile::loud.
-bool Tile::loud_in_cells(int32_t node, int32_t channel, int64_t tick) {
+bool Tile::loud_in_cells(int32_t channel, int64_t tick) {
   const int64_t from = tick - config().cca_us;
   const uint64_t threshold = static_cast<uint64_t>(config().cca_power);
   uint64_t now = 0, ended = 0;  // on air at the tick; ended inside the window
-  heard_.clear();               // what starts or ends inside the window
-  hear_background(node, channel, from, tick);
-  size_t kept = 0;
-  for (const Heard& h : heard_) {
-    (h.end > tick ? now : ended) += h.power;
-    if (h.start > from || h.end <= tick) heard_[kept++] = h;
-  }
-  heard_.resize(kept);
-  if (now >= threshold) return true;
-  for (int ring = 0; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
-    if (ring > 0 && now + ended + bound_from(node, channel, ring, from) < threshold) return false;
-    each_audible(node, channel, ring, from, tick, [&](const Record& r, uint64_t power) {
-      const int64_t end = r.start + r.ticks;
-      (end > tick ? now : ended) += power;
-      if (r.start > from || end <= tick) heard_.push_back({r.start, end, power, r.id, channel});
-      return now < threshold;
-    });
+  int64_t seen = 0;
+  for (Ear& e = ear(channel);; go_further(e)) {
+    for (; seen < heard_.size(); ++seen) {
+      const Heard& h = heard_[seen];
+      if (h.channel == channel && h.end > from) (h.end > tick ? now : ended) += h.power;
+    }
     if (now >= threshold) return true;
+    const uint64_t more = bound_beyond(e);
+    if (now + ended + more < threshold) return false;
+    if (more == 0) return loud_at_a_start(channel, tick, now, threshold);
   }
-  return now + ended >= threshold && loud_at_a_start(tick, now, threshold);
 }
 
-// Return whether the power reached the threshold at a start in heard_, which holds all that changed inside the window.
-bool Tile::loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const {
+// Return whether the power reached the threshold at a start inside the window.
+bool Tile::loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const {
   for (const Heard& at : heard_) {
-    if (at.start <= tick - config().cca_us) continue;
+    if (at.channel != channel || at.start <= tick - config().cca_us) continue;
     uint64_t power = now;
     for (const Heard& h : heard_) {
+      if (h.channel != channel) continue;
       if (h.end > tick && h.start > at.start) power -= h.power;
       if (h.end <= tick && h.start <= at.start && h.end > at.start) power += h.power;
     }
@@ -274,16 +403,18 @@ bool Tile::loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const
 int64_t Tile::swept_cost(const Heard& wanted, bool at_ends, uint64_t more) {
   const Tables tables = world_->plane->tables();
   const int64_t signal = log2_lu(tables, wanted.power);
-  uint64_t others = (1ULL << kNoiseBits) + more;
-  if (heard_.empty()) return tick_cost(tables, signal - log2_lu(tables, others)) * (wanted.end - wanted.start);
+  uint64_t others = kNoise + more;
   changes_.clear();
-  edges_.assign({wanted.end});
+  edges_.clear();
   for (const Heard& h : heard_) {
+    if (h.channel != wanted.channel || h.end <= wanted.start || h.start >= wanted.end || h.id == wanted.id) continue;
     changes_.push_back({h.start, h.power});
     if (h.end < wanted.end) changes_.push_back({h.end, 0 - h.power});
     if (h.start > wanted.start) edges_.push_back(h.start);
     if (at_ends && h.end < wanted.end) edges_.push_back(h.end);
   }
+  if (changes_.empty()) return tick_cost(tables, signal - log2_lu(tables, others)) * (wanted.end - wanted.start);
+  edges_.push_back(wanted.end);
   std::sort(changes_.begin(), changes_.end());
   std::sort(edges_.begin(), edges_.end());
   int64_t cost = 0, from = wanted.start;
@@ -297,30 +428,27 @@ int64_t Tile::swept_cost(const Heard& wanted, bool at_ends, uint64_t more) {
   return cost;
 }
 
-// Return whether a frame the radio is locked on is decoded: the second half of Tile::decodes.
-bool Tile::survives_in_cells(const Reception& what, const Heard& wanted, uint64_t draw) {
+// Return whether a frame the radio is locked on is decoded: Tile::survives.
+bool Tile::survives_in_cells(const Heard& wanted, uint64_t draw) {
   const Tables tables = world_->plane->tables();
   const bool at_ends = config().chunks_end_at_ends, hard = config().hard_capture;
   const uint64_t audible = static_cast<uint64_t>(config().audible_power);
-  heard_.clear();
-  hear_background(what.dst, what.channel, what.start, what.end);
-  for (const Heard& h : heard_)
-    if (hard && h.power >= audible) return false;
-  for (int ring = 0; ring < kRings && cells_->strongest(ring) > 0; ++ring) {
-    const bool clear = each_audible(what.dst, what.channel, ring, what.start, what.end,
-                                    [&](const Record& r, uint64_t power) {
-      if (r.id == wanted.id && r.start == wanted.start) return true;
-      heard_.push_back({r.start, r.start + r.ticks, power, r.id, wanted.channel});
-      return !hard || power < audible;
-    });
-    if (!clear) return false;
-    const uint64_t more = bound_from(what.dst, what.channel, ring + 1, what.start);
-    if (more == 0) break;
-    if (hard && cells_->strongest(ring + 1) >= audible) continue;
+  int64_t seen = 0;
+  Ear& e = ear(wanted.channel);
+  if (e.rings == 0) hear_further(e);
+  for (;; go_further(e)) {
+    for (; hard && seen < heard_.size(); ++seen) {
+      const Heard& h = heard_[seen];
+      if (h.channel == wanted.channel && h.end > wanted.start && h.start < wanted.end && h.id != wanted.id &&
+          h.power >= audible)
+        return false;
+    }
+    const uint64_t more = bound_beyond(e);
+    if (more == 0) return draw < success_threshold(tables, swept_cost(wanted, at_ends, 0));
+    if (hard && cells_->strongest(e.rings) >= audible) continue;
     if (draw < success_threshold(tables, swept_cost(wanted, true, more))) return true;
     if (!(draw < success_threshold(tables, swept_cost(wanted, at_ends, 0)))) return false;
   }
-  return draw < success_threshold(tables, swept_cost(wanted, at_ends, 0));
 }
 
 }  // namespace teiden

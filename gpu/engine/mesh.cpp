@@ -63,7 +63,26 @@ bool Tile::handle(const Event& event) {
 
 void Tile::run_until(int64_t tick) {
   const auto ties = [this](const Event& e) { return sequence(e); };
-  for (Event event; events_.pop_before(tick, &event, ties);) counters.events += handle(event);
+  Event event;
+  if (fast())
+    while (wheel_.pop_before(tick, &event, ties)) {
+      fetch_ahead();
+      counters.events += handle(event);
+    }
+  else
+    while (events_.pop_before(tick, &event, ties)) counters.events += handle(event);
+}
+
+// Bring near what the events to come need: with many nodes nearly every one has left the cache since its last event.
+void Tile::fetch_ahead() const {
+  int32_t soon, later;
+  wheel_.look_ahead(&soon, &later);
+  if (later >= 0) {
+    __builtin_prefetch(&world_->nodes[later]);
+    __builtin_prefetch(reinterpret_cast<const char*>(&world_->nodes[later]) + 64);
+    __builtin_prefetch(&world_->spots[later]);
+  }
+  if (soon >= 0) cells_->fetch(world_->spots[soon].cell);
 }
 
 void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
@@ -80,9 +99,10 @@ void Tile::restore(const Signal& s) {
   ages_.push({s.start, slot});
 }
 
-// Let what is not recent any more go: no look of this window asks for what ended a whole frame before it begins.
+// Let what is not recent any more go: no look of this window asks for what ended two whole frames before it begins.
 void Tile::begin_window(int64_t start) {
-  const int64_t before = start - 2 * world_->longest;
+  if (!fast()) return;
+  const int64_t before = start - 3 * world_->longest;
   while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
   if (first_age_ * 2 > ages_.size()) {
     std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
@@ -99,7 +119,6 @@ void Tile::recount() {
     cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
       cells_->count_again(slot);
       ages_.push({r.start, slot});
-      return true;
     });
   });
   std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
@@ -137,7 +156,7 @@ void Tile::post(const Reception& what) {
 // Visit (key, tick, id, type) of all that is still to happen but timers and deaths.
 template <class Visit>
 void Tile::each_pending(Visit visit) const {
-  events_.each([&](const Event& e) {
+  each_event([&](const Event& e) {
     if (e.type == kInject || (e.type == kReceiveEnd && (!receptions_[e.arg].cut || receptions_[e.arg].to_all)))
       visit(sequence(e), e.tick, at(e.node).id, e.type);
   });
@@ -151,7 +170,7 @@ void Tile::each_pending(Visit visit) const {
 
 // ---------------------------------------------------------------- set-up
 
-void Mesh::start(bool fast) {
+void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   const int32_t count = plane.size();
   const uint64_t seed = static_cast<uint64_t>(config().seed);
   fast_ = fast;
@@ -190,10 +209,12 @@ void Mesh::start(bool fast) {
   sink_of.assign(count, -1);
   etx.assign(count, -1);
   is_sink.assign(count, 0);
-  tile_nodes_ = std::max(count, 1);
-  tiles_.clear();
-  tiles_.resize(1);
-  tiles_[0].start(&world_, &air_, &cells_, 0, count);
+  cut_into_tiles(fast ? std::max(tiles, 1) : 1);
+  if (fast && threads > 1) crew_ = std::make_unique<Crew>(threads);
+  turn_.resize(tiles_.size());
+  std::iota(turn_.begin(), turn_.end(), 0);
+  if (turns)
+    std::sort(turn_.begin(), turn_.end(), [&](int32_t a, int32_t b) { return splitmix64(a ^ turns) < splitmix64(b ^ turns); });
   refresh_tree();
   refresh_world();
 }
@@ -301,19 +322,63 @@ void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks
 
 // ---------------------------------------------------------------- time
 
+// Cut the nodes, in order of cells, into tiles of whole cells and much the same size.
+void Mesh::cut_into_tiles(int32_t wanted) {
+  const int32_t count = plane.size();
+  tile_first_.assign(1, 0);
+  for (int32_t k = 1; k < wanted; ++k) {
+    int32_t first = static_cast<int32_t>(int64_t{count} * k / wanted);
+    while (first < count && first > 0 && spots_[first].cell == spots_[first - 1].cell) ++first;
+    if (first < count && first > tile_first_.back()) tile_first_.push_back(first);
+  }
+  tiles_.clear();
+  tiles_.resize(tile_first_.size());
+  for (size_t k = 0; k < tiles_.size(); ++k)
+    tiles_[k].start(&world_, &air_, &cells_, tile_first_[k], k + 1 < tiles_.size() ? tile_first_[k + 1] : count);
+}
+
+// Find the next window: from the next event on, one turnaround. Return whether there is one before a tick.
+bool Mesh::next_window(int64_t tick) {
+  int64_t next = kNever;
+  for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
+  if (next >= tick) return false;
+  window_end_ = std::min(tick, next + config().turnaround_us);
+  world_.window_start = next;
+  return true;
+}
+
+void Mesh::run_tile(int32_t k) {
+  tiles_[k].begin_window(world_.window_start);
+  tiles_[k].run_until(window_end_);
+}
+
 void Mesh::run_until(int64_t tick) {
   refresh_world();
-  while (now < tick) {
-    int64_t next = kNever;
-    for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
-    if (next >= tick) break;
-    const int64_t upto = std::min(tick, next + config().turnaround_us);
-    world_.window_start = next;
-    for (Tile& tile : tiles_) tile.begin_window(next);
-    for (Tile& tile : tiles_) tile.run_until(upto);
-    barrier(upto);
+  if (crew_) {
+    crew_->run([&](int member) { work(member, tick); });
+  } else {
+    while (next_window(tick)) {
+      for (const int32_t k : turn_) run_tile(k);
+      barrier(window_end_);
+    }
   }
   now = std::max(now, tick);
+}
+
+// Take part in all windows before a tick. Tiles are taken by whoever is free.
+void Mesh::work(int member, int64_t tick) {
+  for (;;) {
+    if (member == 0) {
+      taken_tiles_.store(0, std::memory_order_relaxed);
+      at_work_ = next_window(tick);
+    }
+    crew_->meet();
+    if (!at_work_) return;
+    for (int32_t k; (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
+      if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
+    crew_->meet();
+    if (member == 0) barrier(window_end_);
+  }
 }
 
 // Apply what the tiles decided in a window that ended before `upto`.
@@ -363,7 +428,6 @@ std::vector<Signal> Mesh::signals() const {
   for (int64_t slot = 0; slot < cells_.slots(); ++slot)
     cells_.each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
       found.push_back({r.start, r.start + r.ticks, r.x_mm, r.y_mm, r.extra_lu, r.id, cells_.channel_of_slot(slot), 0});
-      return true;
     });
   std::sort(found.begin(), found.end(),
             [](const Signal& a, const Signal& b) { return a.start != b.start ? a.start < b.start : a.id < b.id; });

@@ -4,14 +4,18 @@
 // at the channel scans the list of all transmissions; the fast one looks them up by grid cell.
 // Files: tile.h (what a node does), mesh.cpp (windows, barriers, digest), route.cpp (trees), abi.cpp (C).
 #pragma once
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <tuple>
 #include <vector>
 
 #include "air.h"
 #include "arena.h"
 #include "cells.h"
+#include "crew.h"
 #include "plane.h"
 #include "state.h"
 #include "tile.h"
@@ -38,7 +42,9 @@ class Mesh {
   std::vector<Dead> deaths;
   std::vector<Joining> joinings;
 
-  void start(bool fast);  // once, after the plane is filled
+  // Once, after the plane is filled. Threads, tiles and the turns in which one thread takes them (0: in order) change
+  // no result.
+  void start(bool fast, int32_t threads, int32_t tiles, uint64_t turns);
   void inject(const Given& given);
   int64_t first_frame() const { return first_frame_; }
   int64_t end_frame() const { return first_frame_ + frames_.size(); }
@@ -96,8 +102,15 @@ class Mesh {
 
  private:
   const Config& config() const { return plane.config; }
-  const Tile& tile_of(int32_t node) const { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
-  Tile& tile_of(int32_t node) { return tiles_[static_cast<size_t>(node / tile_nodes_)]; }
+  size_t tile_number(int32_t node) const {
+    return static_cast<size_t>(std::upper_bound(tile_first_.begin(), tile_first_.end(), node) - tile_first_.begin()) - 1;
+  }
+  const Tile& tile_of(int32_t node) const { return tiles_[tile_number(node)]; }
+  Tile& tile_of(int32_t node) { return tiles_[tile_number(node)]; }
+  void cut_into_tiles(int32_t wanted);
+  bool next_window(int64_t tick);
+  void run_tile(int32_t k);
+  void work(int member, int64_t tick);
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
@@ -118,7 +131,11 @@ class Mesh {
   void measure_tree();
 
   bool fast_ = false;
-  int32_t tile_nodes_ = 1;
+  std::vector<int32_t> tile_first_;  // first node of each tile
+  std::vector<int32_t> turn_;        // tiles in the order they are taken
+  int64_t window_end_ = 0;
+  bool at_work_ = false;
+  std::atomic<int32_t> taken_tiles_{0};
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
   Array<Spot> spots_;             // the same
@@ -146,6 +163,7 @@ class Mesh {
   Air air_;
   Cells cells_;  // laid in the fast form only
   std::vector<Tile> tiles_;
+  std::unique_ptr<Crew> crew_;  // where there is more than one thread
 };
 
 }  // namespace teiden

@@ -66,7 +66,8 @@ class EventQueue {
       if (a.tick != b.tick) return a.tick > b.tick;
       if (a.node != b.node) return a.node > b.node;
       if (a.type != b.type) return a.type > b.type;
-      return ties(a) > ties(b);
+      const uint64_t first = ties(a), second = ties(b);
+      return first != second ? first > second : a.arg > b.arg;  // frames alike: as they were given
     };
   }
 

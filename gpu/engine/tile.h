@@ -8,6 +8,7 @@
 // Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
 // hearing_cells.cpp (what a node hears, plainly and by cells), mesh.cpp (windows and barriers).
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "air.h"
@@ -21,6 +22,7 @@
 #include "regulation.h"
 #include "state.h"
 #include "taken.h"
+#include "wheel.h"
 
 namespace teiden {
 
@@ -82,6 +84,7 @@ class Tile {
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
+    if (fast()) wheel_.start();
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
@@ -95,7 +98,7 @@ class Tile {
   void post(const Reception& what);
   void run_until(int64_t tick);  // every event before the tick
   int64_t next_tick() {
-    return events_.next_tick([this](const Event& e) { return sequence(e); });
+    return fast() ? wheel_.next_tick() : events_.next_tick([this](const Event& e) { return sequence(e); });
   }
   int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   int64_t spent_listening(int32_t node, int64_t tick) const;
@@ -115,9 +118,10 @@ class Tile {
     a(counters), a(deaths), a(joinings);
     copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
     std::vector<Event> all;
-    events_.each([&](const Event& e) { all.push_back(e); });
+    each_event([&](const Event& e) { all.push_back(e); });
     a(all);
     events_.clear();
+    wheel_.clear();
     for (const Event& e : all) schedule(e);
   }
 
@@ -135,16 +139,25 @@ class Tile {
   int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
 
   // mesh.cpp
+  bool fast() const { return cells_->laid(); }
+  template <class Visit>
+  void each_event(Visit visit) const {
+    if (fast()) wheel_.each(visit);
+    else events_.each(visit);
+  }
   template <class Visit>
   void each_own_slot(Visit visit);
   void schedule(const Event& event) {
-    events_.push(event, [this](const Event& e) { return sequence(e); });
+    const auto ties = [this](const Event& e) { return sequence(e); };
+    if (fast()) wheel_.push(event, ties);
+    else events_.push(event, ties);
   }
   void set_timer(int32_t node, int64_t tick) {
     at(node).timer_at = tick;
     schedule({tick, 0, node, kTimer});
   }
   bool handle(const Event& event);
+  void fetch_ahead() const;
   uint64_t sequence(const Event& event) const;
   void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
 
@@ -154,7 +167,7 @@ class Tile {
   void hear(int32_t node, int64_t after, int64_t before);
   void resolve_lock(int32_t node, int64_t upto);
   bool can_lock(int32_t node, const Heard& heard) const;
-  bool wins_lock(int32_t node, size_t index) const;
+  bool wins_lock(int32_t node, int64_t index) const;
   int32_t listening_on(int32_t node, int64_t start) const;
   bool channel_busy(int32_t node, int32_t channel, int64_t tick);
   bool decodes(const Reception& what, int64_t tick);
@@ -164,27 +177,45 @@ class Tile {
   int64_t reception_cost(const Heard& wanted) const;
 
   // hearing_cells.cpp
+  struct Ear {  // what an event has gathered on a channel
+    int32_t channel;
+    int rings;                  // so many of the nearest
+    bool far_known;          // whether the last ring's slots are
+    int32_t count[kRings];   // slots of each ring
+    int64_t signals[kRings]; // at most so many of each ring count
+    uint64_t bound[kRings];  // what a ring and those beyond it add at most
+    int64_t slots[kRings][kRingSlots];
+  };
   template <class Visit>
-  bool each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
+  void each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
   bool is_recent(int64_t after) const;
-  uint64_t bound_from(int32_t node, int32_t channel, int ring, int64_t after) const;
+  void open_ears(int32_t node, int64_t from, int64_t near, int64_t until);
+  void recall();
+  Ear& ear(int32_t channel);
+  void bound_rings(Ear& e) const;
+  void go_further(Ear& e);
+  void know_far(Ear& e);
+  void hear_further(Ear& e);
+  uint64_t bound_beyond(const Ear& e) const;
   bool surely_loses(uint64_t power, uint64_t others) const;
   bool wins_against(uint64_t power, uint64_t others) const;
-  bool beats_rings(int32_t node, const Heard& wanted, int ring, uint64_t others) const;
-  bool could_lock(const Reception& what, Heard* wanted, bool new_start) const;
-  bool drowns(uint64_t power, int64_t first, int64_t upto) const;
+  bool wins(const Heard& wanted);
+  bool could_lock(const Reception& what, Heard* wanted, bool new_start);
+  bool drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int64_t upto) const;
   void list_channels(int32_t node, int64_t first, int64_t upto);
   int64_t listens_until(int32_t node, int64_t tick) const;
-  int gather_for_lock(int32_t node, int64_t first, int64_t upto);
-  bool hears_at(int32_t node, int64_t tick);
-  bool wins_in_cells(int32_t node, size_t index, int rings) const;
-  bool first_winner(int32_t node, int64_t floor, int64_t tick, Heard* winner, bool* alone);
+  bool hear_lockable(int64_t tick);
+  bool first_winner(int64_t floor, int64_t tick, Heard* winner);
+  bool may_be_locked(int64_t floor, const Heard& winner);
   void resolve_lock_in_cells(int32_t node, int64_t upto);
+  int gather_past(int32_t node, int64_t first, int64_t upto);
+  bool won_in_past(int32_t node, int64_t index, int rings) const;
+  int64_t last_unlocked(int32_t node, int64_t floor, int64_t upto);
   void replay_lock(int32_t node, int64_t from, int64_t upto);
-  bool loud_in_cells(int32_t node, int32_t channel, int64_t tick);
-  bool loud_at_a_start(int64_t tick, uint64_t now, uint64_t threshold) const;
+  bool loud_in_cells(int32_t channel, int64_t tick);
+  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
   int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
-  bool survives_in_cells(const Reception& what, const Heard& wanted, uint64_t draw);
+  bool survives_in_cells(const Heard& wanted, uint64_t draw);
 
   // mac.h
   void serve(int32_t node, int64_t tick);
@@ -301,7 +332,7 @@ class Tile {
   int32_t first_ = 0, last_ = 0;  // its nodes
   uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
   int32_t free_blocks_ = -1;      // of the cells
-  struct Age {                    // a record that is recent for twice the longest transmission
+  struct Age {                    // a record that is recent for three times the longest transmission
     int64_t start, slot;
   };
   Array<Age> ages_;               // in order of start from first_age_ on
@@ -311,14 +342,26 @@ class Tile {
   Pool<Planned> planned_;
   Pool<Reception> receptions_;
   TakenSet taken_;
-  EventQueue events_;
+  EventQueue events_;  // of the plain form
+  Wheel wheel_;        // of the fast one
 
   struct Verdict {  // the latest data frame taken, for those that rode with it
     int64_t tick = -1;
     int32_t node = -1, src = -1;
   };
   Verdict verdict_;             // of this tick
-  std::vector<Heard> heard_;    // scratch
+  Array<Heard> heard_;          // scratch: what an event has heard
+  Array<Heard> past_;           // scratch: the same of times before
+  struct Kept {                 // not asked for yet
+    const Record* record;
+    int32_t channel;
+  };
+  Array<Kept> kept_;            // scratch
+  uint64_t loudest_ = 0;        // of heard_
+  std::vector<std::unique_ptr<Ear>> ears_;  // scratch
+  size_t ears_open_ = 0;
+  int32_t ears_node_ = -1;
+  int64_t ears_from_ = 0, ears_near_ = 0, ears_until_ = 0;
   std::vector<int64_t> edges_;  // scratch
   std::vector<int32_t> channels_;  // scratch
   std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gpu
+from teiden.errors import InputError
 
 MS, S = 1_000_000, 1_000_000_000
 PERFECT_DB = 40.0
@@ -78,6 +79,11 @@ def test_a_lost_ack_makes_duplicates_of_all_that_rode():
     assert {gpu.OUTCOMES[code] for code in rows["outcome"]} == {"unacked_delivered"}
     assert mesh.counters()["delivered"] == 4
     assert mesh.counters()["duplicates"] == 2 * (4 + 3 + 2 + 1) - 4
+
+
+def test_waiting_for_nobody_is_refused():
+    with pytest.raises(InputError, match="aggregate_wait_us = 1000, expected 0 with aggregate_frames = 1"):
+        gpu.profile("fsk-100k-920", aggregate_wait_us=1000)
 
 
 def storm(form, count=400, seed=5, **overrides):

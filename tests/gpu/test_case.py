@@ -221,6 +221,7 @@ def test_a_case_may_broadcast_and_its_tree_may_live(tmp_path):
     ("line", "message"),
     [
         ('tree = "dead"', "case.toml: routing.tree = 'dead', expected one of static, living"),
+        ("formed = false", 'case.toml: routing.formed = false, expected routing.tree = "living" with it'),
         ('tree = "living"\nformed = 1', "case.toml: routing.formed = 1, expected true or false"),
         ("auth_limit = 0", "case.toml: routing.auth_limit = 0, expected a whole number from 1 to 10000"),
     ],

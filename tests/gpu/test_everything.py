@@ -1,4 +1,4 @@
-"""All the rules of a production network at once: one result in both forms, in any windows, over saves and loads."""
+"""All rules of a production network at once: one result in both forms, any windows, tiles and threads, over saves."""
 
 import numpy as np
 import pytest
@@ -21,10 +21,10 @@ QUICK = {
 }  # fmt: skip
 
 
-def storm(form, about, count=260, seed=6):
+def storm(form, about, count=260, seed=6, **tiling):
     draw = np.random.default_rng(seed)
     radio = gpu.profile("fsk-100k-920", **(QUICK | about))
-    mesh = gpu.Mesh.build(draw.uniform(0, 520, (count, 2)), [0, 1], radio, seed, form=form, backed=[0, 5, 9])
+    mesh = gpu.Mesh.build(draw.uniform(0, 520, (count, 2)), [0, 1], radio, seed, form=form, backed=[0, 5, 9], **tiling)
     src = draw.integers(2, count, 700)
     mesh.inject(draw.integers(0, 35 * S, src.size), src, draw.choice([-1, -1, -1, -2], src.size),
                 draw.integers(40, 160, src.size), priority=draw.integers(0, 3, src.size), max_offers=3,
@@ -44,7 +44,7 @@ def result(mesh):
 
 
 @pytest.mark.parametrize("about", MIXES.values(), ids=MIXES)
-def test_one_result_whatever_the_form_the_windows_the_saves(tmp_path, about):
+def test_one_result_whatever_the_form_the_windows_the_tiles_the_saves(tmp_path, about):
     plain, cells = storm("plain", about), storm("cells", about)
     for mesh in (plain, cells):
         mesh.run_until(60 * S)
@@ -56,7 +56,12 @@ def test_one_result_whatever_the_form_the_windows_the_saves(tmp_path, about):
     assert counts["deaths"] > 30
     assert counts["broadcast_received"] > 100
 
-    cut = storm("cells", about)
+    for tiling in ({"tiles": 7, "turns": 3}, {"threads": 2}):
+        tiled = storm("cells", about, **tiling)
+        tiled.run_until(60 * S)
+        assert result(tiled) == expected, tiling
+
+    cut = storm("cells", about, tiles=3)
     for k, t_ns in enumerate(np.sort(np.random.default_rng(2).integers(0, 60 * S, 150))):
         cut.run_until(int(t_ns))
         if k % 15 == 0:
@@ -79,13 +84,15 @@ def random_mix(draw):
     )  # fmt: skip
 
 
-def random_run(radio, seed, form):
+def random_run(radio, seed, form, **tiling):
     """Return digest and counters of a random field in a random storm; loops and conservation are checked on the way."""
     draw = np.random.default_rng(seed)
     count = int(draw.integers(1, 120))
     xy = draw.uniform(0, float(draw.choice([1, 50, 300, 800])), (count, 2))
     sinks = draw.choice(count, min(count, int(draw.integers(1, 4))), replace=False)
-    mesh = gpu.Mesh.build(xy, sinks, radio, seed, form=form, formed=bool(draw.random() < 0.6))
+    mesh = gpu.Mesh.build(
+        xy, sinks, radio, seed, form=form, formed=radio.tree == "static" or bool(draw.random() < 0.6), **tiling
+    )
     frames = int(draw.integers(1, 200))
     mesh.inject(draw.integers(0, 60 * S, frames), draw.integers(0, count, frames), draw.choice([-1, -1, -2], frames),
                 draw.integers(1, 200, frames), priority=draw.integers(0, 3, frames), max_offers=3,
@@ -109,4 +116,6 @@ def random_run(radio, seed, form):
 def test_random_rules_in_random_fields(seeds):
     for seed in seeds:
         radio = random_mix(np.random.default_rng(seed))
-        assert random_run(radio, seed, "plain") == random_run(radio, seed, "cells"), (seed, radio)
+        expected = random_run(radio, seed, "plain")
+        assert random_run(radio, seed, "cells") == expected, (seed, radio)
+        assert random_run(radio, seed, "cells", tiles=5, turns=seed) == expected, (seed, radio)

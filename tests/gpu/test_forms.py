@@ -11,12 +11,13 @@ from teiden.errors import InputError
 FSK, OQPSK = "fsk-100k-920", "oqpsk-250k-2450"
 
 
-def field(form, count=400, per_km2=1500, seed=5, window_s=4, profile=FSK, order=None, **radio):
+def field(form, count=400, per_km2=1500, seed=5, window_s=4, profile=FSK, order=None, cut=None, **radio):
     """Return a field in a storm: offers, priorities, half of the nodes on stored energy, some of them returning."""
     draw = np.random.default_rng(seed)
     xy = draw.uniform(0, math.sqrt(count / per_km2) * 1000, (count, 2))
     extra = np.where(draw.random(count) < 0.2, 15.0, 0.0)
-    mesh = gpu.Mesh.build(xy, [0, 1, 2], gpu.profile(profile, **radio), seed, extra_loss_db=extra, form=form)
+    mesh = gpu.Mesh.build(xy, [0, 1, 2], gpu.profile(profile, **radio), seed, extra_loss_db=extra, form=form,
+                           **(cut or {}))  # fmt: skip
     src = np.arange(3, count)
     when = draw.integers(10**9, (1 + window_s) * 10**9, src.size)
     size, priority, offers = (draw.integers(low, high, src.size) for low, high in ((20, 120), (0, 3), (1, 5)))
@@ -58,9 +59,31 @@ FIELDS = {
 
 @pytest.mark.parametrize("about", FIELDS.values(), ids=FIELDS)
 def test_both_forms_give_one_result(about):
-    plain, cells = (field(form, **about) for form in ("plain", "cells"))
-    assert result(cells) == result(plain)
+    plain, cells, tiles = (field("plain", **about), field("cells", **about),
+                           field("cells", cut={"tiles": 9, "turns": 5}, **about))  # fmt: skip
+    expected = result(plain)
+    assert result(cells) == expected
+    assert result(tiles) == expected
     assert cells.counters()["delivered"] > 0
+
+
+@pytest.mark.parametrize("about", [{"count": 2500, "per_km2": 1500, "window_s": 2}, {"channels": 14, "count": 1500}])
+def test_threads_and_tiles_give_one_result(about):
+    """Each tile of a window for itself, in any order, by one thread or several: what a GPU's blocks do, too."""
+    cuts = [{}, {"threads": 2}, {"threads": 4, "tiles": 7}, {"threads": 8}] + [
+        {"tiles": 40, "turns": k} for k in (1, 2)
+    ]
+    first, *others = (result(field("cells", cut=cut, **about), 6 * 10**9) for cut in cuts)
+    assert all(other == first for other in others)
+
+
+def test_a_mesh_in_tiles_is_saved_and_loaded(tmp_path):
+    straight = result(field("cells", count=900))
+    mesh = field("cells", count=900, cut={"threads": 2})
+    mesh.run_until(int(2.2e9))
+    mesh.save(tmp_path / "a.mesh")
+    mesh = gpu.Mesh.load(tmp_path / "a.mesh", threads=3)
+    assert result(mesh) == straight
 
 
 @pytest.mark.parametrize("seed", range(20, 28))

@@ -136,3 +136,17 @@ def test_drained_rows_are_in_order_and_given_once(whole):
     deliveries = np.concatenate([part.deliveries for part in parts])
     assert deliveries.size == mesh.counters()["delivered"]
     assert mesh.drain().ends.size == 0
+
+
+def test_everybody_at_a_tick_at_which_a_window_ended_while_something_was_due():
+    """A queue that sorts them one by one into what was due takes minutes over this, instead of milliseconds."""
+    draw = np.random.default_rng(1)
+    count = 40_000
+    mesh = gpu.Mesh.build(draw.uniform(0, 2000, (count, 2)), [0], gpu.profile("fsk-100k-920"), 1)
+    mesh.inject(1_000_000, 1, -1, 100)  # something happens at 1 ms, where the first window ends
+    mesh.run_until(1_000_000)
+    mesh.power_off(np.arange(1, count), 1_000_000, 10**12)
+    mesh.run_until(2_000_000)
+    energy = mesh.energy_nj()
+    assert energy[0] == -1
+    assert (energy[1:] == 10**12 - 1000 * mesh.radio.listen_mw).all()

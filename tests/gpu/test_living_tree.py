@@ -245,6 +245,11 @@ def test_sizes_bring_the_stacks_timers():
     assert large.auth_limit == 30  # what is given goes before the size
 
 
+def test_a_static_tree_does_not_form():
+    with pytest.raises(InputError, match="a static tree is there at once"):
+        gpu.Mesh.build(np.zeros((2, 2)), [0], gpu.profile("fsk-100k-920"), 1, formed=False)
+
+
 def test_a_static_mesh_has_no_network_to_show_and_a_living_one_no_reroute():
     static = gpu.Mesh.build(np.zeros((2, 2)), [0], gpu.profile("fsk-100k-920"), 1)
     with pytest.raises(InputError, match="living"):
