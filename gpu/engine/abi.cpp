@@ -122,6 +122,7 @@ void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
+  mesh->expect_frames(count);
   for (int64_t i = 0; i < count; ++i)
     mesh->inject({tick[i], reoffer_min[i], reoffer_max[i], src[i], dst[i], psdu[i], priority[i], max_offers[i]});
 }

@@ -46,7 +46,7 @@ struct Spot {
   int32_t cell;
 };
 
-constexpr int kRings = 4;
+constexpr int kRings = 5;
 constexpr int kRingSlots = 289;  // no ring has more
 constexpr int kFields = 9;                     // the own one and those around it
 
@@ -283,11 +283,11 @@ class Cells {
 
   // Sort the cells around each of the 64 places in a field into rings.
   void look_around(const Plane& plane) {
-    // rings end 1, 2 and so many cells from the middle that nothing beyond is strong enough to be locked on, and 8
+    // rings end 0, 1, 2 and so many cells from the middle that nothing beyond is strong enough to be locked on, and 8
     int64_t lockable = 3;
     while (lockable < 7 && strongest_from(plane, lockable * edge_ * lockable * edge_) >=
                                static_cast<uint64_t>(plane.config.audible_power)) ++lockable;
-    const int64_t ring_to[kRings] = {1, 2, lockable, 8};
+    const int64_t ring_to[kRings] = {0, 1, 2, lockable, 8};
     for (int ring = 0; ring < kRings; ++ring) {
       const int64_t nearest = ring == 0 ? 0 : ring_to[ring - 1] * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);

@@ -46,6 +46,9 @@ class Mesh {
   // no result.
   void start(bool fast, int32_t threads, int32_t tiles, uint64_t turns);
   void inject(const Given& given);
+  void expect_frames(int64_t count) {  // no more room than they need, if they are many
+    if (count > frames_.size()) frames_.reserve(frames_.size() + count);
+  }
   int64_t first_frame() const { return first_frame_; }
   int64_t end_frame() const { return first_frame_ + frames_.size(); }
   const Frame& frame_at(int64_t id) const { return frames_[id - first_frame_]; }
