@@ -110,7 +110,7 @@ class Mesh:
         self._tiles = tiles
         self.size = int(plane["x_mm"].size)
         self.routed = False
-        self._read_tree()
+        self._tree: dict[str, NDArray] = {}  # read from the engine when asked for
 
     def __del__(self) -> None:
         handle, self._handle = getattr(self, "_handle", None), None
@@ -218,7 +218,7 @@ class Mesh:
             mesh._route(given)
         if radio.tree == "living":
             mesh._engine.radio_live(mesh._handle, int(formed))
-            mesh._read_tree()
+            mesh._tree.clear()
         return mesh
 
     def _route(self, parents: NDArray[np.int32] | None) -> None:
@@ -228,7 +228,7 @@ class Mesh:
         else:
             self._engine.radio_set_parents(self._handle, pointer(parents), pointer(self.sinks), self.sinks.size)
         self.routed = True
-        self._read_tree()
+        self._tree.clear()
 
     def reroute(self, alive_mask: ArrayLike, sinks_alive: ArrayLike | None = None) -> None:
         """Build the ETX tree anew over the nodes that are marked alive.
@@ -254,7 +254,7 @@ class Mesh:
             usable[self.sinks[~working]] = 0
         self._engine.radio_route(self._handle, pointer(self.sinks), self.sinks.size, pointer(usable))
         self.routed = True
-        self._read_tree()
+        self._tree.clear()
 
     def candidates(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the best parents each node could have in the tree as it was last built.
@@ -630,7 +630,6 @@ class Mesh:
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
-        mesh._read_tree()
         return mesh
 
 

@@ -16,9 +16,9 @@ from teiden.errors import InputError
 def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -> dict[str, NDArray]:
     """Return the arrays that say who hears whom."""
     xy = checks.positions_mm(xy_m)
-    plane = {"x_mm": np.ascontiguousarray(xy[:, 0]), "y_mm": np.ascontiguousarray(xy[:, 1])}
+    plane: dict[str, NDArray] = {"x_mm": xy[:, 0].astype(np.int32), "y_mm": xy[:, 1].astype(np.int32)}
     centidb = checks.extra_losses_centidb(extra_loss_db, len(xy))
-    plane["extra_lu"] = centidb * tables.level_lu(1) // 100
+    plane["extra_lu"] = (centidb * tables.level_lu(1) // 100).astype(np.int32)
     if links is None:
         crowd = checks.largest_crowd(plane["x_mm"], plane["y_mm"])
         if crowd.size:
@@ -41,10 +41,11 @@ def new_engine(
     config = np.array([numbers[key] for key in names(library.radio_config_names())], np.int64)
     made = (tables.log2_table(), tables.exp2_table(), tables.cost_table(radio.modulation, radio.bit_rate_bps),
             tables.gauss_table())  # fmt: skip
+    places = [plane[key].astype(np.int64) for key in ("x_mm", "y_mm", "extra_lu")]
     handle = library.radio_new(
-        pointer(config), *(pointer(table) for table in made), plane["x_mm"].size,
-        *(pointer(plane[key]) for key in ("x_mm", "y_mm", "extra_lu")),
-    )  # fmt: skip
+        pointer(config), *(pointer(table) for table in made), plane["x_mm"].size, *(pointer(place) for place in places)
+    )
+    del places
     if "link_first" in plane:
         library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
     if "backed" in plane:
