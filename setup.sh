@@ -2,12 +2,18 @@
 # Usage: source setup.sh EXTRA   (EXTRA: a pip extra of pyproject.toml, may be empty)
 
 teiden_setup() {
-  local extra=$1 missing=() tool packages
+  local extra=$1 missing=() optional=() tool packages
   for tool in g++ make perl; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   command -v python3 >/dev/null || missing+=(python3)
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+  for tool in lz4 zlib; do  # headers that `teiden meter --waves` compiles against
+    [ -e "/usr/include/$tool.h" ] || optional+=("$([ $tool = lz4 ] && echo liblz4-dev || echo zlib1g-dev)")
+  done
+  if [ ${#optional[@]} -gt 0 ] && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+    missing+=("${optional[@]}")
+  fi
   if [ ${#missing[@]} -gt 0 ]; then
     packages="${missing[*]}"
     if [ "$(id -u)" = 0 ]; then

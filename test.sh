@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set everything up and check the project: style, types, import rules, tests. Further words go to pytest.
+# Set everything up and check the project: style, types, import rules, tests on all cores. Further words go to pytest.
 # TEIDEN_SLOW=1 adds the proofs that take minutes, as .ci/run does.
 set -eu
 cd "$(dirname "$0")"
@@ -12,4 +12,4 @@ mypy
 lint-imports
 select=(-m "not slow and not gpu and not board and not pynq")
 [ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not gpu and not board and not pynq")
-exec pytest "${select[@]}" "$@"
+exec pytest -n "$(nproc)" --dist worksteal "${select[@]}" "$@"
