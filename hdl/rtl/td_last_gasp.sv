@@ -39,6 +39,7 @@ module td_last_gasp (
   logic [3:0]  seen_d, seen_q;   // detector events since the last step: suspect, confirmed, withdrawn, return
   logic        confirmed_d, confirmed_q, declares, momentary;
   logic [27:0] wait_d, wait_q;
+  logic [28:0] after;            // one step more than wait_q, compared before it is limited
   logic        event_q;
 
   always_comb begin
@@ -47,6 +48,8 @@ module td_last_gasp (
       seen_d[2'(detected_kind_i - 6'd1)] = 1'b1;
     end
   end
+
+  assign after = {1'b0, wait_q} + 1'b1;
 
   always_comb begin
     state_d     = state_q;
@@ -66,12 +69,12 @@ module td_last_gasp (
           end
         end
         Suspected: begin
-          wait_d      = wait_q == '1 ? wait_q : wait_q + 1'b1;
+          wait_d      = after[28] ? wait_q : after[27:0];
           confirmed_d = confirmed_q || seen_q[1];
           if (seen_q[2] || seen_q[3]) begin
             state_d   = Idle;
             momentary = confirmed_d;
-          end else if (confirmed_d && wait_d >= declare_i) begin
+          end else if (confirmed_d && after >= {1'b0, declare_i}) begin
             state_d  = Declared;
             declares = 1'b1;
           end

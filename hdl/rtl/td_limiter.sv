@@ -154,10 +154,13 @@ module td_limiter (
   logic [3:0]  tries_d, tries_q;
   logic [5:0]  kind_d, kind_q;
   logic        told_d, told_q;             // 1: a release waits for its event
-  logic        same, freed, restart;       // a new limit: what was counted against the old one is void
+  logic        same, trips, clears;        // the row, this step included, is as long as trip_i, clear_i
+  logic        freed, restart;             // a new limit: what was counted against the old one is void
 
   assign after   = next_q[28] ? next_q : next_q + 1'b1;
   assign same    = above_q == side_q;
+  assign trips   = same ? next_q >= {1'b0, trip_i} : trip_i <= 28'd1;
+  assign clears  = same ? next_q >= {1'b0, clear_i} : clear_i <= 28'd1;
   assign restart = now || (accept && apply_i);
   assign freed   = (accept && release_i) || !enable_i;
 
@@ -176,12 +179,12 @@ module td_limiter (
         Closed: begin
           side_d = above_q;
           next_d = same ? after : 29'd2;
-          if (above_q && (same ? next_q : 29'd1) >= {1'b0, trip_i}) begin
+          if (above_q && trips) begin
             state_d = Open;
             next_d  = 29'd1;
             tries_d = tries_q == '1 ? tries_q : tries_q + 1'b1;
             kind_d  = KindTrip;
-          end else if (!above_q && (same ? next_q : 29'd1) >= {1'b0, clear_i}) begin
+          end else if (!above_q && clears) begin
             tries_d = '0;
           end
         end
