@@ -62,7 +62,7 @@ module td_limiter (
   localparam logic [5:0] KindRelease = 6'd18;
 
   // ---- commands -----------------------------------------------------------------------------------
-  logic        any, single, repeated, in_range, accept, due, now;
+  logic        any, single, repeated, in_range, allowed, accept, accept_apply, due, now;
   logic        seen_q, pending_q, by_tick_q;
   logic [15:0] id_q, pending_id_q, applied_id_q;
   logic [29:0] limit_q, pending_value_q;
@@ -75,14 +75,16 @@ module td_limiter (
   assign due      = pending_q && (by_tick_q ? pending_at_q[15:0] == '0 : index_i >= pending_at_q);
 
   always_comb begin
-    accept = any && single && !repeated;
-    if (apply_i && !in_range) accept = 1'b0;
-    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) accept = 1'b0;
-    if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) accept = 1'b0;
-    if (cancel_i && !pending_q) accept = 1'b0;
+    allowed = any && single;
+    if (apply_i && !in_range) allowed = 1'b0;
+    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) allowed = 1'b0;
+    if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) allowed = 1'b0;
+    if (cancel_i && !pending_q) allowed = 1'b0;
   end
 
-  assign now = step_i && due && !(accept && cancel_i);
+  assign accept       = allowed && !repeated;  // repeated comes late
+  assign accept_apply = (allowed && apply_i) && !repeated;
+  assign now          = step_i && due && (repeated || !(allowed && cancel_i));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -108,14 +110,14 @@ module td_limiter (
         applied_id_q <= pending_id_q;
         applied_at_q <= index_i;
       end
+      if (accept_apply) begin
+        limit_q      <= value_i;
+        applied_id_q <= id_i;
+        applied_at_q <= index_i;
+      end
       if (accept) begin
         seen_q <= 1'b1;
         id_q   <= id_i;
-        if (apply_i) begin
-          limit_q      <= value_i;
-          applied_id_q <= id_i;
-          applied_at_q <= index_i;
-        end
         if (cancel_i) pending_q <= 1'b0;
         if (schedule_i || schedule_tick_i) begin
           pending_q       <= 1'b1;
@@ -161,8 +163,8 @@ module td_limiter (
   assign same    = above_q == side_q;
   assign trips   = same ? next_q >= {1'b0, trip_i} : trip_i <= 28'd1;
   assign clears  = same ? next_q >= {1'b0, clear_i} : clear_i <= 28'd1;
-  assign restart = now || (accept && apply_i);
-  assign freed   = (accept && release_i) || !enable_i;
+  assign restart = now || accept_apply;
+  assign freed   = ((allowed && release_i) && !repeated) || !enable_i;
 
   always_comb begin
     state_d = state_q;
