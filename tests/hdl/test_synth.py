@@ -64,7 +64,7 @@ def test_the_front_end_takes_few_multipliers(figures: dict[str, Any]) -> None:
 
 @yosys
 @pytest.mark.slow
-@pytest.mark.xfail(reason="24.6 % with every function in; a quarter of the cells is the register file", strict=True)
+@pytest.mark.xfail(reason="24.2 % with every function in; a quarter of the cells is the register file", strict=True)
 def test_the_front_end_takes_few_luts(figures: dict[str, Any]) -> None:
     assert figures["size"]["share_of_xc7z020"]["lut"] <= report.SHARE_BAR
 
