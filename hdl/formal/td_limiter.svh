@@ -19,13 +19,14 @@ always_ff @(posedge clk_i) begin
   if (f_past && rst_ni) begin
     // What holds the counters together, for the induction.
     assert (state_q != 2'd3);
+    assert (next_q != '0 && next_q <= {1'b1, 28'd0});
     assert (state_q != Closed || tries_q < tries_i);
     assert (state_q != Open || tries_q <= tries_i);
     assert (state_q != Locked || tries_q >= tries_i || tries_q == '0);  // 0: a new limit came
-    assert (state_q != Closed || f_above == (side_q ? wait_q : 28'd0));
-    assert (state_q != Closed || !side_q || wait_q < trip_i);
+    assert (state_q != Closed || f_above == (side_q ? 28'(next_q - 1'b1) : 28'd0));
+    assert (state_q != Closed || !side_q || next_q <= {1'b0, trip_i});
     assert (state_q == Closed || !told_q);
-    assert (state_q != Open || wait_q == f_open);
+    assert (state_q != Open || 28'(next_q - 1'b1) == f_open);
     assert (limit_q == '0 || (limit_q >= min_i && limit_q <= max_i));
     assert (!pending_q || pending_value_q == '0 || (pending_value_q >= min_i && pending_value_q <= max_i));
   end

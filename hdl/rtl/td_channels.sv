@@ -35,7 +35,8 @@ module td_channels (
     in_run = slot >= first && slot < first + 6'd4;
   endfunction
 
-  logic [1:0]         c_issue, c_gain, c_dc, c_phase, c_late;
+  logic [1:0]         c_issue, c_gain_q, c_dc_q, c_phase_q, c_late_q;
+  logic               dc_on_q, late_on_q; // slots 7 to 10, 13 to 16
   logic               parity_q;               // flips with each sample
   logic signed [24:0] shifted_q;
   logic signed [27:0] x_q;
@@ -43,7 +44,7 @@ module td_channels (
   logic               high, low;
   logic signed [28:0] y_q, z_q;
   logic signed [40:0] dc_q [4];               // accumulators
-  logic signed [40:0] held;
+  logic signed [40:0] held, held_q;
   logic signed [28:0] z_line_q [8];           // z of this sample and of the one before
   logic signed [34:0] w_line_q [4];           // w of the sample before
   logic signed [35:0] step_q;
@@ -51,10 +52,15 @@ module td_channels (
   logic signed [80:0] moved;
 
   assign c_issue = 2'(slot_i - 6'd1);   // slots 1 to 4, 9 to 12
-  assign c_gain  = 2'(slot_i - 6'd6);   // 6 to 9
-  assign c_dc    = 2'(slot_i - 6'd7);   // 7 to 10
-  assign c_phase = 2'(slot_i - 6'd8);   // 8 to 11
-  assign c_late  = 2'(slot_i - 6'd13);  // 13 to 16
+
+  always_ff @(posedge clk_i) begin  // those that address memories, from the slot before
+    c_gain_q  <= 2'(slot_i - 6'd5);   // slots 6 to 9
+    c_dc_q    <= 2'(slot_i - 6'd6);   // 7 to 10
+    c_phase_q <= 2'(slot_i - 6'd7);   // 8 to 11
+    c_late_q  <= 2'(slot_i - 6'd12);  // 13 to 16
+    dc_on_q   <= rst_ni && in_run(slot_i, 6'd6);
+    late_on_q <= rst_ni && in_run(slot_i, 6'd12);
+  end
 
   // ---- operands -------------------------------------------------------------------------------------
   always_ff @(posedge clk_i) begin  // of the channel whose gain comes with the next slot
@@ -83,18 +89,19 @@ module td_channels (
   assign clip_o = in_run(slot_i, 6'd5) && (high || low);
 
   // ---- DC removal -----------------------------------------------------------------------------------
-  assign held = dc_q[c_gain];
+  assign held = dc_q[c_gain_q];
 
   always_ff @(posedge clk_i) begin
     if (in_run(slot_i, 6'd5)) x_q <= high ? Highest : (low ? -Highest : scaled[27:0]);
+    held_q <= held;  // of the channel whose y_q comes with the next slot
     if (in_run(slot_i, 6'd6)) y_q <= 29'(x_q) - (settled_i ? held[40:12] : 29'sd0);
     if (in_run(slot_i, 6'd7)) z_q <= settled_i ? y_q - (y_q >>> 13) + (y_q >>> 16) : y_q;
-    if (clear_i)                   dc_q[clear_place_i] <= '0;
-    else if (in_run(slot_i, 6'd7)) dc_q[c_dc] <= dc_q[c_dc] + 41'(y_q);
+    if (clear_i)      dc_q[clear_place_i] <= '0;
+    else if (dc_on_q) dc_q[c_dc_q] <= held_q + 41'(y_q);
   end
 
   // ---- all-pass -------------------------------------------------------------------------------------
-  assign moved = 81'($signed({z_line_q[{!parity_q, c_late}], 4'd0})) + (product_i >>> 17);
+  assign moved = 81'($signed({z_line_q[{!parity_q, c_late_q}], 4'd0})) + (product_i >>> 17);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni)             parity_q <= 1'b0;
@@ -102,12 +109,12 @@ module td_channels (
   end
 
   always_ff @(posedge clk_i) begin
-    if (in_run(slot_i, 6'd8)) step_q <= $signed({z_q[28], z_q[28], z_q[28], z_q, 4'd0}) - 36'(w_line_q[c_phase]);
+    if (in_run(slot_i, 6'd8)) step_q <= $signed({z_q[28], z_q[28], z_q[28], z_q, 4'd0}) - 36'(w_line_q[c_phase_q]);
     if (clear_i)                   z_line_q[{1'b0, clear_place_i}] <= '0;  // place of the sample before the first
-    else if (in_run(slot_i, 6'd8)) z_line_q[{parity_q, c_phase}] <= z_q;
-    if (in_run(slot_i, 6'd13)) w_q <= moved[34:0];
-    if (clear_i)                    w_line_q[clear_place_i] <= '0;
-    else if (in_run(slot_i, 6'd13)) w_line_q[c_late] <= moved[34:0];
+    else if (in_run(slot_i, 6'd8)) z_line_q[{parity_q, c_phase_q}] <= z_q;
+    if (late_on_q) w_q <= moved[34:0];
+    if (clear_i)        w_line_q[clear_place_i] <= '0;
+    else if (late_on_q) w_line_q[c_late_q] <= moved[34:0];
   end
 
   assign write_o   = in_run(slot_i, 6'd14);

@@ -40,11 +40,11 @@ module td_fundamental #(
 
   // ---- sums: eight products a point, one a clock, by one multiplier -----------------------------------
   logic               run_q;
-  logic        [2:0]  slot_q, slot1_q, slot2_q;
+  logic        [2:0]  slot_q, slot1_q, slot2_q, slot3_q;
   logic signed [24:0] value, value_q;
   logic signed [17:0] sine;
-  logic signed [42:0] point_product_q;
-  logic        [2:1]  on_q;
+  logic signed [42:0] point_product;
+  logic        [3:1]  on_q;
   logic               first_q, last_q;
   logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
   logic signed [SumWidth-1:0] sum_next, closing_q;
@@ -69,7 +69,15 @@ module td_fundamental #(
     .sine_o (sine)
   );
 
-  assign sum_next = (first_q ? '0 : sum_q[slot2_q]) + SumWidth'(point_product_q);
+  td_point_product u_product (
+    .clk_i,
+    .run_i    (run_q || on_q != '0),
+    .point_i  (value_q),
+    .sine_i   (sine),
+    .product_o(point_product)
+  );
+
+  assign sum_next = (first_q ? '0 : sum_q[slot3_q]) + SumWidth'(point_product);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -85,8 +93,8 @@ module td_fundamental #(
     end else begin
       run_q    <= point_i || (run_q && slot_q != 3'd7);
       slot_q   <= run_q ? slot_q + 3'd1 : 3'd0;
-      on_q     <= {on_q[1], run_q};
-      close_q  <= on_q[2] && last_q;
+      on_q     <= {on_q[2:1], run_q};
+      close_q  <= on_q[3] && last_q;
       closed_q <= close_q && close_slot_q == 3'd7;
       if (point_i) begin
         first_q <= place_i == '0;
@@ -101,13 +109,13 @@ module td_fundamental #(
 
   always_ff @(posedge clk_i) begin  // stands still between points
     if (run_q || on_q != '0) begin
-      value_q         <= value;
-      slot1_q         <= slot_q;
-      point_product_q <= value_q * sine;
-      slot2_q         <= slot1_q;
-      closing_q       <= sum_next;
-      close_slot_q    <= slot2_q;
-      if (on_q[2]) sum_q[slot2_q] <= sum_next;
+      value_q      <= value;
+      slot1_q      <= slot_q;
+      slot2_q      <= slot1_q;
+      slot3_q      <= slot2_q;
+      closing_q    <= sum_next;
+      close_slot_q <= slot3_q;
+      if (on_q[3]) sum_q[slot3_q] <= sum_next;
     end
     if (close_q) x_q[close_slot_q] <= 32'((closing_q + SumWidth'(262144)) >>> 19);
   end

@@ -48,10 +48,10 @@ module td_harmonics #(
 
   // ---- folding: the chosen channel in the lower half, u1 in the upper -----------------------------------
   logic signed [FoldWidth-1:0] fold_q [256];
-  logic signed [FoldWidth-1:0] fold_read_q, folded;
-  logic signed [24:0]          chosen, adding_q, next_q;
-  logic        [7:0]           read_place, write_place_q;
-  logic        [2:1]           fold_on_q;
+  logic signed [FoldWidth-1:0] fold_read_q, fold_word_q, folded;
+  logic signed [24:0]          chosen, adding_q, adding2_q, next_q;
+  logic        [7:0]           read_place, read_place_q, write_place_q;
+  logic        [3:1]           fold_on_q;
   logic                        fresh_q;  // first cycle: nothing to add to
   logic        [5:0]           order_q;
   logic                        sine_q;
@@ -67,32 +67,37 @@ module td_harmonics #(
   end
 
   assign folding    = point_i && (phase_q == Fold || (phase_q == Armed && place_i == '0));
-  assign folded     = (fresh_q ? '0 : fold_read_q) + FoldWidth'(adding_q);
+  assign folded     = fold_word_q + FoldWidth'(adding2_q);
   assign read_place = phase_q == Transform ? {order_q > Orders, m_q} : {!point_i, place_i[6:0]};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) fold_on_q <= '0;
-    else         fold_on_q <= {fold_on_q[1], folding};
+    else         fold_on_q <= {fold_on_q[2:1], folding};
   end
 
   always_ff @(posedge clk_i) begin
-    if (busy_o) fold_read_q <= fold_q[read_place];
-    write_place_q <= read_place;
+    if (busy_o) begin
+      fold_read_q <= fold_q[read_place];
+      fold_word_q <= fresh_q ? '0 : fold_read_q;
+    end
+    read_place_q  <= read_place;
+    write_place_q <= read_place_q;
     if (folding) fresh_q <= place_i < 11'd128;
     adding_q <= point_i ? chosen : next_q;
+    adding2_q <= adding_q;
     if (point_i) next_q <= u1_i;
-    if (fold_on_q != '0) fold_q[write_place_q] <= folded;
+    if (fold_on_q[3:2] != '0) fold_q[write_place_q] <= folded;
   end
 
   // ---- transform: one product a clock; orders 1 to 40, then the fundamental of u1 ------------------------
   logic               issue, last_m;
   logic        [6:0]  angle_q;   // order x m, of 128
-  logic signed [17:0] sine, sine2_q;
-  logic signed [24:0] value2_q;
-  logic signed [42:0] product_q;
+  logic signed [17:0] sine, sine2_q, sine3_q;
+  logic signed [24:0] value3_q;
+  logic signed [42:0] product;
   logic signed [SumWidth-1:0] sum_q;
-  logic        [4:1]  on_q, last_q;
-  logic        [3:1]  first_q;
+  logic        [6:1]  on_q, last_q;
+  logic        [5:1]  first_q;
 
   assign issue  = phase_q == Transform;
   assign last_m = m_q == 7'd127;
@@ -103,26 +108,34 @@ module td_harmonics #(
     .sine_o (sine)
   );
 
-  always_ff @(posedge clk_i) begin  // 1: value, sine; 2: rounded; 3: product; 4: sum; then the word
+  always_ff @(posedge clk_i) begin  // 1, 2: value, sine; 3: rounded; 5: product; 6: sum; then the word
     if (!rst_ni) begin
       on_q    <= '0;
       last_q  <= '0;
       first_q <= '0;
     end else begin
-      on_q    <= {on_q[3:1], issue};
-      last_q  <= {last_q[3:1], issue && last_m};
-      first_q <= {first_q[2:1], m_q == '0};
+      on_q    <= {on_q[5:1], issue};
+      last_q  <= {last_q[5:1], issue && last_m};
+      first_q <= {first_q[4:1], m_q == '0};
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (on_q != '0) begin
-      value2_q  <= 25'((fold_read_q + FoldWidth'(8)) >>> 4);
-      sine2_q   <= sine;
-      product_q <= value2_q * sine2_q;
-      sum_q     <= (first_q[3] ? '0 : sum_q) + SumWidth'(product_q);
+      sine2_q  <= sine;
+      value3_q <= 25'((fold_word_q + FoldWidth'(8)) >>> 4);
+      sine3_q  <= sine2_q;
+      sum_q    <= (first_q[5] ? '0 : sum_q) + SumWidth'(product);
     end
   end
+
+  td_point_product u_product (
+    .clk_i,
+    .run_i    (on_q != '0),
+    .point_i  (value3_q),
+    .sine_i   (sine3_q),
+    .product_o(product)
+  );
 
   // ---- phases ---------------------------------------------------------------------------------------
   localparam int WaitWidth = $clog2(PublishSamples + 1);
@@ -194,10 +207,10 @@ module td_harmonics #(
   logic [31:0] word, read_q;
   logic        write, ack_q, beyond_q;
 
-  assign write = last_q[4] || (phase_q == Note && on_q == '0);
+  assign write = last_q[6] || (phase_q == Note && on_q == '0);
 
   always_comb begin
-    if (last_q[4])             word = 32'((sum_q + SumWidth'(16384)) >>> 15);
+    if (last_q[6])             word = 32'((sum_q + SumWidth'(16384)) >>> 15);
     else if (word_q == 7'd82)  word = 32'(period_q);
     else                       word = {29'd0, channel_q, locked_q};
   end

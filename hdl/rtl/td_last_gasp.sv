@@ -37,8 +37,9 @@ module td_last_gasp (
 
   state_e      state_d, state_q;
   logic [3:0]  seen_d, seen_q;   // detector events since the last step: suspect, confirmed, withdrawn, return
-  logic        confirmed_d, confirmed_q, declares, momentary;
+  logic        confirmed_d, confirmed_q, suspects, declares, momentary, returns;
   logic [27:0] wait_d, wait_q;
+  logic [28:0] after;            // one step more than wait_q, compared before it is limited
   logic        event_q;
 
   always_comb begin
@@ -48,12 +49,16 @@ module td_last_gasp (
     end
   end
 
+  assign after = {1'b0, wait_q} + 1'b1;
+
   always_comb begin
     state_d     = state_q;
     wait_d      = wait_q;
     confirmed_d = confirmed_q;
+    suspects    = 1'b0;
     declares    = 1'b0;
     momentary   = 1'b0;
+    returns     = 1'b0;
     if (state_q == Declared && sent_i) state_d = Sent;
     if (state_q == Returned && clear_i) state_d = Idle;
     if (step_i) begin
@@ -61,22 +66,28 @@ module td_last_gasp (
         Idle, Returned: begin
           if (seen_q[0]) begin
             state_d     = Suspected;
+            suspects    = 1'b1;
             wait_d      = '0;
             confirmed_d = 1'b0;
           end
         end
         Suspected: begin
-          wait_d      = wait_q == '1 ? wait_q : wait_q + 1'b1;
+          wait_d      = after[28] ? wait_q : after[27:0];
           confirmed_d = confirmed_q || seen_q[1];
           if (seen_q[2] || seen_q[3]) begin
             state_d   = Idle;
             momentary = confirmed_d;
-          end else if (confirmed_d && wait_d >= declare_i) begin
+          end else if (confirmed_d && after >= {1'b0, declare_i}) begin
             state_d  = Declared;
             declares = 1'b1;
           end
         end
-        Declared, Sent: if (seen_q[3]) state_d = Returned;
+        Declared, Sent: begin
+          if (seen_q[3]) begin
+            state_d = Returned;
+            returns = 1'b1;
+          end
+        end
         default:        state_d = Idle;
       endcase
     end
@@ -91,8 +102,8 @@ module td_last_gasp (
     end else begin
       if (declares) declared_o <= declared_o + 1'b1;
       if (momentary) momentary_o <= momentary_o + 1'b1;
-      if (step_i && state_d == Suspected && state_q != Suspected) onset_o <= {index_i, 16'd0} - 64'(delay_i);
-      if (state_d == Returned && state_q != Returned) return_o <= index_i;
+      if (suspects) onset_o <= {index_i, 16'd0} - 64'(delay_i);
+      if (returns) return_o <= index_i;
     end
   end
 

@@ -62,7 +62,7 @@ module td_limiter (
   localparam logic [5:0] KindRelease = 6'd18;
 
   // ---- commands -----------------------------------------------------------------------------------
-  logic        any, single, repeated, in_range, accept, due, now;
+  logic        any, single, repeated, in_range, allowed, accept, accept_apply, due, now;
   logic        seen_q, pending_q, by_tick_q;
   logic [15:0] id_q, pending_id_q, applied_id_q;
   logic [29:0] limit_q, pending_value_q;
@@ -75,14 +75,16 @@ module td_limiter (
   assign due      = pending_q && (by_tick_q ? pending_at_q[15:0] == '0 : index_i >= pending_at_q);
 
   always_comb begin
-    accept = any && single && !repeated;
-    if (apply_i && !in_range) accept = 1'b0;
-    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) accept = 1'b0;
-    if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) accept = 1'b0;
-    if (cancel_i && !pending_q) accept = 1'b0;
+    allowed = any && single;
+    if (apply_i && !in_range) allowed = 1'b0;
+    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) allowed = 1'b0;
+    if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) allowed = 1'b0;
+    if (cancel_i && !pending_q) allowed = 1'b0;
   end
 
-  assign now = step_i && due && !(accept && cancel_i);
+  assign accept       = allowed && !repeated;  // repeated comes late
+  assign accept_apply = (allowed && apply_i) && !repeated;
+  assign now          = step_i && due && (repeated || !(allowed && cancel_i));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -108,14 +110,14 @@ module td_limiter (
         applied_id_q <= pending_id_q;
         applied_at_q <= index_i;
       end
+      if (accept_apply) begin
+        limit_q      <= value_i;
+        applied_id_q <= id_i;
+        applied_at_q <= index_i;
+      end
       if (accept) begin
         seen_q <= 1'b1;
         id_q   <= id_i;
-        if (apply_i) begin
-          limit_q      <= value_i;
-          applied_id_q <= id_i;
-          applied_at_q <= index_i;
-        end
         if (cancel_i) pending_q <= 1'b0;
         if (schedule_i || schedule_tick_i) begin
           pending_q       <= 1'b1;
@@ -149,20 +151,24 @@ module td_limiter (
   typedef enum logic [1:0] {Closed, Open, Locked} state_e;
 
   state_e      state_d, state_q;
-  logic [27:0] wait_d, wait_q, wait_next;  // steps above or below the limit in a row, or open
-  logic        side_d, side_q;             // wait_q counts steps above
+  logic [28:0] next_d, next_q, after;      // 1 + steps above or below the limit in a row, or open; up to 2^28
+  logic        side_d, side_q;             // next_q counts steps above
   logic [3:0]  tries_d, tries_q;
   logic [5:0]  kind_d, kind_q;
   logic        told_d, told_q;             // 1: a release waits for its event
+  logic        same, trips, clears;        // the row, this step included, is as long as trip_i, clear_i
   logic        freed, restart;             // a new limit: what was counted against the old one is void
 
-  assign wait_next = wait_q == '1 ? wait_q : wait_q + 1'b1;
-  assign restart   = now || (accept && apply_i);
-  assign freed     = (accept && release_i) || !enable_i;
+  assign after   = next_q[28] ? next_q : next_q + 1'b1;
+  assign same    = above_q == side_q;
+  assign trips   = same ? next_q >= {1'b0, trip_i} : trip_i <= 28'd1;
+  assign clears  = same ? next_q >= {1'b0, clear_i} : clear_i <= 28'd1;
+  assign restart = now || accept_apply;
+  assign freed   = ((allowed && release_i) && !repeated) || !enable_i;
 
   always_comb begin
     state_d = state_q;
-    wait_d  = wait_q;
+    next_d  = next_q;
     side_d  = side_q;
     tries_d = tries_q;
     told_d  = told_q;
@@ -174,24 +180,24 @@ module td_limiter (
       unique case (state_q)
         Closed: begin
           side_d = above_q;
-          wait_d = above_q == side_q ? wait_next : 28'd1;
-          if (above_q && wait_d >= trip_i) begin
+          next_d = same ? after : 29'd2;
+          if (above_q && trips) begin
             state_d = Open;
-            wait_d  = '0;
+            next_d  = 29'd1;
             tries_d = tries_q == '1 ? tries_q : tries_q + 1'b1;
             kind_d  = KindTrip;
-          end else if (!above_q && wait_d >= clear_i) begin
+          end else if (!above_q && clears) begin
             tries_d = '0;
           end
         end
         Open: begin
-          wait_d = wait_next;
+          next_d = after;
           if (tries_q >= tries_i) begin
             state_d = Locked;
             kind_d  = KindLockout;
-          end else if (wait_next >= reclose_i) begin
+          end else if (next_q >= {1'b0, reclose_i}) begin
             state_d = Closed;
-            wait_d  = '0;
+            next_d  = 29'd1;
             side_d  = 1'b0;
             kind_d  = KindReclose;
           end
@@ -203,13 +209,13 @@ module td_limiter (
     if (restart) begin
       tries_d = '0;
       if (state_d == Closed) begin
-        wait_d = '0;
+        next_d = 29'd1;
         side_d = 1'b0;
       end
     end
     if (freed) begin
       state_d = Closed;
-      wait_d  = '0;
+      next_d  = 29'd1;
       side_d  = 1'b0;
       tries_d = '0;
       told_d  = told_d || state_q != Closed;
@@ -220,14 +226,14 @@ module td_limiter (
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       state_q <= Closed;
-      wait_q  <= '0;
+      next_q  <= 29'd1;
       side_q  <= 1'b0;
       tries_q <= '0;
       told_q  <= 1'b0;
       kind_q  <= '0;
     end else begin
       state_q <= state_d;
-      wait_q  <= wait_d;
+      next_q  <= next_d;
       side_q  <= side_d;
       tries_q <= tries_d;
       told_q  <= told_d;

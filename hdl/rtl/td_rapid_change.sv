@@ -39,11 +39,12 @@ module td_rapid_change #(
 
   phase_e      phase_q;
   logic [27:0] ring_q [128];
-  logic [27:0] read_q, fresh_q, oldest_q, low_q, high_q, mean_q, before_q, far_q;
+  logic [27:0] read_q, word_q, fresh_q, oldest_q, low_q, high_q, mean_q, before_q, far_q;
   logic [34:0] sum_q;
   logic [6:0]  place_q, at_q, fill_q;
   logic [7:0]  since_q;   // values from the start of the change on, up to count_i + 1
   logic [2:0]  wait_q;    // steps to the decision
+  logic [1:0]  valid_q;   // Scan: read_q, word_q is of the window
   logic        scanned_q, steady_q, change_q, divided;
   logic [27:0] quotient;
   logic        full, decide, over;
@@ -82,10 +83,11 @@ module td_rapid_change #(
     .quotient_o(quotient)
   );
 
-  // ---- the ring: one registered read port, one write port --------------------------------------
+  // ---- the ring: one read port, registered twice, one write port ----------------------------------
   always_ff @(posedge clk_i) begin
     if (phase_q == Swap) ring_q[place_q] <= fresh_q;
     read_q <= ring_q[phase_q == Scan ? at_q : place_q];
+    word_q <= read_q;
   end
 
   // ---- sum, smallest and largest of the window --------------------------------------------------
@@ -102,6 +104,7 @@ module td_rapid_change #(
       at_q      <= '0;
       fill_q    <= '0;
       scanned_q <= 1'b0;
+      valid_q   <= '0;
       judge_q   <= '0;
       close_q   <= 1'b0;
     end else begin
@@ -116,23 +119,25 @@ module td_rapid_change #(
             place_q <= '0;
           end
         end
-        Fetch: phase_q <= Swap;  // the oldest value comes out
+        Fetch: phase_q <= Swap;  // the oldest value comes out, place_q has been steady since Idle
         Swap: begin
-          oldest_q  <= read_q;
-          sum_q     <= sum_q + 35'(fresh_q) - (full ? 35'(read_q) : 35'd0);
+          oldest_q  <= word_q;
+          sum_q     <= sum_q + 35'(fresh_q) - (full ? 35'(word_q) : 35'd0);
           low_q     <= fresh_q;
           high_q    <= fresh_q;
           at_q      <= '0;
           scanned_q <= 1'b0;
+          valid_q   <= '0;
           phase_q   <= Scan;
           if (!full) fill_q <= fill_q + 1'b1;
         end
         Scan: begin
           at_q      <= at_q + 1'b1;
-          scanned_q <= at_q == fill_q - 1'b1;
-          if (at_q != '0) begin  // read_q is ring_q[at_q - 1]
-            if (read_q < low_q) low_q <= read_q;
-            if (read_q > high_q) high_q <= read_q;
+          scanned_q <= at_q == fill_q;
+          valid_q   <= {valid_q[0], 1'b1};
+          if (valid_q[1]) begin  // word_q is ring_q[at_q - 2]
+            if (word_q < low_q) low_q <= word_q;
+            if (word_q > high_q) high_q <= word_q;
           end
           if (scanned_q) phase_q <= Mean;
         end

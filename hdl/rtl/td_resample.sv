@@ -103,8 +103,8 @@ module td_resample #(
   logic [10:0] place_q;
   logic        restart, go, again, issue, take;
   logic        run_q;            // taps of a point are being issued
-  logic [4:0]  slot_q;           // tap and lane half of it
-  logic [15:0] mu_q;
+  logic [4:0]  slot_d, slot_q;   // tap and lane half of it
+  logic [15:0] mu_d, mu_q;
   logic [10:0] point_place_q;
 
   assign restart  = ready && waiting_q && !locked_q;
@@ -112,6 +112,8 @@ module td_resample #(
   assign again    = run_q && slot_q == LastSlot && due_q[33:32] == 2'd0;
   assign issue    = go || again;
   assign take     = waiting_q && (restart || (issue && place_q == '0));
+  assign slot_d   = run_q && slot_q != LastSlot ? slot_q + 5'd1 : 5'd0;
+  assign mu_d     = restart ? 16'd0 : (issue ? due_q[31:16] : mu_q);
   assign due_next = (restart ? 34'd0 : due_q) + 34'(take ? next_step_q : step_q);
 
   always_ff @(posedge clk_i) begin
@@ -148,25 +150,23 @@ module td_resample #(
       end
       if (issue) begin
         due_q         <= due_next;
-        mu_q          <= restart ? 16'd0 : due_q[31:16];
         place_q       <= restart ? 11'd1 : (place_q == LastPlace ? 11'd0 : place_q + 11'd1);
         point_place_q <= restart ? 11'd0 : place_q;
       end else if (ready || (run_q && slot_q == LastSlot)) begin  // nothing more at this sample
         due_q <= due_q - (34'd1 << 32);
       end
       run_q  <= issue || (run_q && slot_q != LastSlot);
-      slot_q <= run_q && slot_q != LastSlot ? slot_q + 5'd1 : 5'd0;
+      slot_q <= slot_d;
+      mu_q   <= mu_d;
     end
   end
 
   // ---- taps: distance -> kernel -> interpolated tap, one a clock --------------------------------------
   logic               second, behind;      // half of the lane; the sample lies behind the point
   logic [3:0]         tap, sample_place;
-  logic [2:0]         whole;               // samples between the two
-  logic [8:0]         near;
   logic [10:0]        part;
-  logic signed [17:0] value;
-  logic signed [13:0] slope;
+  logic signed [17:0] value, value1_q;
+  logic signed [13:0] slope, slope1_q;
   logic signed [11:0] part_q;
   logic signed [25:0] rise_q;
   logic signed [17:0] value_q, tap_q;
@@ -177,17 +177,23 @@ module td_resample #(
   logic        [4:1]  first_q;             // of the stages, as the three below
   logic        [5:1]  on_q, last_q, second_q;
 
+  function automatic logic [3:0] tap_of(input logic [4:0] slot);
+    tap_of = slot >= 5'(Taps) ? 4'(slot - 5'(Taps)) : 4'(slot);
+  endfunction
+
+  function automatic logic [8:0] near(input logic [3:0] at, input logic [5:0] phase);  // whole samples, phase
+    near = at >= 4'(Half) ? {3'(at - 4'(Half)), ~phase} : {3'(4'(Half - 1) - at), phase};
+  endfunction
+
   assign second       = slot_q >= 5'(Taps);
-  assign tap          = second ? 4'(slot_q - 5'(Taps)) : 4'(slot_q);
+  assign tap          = tap_of(slot_q);
   assign behind       = tap >= 4'(Half);
-  assign whole        = behind ? 3'(tap - 4'(Half)) : 3'(4'(Half - 1) - tap);
-  assign near         = {whole, behind ? ~mu_q[15:10] : mu_q[15:10]};
   assign part         = behind ? 11'd1024 - {1'b0, mu_q[9:0]} : {1'b0, mu_q[9:0]};
   assign sample_place = now_q - 4'(Taps) + tap;
 
   td_kernel_rom u_kernel (
     .clk_i,
-    .address_i(near),
+    .address_i(near(tap_of(slot_d), mu_d[15:10])),  // a clock ahead: a memory's output is late in its clock
     .value_o  (value),
     .slope_o  (slope)
   );
@@ -208,18 +214,20 @@ module td_resample #(
 
   always_ff @(posedge clk_i) begin  // without reset: first_q loads the sums; stands still between points
     if (run_q || on_q != '0) begin
-      part_q  <= {1'b0, part};
-      from1_q <= {second, sample_place};
-      rise_q  <= slope * part_q;
-      value_q <= value;
-      from2_q <= from1_q;
-      tap_q   <= value_q + 18'((rise_q + 26'sd512) >>> 10);
-      su_q    <= lane_u_q[from2_q];
-      si_q    <= lane_i_q[from2_q];
-      mu_u_q  <= su_q * tap_q;
-      mu_i_q  <= si_q * tap_q;
-      acc_u_q <= (first_q[4] ? '0 : acc_u_q) + AccWidth'(mu_u_q);
-      acc_i_q <= (first_q[4] ? '0 : acc_i_q) + AccWidth'(mu_i_q);
+      value1_q <= value;
+      slope1_q <= slope;
+      part_q   <= {1'b0, part};
+      from1_q  <= {second, sample_place};
+      rise_q   <= slope1_q * part_q;
+      value_q  <= value1_q;
+      from2_q  <= from1_q;
+      tap_q    <= value_q + 18'((rise_q + 26'sd512) >>> 10);
+      su_q     <= lane_u_q[from2_q];
+      si_q     <= lane_i_q[from2_q];
+      mu_u_q   <= su_q * tap_q;
+      mu_i_q   <= si_q * tap_q;
+      acc_u_q  <= (first_q[4] ? '0 : acc_u_q) + AccWidth'(mu_u_q);
+      acc_i_q  <= (first_q[4] ? '0 : acc_i_q) + AccWidth'(mu_i_q);
     end
   end
 
