@@ -1,7 +1,7 @@
-"""Print the figures of docs/front-end.md as JSON, measured on the compiled RTL.
+"""Print the accuracy figures of docs/front-end.md as JSON, measured on the compiled RTL.
 
 python -m hdl.tb.figures            some minutes
-python -m hdl.tb.figures --full     48 points on wave and two minutes of noise
+python -m hdl.tb.figures --full     two minutes of noise too
 """
 
 from __future__ import annotations
@@ -9,41 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-import time
 
 import numpy as np
 
 from hdl.driver import FrontEnd
 from hdl.sim.frontend import CompiledFrontEnd
 from hdl.tb.consumer import energy_errors
-from hdl.tb.corpus import FIFTH_SEVENTH, PLAIN, RATE_HZ, disturbances, losses, steady, times_s
-from hdl.tb.trial import codes, sine, try_cases
+from hdl.tb.corpus import FIFTH_SEVENTH, PLAIN, RATE_HZ, steady, times_s
+from hdl.tb.trial import codes
 from hdl.tb.two_loads import Phasor, errors, pair
-
-BANDS: dict[int, tuple[float, ...]] = {50: (45.0, 47.5, 50.0, 52.5, 55.0), 60: (55.0, 57.5, 60.0, 62.5, 65.0)}
-
-
-def detection(points: int) -> dict[str, float]:
-    """Return counts and delays over losses and disturbances."""
-    delays_s: list[float] = []
-    missed = disturbed = false_alarms = 0
-    for nominal_hz, band in BANDS.items():
-        for hz in band:
-            for outcome in try_cases(losses([hz], points, (0.0, 0.1, 0.2, 0.3), (0.9, 1.0, 1.1)), nominal_hz, hz):
-                missed += not (outcome.ready and outcome.delays_s)
-                delays_s.extend(outcome.delays_s[:1])
-            for outcome in try_cases(disturbances([hz], points), nominal_hz, hz):
-                disturbed += outcome.ready
-                false_alarms += bool(outcome.delays_s)
-    return {
-        "losses": len(delays_s) + missed,
-        "missed": missed,
-        "delay_ms_min": round(min(delays_s) * 1e3, 3),
-        "delay_ms_median": round(float(np.median(delays_s)) * 1e3, 3),
-        "delay_ms_max": round(max(delays_s) * 1e3, 3),
-        "disturbances": disturbed,
-        "false_alarms": false_alarms,
-    }
 
 
 def accuracy() -> dict[str, float]:
@@ -117,35 +91,15 @@ def with_noise() -> dict[str, float]:
     return {"energy_error_percent_at_1e-4_with_noise_2_min": round(worst * 100, 5)}
 
 
-def speed() -> dict[str, float]:
-    """Return how many times faster than real time one core runs: four channels, 64 clocks a sample, 0.1 s blocks."""
-    one = codes(sine(50, 0.1))
-    block = np.stack([one, one // 2, one // 3, one // 5], axis=1)
-    board = CompiledFrontEnd()
-    board.push(block)
-    factors = []
-    for _ in range(5):
-        started = time.perf_counter()
-        for _ in range(20):
-            board.push(block)
-        factors.append(20 * len(block) / RATE_HZ / (time.perf_counter() - started))
-    board.close()
-    return {"real_time_factor_median": round(float(np.median(factors)), 1)}
-
-
 def main(arguments: list[str]) -> None:
     """Print everything as one JSON object."""
-    points = 48 if arguments == ["--full"] else 6
     board = CompiledFrontEnd()
     figures = {
         "rtl_hash": board.rtl_hash,
-        "points_on_wave": points,
-        **speed(),
         **accuracy(),
         **power(),
         **two_elements(),
-        **(with_noise() if points == 48 else {}),
-        **detection(points),
+        **(with_noise() if arguments == ["--full"] else {}),
     }
     board.close()
     print(json.dumps(figures, indent=2))
