@@ -56,14 +56,14 @@ def figures() -> dict[str, Any]:
 
 
 @yosys
-@pytest.mark.slow
+@pytest.mark.synth
 def test_the_front_end_takes_few_multipliers(figures: dict[str, Any]) -> None:
     assert figures["rtl_hash"] == content_hash(toolchain.rtl_files())
     assert figures["size"]["share_of_xc7z020"]["dsp"] <= report.SHARE_BAR
 
 
 @yosys
-@pytest.mark.slow
+@pytest.mark.synth
 @pytest.mark.xfail(reason="24.2 % with every function in; a quarter of the cells is the register file", strict=True)
 def test_the_front_end_takes_few_luts(figures: dict[str, Any]) -> None:
     assert figures["size"]["share_of_xc7z020"]["lut"] <= report.SHARE_BAR
@@ -76,7 +76,7 @@ def rate_case(block: str) -> Any:
 
 
 @yosys
-@pytest.mark.slow
+@pytest.mark.synth
 @pytest.mark.parametrize("block", map(rate_case, report.blocks()))
 def test_every_block_reaches_100_mhz(block: str, figures: dict[str, Any]) -> None:
     fmax_mhz = figures["speed_ecp5"][block]["fmax_mhz"]
