@@ -20,7 +20,7 @@ async def order_fill_and_loss_are_those_of_a_queue(dut: Any) -> None:
     for step in range(3000):
         busy = 0.7 if step // 300 % 2 else 0.3  # runs full, then empty, again and again
         push, pop = rng.random() < busy, rng.random() < 1 - busy
-        data = rng.getrandbits(80)
+        data = rng.getrandbits(len(dut.data_i))
         dut.push_i.value, dut.pop_i.value, dut.data_i.value = push, pop, data
         await FallingEdge(dut.clk_i)
         full = len(queue) == 16
