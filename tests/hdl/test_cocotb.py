@@ -28,7 +28,7 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_pulse": ("td_pulse", {}, []),
     "td_quality": ("td_quality", {}, []),
     "td_capture": ("td_capture", {"Depth": 64}, []),
-    "td_event_fifo": ("td_event_fifo", {}, []),
+    "td_event_fifo": ("td_event_fifo", {"Width": 146}, []),
     "td_trigger": ("td_trigger", {}, []),
     "td_rapid_change": ("td_rapid_change", {}, []),
     "td_overcurrent": ("td_overcurrent", {}, []),
