@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def run_bench(bench: str, work: Path, monkeypatch: pytest.MonkeyPatch, coverage:
     monkeypatch.setenv("MAKEFLAGS", "OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1")
     sources = [*toolchain.rtl_files(), *more]
     kind = "coverage" if coverage else "cocotb"
-    folder = cache_dir() / kind / f"{bench}-{content_hash(sources)[:16]}"
+    # The makefile left in the folder names files of this checkout and of this environment.
+    places = [str(toolchain.HDL), sys.prefix]
+    folder = cache_dir() / kind / f"{bench}-{content_hash(sources, places)[:16]}"
     runner = cocotb_runner.get_runner("verilator")
     runner.build(
         sources=[toolchain.HDL / "lint" / "waivers.vlt", *sources],
