@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Protocol
 
 from hil.source.instrument import Instrument
-from hil.source.machine import SourceMachine
+from hil.source.machine import SourceMachine, TrippedError
 from hil.source.parameters import (
+    AMPERE,
+    HERTZ,
     NO_UNIT,
+    NOT_A_NUMBER,
+    VOLT,
     Number,
     none,
     only,
@@ -17,7 +22,7 @@ from hil.source.parameters import (
     read_choice,
     read_numbers,
 )
-from hil.source.scpi import OPERATION_COMPLETE, CommandTree, Status
+from hil.source.scpi import OPERATION_COMPLETE, CommandTree, ScpiError, Status
 
 Apply = Callable[[], None]
 
@@ -102,6 +107,94 @@ class Settings:
 
         self._defaults[name] = self.values[name] = default
         self._tree.add(header, command=command, query=ask)
+
+
+class LevelCommands:
+    """Voltage, frequency, output switch and limits as dialects without a triggered level have them.
+
+    Parameters
+    ----------
+    tree : CommandTree
+        Where the headers are added.
+    settings : Settings
+        Where the output switch and the limits are kept.
+    machine : SourceMachine
+        What they act on; it keeps the levels, because programs end on them.
+    instrument : Instrument
+        Limits of the numbers.
+    """
+
+    def __init__(self, tree: CommandTree, settings: Settings, machine: SourceMachine, instrument: Instrument):
+        self._tree = tree
+        self._settings = settings
+        self._machine = machine
+        top_v = Decimal(str(instrument.max_v))
+        low_hz, high_hz = (Decimal(str(hz)) for hz in instrument.frequency_hz)
+        self.volts = Number(Decimal(0), top_v, Decimal(0), VOLT)
+        self.hertz = Number(low_hz, high_hz, Decimal(60), HERTZ)
+        self.amperes = Number(
+            Decimal(0), Decimal(str(instrument.current_a)), Decimal(str(instrument.current_a)), AMPERE
+        )
+
+    def add(self, *, output: str, voltage: str, voltage_limit: str, frequency: str, current: str) -> None:
+        """Add the headers under these patterns."""
+        settings, machine = self._settings, self._machine
+        settings.boolean(output, "output", lambda: switch_output(machine, settings))
+        settings.number(current, "current", self.amperes, self._limit_current)
+        settings.number(voltage_limit, "voltage limit", replace(self.volts, default=self.volts.high))
+        self._add_level(voltage, self.volts, self._set_voltage, lambda: Decimal(str(machine.programmed.voltage_v)))
+        self._add_level(
+            frequency,
+            self.hertz,
+            lambda value: machine.set_levels(frequency_uhz=round(value * 10**6)),
+            lambda: Decimal(machine.programmed.frequency_uhz) / 10**6,
+        )
+
+    def add_readings(self, verbs: Sequence[str]) -> None:
+        """Add RMS voltage, RMS current and frequency under each verb."""
+        readback = self._machine.readback
+        for verb in verbs:
+            self._tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: reading(readback.rms_v()))
+            self._tree.add(f"{verb}[:SCALar]:CURRent:AC", query=lambda p: reading(readback.rms_a()))
+            self._tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: reading(readback.frequency_hz()))
+
+    def check_limit(self, volts: Sequence[Decimal]) -> None:
+        """Refuse voltages above the limit."""
+        if any(value > self._settings["voltage limit"] for value in volts):
+            raise ScpiError(-222)
+
+    def _set_voltage(self, value: Decimal) -> None:
+        self.check_limit([value])
+        self._machine.set_levels(voltage_v=float(value))
+
+    def limit(self) -> None:
+        """Hand the limits to the machine; called again after a reset."""
+        self._limit_current()
+
+    def _limit_current(self) -> None:
+        self._machine.protection.rms_a = float(self._settings["current"])
+
+    def _add_level(
+        self, header: str, number: Number, apply: Callable[[Decimal], None], now: Callable[[], Decimal]
+    ) -> None:
+        def query(parameters: list[str]) -> str:
+            return number.format(number.read(only(parameters)) if parameters else now())
+
+        self._tree.add(header, command=lambda p: apply(number.read(only(p))), query=query)
+
+
+def switch_output(machine: SourceMachine, settings: Settings) -> None:
+    """Switch the output as set; an output that has tripped is refused as a settings conflict until it is cleared."""
+    try:
+        machine.switch_output(settings["output"])
+    except TrippedError:
+        settings["output"] = False
+        raise ScpiError(-221) from None
+
+
+def reading(value: float | None) -> str:
+    """Return a measurement as a reply."""
+    return NOT_A_NUMBER if value is None else f"{value:+.6E}"
 
 
 def add_common_commands(tree: CommandTree, status: Status, identity: str, scpi_version: str, reset: Apply) -> None:

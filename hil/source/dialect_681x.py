@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hil.source.dialect import Settings, add_common_commands
+from hil.source.dialect import Settings, add_common_commands, reading, switch_output
 from hil.source.instrument import Instrument
 from hil.source.machine import SourceMachine, TriggerError, TriggerState
 from hil.source.parameters import (
@@ -21,7 +21,6 @@ from hil.source.parameters import (
     HERTZ,
     INFINITY,
     NO_UNIT,
-    NOT_A_NUMBER,
     SECOND,
     VOLT,
     Number,
@@ -100,17 +99,26 @@ class Dialect681x:
         self._add_trigger()
         self._add_waveforms()
         self._add_queries()
+        self._limit_output()
 
     # --- headers ------------------------------------------------------------------------------------------------
 
     def _add_output(self) -> None:
         settings = self._settings
-        settings.boolean("OUTPut[:STATe]", "output", lambda: self._machine.switch_output(settings["output"]))
+        settings.boolean("OUTPut[:STATe]", "output", lambda: switch_output(self._machine, settings))
         settings.boolean("OUTPut:TTLTrg[:STATe]", "ttl")
         settings.choice("OUTPut:TTLTrg:SOURce", "ttl source", ("BOT", "EOT", "LIST"), "BOT")
         top_a, peak_a = Decimal(str(self._instrument.current_a)), Decimal(str(self._instrument.peak_current_a))
-        settings.number("[SOURce:]CURRent[:LEVel][:IMMediate]", "current", Number(Decimal(0), top_a, top_a, AMPERE))
-        settings.number("[SOURce:]CURRent:PEAK[:IMMediate]", "peak", Number(Decimal(0), peak_a, peak_a, AMPERE))
+        amperes = Number(Decimal(0), top_a, top_a, AMPERE)
+        settings.number("[SOURce:]CURRent[:LEVel][:IMMediate]", "current", amperes, self._limit_output)
+        settings.boolean("[SOURce:]CURRent:PROTection:STATe", "current protection", self._limit_output)
+        peak_v = Number(Decimal(0), Decimal(500), Decimal(500), VOLT)
+        protect = "[SOURce:]VOLTage:PROTection[:LEVel]"
+        settings.number(protect, "peak voltage", peak_v, self._limit_output)
+        settings.number(
+            "[SOURce:]CURRent:PEAK[:IMMediate]", "peak", Number(Decimal(0), peak_a, peak_a, AMPERE), self._limit_output
+        )
+        self.tree.add("OUTPut:PROTection:CLEar", command=self._clear_protection)
 
     def _add_levels(self) -> None:
         settings, numbers = self._settings, self._numbers()
@@ -176,6 +184,9 @@ class Dialect681x:
         settings.number("[SOURce:]LIST:COUNt", "list count", _count())
         settings.choice("[SOURce:]LIST:STEP", "list step", ("AUTO", "ONCE"), "AUTO")
         settings["ttl list"] = (False,)
+        settings.choice("[SOURce:]FUNCtion:MODE", "shape mode", ("FIXed", "LIST"), "FIX")
+        settings["shape list"] = ("SIN",)
+        self.tree.add("[SOURce:]LIST:SHAPe", command=self._set_shape_list, query=self._ask_shape_list)
         self.tree.add("[SOURce:]LIST:TTLTrg", command=self._set_ttl_list, query=self._ask_ttl_list)
 
     def _add_trigger(self) -> None:
@@ -210,13 +221,16 @@ class Dialect681x:
 
     def _add_queries(self) -> None:
         for verb in ("MEASure", "FETCh"):
-            self.tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: _reading(self._machine.readback.rms_v()))
-            self.tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: _reading(self._machine.readback.frequency_hz()))
+            self.tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: reading(self._machine.readback.rms_v()))
+            self.tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: reading(self._machine.readback.frequency_hz()))
+            self.tree.add(f"{verb}[:SCALar]:CURRent:AC", query=lambda p: reading(self._machine.readback.rms_a()))
         waiting = TriggerState.WTG
         self.tree.add(
             "STATus:OPERation:CONDition",
             query=lambda p: str(_WAITING_FOR_TRIGGER * (self._machine.trigger_state is waiting)),
         )
+
+        self.tree.add("STATus:QUEStionable:CONDition", query=lambda p: str(self._questionable()))
 
     def _numbers(self) -> dict[str, Number]:
         """Return the limits of everything that has a level, a triggered level and a list."""
@@ -246,11 +260,13 @@ class Dialect681x:
         return INFINITY if math.isinf(value) else Decimal(str(value))
 
     def _set_range(self, parameters: list[str]) -> None:
-        """Select the lowest range that holds a voltage; the blanking of a range change is not modelled."""
+        """Select the lowest range that holds a voltage; a change interrupts the output."""
         volts = float(self._numbers()["voltage"].read(only(parameters)))
         selected = next(range_v for range_v in self._instrument.ranges_v if range_v >= volts)
         if self._machine.programmed.voltage_v > selected:
             raise ScpiError(-221)
+        if selected != self._settings["range"]:
+            self._machine.blank()
         self._settings["range"] = selected
 
     def _ask_range(self, parameters: list[str]) -> str:
@@ -258,9 +274,7 @@ class Dialect681x:
         return f"{self._settings['range']:+.6E}"
 
     def _set_function(self, parameters: list[str]) -> None:
-        name = read_name(only(parameters))
-        for long, short in (("SINUSOID", "SIN"), ("SQUARE", "SQU"), ("CSINUSOID", "CSIN")):
-            name = short if name == long else name
+        name = _shape_name(only(parameters))
         self._shape(name)
         self._shape_name = name
         self._renew_shape()
@@ -315,6 +329,17 @@ class Dialect681x:
             raise ScpiError(-223)
         self._settings["ttl list"] = tuple(read_boolean(text) for text in parameters)
 
+    def _set_shape_list(self, parameters: list[str]) -> None:
+        if not parameters:
+            raise ScpiError(-109)
+        if len(parameters) > self._instrument.list_points:
+            raise ScpiError(-223)
+        self._settings["shape list"] = tuple(_shape_name(text) for text in parameters)
+
+    def _ask_shape_list(self, parameters: list[str]) -> str:
+        none(parameters)
+        return ",".join(self._settings["shape list"])
+
     def _ask_ttl_list(self, parameters: list[str]) -> str:
         none(parameters)
         return ",".join(str(int(value)) for value in self._settings["ttl list"])
@@ -363,8 +388,27 @@ class Dialect681x:
         self._settings.reset()
         self._settings["range"] = self._instrument.max_v
         self._settings["ttl list"] = (False,)
+        self._settings["shape list"] = ("SIN",)
         self._shape_name = "SIN"
+        self._limit_output()
         self._machine.reset()
+
+    def _limit_output(self) -> None:
+        """Hand the limits to the machine, which acts on them at every sample."""
+        protection = self._machine.protection
+        protection.peak_v = float(self._settings["peak voltage"])
+        protection.rms_a, protection.peak_a = float(self._settings["current"]), float(self._settings["peak"])
+        protection.trip_on_current = self._settings["current protection"]
+
+    def _clear_protection(self, parameters: list[str]) -> None:
+        none(parameters)
+        self._machine.protection.clear()
+
+    def _questionable(self) -> int:
+        """Return bit 0 for over-voltage, bit 1 for over-current, bit 12 for the RMS current limit at work; assumed."""
+        protection = self._machine.protection
+        tripped = {"over-voltage": 1, "over-current": 2}.get(protection.tripped, 0)
+        return tripped | (4096 if protection.limiting else 0)
 
     def _transient(self) -> Transient:
         """Return what the modes ask for; settings conflict where pulse and list are mixed."""
@@ -391,6 +435,8 @@ class Dialect681x:
         """Return the lists as a transient; all lists in use have one length, or 1."""
         use_ttl = self._settings["ttl"] and self._settings["ttl source"] == "LIST"
         lists = {name: self._settings[f"{name} list"] for name in [*names, "dwell"]}
+        in_shapes = self._settings["shape mode"] == "LIST"
+        lists["shape"] = tuple(map(self._shape, self._settings["shape list"])) if in_shapes else (None,)
         lists["ttl"] = self._settings["ttl list"] if use_ttl else (False,)
         size = max(len(values) for values in lists.values())
         if any(len(values) not in (1, size) for values in lists.values()):
@@ -400,6 +446,7 @@ class Dialect681x:
             Point(
                 duration_ns=_ns(rows["dwell"][i]),
                 trigger_out=rows["ttl"][i],
+                shape=rows["shape"][i],
                 **dict(_output_setting(name, rows[name][i]) for name in names),
             )
             for i in range(size)
@@ -417,6 +464,12 @@ class Dialect681x:
         return Transient(tuple(p for p in points if p.duration_ns > 0), _times(self._settings["pulses"]))
 
 
+def _shape_name(text: str) -> str:
+    """Return a waveform's name, that of a built-in one in its short form."""
+    name = read_name(text)
+    return {"SINUSOID": "SIN", "SQUARE": "SQU", "CSINUSOID": "CSIN"}.get(name, name)
+
+
 def _output_setting(name: str, value: Decimal) -> tuple[str, Any]:
     """Return the machine's name and value of a setting."""
     field, convert = _POINT_FIELDS[name]
@@ -431,8 +484,3 @@ def _count() -> Number:
 def _times(count: Decimal) -> int | None:
     """Return a repeat count, None for endless."""
     return None if count >= INFINITY else int(count)
-
-
-def _reading(value: float | None) -> str:
-    """Return a measurement as a reply."""
-    return NOT_A_NUMBER if value is None else f"{value:+.6E}"

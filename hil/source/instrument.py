@@ -27,6 +27,20 @@ class Instrument:
         Most points in a list.
     line_chars : int
         Longest program message, terminator excluded.
+    identities : tuple of str
+        What the reply to ``*IDN?`` of such an instrument contains, any one of them, in capitals.
+    shapes : tuple of str
+        Waveforms it has of its own, by the names its commands take.
+    trace_points : int
+        Points of an uploaded cycle; 0 for one that takes no upload, or by no command that we know.
+    traces : int
+        Uploaded waveforms it keeps at most.
+    slews : bool
+        Whether a step can have a slew; a ramp over the whole step is taken by all.
+    shifts : bool
+        Whether a step can jump in phase.
+    trigger_out : bool
+        Whether a step can be marked by a pulse.
     """
 
     model: str
@@ -38,6 +52,13 @@ class Instrument:
     slew_v_per_s: tuple[float, float]
     list_points: int
     line_chars: int
+    identities: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ("SIN", "SQU")
+    trace_points: int = 0
+    traces: int = 0
+    slews: bool = False
+    shifts: bool = False
+    trigger_out: bool = True
 
     @property
     def max_v(self) -> float:
@@ -56,6 +77,41 @@ KEYSIGHT_6812B = Instrument(
     slew_v_per_s=(1e-3, 1e6),  # assumed
     list_points=100,  # Keysight 6811C Programming Guide, p. 134
     line_chars=16384,  # assumed; must hold a TRACe of 1024 values
+    identities=("KEYSIGHT", "AGILENT", "HEWLETT-PACKARD", "AMETEK", "CALIFORNIA INSTRUMENTS", "SIMULATED 6812B"),
+    shapes=("SIN", "SQU", "CSIN"),
+    trace_points=1024,
+    traces=64,  # assumed
+    slews=True,
+    shifts=True,
+)
+
+KIKUSUI_PCR2000LE = Instrument(
+    model="PCR2000LE",
+    ranges_v=(152.5, 305.0),  # this and the currents: to be checked against the data sheet
+    frequency_hz=(1.0, 999.9),
+    current_a=20.0,
+    peak_current_a=80.0,
+    dwell_s=(1e-4, 3.6e6),  # shortest as docs/source.md; longest assumed
+    slew_v_per_s=(1e-3, 1e6),
+    list_points=600,  # assumed
+    line_chars=128,  # Kikusui PCR-MA interface manual; assumed to hold for the LE
+    identities=("KIKUSUI", "SIMULATED PCR2000LE"),
+    shapes=("0", "1"),  # waveform banks: 0 the sine; how a bank is loaded was not found
+)
+
+CHROMA_61602 = Instrument(
+    model="61602",
+    ranges_v=(150.0, 300.0),
+    frequency_hz=(15.0, 1000.0),
+    current_a=16.0,  # this and the peak: to be checked against the data sheet
+    peak_current_a=96.0,
+    dwell_s=(1e-4, 99999.9999),  # Chroma 61500 manual: 0 to 99 999 999.9 ms in steps of 0.1 ms
+    slew_v_per_s=(1e-3, 1.2e6),
+    list_points=100,
+    line_chars=1024,  # assumed
+    identities=("CHROMA", "SIMULATED 61602"),
+    shapes=("A", "B"),
+    trigger_out=False,  # no command for it was found
 )
 
 
@@ -75,6 +131,8 @@ class Timing:
         From the output command to the relay's contact.
     reset_ns : int
         Time after ``*RST`` in which nothing takes effect.
+    blank_ns : int
+        How long a change of range interrupts the output.
     """
 
     update_ns: int = 1_000
@@ -82,3 +140,4 @@ class Timing:
     fall_ns: int = 30_000
     relay_ns: int = 10_000_000
     reset_ns: int = 500_000_000
+    blank_ns: int = 20_000_000

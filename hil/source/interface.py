@@ -19,12 +19,18 @@ class AcSource(Protocol):
     voltage_v: float
     frequency_hz: float
     current_limit_a: float
+    voltage_limit_v: float
     output_enabled: bool
     phase_sync_deg: float | None
 
     @property
     def identity(self) -> str:
         """Maker, model, serial number and firmware, as the source gives them."""
+
+    def energise(
+        self, voltage_v: float, frequency_hz: float, *, current_limit_a: float, voltage_limit_v: float
+    ) -> None:
+        """Set limits, read them back, set levels and only then switch the output on."""
 
     def reset(self) -> None:
         """Put the source into its reset state: output off, 0 V."""
@@ -40,6 +46,9 @@ class AcSource(Protocol):
 
     def measure_frequency_hz(self) -> float:
         """Return the measured frequency [Hz]."""
+
+    def measure_current_a(self) -> float:
+        """Return the measured RMS current [A]."""
 
     def arm(self, program: Sequence[Step]) -> None:
         """Load a program and wait for `fire`.

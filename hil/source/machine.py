@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.source.instrument import Timing
+from hil.source.load import Impedance, Protection, RectifierLoad, Terminals
 from hil.source.measurement import Readback
 from hil.source.output import OutputStage
 from hil.source.transient import Levels, Point, Transient
@@ -33,6 +34,10 @@ class TriggerState(Enum):
     RUNNING = "delayed, waiting for its angle, or playing"
 
 
+class TrippedError(Exception):
+    """The output cannot be switched on before a trip is cleared."""
+
+
 class TriggerError(Exception):
     """A trigger or an initiation came in a state that does not take it."""
 
@@ -47,10 +52,13 @@ class PlayedBlock:
         Terminal voltage at each sample [V].
     trigger_edges : tuple of int
         Times of the trigger-out pulses that began since the block's first sample and before the next block's [ns].
+    amps : (n,) float64
+        Current into the load at each sample [A].
     """
 
     volts: NDArray[np.float64]
     trigger_edges: tuple[int, ...]
+    amps: NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -81,14 +89,26 @@ class SourceMachine:
         Key of the command latencies.
     timing : Timing
         The times of the model.
+    load : RectifierLoad or None
+        What hangs on the terminals.
+    impedance : Impedance
+        The source's own.
     """
 
-    def __init__(self, seed: int, timing: Timing):
+    def __init__(
+        self,
+        seed: int,
+        timing: Timing,
+        load: RectifierLoad | None = None,
+        impedance: Impedance = Impedance(),  # noqa: B008 (frozen)
+    ):
         self.now_ns = 0
         self.trigger_state = TriggerState.IDLE
         self.programmed = Levels()
         self.output_on = False
         self.readback = Readback()
+        self.protection = Protection()
+        self._terminals = Terminals(load, impedance, self.protection)
         self._seed = seed
         self._timing = timing
         self._levels = Levels()
@@ -120,9 +140,21 @@ class SourceMachine:
         self._at_effect(lambda t_ns: self._apply_levels(t_ns, changes))
 
     def switch_output(self, on: bool) -> None:
-        """Close or open the output relay."""
+        """Close or open the output relay; TrippedError for a relay that a trip holds open."""
+        if on and self.protection.tripped:
+            raise TrippedError
         self.output_on = on
-        self._at_effect(lambda t_ns: self._output.change(t_ns, closed=on), self._timing.relay_ns)
+        self._at_effect(lambda t_ns: self._close(t_ns, on), self._timing.relay_ns)
+
+    def blank(self) -> None:
+        """Interrupt a closed output for the time that a change of range takes."""
+        if self.output_on:
+            self._at_effect(lambda t_ns: self._output.change(t_ns, closed=False))
+            self._at_effect(self._end_blanking, self._timing.blank_ns)
+
+    def trip(self, reason: str, after_ns: int = 0) -> None:
+        """Open the output some time from now, as a protection does, and end what plays."""
+        self._at(self.now_ns + after_ns, lambda t_ns: self._trip(t_ns, reason))
 
     def initiate(self, transient: Transient) -> None:
         """Arm a transient; TriggerError unless the trigger system is idle."""
@@ -162,21 +194,36 @@ class SourceMachine:
         A sample is the voltage at its instant; the block ends where the next block's first sample lies.
         """
         times_ns, end_ns = self._sample_times(n_samples, rate_hz)
-        volts = np.empty(n_samples)
+        volts, amps = np.empty(n_samples), np.empty(n_samples)
         done = 0
         while (event := self._next_event(end_ns)) is not None:
             t_ns, action = event
             until = int(np.searchsorted(times_ns, t_ns))
             if until > done:
-                volts[done:until] = self._output.volts(times_ns[done:until])
+                self._render(times_ns[done:until], volts[done:until], amps[done:until])
                 done = until
             self.now_ns = t_ns
             action(t_ns)
-        volts[done:] = self._output.volts(times_ns[done:])
+        self._render(times_ns[done:], volts[done:], amps[done:])
         self.now_ns = end_ns
-        self.readback.add(volts, rate_hz)
+        self.readback.add(volts, amps, rate_hz)
         edges, self._edges = tuple(self._edges), []
-        return PlayedBlock(volts, edges)
+        return PlayedBlock(volts, edges, amps)
+
+    def _render(self, times_ns: NDArray[np.int64], volts: NDArray[np.float64], amps: NDArray[np.float64]) -> None:
+        """Fill in what the terminals carry between two events; a trip acts from the next sample on."""
+        done = 0
+        while done < times_ns.size:
+            emf = self._output.volts(times_ns[done:])
+            held = self.protection.tripped
+            v, a, good = self._terminals.play(emf, 1.0 / self._rate_hz)
+            if held or good == emf.size:
+                volts[done:], amps[done:] = v, a
+                return
+            stop = done + good + 1
+            volts[done:stop], amps[done:stop] = v[: good + 1], a[: good + 1]
+            self._trip(int(times_ns[stop - 1]), self.protection.tripped)
+            done = stop
 
     def _sample_times(self, n_samples: int, rate_hz: int) -> tuple[NDArray[np.int64], int]:
         """Return the times of the next samples, and of the one after them, counted from the last change of rate."""
@@ -298,6 +345,22 @@ class SourceMachine:
         held = run.transient.controls()
         if held:
             self._set_output(t_ns, {name: getattr(self._levels, name) for name in held})
+
+    def _trip(self, t_ns: int, reason: str) -> None:
+        self.protection.tripped = reason
+        self.output_on = False
+        run, self._run, self.trigger_state = self._run, None, TriggerState.IDLE
+        if run is not None:
+            self._cancel(t_ns, run)
+        self._output.change(t_ns, closed=False)
+
+    def _end_blanking(self, t_ns: int) -> None:
+        if self.output_on:
+            self._output.change(t_ns, closed=True)
+
+    def _close(self, t_ns: int, on: bool) -> None:
+        """Move the relay; a trip between command and contact keeps it open."""
+        self._output.change(t_ns, closed=on and not self.protection.tripped)
 
     def _restore_all(self, t_ns: int) -> None:
         self._levels = Levels()

@@ -16,25 +16,32 @@ class Readback:
     def __init__(self) -> None:
         self._rate_hz = 0
         self._volts: NDArray[np.float64] = np.empty(0)
+        self._amps: NDArray[np.float64] = np.empty(0)
 
-    def add(self, volts: NDArray[np.float64], rate_hz: int) -> None:
+    def add(self, volts: NDArray[np.float64], amps: NDArray[np.float64], rate_hz: int) -> None:
         """Take in a block; a change of rate begins a new window."""
         kept = max(2, math.ceil(WINDOW_S * rate_hz))
-        earlier = self._volts if rate_hz == self._rate_hz else np.empty(0)
-        self._volts = np.concatenate([earlier[max(0, earlier.size + volts.size - kept) :], volts[-kept:]])
+        self._volts = self._keep(self._volts, volts, rate_hz, kept)
+        self._amps = self._keep(self._amps, amps, rate_hz, kept)
         self._rate_hz = rate_hz
+
+    def _keep(
+        self, held: NDArray[np.float64], values: NDArray[np.float64], rate_hz: int, kept: int
+    ) -> NDArray[np.float64]:
+        """Return the last values of what is held and what comes."""
+        earlier = held if rate_hz == self._rate_hz else np.empty(0)
+        return np.concatenate([earlier[max(0, earlier.size + values.size - kept) :], values[-kept:]])
+
+    def rms_a(self) -> float | None:
+        """Return the RMS current [A], or None before anything was played."""
+        return _rms(self._amps)
 
     def rms_v(self) -> float | None:
         """Return the RMS without the mean [V], or None before anything was played.
 
         A Hann window keeps a window that is no whole number of cycles from showing as ripple.
         """
-        if self._volts.size < 2:
-            return None
-        window = np.hanning(self._volts.size + 2)[1:-1]
-        weight = window / window.sum()
-        alternating = self._volts - float(weight @ self._volts)
-        return math.sqrt(float(weight @ alternating**2))
+        return _rms(self._volts)
 
     def frequency_hz(self) -> float | None:
         """Return the frequency from the first to the last rising zero [Hz], or None with fewer than two."""
@@ -44,3 +51,13 @@ class Readback:
             return None
         at = rising - low[rising] / (high[rising] - low[rising])
         return float((rising.size - 1) * self._rate_hz / (at[-1] - at[0]))
+
+
+def _rms(values: NDArray[np.float64]) -> float | None:
+    """Return the RMS without the mean under a Hann window."""
+    if values.size < 2:
+        return None
+    window = np.hanning(values.size + 2)[1:-1]
+    weight = window / window.sum()
+    alternating = values - float(weight @ values)
+    return math.sqrt(float(weight @ alternating**2))

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from hil.source.instrument import Instrument
 from teiden.errors import InputError
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One cycle of a waveform to upload; the instrument takes its mean away and scales it to the set RMS.
+
+    Parameters
+    ----------
+    name : str
+        A letter, then up to 15 letters, digits and underscores; in capitals.
+    values : tuple of float
+        One cycle from its reference zero, in any unit.
+    """
+
+    name: str
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,11 @@ class Step:
         How fast the step's voltage is approached [V/s]; None for at once.
     trigger_out : bool
         A pulse at the trigger output when the step begins.
+    ramp : bool
+        The voltage goes from the step before to this step's over the whole duration. A first step ramps from the
+        voltage in force when the program is armed.
+    waveform : str, Trace or None
+        A waveform of the instrument by its name there, or one to upload; None in all steps for the one in use.
     """
 
     voltage_v: float
@@ -38,6 +60,8 @@ class Step:
     phase_deg: float | None = None
     slew_v_per_s: float | None = None
     trigger_out: bool = False
+    ramp: bool = False
+    waveform: str | Trace | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +88,10 @@ class Program(Sequence[Step]):
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def unmarked(self) -> Program:
+        """Return the program without trigger-out pulses, for an instrument that has none."""
+        return replace(self, steps=tuple(replace(step, trigger_out=False) for step in self.steps))
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
@@ -147,8 +175,10 @@ def check_program(program: Sequence[Step], instrument: Instrument) -> None:
     for number, step in enumerate(program, start=1):
         last = number == len(program)
         problems += [f"step {number}: {problem}" for problem in _step_problems(step, instrument, last)]
-    if len({step.phase_deg is None for step in program}) > 1:
-        problems.append("phase_deg is given for some steps only, expected for all or none")
+    for name in ("phase_deg", "waveform"):
+        if len({getattr(step, name) is None for step in program}) > 1:
+            problems.append(f"{name} is given for some steps only, expected for all or none")
+    problems += _trace_problems(traces_of(program), instrument)
     if problems:
         raise InputError("\n".join(f"program for {instrument.model}: {problem}" for problem in problems))
 
@@ -167,3 +197,36 @@ def _step_problems(step: Step, instrument: Instrument, last: bool) -> Iterator[s
             yield f"{name} = {value:g}, expected {low:g} to {high:g} {unit}"
     if step.duration_s is None and not last:
         yield "duration_s = None, expected a time (only the last step can last until the next command)"
+    if step.ramp and (step.duration_s is None or step.slew_v_per_s is not None):
+        yield "ramp = True, expected a duration_s and no slew_v_per_s with it"
+    if step.slew_v_per_s is not None and not instrument.slews:
+        yield "slew_v_per_s is given, but this instrument has none for a step; use ramp"
+    if step.phase_deg is not None and not instrument.shifts:
+        yield "phase_deg is given, but this instrument cannot jump in phase; leave it out"
+    if step.trigger_out and not instrument.trigger_out:
+        yield "trigger_out = True, but this instrument marks no step; use Program.unmarked() and take t0 elsewhere"
+    if isinstance(step.waveform, str) and step.waveform not in instrument.shapes:
+        yield f"waveform = {step.waveform!r}, expected {' or '.join(instrument.shapes)}"
+
+
+def traces_of(program: Sequence[Step]) -> list[Trace]:
+    """Return the waveforms a program uploads, each once, in the order of their first use."""
+    return list(dict.fromkeys(step.waveform for step in program if isinstance(step.waveform, Trace)))
+
+
+def _trace_problems(traces: Sequence[Trace], instrument: Instrument) -> Iterator[str]:
+    """Yield what an instrument cannot take of the waveforms to upload."""
+    if traces and not instrument.trace_points:
+        yield "waveforms to upload, but no command to upload one is known for this instrument"
+        return
+    if len(traces) > instrument.traces:
+        yield f"{len(traces)} waveforms to upload, expected at most {instrument.traces}"
+    if len({trace.name for trace in traces}) < len(traces):
+        yield "two waveforms to upload have one name, expected a name each"
+    for trace in traces:
+        if re.fullmatch(r"[A-Z][A-Z0-9_]{0,15}", trace.name) is None or trace.name in instrument.shapes:
+            yield f"waveform {trace.name!r}: expected a name of 1 to 16 capitals, digits and _ that is not built in"
+        if len(trace.values) != instrument.trace_points:
+            yield f"waveform {trace.name}: {len(trace.values)} values, expected {instrument.trace_points}"
+        elif not all(map(math.isfinite, trace.values)) or min(trace.values) == max(trace.values):
+            yield f"waveform {trace.name}: expected finite values that differ"

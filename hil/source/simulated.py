@@ -7,6 +7,7 @@ import threading
 from hil.source.dialect import MakeDialect
 from hil.source.dialect_681x import Dialect681x
 from hil.source.instrument import KEYSIGHT_6812B, Instrument, Timing
+from hil.source.load import Impedance, RectifierLoad
 from hil.source.machine import PlayedBlock, SourceMachine
 from hil.source.scpi import Interpreter, Status
 from teiden.errors import InputError
@@ -28,6 +29,10 @@ class SimulatedSource:
         Its times.
     dialect : callable
         Makes what it speaks.
+    load : RectifierLoad or None
+        What hangs on its terminals.
+    impedance : Impedance
+        Its own; it shows with a load only.
     """
 
     def __init__(
@@ -37,11 +42,13 @@ class SimulatedSource:
         instrument: Instrument = KEYSIGHT_6812B,
         timing: Timing = Timing(),  # noqa: B008 (frozen)
         dialect: MakeDialect = Dialect681x,
+        load: RectifierLoad | None = None,
+        impedance: Impedance = Impedance(),  # noqa: B008 (frozen)
     ):
         self.lock = threading.RLock()
         self.line_chars = instrument.line_chars
         self._status = Status()
-        self._machine = SourceMachine(seed, timing)
+        self._machine = SourceMachine(seed, timing, load, impedance)
         self._dialect = dialect(self._machine, instrument, self._status, f"SIM{seed}")
         self._interpreter = Interpreter(
             self._dialect.tree, self._status, instrument.line_chars, self._machine.begin_command
@@ -83,6 +90,21 @@ class SimulatedSource:
         """Execute one program message, terminator excluded, and return its reply, if any."""
         with self.lock:
             return self._interpreter.execute(message)
+
+    def report(self, number: int) -> None:
+        """Queue an error that the instrument found by itself."""
+        with self.lock:
+            self._status.report(number)
+
+    def trip(self, reason: str = "over-current", after_ns: int = 0) -> None:
+        """Let the protection open the output some simulated time from now."""
+        with self.lock:
+            self._machine.trip(reason, after_ns)
+
+    @property
+    def tripped(self) -> str:
+        """Why the protection opened the output, or nothing."""
+        return self._machine.protection.tripped
 
     def report_overrun(self) -> None:
         """Queue the error for a message longer than the input buffer."""

@@ -44,11 +44,12 @@ class Point:
     slew_v_per_s: float | None = None
     frequency_uhz: int | None = None
     offset: int | None = None
+    shape: Shape | None = None
     trigger_out: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the output settings this point makes, by name."""
-        named = {"voltage_v": self.voltage_v, "frequency_uhz": self.frequency_uhz, "offset": self.offset}
+        named = {name: getattr(self, name) for name in ("voltage_v", "frequency_uhz", "offset", "shape")}
         return {name: value for name, value in named.items() if value is not None}
 
 
