@@ -1,0 +1,189 @@
+"""The process that owns a source's output.
+
+Run as ``python -m hil.source.supervisor FD SETUP``; `GuardedSource` does.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hil.source.dialects import open_source
+from hil.source.guard import ERRORS, Reply, Request, Setup
+from hil.source.program import Program
+from hil.source.scpi_source import ScpiSource
+from teiden.errors import InputError, PartFailed, TeidenError
+
+_LOOK_S = 0.1  # how often the interlock is looked at
+_READ_BYTES = 65536
+SIMULATED = "TEIDEN,SIMULATED"
+_CALLS = ("reset", "errors", "check", "fire", "abort", "energise")
+_MEASUREMENTS = ("measure_voltage_v", "measure_frequency_hz", "measure_current_a")
+
+
+class Interlock:
+    """Whether the output may be on.
+
+    Parameters
+    ----------
+    path : str
+        The interlock file; empty for none.
+    armed : bool
+        Consent to energise a real instrument.
+    identity : str
+        What the instrument calls itself; a simulated one needs neither.
+    """
+
+    def __init__(self, path: str, armed: bool, identity: str):
+        self._path = Path(path) if path else None
+        self._armed = armed
+        self._real = not identity.startswith(SIMULATED)
+
+    def why_open(self) -> str:
+        """Return why the output may not be on, or nothing."""
+        if self._real and not self._armed:
+            return "a real instrument is not energised without consent; give --arm"
+        if self._path is None:
+            return "a real instrument needs an interlock file; give one that says closed" if self._real else ""
+        try:
+            text = self._path.read_text(errors="replace").strip()
+        except OSError as error:
+            return f"interlock {self._path}: {error.strerror}, expected a file that says closed"
+        return "" if text == "closed" else f'interlock {self._path} says "{text[:40]}", expected closed'
+
+
+class Supervisor:
+    """Serve requests until the user's process ends, falls silent or opens the interlock, then switch off.
+
+    Parameters
+    ----------
+    link : socket
+        To the user's process.
+    setup : Setup
+        Silence and interlock.
+    source : ScpiSource
+        The driver; `run` closes it.
+    """
+
+    def __init__(self, link: socket.socket, setup: Setup, source: ScpiSource):
+        self._link = link
+        self._setup = setup
+        self._source = source
+        self._interlock = Interlock(setup.interlock, setup.armed, source.identity)
+        self._energised = False
+
+    def run(self) -> None:
+        """Serve; the source is closed, its output off, however this ends."""
+        try:
+            self._serve()
+        finally:
+            switch_off(self._source, self._setup)
+
+    def _serve(self) -> None:
+        pending, heard_s = b"", time.monotonic()
+        while True:
+            if select.select([self._link], [], [], min(_LOOK_S, self._setup.silence_s / 4))[0]:
+                data = self._link.recv(_READ_BYTES)
+                if not data:
+                    return
+                heard_s = time.monotonic()
+                *lines, pending = (pending + data).split(b"\n")
+                for line in lines:
+                    if not self._take(msgspec.json.decode(line, type=Request)):
+                        return
+                heard_s = max(heard_s, time.monotonic() - self._setup.silence_s / 2)  # a slow instrument is no silence
+            elif time.monotonic() - heard_s > self._setup.silence_s:
+                return
+            if self._energised and self._interlock.why_open():
+                self._source.output_enabled = False
+                self._energised = False
+
+    def _take(self, request: Request) -> bool:
+        """Execute a request and reply; False to end."""
+        if request.op == "beat":
+            return True
+        try:
+            if request.op == "close":
+                self._source.close()
+            value = None if request.op == "close" else self._execute(request)
+            if isinstance(value, float) and math.isnan(value):
+                value = "nan"  # JSON has no such number
+            reply = Reply(value)
+        except TeidenError as error:
+            reply = _failure(error)
+        self._link.sendall(msgspec.json.encode(reply) + b"\n")
+        return request.op != "close"
+
+    def _execute(self, request: Request) -> Any:
+        source = self._source
+        if request.op == "get":
+            return getattr(source, request.name)
+        if request.op == "arm":
+            steps = tuple(request.steps)
+            source.arm(Program(steps, request.angle_deg) if request.is_program else steps)
+            return None
+        if request.op == "set":
+            if request.name == "output_enabled" and request.value:
+                self._permit()
+            setattr(source, request.name, request.value)
+            return None
+        if request.name not in (*_CALLS, *_MEASUREMENTS):
+            raise InputError(f"call of {request.name!r}, expected one of {', '.join((*_CALLS, *_MEASUREMENTS))}")
+        if request.name == "energise":
+            self._permit()
+        call: Callable[..., Any] = getattr(source, request.name)
+        return call(**request.limits)
+
+    def _permit(self) -> None:
+        """Refuse to energise while the interlock is open."""
+        why = self._interlock.why_open()
+        if why:
+            raise PartFailed(f"source at {self._setup.resource_name}: output stays off: {why}")
+        self._energised = True
+
+
+def switch_off(source: ScpiSource, setup: Setup) -> None:
+    """Switch the output off; over a new connection if the one there fails."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing ends this process before the output is off
+    try:
+        source.close()
+    except TeidenError:
+        open_source(setup.resource_name, setup.dialect, setup.timeout_s).close()
+
+
+def _failure(error: TeidenError) -> Reply:
+    """Return an error as a reply."""
+    return Reply(failed=next(name for name, kind in ERRORS.items() if isinstance(error, kind)), why=str(error))
+
+
+def main(arguments: list[str]) -> int:
+    """Own one source; return the exit code: 0 if its output was seen to be off at the end."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the user's process decides what Ctrl-C means
+    setup = msgspec.json.decode(arguments[1], type=Setup)
+    with socket.socket(fileno=int(arguments[0])) as link:
+        try:
+            source = open_source(setup.resource_name, setup.dialect, setup.timeout_s)
+        except TeidenError as error:
+            link.sendall(msgspec.json.encode(_failure(error)) + b"\n")
+            return 0
+        try:
+            link.sendall(msgspec.json.encode(Reply(source.identity)) + b"\n")
+        except OSError:  # the user's process is gone already
+            switch_off(source, setup)
+            return 0
+        Supervisor(link, setup, source).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""The supervising process: whatever dies, and whenever, the output is off shortly after."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hil.source.dialects import simulate
+from hil.source.guard import GuardedSource
+from hil.source.program import Step, interruption
+from hil.source.server import SourceServer
+from hil.source.supervisor import Interlock
+from teiden.errors import InputError, MissingPart, PartFailed
+
+LIMITS = {"current_limit_a": 5, "voltage_limit_v": 120}
+
+# what a user's process does: switch on, then play programs until it is killed
+USER = """
+import sys
+from hil.source.guard import GuardedSource
+from hil.source.program import interruption
+with GuardedSource(sys.argv[1], "681x", 5, silence_s=float(sys.argv[2])) as source:
+    source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+    print("on", flush=True)
+    while True:
+        source.arm(interruption(100, 50, 40, 0.1))
+        source.fire()
+        source.abort()
+"""
+
+
+@pytest.fixture
+def sim():
+    return simulate("681x", 1)
+
+
+@pytest.fixture
+def server(sim):
+    with SourceServer(sim) as server:
+        yield server
+
+
+def becomes_off(sim):
+    """Wait for the output to be off; the limit is only there to end a failing test."""
+    until = time.monotonic() + 20
+    while sim.output_on and time.monotonic() < until:
+        time.sleep(0.01)
+    return not sim.output_on
+
+
+@pytest.mark.parametrize(
+    ("how", "seed"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 3), (signal.SIGSTOP, 4)]
+)
+def test_a_user_process_ended_at_a_random_point_leaves_the_output_off(sim, server, how, seed):
+    rng = random.Random(seed)
+    silence_s = 0.5 if how == signal.SIGSTOP else 10
+    user = subprocess.Popen(
+        [sys.executable, "-c", USER, server.resource_name, str(silence_s)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with user:
+        assert user.stdout.readline() == "on\n"
+        assert sim.output_on
+        time.sleep(rng.uniform(0, 0.15))
+        user.send_signal(how)
+        try:
+            assert becomes_off(sim)
+        finally:
+            user.kill()
+
+
+def test_a_killed_supervisor_is_seen_and_the_output_switched_off(sim, server):
+    source = GuardedSource(server.resource_name, "681x", 5)
+    source.energise(100, 50, **LIMITS)
+    assert sim.output_on
+    os.kill(source.supervisor_pid, signal.SIGKILL)
+    assert becomes_off(sim)
+    with pytest.raises(PartFailed, match=r"not connected|switched off from this process"):
+        source.fire()
+    source.close()
+
+
+def test_the_interlock_and_the_end_of_the_block_switch_off(sim, server, tmp_path):
+    interlock = tmp_path / "interlock"
+    with GuardedSource(server.resource_name, "681x", 5, interlock=interlock) as source:
+        with pytest.raises(PartFailed, match=r"output stays off: interlock .* expected a file that says closed"):
+            source.energise(100, 50, **LIMITS)
+        assert not sim.output_on
+        interlock.write_text("closed\n")
+        source.energise(100, 50, **LIMITS)
+        assert source.output_enabled
+        assert source.voltage_v == 100
+        assert source.identity.startswith("TEIDEN")
+        interlock.unlink()
+        assert becomes_off(sim)
+        interlock.write_text("closed\n")
+        source.output_enabled = True
+        with pytest.raises(InputError, match="step 1: voltage_v = 400"):
+            source.arm([Step(400, 50, 1)])
+        source.arm(interruption(100, 50))
+        source.fire()
+        sim.play(2000, 8000)
+        assert source.measure_voltage_v() == pytest.approx(0, abs=1e-3)
+        source.check()
+    assert not sim.output_on
+
+
+@pytest.mark.parametrize(
+    ("path", "armed", "identity", "why"),
+    [
+        ("", False, "TEIDEN,SIMULATED 6812B,SIM0,1", ""),
+        ("", True, "KIKUSUI,PCR2000LE,X,1", "needs an interlock file"),
+        ("closed", False, "KIKUSUI,PCR2000LE,X,1", "give --arm"),
+        ("closed", True, "KIKUSUI,PCR2000LE,X,1", ""),
+        ("open", True, "KIKUSUI,PCR2000LE,X,1", 'says "open", expected closed'),
+        ("none", True, "KIKUSUI,PCR2000LE,X,1", "No such file"),
+    ],
+)
+def test_a_real_instrument_needs_consent_and_a_closed_interlock(tmp_path, path, armed, identity, why):
+    for text in ("closed", "open"):
+        (tmp_path / text).write_text(text)
+    interlock = Interlock(str(tmp_path / path) if path else "", armed, identity)
+    assert why in interlock.why_open()
+    assert bool(why) == bool(interlock.why_open())
+
+
+def test_nobody_there_is_a_missing_part():
+    with pytest.raises(MissingPart, match="cannot connect"):
+        GuardedSource("TCPIP::127.0.0.1::1::SOCKET", "681x")
