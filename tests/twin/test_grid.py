@@ -246,7 +246,7 @@ def simbench_net(folder):
     return net
 
 
-@pytest.mark.skipif("TEIDEN_DATA" not in os.environ, reason="TEIDEN_DATA does not name the shared data folder")
+@pytest.mark.skipif(not os.environ.get("TEIDEN_DATA"), reason="TEIDEN_DATA does not name the shared data folder")
 @pytest.mark.parametrize("name", ["simbench_mvlv_urban", "simbench_mvlv_rural"])
 def test_every_mv_line_of_simbench_loses_the_loads_that_were_counted_elsewhere(tmp_path, name):
     folder = Path(os.environ["TEIDEN_DATA"]) / "grids" / name
