@@ -17,6 +17,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from hil.cli_rig import rig
 from teiden import __version__
 from teiden.errors import TeidenError
 
@@ -370,6 +371,9 @@ def info(as_json: bool) -> None:
         return
     for name, value in found.items():
         click.echo(f"{name:18} {value}")
+
+
+main.add_command(rig)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class LevelCommands:
     def add(self, *, output: str, voltage: str, voltage_limit: str, frequency: str, current: str) -> None:
         """Add the headers under these patterns."""
         settings, machine = self._settings, self._machine
-        settings.boolean(output, "output", lambda: switch_output(machine, settings))
+        add_output(self._tree, output, machine)
         settings.number(current, "current", self.amperes, self._limit_current)
         settings.number(voltage_limit, "voltage limit", replace(self.volts, default=self.volts.high))
         self._add_level(voltage, self.volts, self._set_voltage, lambda: Decimal(str(machine.programmed.voltage_v)))
@@ -183,13 +183,20 @@ class LevelCommands:
         self._tree.add(header, command=lambda p: apply(number.read(only(p))), query=query)
 
 
-def switch_output(machine: SourceMachine, settings: Settings) -> None:
-    """Switch the output as set; an output that has tripped is refused as a settings conflict until it is cleared."""
-    try:
-        machine.switch_output(settings["output"])
-    except TrippedError:
-        settings["output"] = False
-        raise ScpiError(-221) from None
+def add_output(tree: CommandTree, header: str, machine: SourceMachine) -> None:
+    """Add the output switch; what has tripped is refused as a settings conflict until it is cleared."""
+
+    def command(parameters: list[str]) -> None:
+        try:
+            machine.switch_output(read_boolean(only(parameters)))
+        except TrippedError:
+            raise ScpiError(-221) from None
+
+    def query(parameters: list[str]) -> str:
+        none(parameters)
+        return str(int(machine.output_on))
+
+    tree.add(header, command=command, query=query)
 
 
 def reading(value: float | None) -> str:

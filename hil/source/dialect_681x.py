@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hil.source.dialect import Settings, add_common_commands, reading, switch_output
+from hil.source.dialect import Settings, add_common_commands, add_output, reading
 from hil.source.instrument import Instrument
 from hil.source.machine import SourceMachine, TriggerError, TriggerState
 from hil.source.parameters import (
@@ -105,7 +105,7 @@ class Dialect681x:
 
     def _add_output(self) -> None:
         settings = self._settings
-        settings.boolean("OUTPut[:STATe]", "output", lambda: switch_output(self._machine, settings))
+        add_output(self.tree, "OUTPut[:STATe]", self._machine)
         settings.boolean("OUTPut:TTLTrg[:STATe]", "ttl")
         settings.choice("OUTPut:TTLTrg:SOURce", "ttl source", ("BOT", "EOT", "LIST"), "BOT")
         top_a, peak_a = Decimal(str(self._instrument.current_a)), Decimal(str(self._instrument.peak_current_a))

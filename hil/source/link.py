@@ -106,6 +106,7 @@ class ScpiLink:
         """
         assert self._session is not None
         interface = getattr(self._session.visalib.sessions[self._session.session], "interface", None)  # type: ignore[attr-defined]
+        interface = getattr(interface, "_sync", interface)  # of a HiSLIP connection, the channel of the messages
         if not isinstance(interface, socket.socket):
             return None
         failed = interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

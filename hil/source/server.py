@@ -7,11 +7,11 @@ import socket
 import threading
 from types import TracebackType
 
+from hil.source.faults import OVERFLOW_ERRORS, TRIP_AFTER_NS, FaultScript
 from hil.source.simulated import SimulatedSource
 from teiden.errors import MissingPart
 
 _READ_BYTES = 4096
-_GRACE_S = 0.1  # for the last client's end to be noticed before the next one is refused
 
 
 class SourceServer:
@@ -29,6 +29,8 @@ class SourceServer:
         Address to listen at.
     port : int
         Port to listen at; 0 takes a free one.
+    faults : FaultScript or None
+        What goes wrong and when.
 
     Raises
     ------
@@ -36,10 +38,15 @@ class SourceServer:
         On entry, if the port cannot be had.
     """
 
-    def __init__(self, source: SimulatedSource, host: str = "127.0.0.1", port: int = 0):
+    grace_s = 0.1  # for the last client's end to be noticed before the next one is refused
+
+    def __init__(
+        self, source: SimulatedSource, host: str = "127.0.0.1", port: int = 0, faults: FaultScript | None = None
+    ):
         self.port = port
         self._source = source
         self._host = host
+        self._faults = faults or FaultScript()
         self._client: asyncio.StreamWriter | None = None
         self._turn = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
@@ -96,7 +103,7 @@ class SourceServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await asyncio.wait_for(self._turn.acquire(), _GRACE_S)
+            await asyncio.wait_for(self._turn.acquire(), self.grace_s)
         except TimeoutError:
             writer.close()
             return
@@ -118,10 +125,30 @@ class SourceServer:
                 if line is None:
                     self._source.report_overrun()
                     continue
-                reply = self._source.execute(line)
+                reply = await self._execute(line, writer)
                 if reply is not None:
                     writer.write(reply.encode("ascii") + b"\n")
                     await writer.drain()
+
+    async def _execute(self, line: bytes, writer: asyncio.StreamWriter) -> str | None:
+        """Execute a message with the fault that it meets; ConnectionAbortedError if that is a cut connection."""
+        kind = self._faults.next_kind()
+        if kind == "drop":
+            writer.transport.abort()
+            raise ConnectionAbortedError
+        if kind == "overflow":
+            for _ in range(OVERFLOW_ERRORS):
+                self._source.report(-363)
+        if kind == "trip":
+            self._source.trip("over-current", TRIP_AFTER_NS)
+        reply = self._source.execute(line)
+        if kind == "stale" and reply is not None:
+            await self._delay()
+        return reply
+
+    async def _delay(self) -> None:
+        """Hold a stale reply back."""
+        await asyncio.sleep(self._faults.stale_s)
 
 
 class _LineBuffer:

@@ -91,6 +91,11 @@ class SimulatedSource:
         with self.lock:
             return self._interpreter.execute(message)
 
+    def status_byte(self) -> int:
+        """Return the status byte, as a serial poll reads it."""
+        with self.lock:
+            return self._status.byte()
+
     def report(self, number: int) -> None:
         """Queue an error that the instrument found by itself."""
         with self.lock:

@@ -1,0 +1,73 @@
+"""Time of write, write, query to a simulated source: PyVISA-py as it comes, and through the project's link.
+
+python benches/visa_latency.py [REPEATS]
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import pyvisa
+
+from hil.source.dialects import simulate
+from hil.source.hislip import HislipServer
+from hil.source.link import ScpiLink
+from hil.source.server import SourceServer
+
+
+def median_ms(action: Callable[[], object], repeats: int) -> float:
+    """Return the median time of an action [ms]."""
+    times = []
+    for _ in range(repeats):
+        start_s = time.perf_counter()
+        action()
+        times.append(1000 * (time.perf_counter() - start_s))
+    return round(statistics.median(times), 3)
+
+
+def plain(resource_name: str, repeats: int) -> float:
+    """Measure PyVISA-py without anything set."""
+    with pyvisa.ResourceManager("@py").open_resource(
+        resource_name, read_termination="\n", write_termination="\n"
+    ) as session:
+
+        def talk() -> None:
+            session.write("VOLT 100")
+            session.write("FREQ 50")
+            session.query("*OPC?")
+
+        return median_ms(talk, repeats)
+
+
+def ours(resource_name: str, repeats: int) -> float:
+    """Measure the same three messages on the link's session."""
+    link = ScpiLink(resource_name)
+
+    def talk() -> None:
+        link._send("VOLT 100")
+        link._send("FREQ 50")
+        link.query("*OPC?")
+
+    try:
+        return median_ms(talk, repeats)
+    finally:
+        link.close()
+
+
+def main() -> None:
+    """Print the medians as one JSON object."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    result: dict[str, float] = {}
+    for name, kind in (("socket", SourceServer), ("hislip", HislipServer)):
+        with kind(simulate("681x")) as server:
+            result[f"{name}_plain_ms"] = plain(server.resource_name, repeats)
+            result[f"{name}_link_ms"] = ours(server.resource_name, repeats)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

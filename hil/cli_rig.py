@@ -1,0 +1,84 @@
+"""The commands ``teiden rig ...``: what stands on the bench, and what stands in for it."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from teiden.errors import TeidenError
+
+
+@click.group()
+def rig() -> None:
+    """The bench: instruments, boards, and what stands in for them."""
+
+
+@rig.command("source")
+@click.option("--dialect", type=click.Choice(["681x", "kikusui-le", "chroma"]), default="681x", show_default=True,
+              help="Keysight 681x / AMETEK, Kikusui PCR-LE, or Chroma 61500/61600.")  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen at.  [default: a free one]")
+@click.option("--hislip", is_flag=True, help="Speak HiSLIP instead of lines on a raw socket.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Command latencies, serial number.")
+@click.option("--load-w", type=click.FloatRange(0, min_open=True),
+              help="A rectifier with 470 uF that draws so much; the source then has 0.1 ohm and 50 uH.")  # fmt: skip
+@click.option("--faults", type=click.IntRange(1, 200),
+              help="Faults in the first 1000 messages: cut connections, late replies, overflows, trips.")  # fmt: skip
+@click.option("--fault-seed", type=click.IntRange(0), default=0, show_default=True, help="Which faults, and when.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long.  [default: at Ctrl-C]")
+def source(
+    dialect: str,
+    host: str,
+    port: int,
+    hislip: bool,
+    seed: int,
+    load_w: float | None,
+    faults: int | None,
+    fault_seed: int,
+    seconds: float | None,
+) -> None:
+    """Run a simulated AC source that any VISA client can talk to.
+
+    It prints its VISA resource name and runs by the wall clock until Ctrl-C. One client at a time. In another shell:
+
+    \b
+    teiden rig source --dialect kikusui-le --port 5025
+    python -c "
+    from hil.source.dialects import open_source
+    with open_source('TCPIP::127.0.0.1::5025::SOCKET', 'kikusui-le') as source:
+        source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+        import time; time.sleep(0.5)
+        print(source.identity, source.measure_voltage_v())"
+
+    No simulated source has been compared with an instrument yet; docs/source.md says what is assumed.
+    """
+    from hil.source.dialects import simulate
+    from hil.source.faults import FaultScript, random_faults
+    from hil.source.hislip import HislipServer
+    from hil.source.load import Impedance, RectifierLoad
+    from hil.source.paced import PacedSource
+    from hil.source.server import SourceServer
+
+    load = RectifierLoad(470e-6, load_w) if load_w else None
+    simulated = simulate(dialect, seed, load=load, impedance=Impedance(0.1, 50e-6))
+    script = FaultScript(random_faults(fault_seed, faults, 1000) if faults else ())
+    server = (HislipServer if hislip else SourceServer)(simulated, host, port, script)
+    try:
+        with server, PacedSource(simulated):
+            click.echo(server.resource_name)
+            _wait(seconds)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _wait(seconds: float | None) -> None:
+    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
+    until_s = float("inf") if seconds is None else time.monotonic() + seconds
+    try:
+        while (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 3600))
+    except KeyboardInterrupt:
+        click.echo("teiden: source ended", err=True)
