@@ -1,0 +1,138 @@
+"""td_account against the integer model: every result of closed half cycles, under a busy multiplier, with resets."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from hdl.model_meter import COMMON, II1, II2, LINE, P1, P2, Q1, Q2, UU1, UU2, Energies, Meter, MeterSettings
+from hdl.tb.drive import pulse, reset, seeded, start
+from hdl.tb.multiplier import multiply
+from hdl.tb.td_metrology.test_td_metrology import BACKGROUND_CLOCKS, PAIRS, expected, pairs_of, shown
+
+SAMPLE = 1 << 16
+SIGNED = (P1, Q1, P2, Q2)
+SQUARES = (UU1, II1, UU2, II2, LINE, COMMON)
+# Half cycles, in samples: the shortest and longest that td_zero_cross makes, 45 to 65 Hz, outside 42.5 to 70 Hz.
+LENGTHS = (24, 61.5, 80, 88.9, 47, 120, 255)
+SETTINGS = (MeterSettings(), MeterSettings(1, 1 << 20, 1 << 24), MeterSettings(2, 0, 0))
+
+
+class Bench:
+    """The block between sums that Python holds and a multiplier that is free now and then."""
+
+    def __init__(self, dut: Any, rng: random.Random):
+        self.dut, self.rng = dut, rng
+        self.sums = [[0] * 10 for _ in range(3)]  # half, former, energy
+        self.pairs: dict[int, int] = {}
+        self.halves: set[tuple[int, int]] = set()
+        self.free = 1.0  # share of the clocks in which the multiplier is
+
+    async def serve(self) -> None:
+        """Answer sum_o and energy_o in the same clock; collect the results."""
+        dut = self.dut
+        while True:
+            await RisingEdge(dut.clk_i)
+            dut.free_i.value = self.rng.random() < self.free
+            await FallingEdge(dut.clk_i)
+            place, energy = int(dut.sum_o.value) % 10, int(dut.energy_o.value) % 10
+            for name, sums, index in zip(("half", "former", "energy"), self.sums, (place, place, energy), strict=True):
+                getattr(dut, f"{name}_i").value = sums[index] & (1 << 55) - 1
+            low, high = int(dut.write_low_o.value), int(dut.write_high_o.value)
+            if low or high:
+                index, data = int(dut.index_o.value), int(dut.data_o.value)
+                mask = (0xFFFFFFFF if low else 0) | (0xFFFFFFFF << 32 if high else 0)
+                self.pairs[index] = self.pairs.get(index, 0) & ~mask | data & mask
+                self.halves |= {(index, half) for half, on in enumerate((low, high)) if on}
+
+    async def fresh(self, settings: MeterSettings) -> Meter:
+        """Reset the block, empty its accounts as td_metrology does; return a new model."""
+        dut = self.dut
+        await reset(dut)
+        dut.mode_i.value = settings.wiring
+        dut.no_load_p_i.value, dut.no_load_q_i.value = settings.no_load_p, settings.no_load_q
+        dut.clear_i.value = 1
+        for place in range(16):
+            dut.clear_place_i.value = place
+            await FallingEdge(dut.clk_i)
+        dut.clear_i.value = 0
+        assert shown(dut) == (0,) * 10
+        return Meter(settings)
+
+    def draw(self, model: Meter) -> list[int]:
+        """Draw sums and lengths, the RMS below 2^28 / 16 codes; hand them to block and model; return the lengths."""
+        rng, dut = self.rng, self.dut
+        lengths = [round(rng.choice(LENGTHS) * SAMPLE) + rng.randrange(100) for _ in range(rng.choice([1, 2, 2, 2]))]
+        most = min(lengths)
+        limit = most << rng.choice([24, 24, 16, 4])
+        for sums in self.sums:
+            for place in SIGNED:
+                sums[place] = rng.choice([0, 1, -1, rng.randrange(-limit, limit), rng.randrange(-limit, limit)])
+            for place in SQUARES:
+                sums[place] = rng.choice([0, limit - 1, rng.randrange(limit), rng.randrange(limit)])
+        model.half, model.former = list(self.sums[0]), list(self.sums[1])
+        dut.half_length_i.value = lengths[-1]
+        dut.former_length_i.value = lengths[0] if len(lengths) == 2 else rng.randrange(1 << 25)
+        dut.pair_i.value = len(lengths) == 2
+        return lengths
+
+    async def close(self, model: Meter) -> None:
+        """Close a half cycle, wait for its results and compare them."""
+        lengths = self.draw(model)
+        self.pairs.clear()
+        self.halves.clear()
+        await pulse(self.dut, self.dut.closed_i)
+        model._close(list(self.sums[2]), lengths)
+        for _ in range(round(BACKGROUND_CLOCKS / min(1.0, self.free * 2))):
+            await FallingEdge(self.dut.clk_i)
+        assert model.pending is not None
+        due = pairs_of(*model.pending)
+        assert {k: (self.pairs.get(k), due[k]) for k in due if self.pairs.get(k) != due[k]} == {}, lengths
+        assert len(self.halves) == 2 * PAIRS - 2  # all but FLAGS and the word left out
+
+    async def publish(self, model: Meter, whole: bool) -> None:
+        """Publish, and compare what is shown before and behind it."""
+        assert shown(self.dut) == expected(model)
+        self.dut.whole_i.value = whole
+        await pulse(self.dut, self.dut.publishing_i)
+        model.publish(whole)
+        assert shown(self.dut) == expected(model)
+
+
+async def begin(dut: Any) -> Bench:
+    bench = Bench(dut, seeded("account"))
+    await start(dut, closed_i=0, publishing_i=0, whole_i=0, clear_i=0, free_i=1, half_i=0, former_i=0, energy_i=0)
+    cocotb.start_soon(multiply(dut))
+    cocotb.start_soon(bench.serve())
+    return bench
+
+
+@cocotb.test()
+async def every_result_is_the_models_within_its_time(dut: Any) -> None:
+    """td_metrology leaves two clocks of three to the block; fewer only make it slower."""
+    bench = await begin(dut)
+    used = set()
+    for settings in SETTINGS:
+        model = await bench.fresh(settings)
+        for index in range(16):
+            bench.free = (1.0, 0.5, 0.1)[index % 3]
+            await bench.close(model)
+            await bench.publish(model, bench.rng.random() < 0.7)
+        used |= {name for name, energy in model.energies._asdict().items() if energy}
+    assert used == set(Energies._fields), "every account was added to"
+
+
+@cocotb.test()
+async def a_reset_at_any_time_leaves_nothing_behind(dut: Any) -> None:
+    bench = await begin(dut)
+    for _ in range(6):
+        model = await bench.fresh(SETTINGS[1])
+        await bench.close(model)
+        await bench.publish(model, True)
+        bench.draw(model)
+        await pulse(dut, dut.closed_i)
+        for _ in range(bench.rng.randrange(1, BACKGROUND_CLOCKS)):
+            await FallingEdge(dut.clk_i)
