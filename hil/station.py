@@ -1,0 +1,95 @@
+"""A station: which board stands on which source, what they are fed with and what is expected of them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from teiden.errors import InputError
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Table(BaseModel):
+    """One table of a station file: frozen, no unknown keys, no guessing of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Board(Table):
+    """The compiled front-end; it takes its samples from the simulated source."""
+
+    clocks_per_sample: Annotated[int, Field(ge=64, le=100_000, description="Clocks the RTL gets for a sample")] = 64
+
+
+class Source(Table):
+    """The simulated source."""
+
+    dialect: Annotated[Literal["681x", "kikusui-le", "chroma"], Field(description="What it speaks")] = "681x"
+    seed: Annotated[int, Field(ge=0, description="Key of its command latencies; also its serial number")] = 0
+    current_limit_a: Annotated[Positive, Field(description="Set and read back before output-on")] = 5.0
+    voltage_limit_v: Annotated[Positive, Field(description="Set and read back before output-on")] = 120.0
+
+
+class Supply(Table):
+    """What the source gives."""
+
+    nominal_v: Annotated[float, Field(ge=10, le=166, description="RMS voltage")] = 100.0
+    nominal_hz: Annotated[Literal[50, 60], Field(description="Frequency")] = 50
+
+
+class Limits(Table):
+    """What a sound bench keeps to; all assumed, none from a standard."""
+
+    noise_pu: Annotated[Positive, Field(description="RMS of the voltage channel, output off, of nominal")] = 1e-3
+    voltage_pu: Annotated[Positive, Field(description="Board's RMS voltage against the source's read-back")] = 5e-3
+    frequency_hz: Annotated[Positive, Field(description="Board's frequency against the source's read-back")] = 0.02
+    angle_deg: Annotated[Positive, Field(description="Point on wave at the trigger, against what was asked for")] = 2.0
+
+
+class Station(Table):
+    """A whole station file; every table and key may be left out."""
+
+    board: Board = Board()
+    source: Source = Source()
+    supply: Supply = Supply()
+    limits: Limits = Limits()
+
+
+def load_station(path: Path) -> Station:
+    """Return the station in a TOML file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or naming every key that is wrong, one a line.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected a station file in TOML") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}; expected TOML in UTF-8") from None
+    try:
+        station = Station.model_validate(tables)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {_problem(dict(one))}" for one in error.errors())) from None
+    if station.supply.nominal_v > station.source.voltage_limit_v:
+        raise InputError(
+            f"{path}: supply.nominal_v = {station.supply.nominal_v:g}, expected at most "
+            f"source.voltage_limit_v = {station.source.voltage_limit_v:g} V"
+        )
+    return station
+
+
+def _problem(found: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        parent = Station.model_fields.get(str(found["loc"][0]))
+        table = parent.annotation if parent is not None else Station
+        known = table.model_fields if isinstance(table, type) and issubclass(table, Table) else {}
+        return f"{place}: unknown, expected one of {', '.join(known)}"
+    return f"{place} = {found['input']!r}, {found['msg'][0].lower()}{found['msg'][1:]}"

@@ -1,0 +1,130 @@
+"""The check of a station passes a sound bench, and names what is wrong with an unsound one."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hil import check
+from hil.check import check_station, phase_deg, require_passed
+from hil.cli import main
+from hil.station import Source, Station, Supply, load_station
+from teiden.errors import InputError, PartFailed
+
+
+@pytest.mark.parametrize(("dialect", "hertz"), [("681x", 50), ("kikusui-le", 60)])
+def test_the_stand_ins_pass_and_the_same_station_gives_the_same_bytes(dialect, hertz, tmp_path):
+    station = Station(source=Source(dialect=dialect), supply=Supply(nominal_hz=hertz))
+    seen = check_station(station, tmp_path / "a")
+    require_passed(seen)
+    assert seen["t0_source"] == "trigger"
+    # Two clocks, of 64 a sample and 8000 samples a second: docs/front-end.md, trigger input.
+    assert seen["t0_bound_us"] == pytest.approx(2 / 64 / 8000 * 1e6, abs=1e-3)
+    check_station(station, tmp_path / "b")
+    for name in ("check.json", "check.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert json.loads((tmp_path / "a" / "check.json").read_text())["scpi"][0][1].endswith("*IDN?")
+
+
+def test_a_source_without_a_trigger_output_leaves_every_limit_open(tmp_path):
+    seen = check_station(Station(source=Source(dialect="chroma")), tmp_path)
+    assert (seen["t0_source"], seen["shortest_limit_us"]) == ("none", None)
+    assert "every limit that counts from t0 would be inconclusive" in (tmp_path / "check.md").read_text()
+
+
+class Twisted(check.Wiring):
+    """A bench whose source reaches the board through `twist`."""
+
+    def __init__(self, source, port):
+        super().__init__(source, port)
+        self._source = self
+        self._real = source
+
+    def play(self, n_samples, rate_hz):
+        return self.twist(self._real.play(n_samples, rate_hz))
+
+
+WRONG = {
+    "swapped wires": (lambda block: replace(block, volts=-block.volts), "point on wave at the trigger: -(90|89.99)"),
+    "a divider that is 1 % off": (lambda block: replace(block, volts=1.01 * block.volts), "RMS voltage: 101"),
+    "no trigger wire": (lambda block: replace(block, trigger_edges=()), "edges on the trigger wire"),
+    "a bouncing trigger": (
+        lambda block: replace(block, trigger_edges=[e + k for e in block.trigger_edges for k in (0, 10**6)]),
+        "trigger wire, for one sent: 2 edges",
+    ),
+    "noise": (
+        lambda block: replace(block, volts=block.volts + np.random.default_rng(1).normal(0, 0.5, block.volts.size)),
+        "noise floor, output off: 0.00(49|50)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_bench_that_is_wired_wrong_is_named(what, tmp_path, monkeypatch):
+    twist, named = WRONG[what]
+    monkeypatch.setattr(check, "Wiring", type("Wrong", (Twisted,), {"twist": staticmethod(twist)}))
+    seen = check_station(Station(), tmp_path)
+    with pytest.raises(PartFailed, match=named):
+        require_passed(seen)
+    assert "FAILED" in (tmp_path / "check.md").read_text()
+
+
+def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_path, monkeypatch):
+    sources = []
+    make = check.simulate
+    monkeypatch.setattr(check, "simulate", lambda *key: sources.append(make(*key)) or sources[0])
+    monkeypatch.setattr(check.regs, "MAP_HASH_EXPECTED", 1)
+    with pytest.raises(PartFailed, match="bitstream and software are of different versions"):
+        check_station(Station(), tmp_path / "out")
+    assert not sources[0].output_on
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("angle", [0.0, 90.0, 217.5])
+def test_the_angle_is_that_of_the_sine(angle):
+    turns = 2 * np.pi * (50 / 8000) * (np.arange(400) - 123.25)
+    assert phase_deg(3 * np.sin(turns + np.radians(angle)) + 0.5, 123.25, 50 / 8000) == pytest.approx(angle, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[source]\ndialect = 'pacific'", r"source.dialect = 'pacific', input should be '681x', 'kikusui-le' or 'chr"),
+        ("[source]\nvolts = 3", "source.volts: unknown, expected one of dialect, seed, current_limit_a"),
+        ("[sauce]", "sauce: unknown, expected one of board, source, supply, limits"),
+        (
+            "[supply]\nnominal_hz = 55\nnominal_v = 'x'",
+            r"nominal_v = 'x'.*\n.*nominal_hz = 55, input should be 50 or 6",
+        ),
+        ("[supply]\nnominal_v = 150.0", "supply.nominal_v = 150, expected at most source.voltage_limit_v = 120 V"),
+        ("[source", "expected TOML"),
+    ],
+)
+def test_every_problem_of_a_station_file_is_named_with_its_place(text, named, tmp_path):
+    path = tmp_path / "station.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=named):
+        load_station(path)
+
+
+def test_the_command_writes_both_files_and_refuses_a_bad_station(tmp_path):
+    station = tmp_path / "station.toml"
+    block = (
+        (Path(__file__).parents[2] / "docs" / "bench.md").read_text().split("```toml")[1].split("```")[0]
+    )  # of the page, so that it stays true
+    station.write_text(block)
+    assert load_station(station) == Station()
+    ran = CliRunner().invoke(main, ["rig", "check", str(station), "--out", str(tmp_path / "out")])
+    assert ran.exit_code == 0, ran.output
+    assert "Rig check: passed" in ran.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["check.json", "check.md"]
+    station.write_text("[supply]\nnominal_hz = 55")
+    assert CliRunner().invoke(main, ["rig", "check", str(station)]).exit_code == 2
+
+
+def test_a_station_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none.toml: No such file"):
+        load_station(tmp_path / "none.toml")
