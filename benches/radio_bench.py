@@ -8,7 +8,6 @@ within W, signals below -120 dBm do not exist. The *town* is the product: Wi-SUN
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import math
 import os
@@ -34,7 +33,6 @@ NODES_PER_SINK = 500
 READING_BYTES, GASP_BYTES = 152, 147  # DOMAIN 2.3: PSDU of a 30-minute reading and of a Last Gasp
 PERIOD_S = 1800
 CORES = os.cpu_count() or 1
-HAS_THREADS = "threads" in inspect.signature(gpu.Mesh.build).parameters
 
 
 @dataclass
@@ -56,8 +54,8 @@ class Clock:
 def build(
     xy_m: np.ndarray, sinks: Any, radio: gpu.Radio, seed: int, threads: int | None = None, **more: Any
 ) -> gpu.Mesh:
-    """Return a mesh, with this many threads where the engine has them."""
-    if threads is not None and HAS_THREADS:
+    """Return a mesh, with this many threads, or the default."""
+    if threads is not None:
         more["threads"] = threads
     return gpu.Mesh.build(xy_m, sinks, radio, seed, **more)
 

@@ -30,8 +30,6 @@ def measure(load: str, nodes: int, threads: int, seconds: int) -> dict[str, Any]
 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure both loads."""
-    if not rb.HAS_THREADS:
-        return [(ROW, None, "gpu.Mesh.build takes no threads in this version")], []
     loads = [("storm", 100_000, 2)] if given.quick else [("storm", 100_000, 4), ("collection", 1_000_000, 600)]
     cases: list[dict[str, Any]] = []
     gains = []

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 
 _SOURCES = Path(__file__).parent / "engine"
-_FLAGS = ("-std=c++17", "-O3", "-pthread", "-fPIC", "-shared", "-fvisibility=default", "-Wall", "-Wextra")
+# -fno-semantic-interposition: nobody replaces a function of this library, so it may inline what it exports
+_FLAGS = (
+    "-std=c++17", "-O3", "-pthread", "-fPIC", "-shared", "-fvisibility=default", "-fno-semantic-interposition",
+    "-Wall", "-Wextra",
+)  # fmt: skip
 
 FRAME_ROW = np.dtype(
     [("injected", "i8"), ("first_tx", "i8"), ("first_rx", "i8"), ("src", "i4"), ("dst", "i4"), ("psdu_bytes", "i4"),
