@@ -107,6 +107,11 @@ class ScpiSource:
         return self._link.resource_name
 
     @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands, as far as is known."""
+        return self._link.is_open
+
+    @property
     def identity(self) -> str:
         """Maker, model, serial number and firmware, as the source gives them."""
         return self._link.identity

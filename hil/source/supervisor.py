@@ -80,13 +80,15 @@ class Supervisor:
         self._source = source
         self._interlock = Interlock(setup.interlock, setup.armed, source.identity)
         self._energised = False
+        self._off = False
 
     def run(self) -> None:
         """Serve; the source is closed, its output off, however this ends."""
         try:
             self._serve()
         finally:
-            switch_off(self._source, self._setup)
+            if not self._off:
+                switch_off(self._source, self._setup)
 
     def _serve(self) -> None:
         pending, heard_s = b"", time.monotonic()
@@ -113,7 +115,8 @@ class Supervisor:
             return True
         try:
             if request.op == "close":
-                self._source.close()
+                switch_off(self._source, self._setup)
+                self._off = True
             value = None if request.op == "close" else self._execute(request)
             if isinstance(value, float) and math.isnan(value):
                 value = "nan"  # JSON has no such number
@@ -152,12 +155,14 @@ class Supervisor:
 
 
 def switch_off(source: ScpiSource, setup: Setup) -> None:
-    """Switch the output off; over a new connection if the one there fails."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing ends this process before the output is off
-    try:
-        source.close()
-    except TeidenError:
-        open_source(setup.resource_name, setup.dialect, setup.timeout_s).close()
+    """Switch the output off and see that it is; over a new connection if the one there was lost or fails."""
+    if source.is_open:
+        try:
+            source.close()
+            return
+        except TeidenError:
+            pass  # the new connection's failure says more
+    open_source(setup.resource_name, setup.dialect, setup.timeout_s).close()
 
 
 def _failure(error: TeidenError) -> Reply:
@@ -181,7 +186,11 @@ def main(arguments: list[str]) -> int:
         except OSError:  # the user's process is gone already
             switch_off(source, setup)
             return 0
-        Supervisor(link, setup, source).run()
+        try:
+            Supervisor(link, setup, source).run()
+        except SystemExit:  # SIGTERM in the middle of switching off
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            switch_off(source, setup)
     return 0
 
 

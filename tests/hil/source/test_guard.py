@@ -88,6 +88,16 @@ def test_a_killed_supervisor_is_seen_and_the_output_switched_off(sim, server):
     source.close()
 
 
+def test_a_cut_connection_does_not_keep_the_output_on(sim, server):
+    with GuardedSource(server.resource_name, "681x", 5) as source:
+        source.energise(100, 50, **LIMITS)
+        server.drop_client()
+        with pytest.raises(PartFailed, match="closed the connection"):
+            source.fire()
+        assert sim.output_on  # as on an instrument
+    assert not sim.output_on
+
+
 def test_the_interlock_and_the_end_of_the_block_switch_off(sim, server, tmp_path):
     interlock = tmp_path / "interlock"
     with GuardedSource(server.resource_name, "681x", 5, interlock=interlock) as source:
