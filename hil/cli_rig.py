@@ -43,16 +43,17 @@ def source(
 ) -> None:
     """Run a simulated AC source that any VISA client can talk to.
 
-    It prints its VISA resource name and runs by the wall clock until Ctrl-C. One client at a time. In another shell:
+    It prints its VISA resource name and runs by the wall clock until Ctrl-C. One client at a time.
 
     \b
-    teiden rig source --dialect kikusui-le --port 5025
+    teiden rig source --dialect kikusui-le --port 5025 --load-w 20
+    # and in another shell
     python -c "
     from hil.source.dialects import open_source
     with open_source('TCPIP::127.0.0.1::5025::SOCKET', 'kikusui-le') as source:
         source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
         import time; time.sleep(0.5)
-        print(source.identity, source.measure_voltage_v())"
+        print(source.identity, source.measure_voltage_v(), source.measure_current_a())"
 
     No simulated source has been compared with an instrument yet; docs/source.md says what is assumed.
     """
