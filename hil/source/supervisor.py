@@ -24,6 +24,8 @@ from hil.source.scpi_source import ScpiSource
 from teiden.errors import InputError, PartFailed, TeidenError
 
 _LOOK_S = 0.1  # how often the interlock is looked at
+OFF_ATTEMPTS = 10
+_PAUSE_S = 0.2  # for an instrument to notice that its last client is gone
 _READ_BYTES = 65536
 SIMULATED = "TEIDEN,SIMULATED"
 _CALLS = ("reset", "errors", "check", "fire", "abort", "energise")
@@ -155,14 +157,27 @@ class Supervisor:
 
 
 def switch_off(source: ScpiSource, setup: Setup) -> None:
-    """Switch the output off and see that it is; over a new connection if the one there was lost or fails."""
+    """Switch the output off and see that it is; over new connections if the one there was lost or fails.
+
+    Raises
+    ------
+    TeidenError
+        What the last of `OFF_ATTEMPTS` connections failed with.
+    """
     if source.is_open:
         try:
             source.close()
             return
         except TeidenError:
             pass  # the new connection's failure says more
-    open_source(setup.resource_name, setup.dialect, setup.timeout_s).close()
+    for left in reversed(range(OFF_ATTEMPTS)):
+        try:
+            open_source(setup.resource_name, setup.dialect, setup.timeout_s).close()
+            return
+        except TeidenError:
+            if not left:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _failure(error: TeidenError) -> Reply:
