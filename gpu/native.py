@@ -41,6 +41,8 @@ _I64 = ctypes.c_int64
 _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_config_names": (ctypes.c_char_p, ()),
     "radio_counter_names": (ctypes.c_char_p, ()),
+    "radio_layout_names": (ctypes.c_char_p, ()),
+    "radio_layout": (None, (_P,)),
     "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),

@@ -4,6 +4,7 @@
 
 #include "archive.h"
 #include "candidates.h"
+#include "events.h"
 #include "mesh.h"
 
 using teiden::Mesh;
@@ -35,13 +36,20 @@ void move_out(std::vector<T>& log, void* out) {
   log.clear();
 }
 
-void fill_table(std::vector<int64_t>& table, const int64_t* from, int64_t count) { table.assign(from, from + count); }
+void fill_table(teiden::Array<int64_t>& table, const int64_t* from, int64_t count) { table.copy(from, count); }
 
 }  // namespace
 
 extern "C" {
 
 const char* radio_config_names() { return teiden::kConfigNames; }
+// The sizes of the records that kernels share with the host, in bytes: as kernels.cu checks them.
+const char* radio_layout_names() { return "tile,world,cells,plane,earshot,network,node,frame,"; }
+void radio_layout(int64_t out[8]) {
+  const size_t sizes[] = {sizeof(teiden::Tile),    sizeof(teiden::World),   sizeof(teiden::Cells), sizeof(teiden::Plane),
+                          sizeof(teiden::Earshot), sizeof(teiden::Network), sizeof(teiden::Node),  sizeof(teiden::Frame)};
+  for (int i = 0; i < 8; ++i) out[i] = static_cast<int64_t>(sizes[i]);
+}
 const char* radio_counter_names() { return teiden::kCounterNames; }
 
 Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t* exp2_table, const int64_t* cost_table,
@@ -67,9 +75,9 @@ void radio_free(Mesh* mesh) { delete mesh; }
 void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const int64_t* loss_lu) {
   teiden::Plane& plane = mesh->plane;
   const int64_t links = first[plane.size()];
-  plane.link_first.assign(first, first + plane.size() + 1);
-  plane.link_dst.assign(dst, dst + links);
-  plane.link_loss_lu.assign(loss_lu, loss_lu + links);
+  plane.link_first.copy(first, plane.size() + 1);
+  plane.link_dst.copy(dst, links);
+  plane.link_loss_lu.copy(loss_lu, links);
   plane.has_links = true;
 }
 

@@ -3,25 +3,21 @@
 // Every transmission is decided exactly one turnaround before it starts, so signals arrive in order of start (within
 // a tick in any order) and nobody ever needs to look at one that is not there yet.
 #pragma once
-#include <algorithm>
-#include <cstdint>
-#include <vector>
-
+#include "arena.h"
 #include "state.h"
 
 namespace teiden {
 
 class Air {
  public:
-  void add(const Signal& signal) { signals_.push_back(signal); }
+  void add(const Signal& signal) { signals_.push(signal); }
 
-  int64_t size() const { return static_cast<int64_t>(signals_.size()); }
+  int64_t size() const { return signals_.size(); }
   const Signal& operator[](int64_t i) const { return signals_[i]; }
 
   // Return how many signals start before a tick.
   int64_t starts_before(int64_t tick) const {
-    const auto by_start = [](const Signal& s, int64_t t) { return s.start < t; };
-    return std::lower_bound(signals_.begin(), signals_.end(), tick, by_start) - signals_.begin();
+    return first_not(signals_.begin(), signals_.end(), [&](const Signal& s) { return s.start < tick; }) - signals_.begin();
   }
 
   // Move the end of a signal that is known to be here.
@@ -34,7 +30,9 @@ class Air {
   // Drop the signals that start before a tick, in bulk: only once they are half of the list.
   void forget_before(int64_t tick) {
     const int64_t gone = starts_before(tick);
-    if (gone * 2 >= size() && gone >= 256) signals_.erase(signals_.begin(), signals_.begin() + gone);
+    if (gone * 2 < size() || gone < 256) return;
+    for (int64_t i = gone; i < size(); ++i) signals_[i - gone] = signals_[i];
+    signals_.cut(size() - gone);
   }
 
   template <class Archive>
@@ -43,7 +41,7 @@ class Air {
   }
 
  private:
-  std::vector<Signal> signals_;
+  Array<Signal> signals_;
 };
 
 }  // namespace teiden

@@ -2,20 +2,21 @@
 //
 // Everything a tile keeps lives in these, so that a state is saved, loaded and copied as runs of bytes.
 #pragma once
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <new>
-#include <type_traits>
-#include <utility>
-
 #include "fixed.h"
+#include "heap.h"
 
 namespace teiden {
 
 template <class T>
+TEIDEN_FN void exchange(T& a, T& b) {
+  const T kept = a;
+  a = b;
+  b = kept;
+}
+
+template <class T>
 class Array {
-  static_assert(std::is_trivially_copyable<T>::value, "plain values only");
+  static_assert(__is_trivially_copyable(T), "plain values only");
 
  public:
   Array() = default;
@@ -26,7 +27,7 @@ class Array {
     swap(other);
     return *this;
   }
-  ~Array() { std::free(data_); }
+  ~Array() { free_block(data_); }
 
   int64_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -53,10 +54,13 @@ class Array {
 
   void reserve(int64_t capacity) {
     if (capacity <= capacity_) return;
-    void* grown = std::realloc(static_cast<void*>(data_), static_cast<size_t>(capacity) * sizeof(T));
-    if (grown == nullptr) throw std::bad_alloc();
-    data_ = static_cast<T*>(grown);
+    data_ = static_cast<T*>(grow_block(data_, size_ * int64_t{sizeof(T)}, capacity * int64_t{sizeof(T)}));
     capacity_ = capacity;
+  }
+  void copy(const T* from, int64_t size) {
+    reserve(size);
+    for (int64_t i = 0; i < size; ++i) data_[i] = from[i];
+    size_ = size;
   }
   void fill(int64_t size, const T& value) {
     reserve(size);
@@ -68,9 +72,9 @@ class Array {
     size_ = size;
   }
   void swap(Array& other) {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    std::swap(capacity_, other.capacity_);
+    exchange(data_, other.data_);
+    exchange(size_, other.size_);
+    exchange(capacity_, other.capacity_);
   }
   int64_t bytes() const { return capacity_ * static_cast<int64_t>(sizeof(T)); }
 
@@ -91,7 +95,7 @@ class Pool {
   }
   void swap(Pool& other) {
     items_.swap(other.items_);
-    std::swap(free_, other.free_);
+    exchange(free_, other.free_);
   }
 
   T& operator[](int32_t i) { return items_[i]; }

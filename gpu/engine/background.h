@@ -3,7 +3,7 @@
 //
 // It counts wherever power counts: in a CCA, against a lock, in a reception. Nobody locks on it.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "config.h"
 #include "fixed.h"

@@ -9,14 +9,6 @@
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
 #pragma once
-#include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <vector>
-
 #include "arena.h"
 #include "plane.h"
 #include "state.h"
@@ -52,19 +44,25 @@ constexpr int kFields = 9;                     // the own one and those around i
 
 class Cells {
  public:
+  Cells() = default;
+  Cells(const Cells&) = delete;
+  Cells& operator=(const Cells&) = delete;
   ~Cells() {
-    for (int32_t i = 0; i < chunks_; ++i) std::free(chunk_[i]);
+    for (int32_t i = 0; i < chunks_; ++i) free_block(chunk_[i]);
+    free_block(chunk_);
   }
 
   // Lay the grid over a plane; must be called again when the plane gets links.
   void lay(const Plane& plane) {
-    const auto [x0, x1] = std::minmax_element(plane.x_mm.begin(), plane.x_mm.end());
-    const auto [y0, y1] = std::minmax_element(plane.y_mm.begin(), plane.y_mm.end());
-    x0_ = *x0, y0_ = *y0;
-    const int64_t reach = std::min<int64_t>(plane.config.reach_mm, 4'000'000'000);
-    const int64_t width = *x1 - x0_ + 1, height = *y1 - y0_ + 1;
-    edge_ = plane.has_links ? std::max(width, height) : std::max<int64_t>(reach / 8 + 1, 1000);
-    channels_ = static_cast<int32_t>(std::max<int64_t>(plane.config.channels, 1));
+    int64_t x1 = x0_ = plane.x_mm[0], y1 = y0_ = plane.y_mm[0];
+    for (int32_t i = 0; i < plane.size(); ++i) {
+      x0_ = smaller(x0_, plane.x_mm[i]), x1 = larger(x1, plane.x_mm[i]);
+      y0_ = smaller(y0_, plane.y_mm[i]), y1 = larger(y1, plane.y_mm[i]);
+    }
+    const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 4'000'000'000);
+    const int64_t width = x1 - x0_ + 1, height = y1 - y0_ + 1;
+    edge_ = plane.has_links ? larger(width, height) : larger<int64_t>(reach / 8 + 1, 1000);
+    channels_ = static_cast<int32_t>(larger<int64_t>(plane.config.channels, 1));
     // no more cells than nodes can fill
     while ((width / edge_ + 1) * (height / edge_ + 1) * channels_ > 4 * int64_t{plane.size()} + 64 * channels_) edge_ *= 2;
     columns_ = static_cast<int32_t>((width / edge_) / 8 + 3);  // of fields, an empty one on each side
@@ -76,7 +74,7 @@ class Cells {
     field_count_.fill(fields, 0);
     used_.fill(fields, 0);
     recent_.fill(fields, 0);
-    if (!chunk_) chunk_.reset(static_cast<Block**>(std::calloc(kMaxChunks, sizeof(Block*))));
+    if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
     look_around(plane);
   }
@@ -96,17 +94,15 @@ class Cells {
   uint64_t used(int64_t field) const { return used_[field]; }
   const Block& block(int32_t i) const { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
   Block& block(int32_t i) { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
-  int32_t head(int64_t slot) const { return __atomic_load_n(&head_[slot], __ATOMIC_ACQUIRE); }
+  int32_t head(int64_t slot) const { return load_acquire(&head_[slot]); }
 
   // Return the first of a run of new blocks, linked, for a tile's list of free ones.
-  int32_t new_blocks() {
-    const std::lock_guard<std::mutex> lock(growth_);
-    if (chunks_ == kMaxChunks) throw std::bad_alloc();
-    Block* blocks = static_cast<Block*>(std::malloc(sizeof(Block) * kChunkBlocks));
-    if (blocks == nullptr) throw std::bad_alloc();
-    const int32_t first = chunks_ * kChunkBlocks;
+  TEIDEN_CALL int32_t new_blocks() {
+    Block* blocks = static_cast<Block*>(grow_block(nullptr, 0, sizeof(Block) * kChunkBlocks));
+    const int32_t chunk = add_atomic(&chunks_, 1);  // as many as 2^31 blocks have
+    const int32_t first = chunk * kChunkBlocks;
     for (int32_t i = 0; i < kChunkBlocks; ++i) blocks[i].older = i + 1 < kChunkBlocks ? first + i + 1 : -1;
-    chunk_[chunks_++] = blocks;
+    chunk_[chunk] = blocks;
     return first;
   }
 
@@ -121,22 +117,22 @@ class Cells {
       b.older = at;
       b.records[0] = record;
       b.count = 1;
-      __atomic_store_n(&head_[slot], fresh, __ATOMIC_RELEASE);
+      store_release(&head_[slot], fresh);
     } else {
       Block& b = block(at);
       b.records[b.count] = record;
-      __atomic_store_n(&b.count, b.count + 1, __ATOMIC_RELEASE);
+      store_release(&b.count, b.count + 1);
     }
-    __atomic_store_n(&count_[slot], count_[slot] + 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&field_count_[slot >> 6], 1, __ATOMIC_RELAXED);
+    store_relaxed(&count_[slot], count_[slot] + 1);
+    add_atomic(&field_count_[slot >> 6], 1);
     set_bit(used_[slot >> 6], slot & 63);
     set_bit(recent_[slot >> 6], slot & 63);
   }
 
   // A record of a slot is no longer recent.
   void age(int64_t slot) {
-    __atomic_store_n(&count_[slot], count_[slot] - 1, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&field_count_[slot >> 6], 1, __ATOMIC_RELAXED);
+    store_relaxed(&count_[slot], count_[slot] - 1);
+    add_atomic(&field_count_[slot >> 6], -1);
     if (count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
   }
   void forget_ages() {
@@ -167,10 +163,10 @@ class Cells {
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
-      __builtin_prefetch(&recent_[own + row * columns_]);
-      __builtin_prefetch(&field_count_[own + row * columns_]);
+      prefetch(&recent_[own + row * columns_]);
+      prefetch(&field_count_[own + row * columns_]);
     }
-    __builtin_prefetch(&head_[slot(cell, 0)]);
+    prefetch(&head_[slot(cell, 0)]);
   }
 
   static int64_t newest(const Block& b) { return b.records[b.count - 1].start; }
@@ -191,8 +187,8 @@ class Cells {
     const Array<uint64_t>& words = recent ? recent_ : used_;
     for (int k = 0; k < kFields; ++k) {
       const int64_t field = own + field_offset_[k];
-      for (uint64_t word = __atomic_load_n(&words[field], __ATOMIC_RELAXED) & mask[k]; word; word &= word - 1)
-        visit(field * 64 + __builtin_ctzll(word));
+      for (uint64_t word = load_relaxed(&words[field]) & mask[k]; word; word &= word - 1)
+        visit(field * 64 + trailing_zeros(word));
     }
   }
 
@@ -200,7 +196,7 @@ class Cells {
   int64_t recent_around(int32_t cell, int32_t channel) const {
     const int64_t own = slot(cell, channel) >> 6;
     int64_t sum = 0;
-    for (int k = 0; k < kFields; ++k) sum += __atomic_load_n(&field_count_[own + field_offset_[k]], __ATOMIC_RELAXED);
+    for (int k = 0; k < kFields; ++k) sum += load_relaxed(&field_count_[own + field_offset_[k]]);
     return sum;
   }
 
@@ -211,11 +207,11 @@ class Cells {
     const Array<uint64_t>& words = recent ? recent_ : used_;
     for (int k = 0; k < kFields; ++k) {
       const int64_t field = own + field_offset_[k];
-      const uint64_t there = __atomic_load_n(&words[field], __ATOMIC_RELAXED) & near_[cell & 63][k];
+      const uint64_t there = load_relaxed(&words[field]) & near_[cell & 63][k];
       if (there == 0) continue;
       for (int ring = 0; ring < kRings - 1; ++ring)
         for (uint64_t word = there & ring_[cell & 63][ring][k]; word; word &= word - 1)
-          visit(ring, field * 64 + __builtin_ctzll(word));
+          visit(ring, field * 64 + trailing_zeros(word));
     }
   }
 
@@ -224,7 +220,7 @@ class Cells {
   void each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
     for (int32_t at = head(slot); at >= 0;) {
       const Block& b = block(at);
-      for (int32_t i = __atomic_load_n(&b.count, __ATOMIC_ACQUIRE); i-- > 0;) {
+      for (int32_t i = load_acquire(&b.count); i-- > 0;) {
         const Record& r = b.records[i];
         if (r.start >= before) continue;
         if (r.start <= after_start) return;
@@ -234,12 +230,12 @@ class Cells {
     }
   }
 
-  int32_t recent(int64_t slot) const { return __atomic_load_n(&count_[slot], __ATOMIC_RELAXED); }  // signals, at most
+  int32_t recent(int64_t slot) const { return load_relaxed(&count_[slot]); }  // signals, at most
 
   uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
 
   // Return the power of a record at a node: what Plane::power returns, found with less work.
-  uint64_t power(const Plane& plane, const Record& r, int32_t id, const Spot& here) const {
+  TEIDEN_CALL uint64_t power(const Plane& plane, const Record& r, int32_t id, const Spot& here) const {
     if (plane.has_links) return plane.linked_power(r.id, id);
     const int64_t dx = int64_t{r.x_mm} - here.x_mm, dy = int64_t{r.y_mm} - here.y_mm;
     const int64_t square = dx * dx + dy * dy;
@@ -261,13 +257,13 @@ class Cells {
 
   // Tiles may share a word, not a bit.
   static void set_bit(uint64_t& word, int64_t bit) {
-    if (!(__atomic_load_n(&word, __ATOMIC_RELAXED) >> bit & 1)) __atomic_fetch_or(&word, 1ULL << bit, __ATOMIC_RELAXED);
+    if (!(load_relaxed(&word) >> bit & 1)) or_atomic(&word, 1ULL << bit);
   }
-  static void clear_bit(uint64_t& word, int64_t bit) { __atomic_fetch_and(&word, ~(1ULL << bit), __ATOMIC_RELAXED); }
+  static void clear_bit(uint64_t& word, int64_t bit) { and_atomic(&word, ~(1ULL << bit)); }
 
   // Fill the square of the distance up to which each shadowing is audible without extra loss.
   void audible_within(const Plane& plane) {
-    const int64_t reach = std::min<int64_t>(plane.config.reach_mm, 2'000'000'000);  // no two places are further apart
+    const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 2'000'000'000);  // no two places are further apart
     farthest_ = -1;
     for (int32_t quantile = 0; quantile < kGaussSize; ++quantile) {
       int64_t low = -1, high = 2 * reach * reach;
@@ -277,7 +273,7 @@ class Cells {
         else high = middle - 1;
       }
       audible_square_[quantile] = low;
-      farthest_ = std::max(farthest_, low);
+      farthest_ = larger(farthest_, low);
     }
   }
 
@@ -292,17 +288,20 @@ class Cells {
       const int64_t nearest = ring == 0 ? 0 : ring_to[ring - 1] * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
       if (nearest * nearest > farthest_) strongest_[ring] = 0;
-      for (auto& of_place : ring_) std::fill(of_place[ring], of_place[ring] + kFields, 0);
+      for (auto& of_place : ring_)
+        for (uint64_t& word : of_place[ring]) word = 0;
     }
-    for (auto& of_place : near_) std::fill(of_place, of_place + kFields, 0);
+    for (auto& of_place : near_)
+      for (uint64_t& word : of_place) word = 0;
     for (int place = 0; place < 64; ++place)
       for (int row = 0; row < 24; ++row)
         for (int column = 0; column < 24; ++column) {
-          const int down = std::abs(row - 8 - (place >> 3)), across = std::abs(column - 8 - (place & 7));
-          const int64_t dx = std::max(across - 1, 0) * edge_, dy = std::max(down - 1, 0) * edge_;
+          const int dr = row - 8 - (place >> 3), dc = column - 8 - (place & 7);
+          const int down = larger(dr, -dr), across = larger(dc, -dc);
+          const int64_t dx = larger(across - 1, 0) * edge_, dy = larger(down - 1, 0) * edge_;
           if (!plane.has_links && dx * dx + dy * dy > farthest_) continue;
           int ring = 0;
-          while (ring < kRings && std::max(down, across) > ring_to[ring]) ++ring;
+          while (ring < kRings && larger(down, across) > ring_to[ring]) ++ring;
           if (ring == kRings) continue;
           const uint64_t bit = 1ULL << ((row & 7) * 8 + (column & 7));
           ring_[place][ring][row / 8 * 3 + column / 8] |= bit;
@@ -313,7 +312,7 @@ class Cells {
   static uint64_t strongest_from(const Plane& plane, int64_t square) {
     int64_t level = INT64_MIN;
     for (int32_t quantile = 0; quantile < kGaussSize; ++quantile)
-      level = std::max(level, plane.level_at(square, 0, quantile));
+      level = larger(level, plane.level_at(square, 0, quantile));
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
@@ -329,11 +328,7 @@ class Cells {
   int64_t farthest_ = 0;
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
   int32_t columns_ = 0, rows_ = 0, channels_ = 1;
-  std::mutex growth_;
-  struct Free {
-    void operator()(Block** p) const { std::free(p); }
-  };
-  std::unique_ptr<Block*[], Free> chunk_;
+  Block** chunk_ = nullptr;
   int32_t chunks_ = 0;
 };
 

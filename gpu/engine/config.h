@@ -1,6 +1,6 @@
 // The numbers one radio is made of, all integers; gpu/mesh.py fills them by the names listed here.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 // clang-format off
 #define TEIDEN_CONFIG(X)                                                                              \

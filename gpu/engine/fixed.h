@@ -4,13 +4,7 @@
 // gpu/tables.py (integers, correctly rounded), so every machine computes the same values.
 // Everything here is a pure function and compiles for host and device alike.
 #pragma once
-#include <cstdint>
-
-#if defined(__CUDACC__)
-#define TEIDEN_FN __host__ __device__ inline
-#else
-#define TEIDEN_FN inline
-#endif
+#include "portable.h"
 
 namespace teiden {
 
@@ -42,7 +36,7 @@ struct Tables {
   const int64_t* gauss;  // [256] unit-variance normal quantiles
 };
 
-TEIDEN_FN int floor_log2(uint64_t value) { return 63 - __builtin_clzll(value); }
+TEIDEN_FN int floor_log2(uint64_t value) { return 63 - leading_zeros(value); }
 
 // Return log2(value) in lu; value must not be 0.
 TEIDEN_FN int64_t log2_lu(const Tables& tables, uint64_t value) {

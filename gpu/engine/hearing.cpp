@@ -1,7 +1,5 @@
 // What a node hears, asked only when it matters: is the channel busy, was the radio locked on this frame,
 // was it decoded. Behaviours 1 to 4 of docs/engine.md.
-#include <algorithm>
-
 #include "tile.h"
 
 namespace teiden {
@@ -17,7 +15,7 @@ void Tile::hear(int32_t node, int64_t after, int64_t before) {
     const uint64_t power = plane.power(s, n.id);
     if (power) heard_.push({s.start, s.end, power, s.id, s.channel});
   }
-  std::sort(heard_.begin(), heard_.end(), starts_before);
+  put_in_order(heard_.begin(), heard_.end(), starts_before);
 }
 
 // Return the power of thermal noise and other systems at a node, 2^20 for the noise.
@@ -77,7 +75,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
     return;
   }
   const Plane& plane = *world_->plane;
-  const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
+  const int64_t floor = larger(n.heard_until, upto - config().lock_history_us);
   int64_t chain = upto;  // from here on some lockable frame is on air without a break
   heard_.clear();
   // what ends at `upto` was still on air in the tick before
@@ -89,9 +87,9 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
     heard_.push({s.start, s.end, power, s.id, s.channel});
     const bool locked = s.id == n.lock_id && s.end == n.lock_end;
     if (s.end < chain || s.start >= chain || (!locked && !can_lock(node, heard_.back()))) continue;
-    chain = std::max(floor, s.start);
+    chain = larger(floor, s.start);
   }
-  std::sort(heard_.begin(), heard_.end(), starts_before);
+  put_in_order(heard_.begin(), heard_.end(), starts_before);
 
   if (chain > n.heard_until) n.lock_id = -1;
   int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
@@ -110,7 +108,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
 // when a signal started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
 // What starts in the tick in which the window ends comes too late: ns-3 decides first.
 bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
-  if (fast()) open_ears(node, tick - std::max(world_->longest, config().cca_us), tick - config().cca_us, tick);
+  if (fast()) open_ears(node, tick - larger(world_->longest, config().cca_us), tick - config().cca_us, tick);
   if (fast() ? loud_in_cells(channel, tick) : loud(node, channel, tick)) return true;
   resolve_lock(node, tick);
   return at(node).lock_id >= 0 && at(node).lock_end > tick;
@@ -120,7 +118,7 @@ bool Tile::loud(int32_t node, int32_t channel, int64_t tick) {
   const int64_t from = tick - config().cca_us;
   hear(node, from, tick);
   hear_background(node, channel, from, tick);
-  std::sort(heard_.begin(), heard_.end(), starts_before);
+  put_in_order(heard_.begin(), heard_.end(), starts_before);
   for (int64_t k = 0; k <= heard_.size(); ++k) {
     const int64_t instant = k < heard_.size() ? heard_[k].start : tick;
     if (instant <= from || (k < heard_.size() && heard_[k].channel != channel)) continue;
@@ -138,7 +136,7 @@ int64_t Tile::reception_cost(const Heard& wanted) const {
   const Tables tables = world_->plane->tables();
   const int64_t signal = log2_lu(tables, wanted.power);
   int64_t cost = 0;
-  for (size_t e = 0; e + 1 < edges_.size(); ++e) {
+  for (int64_t e = 0; e + 1 < edges_.size(); ++e) {
     if (edges_[e] == edges_[e + 1]) continue;
     const int64_t until = edges_[e + 1];
     uint64_t others = 1ULL << kNoiseBits;
@@ -187,15 +185,16 @@ bool Tile::would_lock(const Reception& what, Heard* wanted, bool new_start) {
 bool Tile::survives(const Reception& what, const Heard& wanted, uint64_t draw) {
   hear(what.dst, what.start, what.end);
   hear_background(what.dst, what.channel, what.start, what.end);
-  edges_.assign({what.start, what.end});
+  edges_.clear();
+  edges_.push(what.start), edges_.push(what.end);
   bool overlapped = false;
   for (const Heard& h : heard_) {
     if (h.id == wanted.id || h.channel != wanted.channel) continue;
-    if (h.start > what.start) edges_.push_back(h.start);
-    if (h.end < what.end && config().chunks_end_at_ends) edges_.push_back(h.end);
+    if (h.start > what.start) edges_.push(h.start);
+    if (h.end < what.end && config().chunks_end_at_ends) edges_.push(h.end);
     overlapped |= h.power >= static_cast<uint64_t>(config().audible_power);
   }
-  std::sort(edges_.begin(), edges_.end());
+  put_in_order(edges_.begin(), edges_.end(), Ascending());
   if (config().hard_capture && overlapped) return false;
   return draw < success_threshold(world_->plane->tables(), reception_cost(wanted));
 }

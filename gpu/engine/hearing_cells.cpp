@@ -5,8 +5,6 @@
 // frame that does not win the lock on an idle radio never matters for the lock, so only winners are followed back. A frame
 // from further away than the rings gathered cannot win while something strong enough from those is on air. And the draw of
 // a reception is known beforehand, so its cost only has to be bounded.
-#include <algorithm>
-
 #include "tile.h"
 
 namespace teiden {
@@ -50,9 +48,9 @@ void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
 // Return what has been gathered on a channel: at first, which slots there are in the near rings, and what all can add at
 // most.
 Tile::Ear& Tile::ear(int32_t channel) {
-  for (size_t i = 0; i < ears_open_; ++i)
+  for (int64_t i = 0; i < ears_open_; ++i)
     if (ears_[i]->channel == channel) return *ears_[i];
-  if (ears_open_ == ears_.size()) ears_.push_back(std::make_unique<Ear>());
+  if (ears_open_ == ears_.size()) ears_.push(static_cast<Ear*>(grow_block(nullptr, 0, sizeof(Ear))));
   Ear& e = *ears_[ears_open_++];
   const int32_t cell = world_->spots[ears_node_].cell;
   const bool recent = is_recent(ears_from_);
@@ -196,12 +194,14 @@ bool Tile::drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int6
 void Tile::list_channels(int32_t node, int64_t first, int64_t upto) {
   channels_.clear();
   if (config().channels <= 1) {
-    channels_.push_back(0);
+    channels_.push(0);
     return;
   }
   for (int64_t tick = first; tick < upto; tick = listens_until(node, tick)) {
     const int32_t channel = listening_on(node, tick);
-    if (std::find(channels_.begin(), channels_.end(), channel) == channels_.end()) channels_.push_back(channel);
+    bool listed = false;
+    for (const int32_t other : channels_) listed |= other == channel;
+    if (!listed) channels_.push(channel);
   }
 }
 
@@ -212,7 +212,7 @@ int64_t Tile::listens_until(int32_t node, int64_t tick) const {
   int64_t until = next_dwell(config(), static_cast<uint32_t>(n.id), tick);
   if (pan_of(node) < 0 || !has_broadcast_schedule(config())) return until;
   const BroadcastDwell dwell = broadcast_dwell(config(), static_cast<uint32_t>(pan_of(node)), tick);
-  return std::min(until, tick < dwell.begin ? dwell.begin : dwell.end);
+  return smaller(until, tick < dwell.begin ? dwell.begin : dwell.end);
 }
 
 // ---------------------------------------------------------------- the lock
@@ -268,7 +268,7 @@ bool Tile::may_be_locked(int64_t floor, const Heard& winner) {
 // winners follow each other without a gap they are replayed.
 void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
   Node& n = at(node);
-  const int64_t floor = std::max(n.heard_until, upto - config().lock_history_us);
+  const int64_t floor = larger(n.heard_until, upto - config().lock_history_us);
   const bool was_locked = n.lock_id >= 0 && n.lock_end > n.heard_until;
   if (was_locked && n.lock_end >= upto) {
     n.heard_until = upto;
@@ -350,7 +350,7 @@ int64_t Tile::last_unlocked(int32_t node, int64_t floor, int64_t upto) {
 void Tile::replay_lock(int32_t node, int64_t from, int64_t upto) {
   Node& n = at(node);
   const int rings = gather_past(node, from, upto);
-  std::sort(past_.begin(), past_.end(), starts_before);
+  put_in_order(past_.begin(), past_.end(), starts_before);
   if (from > n.heard_until) n.lock_id = -1;
   int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
   for (int64_t k = 0; k < past_.size(); ++k) {
@@ -408,20 +408,20 @@ int64_t Tile::swept_cost(const Heard& wanted, bool at_ends, uint64_t more) {
   edges_.clear();
   for (const Heard& h : heard_) {
     if (h.channel != wanted.channel || h.end <= wanted.start || h.start >= wanted.end || h.id == wanted.id) continue;
-    changes_.push_back({h.start, h.power});
-    if (h.end < wanted.end) changes_.push_back({h.end, 0 - h.power});
-    if (h.start > wanted.start) edges_.push_back(h.start);
-    if (at_ends && h.end < wanted.end) edges_.push_back(h.end);
+    changes_.push({h.start, h.power});
+    if (h.end < wanted.end) changes_.push({h.end, 0 - h.power});
+    if (h.start > wanted.start) edges_.push(h.start);
+    if (at_ends && h.end < wanted.end) edges_.push(h.end);
   }
   if (changes_.empty()) return tick_cost(tables, signal - log2_lu(tables, others)) * (wanted.end - wanted.start);
-  edges_.push_back(wanted.end);
-  std::sort(changes_.begin(), changes_.end());
-  std::sort(edges_.begin(), edges_.end());
+  edges_.push(wanted.end);
+  put_in_order(changes_.begin(), changes_.end(), Ascending());
+  put_in_order(edges_.begin(), edges_.end(), Ascending());
   int64_t cost = 0, from = wanted.start;
-  size_t c = 0;
+  int64_t c = 0;
   for (const int64_t edge : edges_) {
     if (edge == from) continue;
-    for (; c < changes_.size() && changes_[c].first < edge; ++c) others += changes_[c].second;
+    for (; c < changes_.size() && changes_[c].tick < edge; ++c) others += changes_[c].power;
     cost += tick_cost(tables, signal - log2_lu(tables, others)) * (edge - from);
     from = edge;
   }

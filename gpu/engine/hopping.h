@@ -1,7 +1,7 @@
 // Channels over time (Wi-SUN FAN): every node listens on a schedule of its own, in the broadcast dwells of its PAN all
 // of them on one channel. With a single channel there are no schedules.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "config.h"
 #include "fixed.h"

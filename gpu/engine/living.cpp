@@ -3,6 +3,7 @@
 
 #include "aggregation.h"
 #include "candidates.h"
+#include "events.h"
 #include "frames.h"
 #include "life.h"
 #include "mac.h"

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "aggregation.h"
+#include "events.h"
 #include "frames.h"
 #include "life.h"
 #include "mac.h"
@@ -15,100 +16,19 @@ namespace teiden {
 
 // ---------------------------------------------------------------- one tile
 
-// Return what orders events of the same tick, node and type.
-uint64_t Tile::sequence(const Event& event) const {
-  if (event.type == kReceiveEnd) {
-    const Reception& what = receptions_[event.arg];
-    return static_cast<uint64_t>(at(what.src).id) << 8 | what.rank;
-  }
-  if (event.type == kInject || event.type == kOfferAgain) return world_->content_key(frame(event.arg));
-  return 0;
+Tile::~Tile() {
+  for (Ear* ear : ears_) free_block(ear);
+  delete events_;
 }
 
-// Do what an event asks for; false if it is void by now.
-bool Tile::handle(const Event& event) {
-  Node& n = at(event.node);
-  switch (event.type) {
-    case kSupply:
-      return change_supply(event.node, event.tick);
-    case kDeath:
-      if (account(event.node).death_at != event.tick) return false;
-      die(event.node, event.tick);
-      return true;
-    case kReceiveEnd: {
-      const Reception what = receptions_[event.arg];
-      receptions_[event.arg].start = -1;
-      receptions_.give(static_cast<int32_t>(event.arg));
-      if (what.cut && !what.to_all) return false;
-      receive_end(what, event.tick);
-      return true;
-    }
-    case kTimer:
-      if (n.timer_at != event.tick) return false;
-      n.timer_at = -1;
-      timer_fired(event.node, event.tick);
-      return true;
-    case kNetwork:
-      if (network(event.node).timer_at != event.tick) return false;
-      network(event.node).timer_at = -1;
-      network_timer(event.node, event.tick);
-      return true;
-    case kOfferAgain:
-      return offer_again(event.node, event.arg, event.tick);
-    default:
-      take_injected(event.arg, event.tick);
-      return true;
-  }
+void Tile::start_events() {
+  if (fast()) wheel_.start();
+  else events_ = new EventQueue;
 }
 
-void Tile::run_until(int64_t tick) {
-  const auto ties = [this](const Event& e) { return sequence(e); };
-  Event event;
-  if (fast())
-    while (wheel_.pop_before(tick, &event, ties)) {
-      fetch_ahead();
-      counters.events += handle(event);
-    }
-  else
-    while (events_.pop_before(tick, &event, ties)) counters.events += handle(event);
-}
-
-// Bring near what the events to come need: with many nodes nearly every one has left the cache since its last event.
-void Tile::fetch_ahead() const {
-  int32_t soon, later;
-  wheel_.look_ahead(&soon, &later);
-  if (later >= 0) {
-    __builtin_prefetch(&world_->nodes[later]);
-    __builtin_prefetch(reinterpret_cast<const char*>(&world_->nodes[later]) + 64);
-    __builtin_prefetch(&world_->spots[later]);
-  }
-  if (soon >= 0) cells_->fetch(world_->spots[soon].cell);
-}
-
-void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
-  const Spot& from = world_->spots[node];
-  const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
-  if (cells_->laid()) restore(signal);
-  else air_->add(signal);
-}
-
-// Put a signal into its cell.
-void Tile::restore(const Signal& s) {
-  const int64_t slot = cells_->slot(world_->spots[world_->place_of[s.id]].cell, s.channel);
-  cells_->add(slot, {s.start, static_cast<int32_t>(s.end - s.start), s.id, s.x_mm, s.y_mm, s.extra_lu, 0}, &free_blocks_);
-  ages_.push({s.start, slot});
-}
-
-// Let what is not recent any more go: no look of this window asks for what ended two whole frames before it begins.
-void Tile::begin_window(int64_t start) {
-  if (!fast()) return;
-  const int64_t before = start - 3 * world_->longest;
-  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
-  if (first_age_ * 2 > ages_.size()) {
-    std::copy(ages_.begin() + first_age_, ages_.end(), ages_.begin());
-    ages_.cut(ages_.size() - first_age_);
-    first_age_ = 0;
-  }
+void Tile::clear_events() {
+  if (fast()) wheel_.clear();
+  else events_->clear();
 }
 
 // Count recent records anew after the longest transmission has grown; the counts are zero.
@@ -122,35 +42,6 @@ void Tile::recount() {
     });
   });
   std::sort(ages_.begin(), ages_.end(), [](const Age& a, const Age& b) { return a.start < b.start; });
-}
-
-// Free the records that start before a tick.
-void Tile::sweep(int64_t before) {
-  each_own_slot([&](int64_t slot) { cells_->drop_before(slot, before, &free_blocks_); });
-}
-
-// Visit the slots of this tile's nodes that have signals.
-template <class Visit>
-void Tile::each_own_slot(Visit visit) {
-  if (first_ == last_) return;
-  const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
-  for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
-    for (int32_t field = first >> 6; field <= last >> 6; ++field)
-      for (uint64_t word = cells_->used(cells_->slot(field << 6, channel) >> 6); word; word &= word - 1) {
-        const int32_t cell = field << 6 | __builtin_ctzll(word);
-        if (cell >= first && cell <= last) visit(cells_->slot(cell, channel));
-      }
-}
-
-// Let a receiver know at the end of a transmission to it.
-void Tile::post(const Reception& what) {
-  if (!owns(what.dst)) {
-    outbox.push(what);
-    return;
-  }
-  const int32_t place = receptions_.take();
-  receptions_[place] = what;
-  schedule({what.end, place, what.dst, kReceiveEnd});
 }
 
 // Visit (key, tick, id, type) of all that is still to happen but timers and deaths.
@@ -194,7 +85,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   spots_.fill(count, Spot{});
   accounts_.fill(count, Account{});
   if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
-  place_of_.resize(order.size());
+  place_of_.resize(count);
   for (int32_t place = 0; place < count; ++place) {
     nodes_[place].id = order[place];
     nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
@@ -229,10 +120,10 @@ void Mesh::refresh_world() {
   world_.first_frame = first_frame_;
   world_.end_frame = end_frame();
   world_.routed = routed;
-  world_.parent = tree_.data();
-  world_.is_sink = sinks_.data();
-  world_.pan = pans_.data();
-  world_.place_of = place_of_.data();
+  world_.parent = tree_.begin();
+  world_.is_sink = sinks_.begin();
+  world_.pan = pans_.begin();
+  world_.place_of = place_of_.begin();
   world_.earshot = &earshot_;
   world_.air_accounts = air_accounts_.empty() ? nullptr : air_accounts_.begin();
   world_.networks = networks_.empty() ? nullptr : networks_.begin();
@@ -242,10 +133,10 @@ void Mesh::refresh_world() {
 
 // Bring up to date the tree as the tiles read it.
 void Mesh::refresh_tree() {
-  tree_.resize(parent.size());
-  sinks_.resize(parent.size());
-  pans_.resize(parent.size());
-  for (size_t place = 0; place < tree_.size(); ++place) {
+  tree_.resize(plane.size());
+  sinks_.resize(plane.size());
+  pans_.resize(plane.size());
+  for (int64_t place = 0; place < tree_.size(); ++place) {
     const int32_t id = nodes_[place].id;
     tree_[place] = parent[id] < 0 ? -1 : place_of_[parent[id]];
     sinks_[place] = is_sink[id];
@@ -331,8 +222,7 @@ void Mesh::cut_into_tiles(int32_t wanted) {
     while (first < count && first > 0 && spots_[first].cell == spots_[first - 1].cell) ++first;
     if (first < count && first > tile_first_.back()) tile_first_.push_back(first);
   }
-  tiles_.clear();
-  tiles_.resize(tile_first_.size());
+  tiles_.make(tile_first_.size());
   for (size_t k = 0; k < tiles_.size(); ++k)
     tiles_[k].start(&world_, &air_, &cells_, tile_first_[k], k + 1 < tiles_.size() ? tile_first_[k + 1] : count);
 }
@@ -535,17 +425,6 @@ int64_t Mesh::spent_sending(int32_t id, int64_t tick) const {
 }
 
 // ---------------------------------------------------------------- digest
-
-// Hash of a frame's content as injected: no places, no order of calls.
-uint64_t World::content_key(const Frame& f) const {
-  const Kind& kind = kinds[f.kind];
-  uint64_t key = splitmix64(static_cast<uint64_t>(f.injected));
-  const int64_t dst = f.dst < 0 ? f.dst : nodes[f.dst].id;
-  for (const int64_t word : {int64_t{nodes[f.src].id}, dst, int64_t{kind.psdu_bytes}, int64_t{kind.priority},
-                             int64_t{kind.max_offers}, kind.reoffer_min, kind.reoffer_max})
-    key = splitmix64(key ^ static_cast<uint64_t>(word));
-  return key;
-}
 
 namespace {
 

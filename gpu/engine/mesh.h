@@ -28,6 +28,30 @@ struct Given {
   int32_t src, dst, psdu_bytes, priority, max_offers;
 };
 
+// The tiles, where a kernel can reach them.
+class Tiles {
+ public:
+  Tiles() = default;
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+  ~Tiles() {
+    for (Tile& tile : *this) tile.~Tile();
+    free_block(first_);
+  }
+  void make(size_t count) {  // once
+    first_ = static_cast<Tile*>(grow_block(nullptr, 0, static_cast<int64_t>(count * sizeof(Tile))));
+    for (; size_ < count; ++size_) new (first_ + size_) Tile;
+  }
+  size_t size() const { return size_; }
+  Tile* begin() const { return first_; }
+  Tile* end() const { return first_ + size_; }
+  Tile& operator[](size_t i) const { return first_[i]; }
+
+ private:
+  Tile* first_ = nullptr;
+  size_t size_ = 0;
+};
+
 class Mesh {
  public:
   Plane plane;                                 // by id
@@ -146,10 +170,10 @@ class Mesh {
   Array<Network> networks_;         // the same, where the tree is alive
   Array<Seat> seats_;               // the same
   Array<AuthSlot> auth_slots_;      // of all sinks
-  std::vector<int32_t> place_of_; // by id
-  std::vector<int32_t> tree_;     // parents by place
-  std::vector<uint8_t> sinks_;    // by place
-  std::vector<int32_t> pans_;     // by place
+  Array<int32_t> place_of_;       // by id
+  Array<int32_t> tree_;           // parents by place
+  Array<uint8_t> sinks_;          // by place
+  Array<int32_t> pans_;           // by place
   Array<Frame> frames_;           // by id from first_frame_ on
   Array<Kind> kinds_;
   using KindKey = std::tuple<int64_t, int64_t, int32_t, int32_t, int32_t>;
@@ -165,7 +189,7 @@ class Mesh {
   Earshot earshot_;  // laid before the first broadcast
   Air air_;
   Cells cells_;  // laid in the fast form only
-  std::vector<Tile> tiles_;
+  Tiles tiles_;
   std::unique_ptr<Crew> crew_;  // where there is more than one thread
 };
 

@@ -1,6 +1,6 @@
 // A node's place in a living tree: the parents it could have, what it advertises, how far it is with joining.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "config.h"
 #include "fixed.h"

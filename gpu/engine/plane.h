@@ -1,9 +1,6 @@
 // Where the nodes are and what reaches whom: path loss, airtime, channels. Nothing here changes while time runs.
 #pragma once
-#include <algorithm>
-#include <cstdint>
-#include <vector>
-
+#include "arena.h"
 #include "config.h"
 #include "fixed.h"
 #include "hopping.h"
@@ -53,16 +50,16 @@ struct Place {
 
 struct Plane {
   Config config;
-  std::vector<int64_t> log2_table, exp2_table, cost_table, gauss_table;
-  std::vector<int64_t> x_mm, y_mm, extra_lu;  // (N,)
+  Array<int64_t> log2_table, exp2_table, cost_table, gauss_table;
+  Array<int64_t> x_mm, y_mm, extra_lu;  // (N,)
   uint64_t shadow_key = 0;
   bool has_links = false;                     // a link table replaces positions and path loss
-  std::vector<int64_t> link_first;            // (N + 1,) first link of each source
-  std::vector<int32_t> link_dst;              // (E,) ascending within a source
-  std::vector<int64_t> link_loss_lu;          // (E,)
+  Array<int64_t> link_first;            // (N + 1,) first link of each source
+  Array<int32_t> link_dst;              // (E,) ascending within a source
+  Array<int64_t> link_loss_lu;          // (E,)
 
   int32_t size() const { return static_cast<int32_t>(x_mm.size()); }
-  Tables tables() const { return {log2_table.data(), exp2_table.data(), cost_table.data(), gauss_table.data()}; }
+  Tables tables() const { return {log2_table.begin(), exp2_table.begin(), cost_table.begin(), gauss_table.begin()}; }
 
   Place place(int32_t node) const { return {x_mm[node], y_mm[node], extra_lu[node]}; }
 
@@ -122,9 +119,9 @@ struct Plane {
 
  private:
   int64_t linked_level_lu(int32_t src, int32_t dst) const {
-    const auto first = link_dst.begin() + link_first[src];
-    const auto last = link_dst.begin() + link_first[src + 1];
-    const auto found = std::lower_bound(first, last, dst);
+    const int32_t* first = link_dst.begin() + link_first[src];
+    const int32_t* last = link_dst.begin() + link_first[src + 1];
+    const int32_t* found = first_not(first, last, [&](int32_t other) { return other < dst; });
     if (found == last || *found != dst) return kUnheard;
     return config.tx_lu - link_loss_lu[found - link_dst.begin()];
   }

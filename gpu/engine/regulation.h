@@ -5,7 +5,7 @@
 // The sum is kept in sixths of the hour: what counts is the sixth under way and the six before it, which hold any
 // window of an hour. So no window ever exceeds the limit; a sender at the limit goes on up to a sixth late.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "config.h"
 #include "fixed.h"

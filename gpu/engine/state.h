@@ -3,7 +3,7 @@
 // A node is known in here by its place in storage, an int32_t called `node`; `id` is the number the caller gave it.
 // Draws, ties and logs go by id, so no result depends on how nodes are stored.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 namespace teiden {
 

@@ -2,7 +2,7 @@
 //
 // Entries of frames that have ended matter no more (no copy of them is on air) and go when the table is full.
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "arena.h"
 #include "fixed.h"
@@ -28,7 +28,7 @@ class TakenSet {
 
   // Add a key that is not in the set; ended(low 32 bits of a frame) says which entries may go.
   template <class Ended>
-  void add(uint64_t key, Ended ended) {
+  TEIDEN_CALL void add(uint64_t key, Ended ended) {
     if ((used_ + 1) * 4 > slots_.size() * 3) rebuild(ended);
     place(key);
     ++used_;

@@ -6,11 +6,8 @@
 // barrier at the window's end: changes to frames (deltas), receptions at nodes of other tiles (outbox), deaths.
 //
 // Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
-// hearing_cells.cpp (what a node hears, plainly and by cells), mesh.cpp (windows and barriers).
+// hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), mesh.cpp (windows, barriers).
 #pragma once
-#include <memory>
-#include <vector>
-
 #include "air.h"
 #include "arena.h"
 #include "background.h"
@@ -18,7 +15,9 @@
 #include "earshot.h"
 #include "network_state.h"
 #include "plane.h"
+#if !defined(TEIDEN_DEVICE)
 #include "queue.h"
+#endif
 #include "regulation.h"
 #include "state.h"
 #include "taken.h"
@@ -73,8 +72,15 @@ struct Recut {
   uint8_t cut;
 };
 
+class EventQueue;
+
 class Tile {
  public:
+  Tile() = default;
+  Tile(const Tile&) = delete;
+  Tile& operator=(const Tile&) = delete;
+  ~Tile();
+
   Counters counters;
   Array<Delta> deltas;
   Array<Dead> deaths;
@@ -84,44 +90,42 @@ class Tile {
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
-    if (fast()) wheel_.start();
+    start_events();
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
   }
-  void network_start(int32_t node);
+  TEIDEN_CALL void network_start(int32_t node);
   bool owns(int32_t node) const { return node >= first_ && node < last_; }
   void inject(int64_t frame_id) {
     const Frame& f = frame(frame_id);
     schedule({f.injected, frame_id, f.src, kInject});
   }
-  void plan_supply(int32_t node, int64_t tick, int64_t what);
-  void post(const Reception& what);
-  void run_until(int64_t tick);  // every event before the tick
-  int64_t next_tick() {
-    return fast() ? wheel_.next_tick() : events_.next_tick([this](const Event& e) { return sequence(e); });
-  }
-  int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
-  int64_t spent_listening(int32_t node, int64_t tick) const;
-  int64_t spent_sending(int32_t node, int64_t tick) const;
-  int64_t spent_asleep(int32_t node, int64_t tick) const;
-  void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
-  void recut(const Recut* first, const Recut* last);
-  void begin_window(int64_t start);
-  void sweep(int64_t before);
-  void recount();
-  void restore(const Signal& signal);
+  TEIDEN_CALL void plan_supply(int32_t node, int64_t tick, int64_t what);
+  TEIDEN_CALL void post(const Reception& what);
+  TEIDEN_CALL bool run_until(int64_t tick);  // every event before the tick
+  TEIDEN_CALL int64_t next_tick();
+  bool has_news() const { return !(deltas.empty() && deaths.empty() && moves.empty() && joinings.empty() && outbox.empty()); }
+  TEIDEN_CALL int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
+  TEIDEN_CALL int64_t spent_listening(int32_t node, int64_t tick) const;
+  TEIDEN_CALL int64_t spent_sending(int32_t node, int64_t tick) const;
+  TEIDEN_CALL int64_t spent_asleep(int32_t node, int64_t tick) const;
+  TEIDEN_CALL void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
+  TEIDEN_CALL void recut(const Recut* first, const Recut* last);
+  TEIDEN_CALL void begin_window(int64_t start);
+  TEIDEN_CALL void sweep(int64_t before);
+  TEIDEN_CALL void recount();
+  TEIDEN_CALL void restore(const Signal& signal);
   template <class Visit>
-  void each_pending(Visit visit) const;
+  TEIDEN_CALL void each_pending(Visit visit) const;
 
   template <class Archive>
   void archive(Archive& a) {
     a(counters), a(deaths), a(joinings);
     copies_.archive(a), planned_.archive(a), receptions_.archive(a), taken_.archive(a);
-    std::vector<Event> all;
-    each_event([&](const Event& e) { all.push_back(e); });
+    Array<Event> all;
+    each_event([&](const Event& e) { all.push(e); });
     a(all);
-    events_.clear();
-    wheel_.clear();
+    clear_events();
     for (const Event& e : all) schedule(e);
   }
 
@@ -138,43 +142,47 @@ class Tile {
   const Network& network(int32_t node) const { return world_->networks[node]; }
   int32_t pan_of(int32_t node) const { return living() ? network(node).pan : world_->pan[node]; }
 
-  // mesh.cpp
+  // events.h
+#if defined(TEIDEN_DEVICE)
+  static constexpr bool fast() { return true; }
+#else
   bool fast() const { return cells_->laid(); }
+#endif
+#if !defined(TEIDEN_DEVICE)
   template <class Visit>
   void each_event(Visit visit) const {
     if (fast()) wheel_.each(visit);
-    else events_.each(visit);
+    else events_->each(visit);
   }
+#endif
+  TEIDEN_CALL void start_events();
+  TEIDEN_CALL void clear_events();
   template <class Visit>
-  void each_own_slot(Visit visit);
-  void schedule(const Event& event) {
-    const auto ties = [this](const Event& e) { return sequence(e); };
-    if (fast()) wheel_.push(event, ties);
-    else events_.push(event, ties);
-  }
+  TEIDEN_CALL void each_own_slot(Visit visit);
+  TEIDEN_CALL void schedule(const Event& event);
   void set_timer(int32_t node, int64_t tick) {
     at(node).timer_at = tick;
     schedule({tick, 0, node, kTimer});
   }
-  bool handle(const Event& event);
-  void fetch_ahead() const;
-  uint64_t sequence(const Event& event) const;
-  void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
+  TEIDEN_CALL bool handle(const Event& event);
+  TEIDEN_CALL void fetch_ahead() const;
+  TEIDEN_CALL uint64_t sequence(const Event& event) const;
+  TEIDEN_CALL void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
 
   // hearing.cpp
-  uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
-  void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
-  void hear(int32_t node, int64_t after, int64_t before);
-  void resolve_lock(int32_t node, int64_t upto);
-  bool can_lock(int32_t node, const Heard& heard) const;
-  bool wins_lock(int32_t node, int64_t index) const;
-  int32_t listening_on(int32_t node, int64_t start) const;
-  bool channel_busy(int32_t node, int32_t channel, int64_t tick);
-  bool decodes(const Reception& what, int64_t tick);
-  bool loud(int32_t node, int32_t channel, int64_t tick);
-  bool would_lock(const Reception& what, Heard* wanted, bool new_start);
-  bool survives(const Reception& what, const Heard& wanted, uint64_t draw);
-  int64_t reception_cost(const Heard& wanted) const;
+  TEIDEN_CALL uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
+  TEIDEN_CALL void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
+  TEIDEN_CALL void hear(int32_t node, int64_t after, int64_t before);
+  TEIDEN_CALL void resolve_lock(int32_t node, int64_t upto);
+  TEIDEN_CALL bool can_lock(int32_t node, const Heard& heard) const;
+  TEIDEN_CALL bool wins_lock(int32_t node, int64_t index) const;
+  TEIDEN_CALL int32_t listening_on(int32_t node, int64_t start) const;
+  TEIDEN_CALL bool channel_busy(int32_t node, int32_t channel, int64_t tick);
+  TEIDEN_CALL bool decodes(const Reception& what, int64_t tick);
+  TEIDEN_CALL bool loud(int32_t node, int32_t channel, int64_t tick);
+  TEIDEN_CALL bool would_lock(const Reception& what, Heard* wanted, bool new_start);
+  TEIDEN_CALL bool survives(const Reception& what, const Heard& wanted, uint64_t draw);
+  TEIDEN_CALL int64_t reception_cost(const Heard& wanted) const;
 
   // hearing_cells.cpp
   struct Ear {  // what an event has gathered on a channel
@@ -187,144 +195,144 @@ class Tile {
     int64_t slots[kRings][kRingSlots];
   };
   template <class Visit>
-  void each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
-  bool is_recent(int64_t after) const;
-  void open_ears(int32_t node, int64_t from, int64_t near, int64_t until);
-  void recall();
-  Ear& ear(int32_t channel);
-  void bound_rings(Ear& e) const;
-  void go_further(Ear& e);
-  void know_far(Ear& e);
-  void hear_further(Ear& e);
-  uint64_t bound_beyond(const Ear& e) const;
-  bool surely_loses(uint64_t power, uint64_t others) const;
-  bool wins_against(uint64_t power, uint64_t others) const;
-  bool wins(const Heard& wanted);
-  bool could_lock(const Reception& what, Heard* wanted, bool new_start);
-  bool drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int64_t upto) const;
-  void list_channels(int32_t node, int64_t first, int64_t upto);
-  int64_t listens_until(int32_t node, int64_t tick) const;
-  bool hear_lockable(int64_t tick);
-  bool first_winner(int64_t floor, int64_t tick, Heard* winner);
-  bool may_be_locked(int64_t floor, const Heard& winner);
-  void resolve_lock_in_cells(int32_t node, int64_t upto);
-  int gather_past(int32_t node, int64_t first, int64_t upto);
-  bool won_in_past(int32_t node, int64_t index, int rings) const;
-  int64_t last_unlocked(int32_t node, int64_t floor, int64_t upto);
-  void replay_lock(int32_t node, int64_t from, int64_t upto);
-  bool loud_in_cells(int32_t channel, int64_t tick);
-  bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
-  int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
-  bool survives_in_cells(const Heard& wanted, uint64_t draw);
+  TEIDEN_CALL void each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
+  TEIDEN_CALL bool is_recent(int64_t after) const;
+  TEIDEN_CALL void open_ears(int32_t node, int64_t from, int64_t near, int64_t until);
+  TEIDEN_CALL void recall();
+  TEIDEN_CALL Ear& ear(int32_t channel);
+  TEIDEN_CALL void bound_rings(Ear& e) const;
+  TEIDEN_CALL void go_further(Ear& e);
+  TEIDEN_CALL void know_far(Ear& e);
+  TEIDEN_CALL void hear_further(Ear& e);
+  TEIDEN_CALL uint64_t bound_beyond(const Ear& e) const;
+  TEIDEN_CALL bool surely_loses(uint64_t power, uint64_t others) const;
+  TEIDEN_CALL bool wins_against(uint64_t power, uint64_t others) const;
+  TEIDEN_CALL bool wins(const Heard& wanted);
+  TEIDEN_CALL bool could_lock(const Reception& what, Heard* wanted, bool new_start);
+  TEIDEN_CALL bool drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int64_t upto) const;
+  TEIDEN_CALL void list_channels(int32_t node, int64_t first, int64_t upto);
+  TEIDEN_CALL int64_t listens_until(int32_t node, int64_t tick) const;
+  TEIDEN_CALL bool hear_lockable(int64_t tick);
+  TEIDEN_CALL bool first_winner(int64_t floor, int64_t tick, Heard* winner);
+  TEIDEN_CALL bool may_be_locked(int64_t floor, const Heard& winner);
+  TEIDEN_CALL void resolve_lock_in_cells(int32_t node, int64_t upto);
+  TEIDEN_CALL int gather_past(int32_t node, int64_t first, int64_t upto);
+  TEIDEN_CALL bool won_in_past(int32_t node, int64_t index, int rings) const;
+  TEIDEN_CALL int64_t last_unlocked(int32_t node, int64_t floor, int64_t upto);
+  TEIDEN_CALL void replay_lock(int32_t node, int64_t from, int64_t upto);
+  TEIDEN_CALL bool loud_in_cells(int32_t channel, int64_t tick);
+  TEIDEN_CALL bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
+  TEIDEN_CALL int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
+  TEIDEN_CALL bool survives_in_cells(const Heard& wanted, uint64_t draw);
 
   // mac.h
-  void serve(int32_t node, int64_t tick);
-  void start_csma(int32_t node, int64_t tick);
-  void back_off(int32_t node, int64_t tick);
-  int64_t schedule_allows(int32_t node, int64_t start, int64_t backoff) const;
-  int32_t sending_channel(int32_t node, int64_t start) const;
-  int64_t allowed_from(int32_t node, int64_t tick);
-  void timer_fired(int32_t node, int64_t tick);
-  void assess_channel(int32_t node, int64_t tick);
-  void send_data(int32_t node, int64_t tick, int32_t channel);
-  void send_ack(int32_t node, int64_t tick, const Reception& data);
-  Reception transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
-  bool may_listen(int32_t id, int32_t pan, const Reception& what) const;
-  int32_t announce(int32_t dst, Reception what);
-  void change_channel(int32_t node, Outcome reason, int64_t tick);
+  TEIDEN_CALL void serve(int32_t node, int64_t tick);
+  TEIDEN_CALL void start_csma(int32_t node, int64_t tick);
+  TEIDEN_CALL void back_off(int32_t node, int64_t tick);
+  TEIDEN_CALL int64_t schedule_allows(int32_t node, int64_t start, int64_t backoff) const;
+  TEIDEN_CALL int32_t sending_channel(int32_t node, int64_t start) const;
+  TEIDEN_CALL int64_t allowed_from(int32_t node, int64_t tick);
+  TEIDEN_CALL void timer_fired(int32_t node, int64_t tick);
+  TEIDEN_CALL void assess_channel(int32_t node, int64_t tick);
+  TEIDEN_CALL void send_data(int32_t node, int64_t tick, int32_t channel);
+  TEIDEN_CALL void send_ack(int32_t node, int64_t tick, const Reception& data);
+  TEIDEN_CALL Reception transmit(int32_t node, int64_t tick, Reception what, int64_t ticks);
+  TEIDEN_CALL bool may_listen(int32_t id, int32_t pan, const Reception& what) const;
+  TEIDEN_CALL int32_t announce(int32_t dst, Reception what);
+  TEIDEN_CALL void change_channel(int32_t node, Outcome reason, int64_t tick);
   bool wants_ack(const Node& n) const { return config().ack && n.next_hop != kEverybody; }
-  void count_missing_ack(int32_t node, int64_t tick);
-  void ack_missing(int32_t node, int64_t tick);
-  void sent(int32_t node, int64_t tick);
-  void receive_end(const Reception& what, int64_t tick);
-  void receive_data(const Reception& what, int64_t tick);
-  void receive_ack(const Reception& what, int64_t tick);
+  TEIDEN_CALL void count_missing_ack(int32_t node, int64_t tick);
+  TEIDEN_CALL void ack_missing(int32_t node, int64_t tick);
+  TEIDEN_CALL void sent(int32_t node, int64_t tick);
+  TEIDEN_CALL void receive_end(const Reception& what, int64_t tick);
+  TEIDEN_CALL void receive_data(const Reception& what, int64_t tick);
+  TEIDEN_CALL void receive_ack(const Reception& what, int64_t tick);
 
   // frames.h
-  int32_t next_hop(int32_t node, int64_t id, int64_t tick) const;
-  int32_t psdu_bytes(int64_t id) const;
-  int32_t destination(int64_t id) const;
-  void note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value);
-  bool enqueue(int32_t node, int32_t copy);
-  int32_t take_head(int32_t node);
-  int32_t new_copy(int64_t frame, int32_t hops);
-  bool has_taken(int64_t frame, int32_t node) const;
-  void take(int64_t frame, int32_t node);
-  void take_injected(int64_t id, int64_t tick);
-  void take_over(const Reception& what, int64_t tick);
-  void take_broadcast(const Reception& what, int64_t tick);
-  void give_up(int32_t node, Outcome reason, int64_t tick);
-  void fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick);
-  bool offer_again(int32_t node, int64_t id, int64_t tick);
-  void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
+  TEIDEN_CALL int32_t next_hop(int32_t node, int64_t id, int64_t tick) const;
+  TEIDEN_CALL int32_t psdu_bytes(int64_t id) const;
+  TEIDEN_CALL int32_t destination(int64_t id) const;
+  TEIDEN_CALL void note(Change change, int64_t frame, int32_t node, int64_t tick, int32_t value);
+  TEIDEN_CALL bool enqueue(int32_t node, int32_t copy);
+  TEIDEN_CALL int32_t take_head(int32_t node);
+  TEIDEN_CALL int32_t new_copy(int64_t frame, int32_t hops);
+  TEIDEN_CALL bool has_taken(int64_t frame, int32_t node) const;
+  TEIDEN_CALL void take(int64_t frame, int32_t node);
+  TEIDEN_CALL void take_injected(int64_t id, int64_t tick);
+  TEIDEN_CALL void take_over(const Reception& what, int64_t tick);
+  TEIDEN_CALL void take_broadcast(const Reception& what, int64_t tick);
+  TEIDEN_CALL void give_up(int32_t node, Outcome reason, int64_t tick);
+  TEIDEN_CALL void fail_offer(int32_t node, int32_t copy, Outcome reason, int64_t tick);
+  TEIDEN_CALL bool offer_again(int32_t node, int64_t id, int64_t tick);
+  TEIDEN_CALL void drop_copy(int32_t copy, int32_t node, Outcome reason, int64_t tick);
 
   // aggregation.h
-  int32_t body_bytes(int64_t id) const;
-  bool goes_up(int64_t id) const;
-  int32_t load_riders(int32_t node, bool take);
-  void announce_riders(int32_t node, Reception what);
-  void unload_riders(int32_t node);
-  void drop_riders(int32_t node, Outcome reason, int64_t tick);
-  void receive_rider(const Reception& what, int64_t tick);
+  TEIDEN_CALL int32_t body_bytes(int64_t id) const;
+  TEIDEN_CALL bool goes_up(int64_t id) const;
+  TEIDEN_CALL int32_t load_riders(int32_t node, bool take);
+  TEIDEN_CALL void announce_riders(int32_t node, Reception what);
+  TEIDEN_CALL void unload_riders(int32_t node);
+  TEIDEN_CALL void drop_riders(int32_t node, Outcome reason, int64_t tick);
+  TEIDEN_CALL void receive_rider(const Reception& what, int64_t tick);
 
   // life.h
   int64_t idle_mw(int32_t node) const { return at(node).asleep ? config().sleep_mw : config().listen_mw; }
-  int64_t idle_nj(int32_t node, int64_t tick) const;
-  int64_t transmitting_nj(int32_t node, int64_t tick) const;
-  void settle(int32_t node, int64_t tick);
-  int64_t spent_by(int32_t node, int64_t from, int64_t energy) const;
-  int64_t foresee_death(int32_t node, int64_t before) const;
-  void plan_death(int32_t node, int64_t tick);
-  bool change_supply(int32_t node, int64_t tick);
-  void lose_mains(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
-  void fall_asleep(int32_t node, int64_t tick);
-  void wake(int32_t node, int64_t tick);
-  bool hears(const Reception& what, int64_t tick);
-  void regain_mains(int32_t node, int64_t tick);
-  void die(int32_t node, int64_t tick);
+  TEIDEN_CALL int64_t idle_nj(int32_t node, int64_t tick) const;
+  TEIDEN_CALL int64_t transmitting_nj(int32_t node, int64_t tick) const;
+  TEIDEN_CALL void settle(int32_t node, int64_t tick);
+  TEIDEN_CALL int64_t spent_by(int32_t node, int64_t from, int64_t energy) const;
+  TEIDEN_CALL int64_t foresee_death(int32_t node, int64_t before) const;
+  TEIDEN_CALL void plan_death(int32_t node, int64_t tick);
+  TEIDEN_CALL bool change_supply(int32_t node, int64_t tick);
+  TEIDEN_CALL void lose_mains(int32_t node, int64_t tick, int64_t energy_nj, bool sleeps);
+  TEIDEN_CALL void fall_asleep(int32_t node, int64_t tick);
+  TEIDEN_CALL void wake(int32_t node, int64_t tick);
+  TEIDEN_CALL bool hears(const Reception& what, int64_t tick);
+  TEIDEN_CALL void regain_mains(int32_t node, int64_t tick);
+  TEIDEN_CALL void die(int32_t node, int64_t tick);
 
   // network.h
-  void set_network_timer(int32_t node, int64_t tick, int64_t due);
-  int64_t selects_at(const Network& net) const;
-  int64_t trickle_us(const Network& net) const;
-  uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
-  void begin_interval(int32_t node, int64_t tick);
-  void reset_trickle(int32_t node, int64_t tick);
-  void network_timer(int32_t node, int64_t tick);
-  void end_interval(int32_t node, int64_t tick);
-  int64_t version_phase(int32_t node) const;
-  int64_t next_version_at(int32_t node, int64_t tick) const;
-  bool renew_version(int32_t node, int64_t tick);
-  bool send_control(int32_t node, int64_t number);
-  void advertise(int32_t node);
-  void answer(int32_t node, int32_t child, int64_t tick);
-  void take_answer(int32_t node, const Reception& what, int64_t tick);
-  void news_from(int32_t node, int32_t pan, uint16_t version, int64_t tick);
-  void hear_control(int32_t node, const Reception& what, int64_t tick);
-  void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
-  bool is_usable(const Candidate& c, int64_t tick) const;
-  bool is_better(int32_t node, const Candidate& a, const Candidate& b, int64_t tick) const;
-  int32_t place_of_parent(const Network& net) const;
-  int32_t best_candidate(int32_t node, int64_t tick, int32_t pan) const;
-  void follow(int32_t node, const Candidate& parent);
-  void move_to(int32_t node, int32_t parent, int64_t tick);
-  void choose_parent(int32_t node, int64_t tick);
-  void orphan(int32_t node, int64_t tick);
-  void search(int32_t node, int64_t tick, bool rebooted);
-  void leave_pan(int32_t node, int64_t tick);
-  bool adopt_best(int32_t node, int64_t tick, int32_t pan);
-  void join(int32_t node, int64_t tick);
-  void count_attempt(int32_t node, int32_t to, bool acked, int64_t tick);
-  void count_failure(int32_t node, int32_t to, int64_t tick);
-  void probe(int32_t node, int64_t tick);
-  void authenticate(int32_t node, int64_t tick);
-  void take_control(const Reception& what, int64_t tick);
-  bool admit(int32_t sink, int32_t joiner, uint8_t step, int64_t tick);
-  void take_reply(int32_t node, uint8_t step, int64_t tick);
-  void network_off(int32_t node, int64_t tick);
-  void network_on(int32_t node, int64_t tick);
-  int32_t parent_seen(int32_t node, int64_t tick) const;
-  void log_joining(int32_t node, int64_t tick);
+  TEIDEN_CALL void set_network_timer(int32_t node, int64_t tick, int64_t due);
+  TEIDEN_CALL int64_t selects_at(const Network& net) const;
+  TEIDEN_CALL int64_t trickle_us(const Network& net) const;
+  TEIDEN_CALL uint64_t network_draw(int32_t node, int64_t tick, uint64_t n) const;
+  TEIDEN_CALL void begin_interval(int32_t node, int64_t tick);
+  TEIDEN_CALL void reset_trickle(int32_t node, int64_t tick);
+  TEIDEN_CALL void network_timer(int32_t node, int64_t tick);
+  TEIDEN_CALL void end_interval(int32_t node, int64_t tick);
+  TEIDEN_CALL int64_t version_phase(int32_t node) const;
+  TEIDEN_CALL int64_t next_version_at(int32_t node, int64_t tick) const;
+  TEIDEN_CALL bool renew_version(int32_t node, int64_t tick);
+  TEIDEN_CALL bool send_control(int32_t node, int64_t number);
+  TEIDEN_CALL void advertise(int32_t node);
+  TEIDEN_CALL void answer(int32_t node, int32_t child, int64_t tick);
+  TEIDEN_CALL void take_answer(int32_t node, const Reception& what, int64_t tick);
+  TEIDEN_CALL void news_from(int32_t node, int32_t pan, uint16_t version, int64_t tick);
+  TEIDEN_CALL void hear_control(int32_t node, const Reception& what, int64_t tick);
+  TEIDEN_CALL void remember(int32_t node, int32_t src, uint16_t version, uint16_t cost, int32_t pan, int64_t tick);
+  TEIDEN_CALL bool is_usable(const Candidate& c, int64_t tick) const;
+  TEIDEN_CALL bool is_better(int32_t node, const Candidate& a, const Candidate& b, int64_t tick) const;
+  TEIDEN_CALL int32_t place_of_parent(const Network& net) const;
+  TEIDEN_CALL int32_t best_candidate(int32_t node, int64_t tick, int32_t pan) const;
+  TEIDEN_CALL void follow(int32_t node, const Candidate& parent);
+  TEIDEN_CALL void move_to(int32_t node, int32_t parent, int64_t tick);
+  TEIDEN_CALL void choose_parent(int32_t node, int64_t tick);
+  TEIDEN_CALL void orphan(int32_t node, int64_t tick);
+  TEIDEN_CALL void search(int32_t node, int64_t tick, bool rebooted);
+  TEIDEN_CALL void leave_pan(int32_t node, int64_t tick);
+  TEIDEN_CALL bool adopt_best(int32_t node, int64_t tick, int32_t pan);
+  TEIDEN_CALL void join(int32_t node, int64_t tick);
+  TEIDEN_CALL void count_attempt(int32_t node, int32_t to, bool acked, int64_t tick);
+  TEIDEN_CALL void count_failure(int32_t node, int32_t to, int64_t tick);
+  TEIDEN_CALL void probe(int32_t node, int64_t tick);
+  TEIDEN_CALL void authenticate(int32_t node, int64_t tick);
+  TEIDEN_CALL void take_control(const Reception& what, int64_t tick);
+  TEIDEN_CALL bool admit(int32_t sink, int32_t joiner, uint8_t step, int64_t tick);
+  TEIDEN_CALL void take_reply(int32_t node, uint8_t step, int64_t tick);
+  TEIDEN_CALL void network_off(int32_t node, int64_t tick);
+  TEIDEN_CALL void network_on(int32_t node, int64_t tick);
+  TEIDEN_CALL int32_t parent_seen(int32_t node, int64_t tick) const;
+  TEIDEN_CALL void log_joining(int32_t node, int64_t tick);
 
   World* world_ = nullptr;
   Air* air_ = nullptr;
@@ -342,7 +350,7 @@ class Tile {
   Pool<Planned> planned_;
   Pool<Reception> receptions_;
   TakenSet taken_;
-  EventQueue events_;  // of the plain form
+  EventQueue* events_ = nullptr;  // of the plain form
   Wheel wheel_;        // of the fast one
 
   struct Verdict {  // the latest data frame taken, for those that rode with it
@@ -358,13 +366,18 @@ class Tile {
   };
   Array<Kept> kept_;            // scratch
   uint64_t loudest_ = 0;        // of heard_
-  std::vector<std::unique_ptr<Ear>> ears_;  // scratch
-  size_t ears_open_ = 0;
+  Array<Ear*> ears_;  // scratch
+  int64_t ears_open_ = 0;
   int32_t ears_node_ = -1;
   int64_t ears_from_ = 0, ears_near_ = 0, ears_until_ = 0;
-  std::vector<int64_t> edges_;  // scratch
-  std::vector<int32_t> channels_;  // scratch
-  std::vector<std::pair<int64_t, uint64_t>> changes_;  // scratch
+  struct Step {                 // of the power on air
+    int64_t tick;
+    uint64_t power;
+    bool operator<(const Step& other) const { return tick != other.tick ? tick < other.tick : power < other.power; }
+  };
+  Array<int64_t> edges_;        // scratch
+  Array<int32_t> channels_;     // scratch
+  Array<Step> changes_;         // scratch
 };
 
 }  // namespace teiden

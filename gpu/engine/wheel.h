@@ -1,7 +1,7 @@
 // The event queue of the fast form: one slot a tick for the page that is open, a list a page for later ones, one list for
 // what is further ahead. Bitmaps lead from one occupied slot, or page, to the next. Same order as EventQueue (queue.h).
 #pragma once
-#include <cstdint>
+#include "portable.h"
 
 #include "arena.h"
 #include "state.h"
@@ -23,14 +23,14 @@ class Bits {
   int32_t next(int32_t i) const {
     if (i >= kSize) return kSize;
     const uint64_t word = words_[i >> 6] >> (i & 63);
-    if (word) return i + __builtin_ctzll(word);
+    if (word) return i + trailing_zeros(word);
     int32_t w = (i >> 6) + 1;
     if (w >= kSize / 64) return kSize;
     uint64_t summary = summary_[w >> 6] >> (w & 63) << (w & 63);
     for (int32_t s = w >> 6;;) {
       if (summary) {
-        w = s * 64 + __builtin_ctzll(summary);
-        return w * 64 + __builtin_ctzll(words_[w]);
+        w = s * 64 + trailing_zeros(summary);
+        return w * 64 + trailing_zeros(words_[w]);
       }
       if (++s >= kSize / 4096) return kSize;
       summary = summary_[s];
@@ -51,7 +51,7 @@ class Wheel {
   }
 
   template <class Ties>
-  void push(const Event& event, Ties ties) {
+  TEIDEN_CALL void push(const Event& event, Ties ties) {
     const int32_t at = pool_.take();
     pool_[at] = {event.tick, event.arg, event.node, event.type, -1};
     next_ = smaller(next_, event.tick);
@@ -61,7 +61,7 @@ class Wheel {
 
   // Take out the next event if it is before a tick.
   template <class Ties>
-  bool pop_before(int64_t tick, Event* event, Ties ties) {
+  TEIDEN_CALL bool pop_before(int64_t tick, Event* event, Ties ties) {
     if (next_ >= tick) return false;
     for (;;) {
       const int32_t slot = used_slots_.next(cursor_);
@@ -157,7 +157,7 @@ class Wheel {
 
   // Put a list in order: by merging ever longer runs.
   template <class Ties>
-  void sort(int32_t* head, Ties ties) {
+  TEIDEN_CALL void sort(int32_t* head, Ties ties) {
     for (int64_t run = 1;; run *= 2) {
       int32_t* out = head;
       int32_t left = *head;
@@ -191,7 +191,7 @@ class Wheel {
   }
 
   // Open the next page that has events, `last` at the latest; all slots are empty.
-  void turn_page(int64_t last) {
+  TEIDEN_CALL void turn_page(int64_t last) {
     int64_t page = next_page();
     if (page >= beyond_ && last >= beyond_) {
       reach_out(last);
