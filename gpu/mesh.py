@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpu import checks, tables
+from gpu.kernels import Runner
 from gpu.native import (
     DEATH_ROW,
     DELIVERY_ROW,
@@ -34,7 +35,9 @@ OUTCOMES = (
 )  # fmt: skip
 """Names of the outcome codes, by code."""
 
-FORMS = ("cells", "plain")
+FORMS = ("cells", "plain", "kernels")
+_LEAST_REGION_BYTES = 1 << 20
+_REGION_BYTES = 64 << 20  # of the first region that kernels work in
 """Forms of the engine; results do not depend on them."""
 
 NS_PER_TICK = 1000
@@ -99,6 +102,7 @@ class Mesh:
         sinks: NDArray[np.int32],
         form: str,
         tiles: int = 1,
+        runner: Runner | None = None,
     ):
         self._engine = engine()
         self._handle: int | None = handle
@@ -108,6 +112,7 @@ class Mesh:
         self.sinks = sinks
         self.form = form
         self._tiles = tiles
+        self._runner = runner  # holds the memory of a mesh that kernels run
         self.size = int(plane["x_mm"].size)
         self.routed = False
         self._tree: dict[str, NDArray] = {}  # read from the engine when asked for
@@ -138,6 +143,7 @@ class Mesh:
         threads: int = 1,
         tiles: int = 0,
         turns: int = 0,
+        region_bytes: int = _REGION_BYTES,
     ) -> Mesh:
         """Place nodes and build their routes.
 
@@ -167,13 +173,16 @@ class Mesh:
         backend : str
             "cpu".
         form : str
-            "cells" finds what is on air by grid cell; "plain", the specification, scans all of it. Same results.
+            "cells" finds what is on air by grid cell; "plain", the specification, scans all of it; "kernels" is "cells"
+            through the entry points of the CUDA form, whose grid is a loop here (for tests). Same results.
         threads : int
             How many share the work; worth it from some 50,000 nodes on, and never more than cores that are free.
             Same results.
         tiles, turns : int
             Into how many tiles the nodes are cut (0: by threads), and a seed for the order in which a single thread
             takes them in each window (0: as they are). For tests: same results.
+        region_bytes : int
+            First region of memory that kernels work in; more are added as they are needed. Same results.
 
         Raises
         ------
@@ -188,9 +197,13 @@ class Mesh:
             raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
         if form not in FORMS:
             raise InputError(f"form = {form!r}, expected one of {', '.join(FORMS)}")
+        if not isinstance(region_bytes, int) or region_bytes < _LEAST_REGION_BYTES:
+            raise InputError(f"region_bytes = {region_bytes!r}, expected a whole number from {_LEAST_REGION_BYTES} up")
         for where, value, least in (("threads", threads, 1), ("tiles", tiles, 0), ("turns", turns, 0)):
             if not isinstance(value, int | np.integer) or not least <= value <= _MAX_TILES:
                 raise InputError(f"{where} = {value!r}, expected a whole number from {least} to {_MAX_TILES}")
+        if form == "kernels" and threads > 1:
+            raise InputError(f"threads = {threads}, expected 1: kernels take turns on a CPU")
         if form == "plain" and (threads > 1 or tiles > 1):
             raise InputError(f"threads = {threads}, tiles = {tiles}, expected 1: the plain form has one tile")
         plane = plane_arrays(xy_m, extra_loss_db, links)
@@ -212,8 +225,9 @@ class Mesh:
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
         cut = int(tiles) or (_TILES_PER_THREAD * int(threads) if threads > 1 else 1)
-        handle = new_engine(plane, radio, seed, form == "cells", int(threads), cut, int(turns))
-        mesh = cls(handle, plane, radio, int(seed), sink_ids, form, cut)
+        runner = Runner(region_bytes) if form == "kernels" else None
+        handle = new_engine(plane, radio, seed, form != "plain", int(threads), cut, int(turns), runner)
+        mesh = cls(handle, plane, radio, int(seed), sink_ids, form, cut, runner)
         if route:
             mesh._route(given)
         if radio.tree == "living":
@@ -489,7 +503,12 @@ class Mesh:
         """Let everything before ``t_ns`` happen; what happens at ``t_ns`` itself is still to come."""
         if not isinstance(t_ns, int | np.integer) or t_ns < self.now_ns:
             raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
-        self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
+        problem = self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
+        if problem:
+            raise MissingPart(
+                f"run_until: the kernels stopped for want of memory (code {problem}); the run is void, use larger regions "
+                "or more tiles"
+            )
         if self.radio.tree == "living":
             self._tree.clear()
 
@@ -625,8 +644,9 @@ class Mesh:
         if head["engine"] != engine_key():
             raise InputError(f"{path}: saved by another version of the engine, expected {engine_key()[:12]}")
         radio = Radio(**head["radio"])
-        handle = new_engine(parts, radio, head["seed"], head["form"] == "cells", threads, head["tiles"])
-        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"], head["tiles"])
+        runner = Runner(_REGION_BYTES) if head["form"] == "kernels" else None
+        handle = new_engine(parts, radio, head["seed"], head["form"] != "plain", threads, head["tiles"], 0, runner)
+        mesh = cls(handle, parts, radio, head["seed"], sinks, head["form"], head["tiles"], runner)
         if not mesh._engine.radio_load(mesh._handle, pointer(state), state.size):
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]

@@ -43,7 +43,8 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_counter_names": (ctypes.c_char_p, ()),
     "radio_layout_names": (ctypes.c_char_p, ()),
     "radio_layout": (None, (_P,)),
-    "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P)),
+    "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P, _P, _I64, _P)),
+    "radio_heap_stops": (_I64, (_P,)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),
     "radio_start": (None, (_P, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_uint64)),
@@ -59,7 +60,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_inject": (None, (_P, _I64, *([_P] * 8))),
     "radio_supply": (None, (_P, _I64, _P, _P, _P, _P)),
     "radio_set_backed": (None, (_P, _P)),
-    "radio_run": (None, (_P, _I64)),
+    "radio_run": (ctypes.c_int32, (_P, _I64)),
     "radio_now": (_I64, (_P,)),
     "radio_first_frame": (_I64, (_P,)),
     "radio_end_frame": (_I64, (_P,)),
@@ -104,6 +105,13 @@ def engine() -> ctypes.CDLL:
         function.restype = result
         function.argtypes = arguments
     return library
+
+
+def layout() -> dict[str, int]:
+    """Return the sizes in bytes of the records that kernels share with the engine."""
+    sizes = np.empty(8, np.int64)
+    engine().radio_layout(pointer(sizes))
+    return dict(zip(names(engine().radio_layout_names()), sizes.tolist(), strict=True))
 
 
 def pointer(array: NDArray) -> int:

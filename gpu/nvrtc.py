@@ -9,7 +9,7 @@ from pathlib import Path
 from teiden.errors import MissingPart
 
 ARCHITECTURE = "sm_90"  # H100, H200
-KERNELS = ("radio_run_tiles", "radio_sweep_tiles")
+KERNELS = ("radio_run_tiles",)
 
 
 def options(layout: dict[str, int], architecture: str) -> list[str]:
@@ -51,7 +51,9 @@ def compile_ptx(source: Path, given: list[str]) -> tuple[str, bytes]:
     texts = (ctypes.c_char_p * len(headers))(*(p.read_bytes() for p in headers))
     names = (ctypes.c_char_p * len(headers))(*(p.name.encode() for p in headers))
     program = ctypes.c_void_p()
-    nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.read_bytes(), source.name.encode(), len(headers), texts, names)
+    nvrtc.nvrtcCreateProgram(
+        ctypes.byref(program), source.read_bytes(), source.name.encode(), len(headers), texts, names
+    )
     flags = (ctypes.c_char_p * len(given))(*(o.encode() for o in given))
     failed = nvrtc.nvrtcCompileProgram(program, len(given), flags)
     log = _text(nvrtc, program, "ProgramLog").decode(errors="replace").rstrip("\0")

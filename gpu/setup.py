@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpu import checks, tables
+from gpu.kernels import Runner
 from gpu.native import engine, names, pointer
 from gpu.radio import Radio
-from teiden.errors import InputError
+from teiden.errors import InputError, MissingPart
 
 
 def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -> dict[str, NDArray]:
@@ -33,9 +34,13 @@ def plane_arrays(xy_m: ArrayLike, extra_loss_db: ArrayLike | None, links: Any) -
 
 
 def new_engine(
-    plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool, threads: int = 1, tiles: int = 1, turns: int = 0
-) -> int:
-    """Return the handle of a new engine; the caller frees it. Threads, tiles and turns change no result."""
+    plane: dict[str, NDArray], radio: Radio, seed: int, fast: bool, threads: int = 1, tiles: int = 1, turns: int = 0,
+    runner: Runner | None = None,
+) -> int:  # fmt: skip
+    """Return the handle of a new engine; the caller frees it.
+
+    Threads, tiles, turns and who runs the kernels, if kernels run it, change no result.
+    """
     library = engine()
     numbers = config_integers(radio, seed)
     config = np.array([numbers[key] for key in names(library.radio_config_names())], np.int64)
@@ -43,9 +48,15 @@ def new_engine(
             tables.gauss_table())  # fmt: skip
     places = [plane[key].astype(np.int64) for key in ("x_mm", "y_mm", "extra_lu")]
     handle = library.radio_new(
-        pointer(config), *(pointer(table) for table in made), plane["x_mm"].size, *(pointer(place) for place in places)
+        pointer(config),
+        *(pointer(table) for table in made),
+        plane["x_mm"].size,
+        *(pointer(place) for place in places),
+        *((None, 0, None) if runner is None else (runner.more, runner.region_bytes, runner.launch)),
     )
     del places
+    if not handle:
+        raise MissingPart("the radio engine got no memory for its first region; use fewer nodes or more memory")
     if "link_first" in plane:
         library.radio_set_links(handle, *(pointer(plane[key]) for key in ("link_first", "link_dst", "link_loss_lu")))
     if "backed" in plane:

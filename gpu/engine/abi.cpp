@@ -7,7 +7,9 @@
 #include "events.h"
 #include "mesh.h"
 
+using teiden::HostHeap;
 using teiden::Mesh;
+using teiden::UseHeap;
 
 namespace {
 
@@ -54,8 +56,22 @@ const char* radio_counter_names() { return teiden::kCounterNames; }
 
 Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t* exp2_table, const int64_t* cost_table,
                 const int64_t* gauss_table, int64_t count, const int64_t* x_mm, const int64_t* y_mm,
-                const int64_t* extra_lu) {
-  Mesh* mesh = new Mesh;
+                const int64_t* extra_lu, HostHeap::More more, int64_t region_bytes, Mesh::Launch launch) {
+  Mesh* mesh;
+  if (more == nullptr) {
+    mesh = new Mesh;
+  } else {  // a mesh that kernels run lies in its heap, and the heap in its own first region
+    const int64_t own = (sizeof(HostHeap) + 63) / 64 * 64;
+    char* region = static_cast<char*>(more(region_bytes));
+    if (region == nullptr) return nullptr;
+    HostHeap* heap = new (region) HostHeap(more, region_bytes);
+    heap->add_region(region + own, region_bytes - own);
+    const UseHeap use(heap);
+    mesh = new (teiden::grow_block(nullptr, 0, sizeof(Mesh))) Mesh;
+    mesh->heap = heap;
+    mesh->launch = launch;
+  }
+  const UseHeap use(mesh->heap);
   teiden::Plane& plane = mesh->plane;
   std::memcpy(&plane.config, config, sizeof(plane.config));
   fill_table(plane.log2_table, log2_table, (1 << teiden::kTableBits) + 1);
@@ -69,10 +85,21 @@ Mesh* radio_new(const int64_t* config, const int64_t* log2_table, const int64_t*
   return mesh;
 }
 
-void radio_free(Mesh* mesh) { delete mesh; }
+// The regions of a heap are their giver's to free.
+void radio_free(Mesh* mesh) {
+  if (mesh->heap == nullptr) {
+    delete mesh;
+    return;
+  }
+  const UseHeap use(mesh->heap);
+  mesh->~Mesh();
+}
+// How often a tile waited for room in the heap.
+int64_t radio_heap_stops(const Mesh* mesh) { return mesh->heap == nullptr ? 0 : mesh->heap->stops; }
 
 // Links sorted by (src, dst); first has one entry a node and one more.
 void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const int64_t* loss_lu) {
+  const UseHeap use(mesh->heap);
   teiden::Plane& plane = mesh->plane;
   const int64_t links = first[plane.size()];
   plane.link_first.copy(first, plane.size() + 1);
@@ -83,15 +110,20 @@ void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const
 
 // Once, after the links.
 void radio_start(Mesh* mesh, int32_t fast, int32_t threads, int32_t tiles, uint64_t turns) {
+  const UseHeap use(mesh->heap);
   mesh->start(fast != 0, threads, tiles, turns);
 }
 
 void radio_route(Mesh* mesh, const int32_t* sinks, int64_t count, const uint8_t* usable) {
+  const UseHeap use(mesh->heap);
   mesh->route(std::vector<int32_t>(sinks, sinks + count), usable);
 }
 
 // Let the tree that was built live: nodes choose their parents themselves; formed 0: they begin by looking for one.
-void radio_live(Mesh* mesh, int32_t formed) { mesh->live(formed != 0); }
+void radio_live(Mesh* mesh, int32_t formed) {
+  const UseHeap use(mesh->heap);
+  mesh->live(formed != 0);
+}
 void radio_measure_living_tree(Mesh* mesh) { mesh->measure_living_tree(); }
 
 void radio_network(const Mesh* mesh, NetworkRow* out) {
@@ -110,6 +142,7 @@ void radio_candidates(const Mesh* mesh, int64_t count, int32_t* parents, int64_t
 }
 
 void radio_set_parents(Mesh* mesh, const int32_t* parents, const int32_t* sinks, int64_t count) {
+  const UseHeap use(mesh->heap);
   mesh->set_parents(parents, std::vector<int32_t>(sinks, sinks + count));
 }
 
@@ -130,6 +163,7 @@ void radio_channels(const Mesh* mesh, int64_t count, const int32_t* node, int64_
 void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t* src, const int32_t* dst,
                   const int32_t* psdu, const uint8_t* priority, const int32_t* max_offers, const int64_t* reoffer_min,
                   const int64_t* reoffer_max) {
+  const UseHeap use(mesh->heap);
   mesh->expect_frames(count);
   for (int64_t i = 0; i < count; ++i)
     mesh->inject({tick[i], reoffer_min[i], reoffer_max[i], src[i], dst[i], psdu[i], priority[i], max_offers[i]});
@@ -138,17 +172,26 @@ void radio_inject(Mesh* mesh, int64_t count, const int64_t* tick, const int32_t*
 // energy_nj null: back on the mains.
 void radio_supply(Mesh* mesh, int64_t count, const int32_t* node, const int64_t* tick, const int64_t* energy_nj,
                   const uint8_t* sleeps) {
+  const UseHeap use(mesh->heap);
   mesh->change_supply(count, node, tick, energy_nj, sleeps);
 }
 
 // backed[node] = 1: losing the mains leaves it on. Before radio_start.
 void radio_set_backed(Mesh* mesh, const uint8_t* backed) { mesh->backed.assign(backed, backed + mesh->plane.size()); }
 
-void radio_run(Mesh* mesh, int64_t tick) { mesh->run_until(tick); }
+// Return 0, or why kernels could not go on: -1, the heap was too small; else what their launcher said.
+int32_t radio_run(Mesh* mesh, int64_t tick) {
+  const UseHeap use(mesh->heap);
+  mesh->run_until(tick);
+  return mesh->failed;
+}
 int64_t radio_now(const Mesh* mesh) { return mesh->now; }
 int64_t radio_first_frame(const Mesh* mesh) { return mesh->first_frame(); }
 int64_t radio_end_frame(const Mesh* mesh) { return mesh->end_frame(); }
-void radio_forget_ended(Mesh* mesh) { mesh->forget_ended(); }
+void radio_forget_ended(Mesh* mesh) {
+  const UseHeap use(mesh->heap);
+  mesh->forget_ended();
+}
 
 void radio_log_sizes(const Mesh* mesh, int64_t out[4]) {
   out[0] = static_cast<int64_t>(mesh->deliveries.size());
@@ -222,6 +265,7 @@ void radio_spent(const Mesh* mesh, int64_t tick, int64_t* listening, int64_t* se
 
 // Write the state into bytes the engine keeps until the next call; return their count.
 int64_t radio_save(Mesh* mesh, const char** bytes) {
+  const UseHeap use(mesh->heap);
   thread_local teiden::Writer writer;
   writer = teiden::Writer();
   mesh->archive(writer);
@@ -231,6 +275,7 @@ int64_t radio_save(Mesh* mesh, const char** bytes) {
 
 // Read a state into a mesh of the same plane; return 1 if every byte was used.
 int32_t radio_load(Mesh* mesh, const char* bytes, int64_t count) {
+  const UseHeap use(mesh->heap);
   teiden::Reader reader(bytes, static_cast<uint64_t>(count));
   mesh->archive(reader);
   if (!reader.whole()) return 0;

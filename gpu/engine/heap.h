@@ -26,6 +26,7 @@ struct Heap {
   int64_t held = 0;      // bytes of all regions
   int32_t busy = 0;      // somebody takes or gives
   int32_t exhausted = 0;
+  int64_t largest = 0;   // bytes of the largest block that a kernel took
   int64_t stops = 0;     // how often a tile waited for a region
   char* free_blocks[kClasses] = {};
 
@@ -92,12 +93,13 @@ static Heap* kernel_heap;
 #endif
 
 TEIDEN_CALL TEIDEN_FN void* grow_block(void* old, int64_t old_bytes, int64_t bytes) {
+  if (bytes > kernel_heap->largest) kernel_heap->largest = bytes;  // a guide, so a race does no harm
   void* grown = kernel_heap->take(bytes);
-  if (grown == nullptr) {
+  if (grown == nullptr) {  // one event needed more than the reserve
 #if defined(__CUDACC_RTC__)
     __trap();
 #else
-    __builtin_trap();
+    throw std::bad_alloc();
 #endif
   }
   for (int64_t i = 0; i < old_bytes / 8; ++i) static_cast<uint64_t*>(grown)[i] = static_cast<uint64_t*>(old)[i];
@@ -125,6 +127,7 @@ class HostHeap : public Heap {
 
   // Make room for a block and the reserve beside it.
   void make_room(int64_t bytes) {
+    if (reserve < 4 * largest) reserve = 4 * largest;
     const int64_t wanted = size_of(class_of(bytes)) + reserve;
     if (end - next >= wanted) return;
     const int64_t size = wanted > region_ ? wanted : region_;

@@ -26,10 +26,10 @@ static_assert(sizeof(teiden::Frame) == TEIDEN_FRAME_BYTES, "a frame has the host
 
 extern "C" {
 
-// Run each tile through a window [start, end). news[k]: tile k has something for the barrier; next[k]: its next event;
+// Run each tile through a window [start, end). next[k]: the next event of tile k;
 // *stopped: how many tiles wait for room in the heap, with the window not yet done.
 TEIDEN_KERNEL void radio_run_tiles(teiden::Heap* heap, teiden::Tile* tiles, int32_t count, int64_t start, int64_t end,
-                                   int64_t* next, uint8_t* news, int32_t* stopped) {
+                                   int64_t* next, int32_t* stopped) {
   const int32_t k = static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
   if (k >= count) return;
   teiden::kernel_heap = heap;
@@ -39,15 +39,6 @@ TEIDEN_KERNEL void radio_run_tiles(teiden::Heap* heap, teiden::Tile* tiles, int3
     if (!tile.run_until(end)) teiden::add_atomic(stopped, 1);
   }
   next[k] = tile.next_tick();
-  news[k] = tile.has_news();
-}
-
-// Drop the signals of each tile that start before a tick.
-TEIDEN_KERNEL void radio_sweep_tiles(teiden::Heap* heap, teiden::Tile* tiles, int32_t count, int64_t before) {
-  const int32_t k = static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (k >= count) return;
-  teiden::kernel_heap = heap;
-  tiles[k].sweep(before);
 }
 
 }  // extern "C"

@@ -65,6 +65,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   const int32_t count = plane.size();
   const uint64_t seed = static_cast<uint64_t>(config().seed);
   fast_ = fast;
+  turns_ = turns;
   world_.plane = &plane;
   plane.shadow_key = draw_key(seed, kShadow);
   world_.backoff_key = draw_key(seed, kBackoff);
@@ -244,7 +245,10 @@ void Mesh::run_tile(int32_t k) {
 
 void Mesh::run_until(int64_t tick) {
   refresh_world();
-  if (crew_) {
+  if (launch) {
+    run_by_kernels(tick);
+    if (failed) return;
+  } else if (crew_) {
     crew_->run([&](int member) { work(member, tick); });
   } else {
     while (next_window(tick)) {
@@ -253,6 +257,25 @@ void Mesh::run_until(int64_t tick) {
     }
   }
   now = std::max(now, tick);
+}
+
+// Run all windows before a tick by kernels; barriers are as ever.
+void Mesh::run_by_kernels(int64_t tick) {
+  const int64_t count = static_cast<int64_t>(tiles_.size());
+  next_ticks_.resize(count), stopped_.resize(1);
+  while (next_window(tick)) {
+    for (int64_t k = 0; k < count; ++k) next_ticks_[k] = tiles_[k].next_tick();
+    do {
+      heap->make_room(0);
+      stopped_[0] = 0;
+      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), world_.window_start, window_end_,
+                      next_ticks_.begin(), stopped_.begin(), turns_);
+      if (heap->exhausted) failed = -1;
+      if (failed) return;
+      heap->stops += stopped_[0];
+    } while (stopped_[0] > 0);
+    barrier(window_end_);
+  }
 }
 
 // Take part in all windows before a tick. Tiles are taken by whoever is free.

@@ -66,6 +66,14 @@ class Mesh {
   std::vector<Dead> deaths;
   std::vector<Joining> joinings;
 
+  // Run windows by kernels instead of here: `launch` runs every tile through one and returns 0, or what failed; before
+  // anything is filled.
+  using Launch = int32_t (*)(Heap* heap, Tile* tiles, int32_t count, int64_t start, int64_t end, int64_t* next,
+                             int32_t* stopped, uint64_t turns);
+  HostHeap* heap = nullptr;
+  Launch launch = nullptr;
+  int32_t failed = 0;  // what launch returned, -1: the heap was exhausted; the run is void
+
   // Once, after the plane is filled. Threads, tiles and the turns in which one thread takes them (0: in order) change
   // no result.
   void start(bool fast, int32_t threads, int32_t tiles, uint64_t turns);
@@ -137,6 +145,7 @@ class Mesh {
   void cut_into_tiles(int32_t wanted);
   bool next_window(int64_t tick);
   void run_tile(int32_t k);
+  void run_by_kernels(int64_t tick);
   void work(int member, int64_t tick);
   void refresh_world();
   void refresh_tree();
@@ -162,6 +171,9 @@ class Mesh {
   std::vector<int32_t> turn_;        // tiles in the order they are taken
   int64_t window_end_ = 0;
   bool at_work_ = false;
+  uint64_t turns_ = 0;
+  Array<int64_t> next_ticks_;  // of tiles, where kernels run them
+  Array<int32_t> stopped_;     // one number
   std::atomic<int32_t> taken_tiles_{0};
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same

@@ -104,7 +104,6 @@ class Tile {
   TEIDEN_CALL void post(const Reception& what);
   TEIDEN_CALL bool run_until(int64_t tick);  // every event before the tick
   TEIDEN_CALL int64_t next_tick();
-  bool has_news() const { return !(deltas.empty() && deaths.empty() && moves.empty() && joinings.empty() && outbox.empty()); }
   TEIDEN_CALL int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   TEIDEN_CALL int64_t spent_listening(int32_t node, int64_t tick) const;
   TEIDEN_CALL int64_t spent_sending(int32_t node, int64_t tick) const;
