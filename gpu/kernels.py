@@ -34,12 +34,24 @@ class Runner:
         self._regions: list[object] = []
         self._more = _More(self._add_region)
         self.more = ctypes.cast(self._more, ctypes.c_void_p)
-        self.launch = ctypes.cast(_stand_in().run_tiles, ctypes.c_void_p)
+        self.launch = self.launcher()
 
-    def _add_region(self, size: int) -> int:
-        region = np.empty(size + 64, np.uint8)
-        self._regions.append(region)
-        return (int(region.ctypes.data) + 63) // 64 * 64
+    def launcher(self) -> ctypes.c_void_p:
+        """Return the function that runs a window."""
+        return ctypes.cast(_stand_in().run_tiles, ctypes.c_void_p)
+
+    def region(self, size: int) -> tuple[object, int]:
+        """Return the owner of a new region and its address, a multiple of 64."""
+        memory = np.empty(size + 64, np.uint8)
+        return memory, (int(memory.ctypes.data) + 63) // 64 * 64
+
+    def _add_region(self, size: int) -> int | None:
+        try:
+            memory, address = self.region(size)
+        except Exception:  # nothing may be raised through the engine: no region, and Mesh.run_until tells
+            return None
+        self._regions.append(memory)
+        return address
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpu import checks, tables
+from gpu.device import Device
 from gpu.kernels import Runner
 from gpu.native import (
     DEATH_ROW,
@@ -37,6 +38,7 @@ OUTCOMES = (
 
 FORMS = ("cells", "plain", "kernels")
 _LEAST_REGION_BYTES = 1 << 20
+_NODES_PER_DEVICE_TILE = 256  # assumed; to be swept once a device is there
 _REGION_BYTES = 64 << 20  # of the first region that kernels work in
 """Forms of the engine; results do not depend on them."""
 
@@ -171,7 +173,7 @@ class Mesh:
             With ``radio.tree = "living"``: the network has long been formed along the ETX routes. False: every node
             is switched on at 0 and has yet to find its way; it holds no keys.
         backend : str
-            "cpu".
+            "cpu", or "cuda": form "kernels" on a device (not yet run on hardware). Same results.
         form : str
             "cells" finds what is on air by grid cell; "plain", the specification, scans all of it; "kernels" is "cells"
             through the entry points of the CUDA form, whose grid is a loop here (for tests). Same results.
@@ -189,11 +191,9 @@ class Mesh:
         InputError
             A value is wrong; the message names place, value and remedy.
         MissingPart
-            ``backend="cuda"``: that form of the engine is not built yet.
+            ``backend="cuda"`` without CuPy or without a device.
         """
-        if backend == "cuda":
-            raise MissingPart('backend "cuda" asked for, but this version has no CUDA engine; use backend "cpu"')
-        if backend != "cpu":
+        if backend not in ("cpu", "cuda"):
             raise InputError(f'backend = {backend!r}, expected "cpu" or "cuda"')
         if form not in FORMS:
             raise InputError(f"form = {form!r}, expected one of {', '.join(FORMS)}")
@@ -202,8 +202,10 @@ class Mesh:
         for where, value, least in (("threads", threads, 1), ("tiles", tiles, 0), ("turns", turns, 0)):
             if not isinstance(value, int | np.integer) or not least <= value <= _MAX_TILES:
                 raise InputError(f"{where} = {value!r}, expected a whole number from {least} to {_MAX_TILES}")
-        if form == "kernels" and threads > 1:
-            raise InputError(f"threads = {threads}, expected 1: kernels take turns on a CPU")
+        if backend == "cuda" and form == "plain":
+            raise InputError('form = "plain", expected "cells" or "kernels" with backend "cuda"')
+        if (form == "kernels" or backend == "cuda") and threads > 1:
+            raise InputError(f"threads = {threads}, expected 1 where kernels run the tiles")
         if form == "plain" and (threads > 1 or tiles > 1):
             raise InputError(f"threads = {threads}, tiles = {tiles}, expected 1: the plain form has one tile")
         plane = plane_arrays(xy_m, extra_loss_db, links)
@@ -224,8 +226,9 @@ class Mesh:
         given = None if parents is None else checks.tree(parents, sink_ids, count)
         if route and sink_ids.size == 0:
             raise InputError("sinks is empty, expected at least one node, or route=False for single hops")
-        cut = int(tiles) or (_TILES_PER_THREAD * int(threads) if threads > 1 else 1)
-        runner = Runner(region_bytes) if form == "kernels" else None
+        runner = _runner(backend, form, region_bytes)
+        fewest = min(max(count // _NODES_PER_DEVICE_TILE, 1), _MAX_TILES) if backend == "cuda" else 1
+        cut = int(tiles) or (_TILES_PER_THREAD * int(threads) if threads > 1 else fewest)
         handle = new_engine(plane, radio, seed, form != "plain", int(threads), cut, int(turns), runner)
         mesh = cls(handle, plane, radio, int(seed), sink_ids, form, cut, runner)
         if route:
@@ -505,10 +508,8 @@ class Mesh:
             raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
         problem = self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
         if problem:
-            raise MissingPart(
-                f"run_until: the kernels stopped for want of memory (code {problem}); the run is void, use larger regions "
-                "or more tiles"
-            )
+            reason = getattr(self._runner, "problem", None) or "no memory left"
+            raise MissingPart(f"run_until: the kernels failed ({reason}), this run is void; use more tiles")
         if self.radio.tree == "living":
             self._tree.clear()
 
@@ -633,7 +634,7 @@ class Mesh:
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> Mesh:
-        """Return the mesh saved in a file; InputError if it is not one, or another engine's."""
+        """Return the mesh saved in a file, on the CPU; InputError if it is not one, or another engine's."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 parts = {key: file[key] for key in file.files}
@@ -651,6 +652,13 @@ class Mesh:
             raise InputError(f"{path}: the saved state is damaged")
         mesh.routed = head["routed"]
         return mesh
+
+
+def _runner(backend: str, form: str, region_bytes: int) -> Runner | None:
+    """Return who runs the kernels, None where none do."""
+    if backend == "cuda":
+        return Device(region_bytes)
+    return Runner(region_bytes) if form == "kernels" else None
 
 
 def _ticks(t_ns: NDArray) -> NDArray[np.int64]:

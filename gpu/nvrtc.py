@@ -14,8 +14,9 @@ KERNELS = ("radio_run_tiles",)
 
 def options(layout: dict[str, int], architecture: str) -> list[str]:
     """Return the compiler's options: the sizes of the host's records are checked against the device's."""
-    return [f"--gpu-architecture={architecture}", "--std=c++17", "--device-as-default-execution-space", "--device-int128",
-            "-DTEIDEN_KERNEL=__global__", *(f"-DTEIDEN_{name.upper()}_BYTES={size}" for name, size in layout.items())]  # fmt: skip
+    fixed = [f"--gpu-architecture={architecture}", "--std=c++17", "--device-as-default-execution-space"]
+    fixed += ["--device-int128", "-DTEIDEN_KERNEL=__global__"]
+    return fixed + [f"-DTEIDEN_{name.upper()}_BYTES={size}" for name, size in layout.items()]
 
 
 def library() -> ctypes.CDLL:
@@ -33,7 +34,7 @@ def library() -> ctypes.CDLL:
     return ctypes.CDLL(str(next(iter(sorted(folder.glob("libnvrtc.so.*"))))))
 
 
-def compile_ptx(source: Path, given: list[str]) -> tuple[str, bytes]:
+def compile_cubin(source: Path, given: list[str]) -> tuple[str, bytes]:
     """Compile a source with all headers beside it.
 
     Returns

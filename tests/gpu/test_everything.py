@@ -60,6 +60,13 @@ def test_one_result_whatever_the_form_the_windows_the_tiles_the_saves(tmp_path, 
         tiled = storm("cells", about, **tiling)
         tiled.run_until(60 * S)
         assert result(tiled) == expected, tiling
+    kernels = storm("kernels", about, tiles=5, turns=2)
+    kernels.run_until(20 * S)
+    kernels.save(tmp_path / "mesh")
+    kernels = gpu.Mesh.load(tmp_path / "mesh")
+    kernels.run_until(60 * S)
+    assert kernels.form == "kernels"
+    assert result(kernels) == expected
 
     cut = storm("cells", about, tiles=3)
     for k, t_ns in enumerate(np.sort(np.random.default_rng(2).integers(0, 60 * S, 150))):

@@ -64,6 +64,7 @@ def test_both_forms_give_one_result(about):
     expected = result(plain)
     assert result(cells) == expected
     assert result(tiles) == expected
+    assert result(field("kernels", cut={"tiles": 9, "turns": 5}, **about)) == expected
     assert cells.counters()["delivered"] > 0
 
 
