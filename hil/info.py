@@ -29,7 +29,7 @@ def survey() -> dict[str, str]:
         "pandapower": _package("pandapower"),
         "board": "pynq" if importlib.util.find_spec("pynq") else "compiled RTL (no pynq package here)",
         "backend cpu": "g++ present" if shutil.which("g++") else "missing: g++",
-        "backend cuda": "not built yet" + _device(),
+        "backend cuda": f"CuPy {_package('cupy-cuda12x')}" + _device(),
         "build cache": str(cache_dir()),
         "scenarios": ", ".join(scenario.shipped()),
     }
