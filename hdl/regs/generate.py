@@ -10,7 +10,6 @@ nothing else needs them.
 from __future__ import annotations
 
 import hashlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from systemrdl import RDLCompiler  # type: ignore[import-not-found, unused-ignore]
 from systemrdl.node import AddressableNode, AddrmapNode, MemNode, RegNode  # type: ignore[import-not-found, unused-ignore]
 
+from hdl.regs.shaping import shaped
 from teiden.build import require_tool
 
 HERE = Path(__file__).resolve().parent
@@ -155,7 +155,7 @@ def page_text(top: AddrmapNode) -> str:
 
 
 def register_rtl() -> str:
-    """Return td_regs.sv as peakrdl-etana makes it."""
+    """Return td_regs.sv as peakrdl-etana makes it, shaped for the chip."""
     tool = require_tool("peakrdl", "to generate the register file", "pip install 'teiden[hdl]'")
     with tempfile.TemporaryDirectory() as work:
         command = [tool, "etana", str(SOURCE), "-o", work, "--cpuif", "axi4-lite-flat", "--module-name", "td_regs"]
@@ -163,38 +163,7 @@ def register_rtl() -> str:
         subprocess.run(command, check=True, capture_output=True, text=True)
         text = (Path(work) / "td_regs.sv").read_text()
     kept = [line.rstrip() for line in text.splitlines() if not line.startswith("`timescale")]  # as the other modules
-    return sparing("\n".join(kept) + "\n")
-
-
-GATE = """\
-    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
-`ifdef TD_GATE_REGISTERS
-    logic awake;
-    always_ff @(negedge clk) begin
-        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
-            | axil_n_in_flight != '0 | |{{{wakers}}};
-    end
-    wire clk_regs = clk & awake;
-`else
-    wire clk_regs = clk;
-`endif
-"""
-
-
-def sparing(text: str) -> str:
-    """Return the register file so that idle registers cost the compiled model nothing; the hardware is the same."""
-    ports = re.findall(r"(?:hwif_in_\w+_hwset|hwif_out_\w+)(?=[,;\s])", text.partition(");")[0])
-    pulses = set(re.findall(r"assign (hwif_out_\w+) = field_storage_\w+;", text)) & singlepulse_ports()
-    wakers = [name for name in ports if name.endswith("_hwset") or name in pulses]
-    text = text.replace("@(posedge clk)", "@(posedge clk_regs)")
-    head, mark, rest = text.partition("    logic axil_resp_acked;\n")
-    body, chain, tail = rest.partition("        readback_data_var = '0;\n")
-    words, end, after = tail.partition("        readback_data = readback_data_var;\n")
-    if not (mark and chain and end and wakers):
-        raise ValueError("td_regs.sv: peakrdl-etana writes another text than this program knows; pin 0.8.0")
-    gate = GATE.format(wakers=", ".join(wakers))
-    words = f"        if(decoded_req | external_pending) begin\n{words}        end\n"
-    return head + mark + gate + body + chain + words + end + after
+    return shaped("\n".join(kept) + "\n", singlepulse_ports())
 
 
 def singlepulse_ports() -> set[str]:

@@ -545,8 +545,9 @@ module td_regs (
 
     // Read & write latencies are balanced. Stalls not required
     // except if external
-    assign cpuif_req_stall_rd = external_pending;
-    assign cpuif_req_stall_wr = external_pending;
+    logic read_pending;
+    assign cpuif_req_stall_rd = external_pending | read_pending;
+    assign cpuif_req_stall_wr = external_pending | read_pending;
     assign cpuif_req_masked = cpuif_req
                             & !(!cpuif_req_is_wr & cpuif_req_stall_rd)
                             & !(cpuif_req_is_wr & cpuif_req_stall_wr);
@@ -727,10 +728,10 @@ module td_regs (
         decoded_reg_strb_id = cpuif_req_masked & (cpuif_addr == 15'h0) & !cpuif_req_is_wr;
         decoded_reg_strb_version = cpuif_req_masked & (cpuif_addr == 15'h4) & !cpuif_req_is_wr;
         decoded_reg_strb_map_hash = cpuif_req_masked & (cpuif_addr == 15'h8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ctrl = cpuif_req_masked & (cpuif_addr == 15'hc);
-        decoded_reg_strb_status = cpuif_req_masked & (cpuif_addr == 15'h10);
-        decoded_reg_strb_irq_enable = cpuif_req_masked & (cpuif_addr == 15'h14);
-        decoded_reg_strb_irq_status = cpuif_req_masked & (cpuif_addr == 15'h18);
+        decoded_reg_strb_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc);
+        decoded_reg_strb_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h10);
+        decoded_reg_strb_irq_enable = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h14);
+        decoded_reg_strb_irq_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h18);
         decoded_reg_strb_snapshot = cpuif_req_masked & (cpuif_addr == 15'h1c) & cpuif_req_is_wr;
         decoded_reg_strb_sample_lo = cpuif_req_masked & (cpuif_addr == 15'h20) & !cpuif_req_is_wr;
         decoded_reg_strb_sample_hi = cpuif_req_masked & (cpuif_addr == 15'h24) & !cpuif_req_is_wr;
@@ -761,19 +762,19 @@ module td_regs (
         decoded_reg_strb_event_pop = cpuif_req_masked & (cpuif_addr == 15'h90) & cpuif_req_is_wr;
         decoded_reg_strb_event_extreme = cpuif_req_masked & (cpuif_addr == 15'h94) & !cpuif_req_is_wr;
         decoded_reg_strb_event_extra = cpuif_req_masked & (cpuif_addr == 15'h98) & !cpuif_req_is_wr;
-        decoded_reg_strb_cross_hysteresis = cpuif_req_masked & (cpuif_addr == 15'ha0);
-        decoded_reg_strb_cross_timing = cpuif_req_masked & (cpuif_addr == 15'ha4);
-        decoded_reg_strb_det_k = cpuif_req_masked & (cpuif_addr == 15'hb0);
-        decoded_reg_strb_det_drop = cpuif_req_masked & (cpuif_addr == 15'hb4);
-        decoded_reg_strb_det_low = cpuif_req_masked & (cpuif_addr == 15'hb8);
-        decoded_reg_strb_det_floor = cpuif_req_masked & (cpuif_addr == 15'hbc);
-        decoded_reg_strb_det_shape = cpuif_req_masked & (cpuif_addr == 15'hc0);
-        decoded_reg_strb_det_confirm = cpuif_req_masked & (cpuif_addr == 15'hc4);
-        decoded_reg_strb_det_confirm_rms = cpuif_req_masked & (cpuif_addr == 15'hc8);
-        decoded_reg_strb_det_return_rms = cpuif_req_masked & (cpuif_addr == 15'hcc);
-        decoded_reg_strb_det_return = cpuif_req_masked & (cpuif_addr == 15'hd0);
+        decoded_reg_strb_cross_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'ha0);
+        decoded_reg_strb_cross_timing = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'ha4);
+        decoded_reg_strb_det_k = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb0);
+        decoded_reg_strb_det_drop = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb4);
+        decoded_reg_strb_det_low = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb8);
+        decoded_reg_strb_det_floor = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hbc);
+        decoded_reg_strb_det_shape = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc0);
+        decoded_reg_strb_det_confirm = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc4);
+        decoded_reg_strb_det_confirm_rms = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc8);
+        decoded_reg_strb_det_return_rms = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hcc);
+        decoded_reg_strb_det_return = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hd0);
         decoded_reg_strb_cap_ctrl = cpuif_req_masked & (cpuif_addr == 15'he0) & cpuif_req_is_wr;
-        decoded_reg_strb_cap_post = cpuif_req_masked & (cpuif_addr == 15'he4);
+        decoded_reg_strb_cap_post = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'he4);
         decoded_reg_strb_cap_status = cpuif_req_masked & (cpuif_addr == 15'he8) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_lo = cpuif_req_masked & (cpuif_addr == 15'hec) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_hi = cpuif_req_masked & (cpuif_addr == 15'hf0) & !cpuif_req_is_wr;
@@ -794,88 +795,88 @@ module td_regs (
         decoded_reg_strb_e_leading_hi = cpuif_req_masked & (cpuif_addr == 15'h17c) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_lo = cpuif_req_masked & (cpuif_addr == 15'h180) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_hi = cpuif_req_masked & (cpuif_addr == 15'h184) & !cpuif_req_is_wr;
-        decoded_reg_strb_qual_dip = cpuif_req_masked & (cpuif_addr == 15'h1a0);
-        decoded_reg_strb_qual_swell = cpuif_req_masked & (cpuif_addr == 15'h1a4);
-        decoded_reg_strb_qual_interruption = cpuif_req_masked & (cpuif_addr == 15'h1a8);
-        decoded_reg_strb_qual_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h1ac);
-        decoded_reg_strb_wiring = cpuif_req_masked & (cpuif_addr == 15'h200);
-        decoded_reg_strb_no_load_p = cpuif_req_masked & (cpuif_addr == 15'h204);
-        decoded_reg_strb_no_load_q = cpuif_req_masked & (cpuif_addr == 15'h208);
-        decoded_reg_strb_cal_u1_gain = cpuif_req_masked & (cpuif_addr == 15'h210);
-        decoded_reg_strb_cal_u1_offset = cpuif_req_masked & (cpuif_addr == 15'h214);
-        decoded_reg_strb_cal_u1_phase = cpuif_req_masked & (cpuif_addr == 15'h218);
-        decoded_reg_strb_cal_i1_gain = cpuif_req_masked & (cpuif_addr == 15'h220);
-        decoded_reg_strb_cal_i1_offset = cpuif_req_masked & (cpuif_addr == 15'h224);
-        decoded_reg_strb_cal_i1_phase = cpuif_req_masked & (cpuif_addr == 15'h228);
-        decoded_reg_strb_cal_u2_gain = cpuif_req_masked & (cpuif_addr == 15'h230);
-        decoded_reg_strb_cal_u2_offset = cpuif_req_masked & (cpuif_addr == 15'h234);
-        decoded_reg_strb_cal_u2_phase = cpuif_req_masked & (cpuif_addr == 15'h238);
-        decoded_reg_strb_cal_i2_gain = cpuif_req_masked & (cpuif_addr == 15'h240);
-        decoded_reg_strb_cal_i2_offset = cpuif_req_masked & (cpuif_addr == 15'h244);
-        decoded_reg_strb_cal_i2_phase = cpuif_req_masked & (cpuif_addr == 15'h248);
-        decoded_reg_strb_cf_ctrl = cpuif_req_masked & (cpuif_addr == 15'h260);
-        decoded_reg_strb_cf_energy_lo = cpuif_req_masked & (cpuif_addr == 15'h264);
-        decoded_reg_strb_cf_energy_hi = cpuif_req_masked & (cpuif_addr == 15'h268);
-        decoded_reg_strb_cf_width = cpuif_req_masked & (cpuif_addr == 15'h26c);
+        decoded_reg_strb_qual_dip = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a0);
+        decoded_reg_strb_qual_swell = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a4);
+        decoded_reg_strb_qual_interruption = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a8);
+        decoded_reg_strb_qual_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1ac);
+        decoded_reg_strb_wiring = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h200);
+        decoded_reg_strb_no_load_p = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h204);
+        decoded_reg_strb_no_load_q = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h208);
+        decoded_reg_strb_cal_u1_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h210);
+        decoded_reg_strb_cal_u1_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h214);
+        decoded_reg_strb_cal_u1_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h218);
+        decoded_reg_strb_cal_i1_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h220);
+        decoded_reg_strb_cal_i1_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h224);
+        decoded_reg_strb_cal_i1_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h228);
+        decoded_reg_strb_cal_u2_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h230);
+        decoded_reg_strb_cal_u2_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h234);
+        decoded_reg_strb_cal_u2_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h238);
+        decoded_reg_strb_cal_i2_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h240);
+        decoded_reg_strb_cal_i2_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h244);
+        decoded_reg_strb_cal_i2_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h248);
+        decoded_reg_strb_cf_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h260);
+        decoded_reg_strb_cf_energy_lo = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h264);
+        decoded_reg_strb_cf_energy_hi = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h268);
+        decoded_reg_strb_cf_width = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h26c);
         decoded_reg_strb_cf_count = cpuif_req_masked & (cpuif_addr == 15'h270) & !cpuif_req_is_wr;
         decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
-        decoded_reg_strb_harm_ctrl = cpuif_req_masked & (cpuif_addr == 15'h600);
+        decoded_reg_strb_harm_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h600);
         decoded_reg_strb_harm_status = cpuif_req_masked & (cpuif_addr == 15'h604) & !cpuif_req_is_wr;
         decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
-        decoded_reg_strb_control = cpuif_req_masked & (cpuif_addr == 15'h800);
-        decoded_reg_strb_misuse = cpuif_req_masked & (cpuif_addr == 15'h804);
-        decoded_reg_strb_rvc_threshold = cpuif_req_masked & (cpuif_addr == 15'h808);
-        decoded_reg_strb_rvc_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h80c);
-        decoded_reg_strb_rvc_window = cpuif_req_masked & (cpuif_addr == 15'h810);
+        decoded_reg_strb_control = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h800);
+        decoded_reg_strb_misuse = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h804);
+        decoded_reg_strb_rvc_threshold = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h808);
+        decoded_reg_strb_rvc_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h80c);
+        decoded_reg_strb_rvc_window = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h810);
         decoded_reg_strb_rvc_state = cpuif_req_masked & (cpuif_addr == 15'h814) & !cpuif_req_is_wr;
-        decoded_reg_strb_oc_threshold = cpuif_req_masked & (cpuif_addr == 15'h818);
-        decoded_reg_strb_oc_hysteresis = cpuif_req_masked & (cpuif_addr == 15'h81c);
-        decoded_reg_strb_lim_max = cpuif_req_masked & (cpuif_addr == 15'h820);
-        decoded_reg_strb_lim_min = cpuif_req_masked & (cpuif_addr == 15'h824);
-        decoded_reg_strb_lim_trip = cpuif_req_masked & (cpuif_addr == 15'h828);
-        decoded_reg_strb_lim_reclose = cpuif_req_masked & (cpuif_addr == 15'h82c);
-        decoded_reg_strb_lim_clear = cpuif_req_masked & (cpuif_addr == 15'h830);
-        decoded_reg_strb_lim_mode = cpuif_req_masked & (cpuif_addr == 15'h834);
-        decoded_reg_strb_lim_value = cpuif_req_masked & (cpuif_addr == 15'h838);
-        decoded_reg_strb_lim_at_lo = cpuif_req_masked & (cpuif_addr == 15'h83c);
-        decoded_reg_strb_lim_at_hi = cpuif_req_masked & (cpuif_addr == 15'h840);
-        decoded_reg_strb_lim_command = cpuif_req_masked & (cpuif_addr == 15'h844);
+        decoded_reg_strb_oc_threshold = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h818);
+        decoded_reg_strb_oc_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h81c);
+        decoded_reg_strb_lim_max = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h820);
+        decoded_reg_strb_lim_min = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h824);
+        decoded_reg_strb_lim_trip = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h828);
+        decoded_reg_strb_lim_reclose = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h82c);
+        decoded_reg_strb_lim_clear = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h830);
+        decoded_reg_strb_lim_mode = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h834);
+        decoded_reg_strb_lim_value = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h838);
+        decoded_reg_strb_lim_at_lo = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h83c);
+        decoded_reg_strb_lim_at_hi = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h840);
+        decoded_reg_strb_lim_command = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h844);
         decoded_reg_strb_lim_state = cpuif_req_masked & (cpuif_addr == 15'h848) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied = cpuif_req_masked & (cpuif_addr == 15'h84c) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_lo = cpuif_req_masked & (cpuif_addr == 15'h850) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_hi = cpuif_req_masked & (cpuif_addr == 15'h854) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_current = cpuif_req_masked & (cpuif_addr == 15'h858) & !cpuif_req_is_wr;
-        decoded_reg_strb_lg_declare = cpuif_req_masked & (cpuif_addr == 15'h860);
-        decoded_reg_strb_lg_delay = cpuif_req_masked & (cpuif_addr == 15'h864);
+        decoded_reg_strb_lg_declare = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h860);
+        decoded_reg_strb_lg_delay = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h864);
         decoded_reg_strb_lg_command = cpuif_req_masked & (cpuif_addr == 15'h868) & cpuif_req_is_wr;
         decoded_reg_strb_lg_state = cpuif_req_masked & (cpuif_addr == 15'h86c) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_lo = cpuif_req_masked & (cpuif_addr == 15'h870) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_hi = cpuif_req_masked & (cpuif_addr == 15'h874) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_lo = cpuif_req_masked & (cpuif_addr == 15'h878) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_hi = cpuif_req_masked & (cpuif_addr == 15'h87c) & !cpuif_req_is_wr;
-        decoded_reg_strb_hold_low = cpuif_req_masked & (cpuif_addr == 15'h880);
-        decoded_reg_strb_hold_stop = cpuif_req_masked & (cpuif_addr == 15'h884);
+        decoded_reg_strb_hold_low = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h880);
+        decoded_reg_strb_hold_stop = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h884);
         decoded_reg_strb_hold_code = cpuif_req_masked & (cpuif_addr == 15'h888) & !cpuif_req_is_wr;
         decoded_reg_strb_hold_energy = cpuif_req_masked & (cpuif_addr == 15'h88c) & !cpuif_req_is_wr;
         decoded_reg_strb_guard_key = cpuif_req_masked & (cpuif_addr == 15'h890) & cpuif_req_is_wr;
         decoded_reg_strb_guard_state = cpuif_req_masked & (cpuif_addr == 15'h894) & !cpuif_req_is_wr;
         decoded_reg_strb_guard_crc = cpuif_req_masked & (cpuif_addr == 15'h898) & !cpuif_req_is_wr;
         decoded_reg_strb_guard_reference = cpuif_req_masked & (cpuif_addr == 15'h89c) & !cpuif_req_is_wr;
-        decoded_reg_strb_int_tick = cpuif_req_masked & (cpuif_addr == 15'h8a0);
+        decoded_reg_strb_int_tick = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h8a0);
         decoded_reg_strb_int_state = cpuif_req_masked & (cpuif_addr == 15'h8a4) & !cpuif_req_is_wr;
         decoded_reg_strb_int_ticks = cpuif_req_masked & (cpuif_addr == 15'h8a8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ing_ctrl = cpuif_req_masked & (cpuif_addr == 15'hc00);
-        decoded_reg_strb_ing_status = cpuif_req_masked & (cpuif_addr == 15'hc04);
-        decoded_reg_strb_cap_enable = cpuif_req_masked & (cpuif_addr == 15'hc10);
-        decoded_reg_strb_cap_pre = cpuif_req_masked & (cpuif_addr == 15'hc14);
-        decoded_reg_strb_cap_window = cpuif_req_masked & (cpuif_addr == 15'hc18);
-        decoded_reg_strb_cap_stream = cpuif_req_masked & (cpuif_addr == 15'hc1c);
+        decoded_reg_strb_ing_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc00);
+        decoded_reg_strb_ing_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc04);
+        decoded_reg_strb_cap_enable = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc10);
+        decoded_reg_strb_cap_pre = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc14);
+        decoded_reg_strb_cap_window = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc18);
+        decoded_reg_strb_cap_stream = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc1c);
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
-        decoded_reg_strb_cap_mode = cpuif_req_masked & (cpuif_addr == 15'hc2c);
+        decoded_reg_strb_cap_mode = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc2c);
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
         decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
@@ -1452,7 +1453,7 @@ module td_regs (
         next_c = field_storage_ctrl_detect_value;
         load_next_c = '0;
         if(decoded_reg_strb_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_ctrl_detect_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_ctrl_detect_next = next_c;
@@ -1472,7 +1473,7 @@ module td_regs (
         next_c = field_storage_ctrl_quality_value;
         load_next_c = '0;
         if(decoded_reg_strb_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_ctrl_quality_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end
         field_combo_ctrl_quality_next = next_c;
@@ -1676,7 +1677,7 @@ module td_regs (
         next_c = field_storage_irq_enable_event_in_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_event_in_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_irq_enable_event_in_next = next_c;
@@ -1696,7 +1697,7 @@ module td_regs (
         next_c = field_storage_irq_enable_half_cycle_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_half_cycle_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end
         field_combo_irq_enable_half_cycle_next = next_c;
@@ -1716,7 +1717,7 @@ module td_regs (
         next_c = field_storage_irq_enable_trigger_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_trigger_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
             load_next_c = '1;
         end
         field_combo_irq_enable_trigger_next = next_c;
@@ -1736,7 +1737,7 @@ module td_regs (
         next_c = field_storage_irq_enable_capture_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_capture_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
             load_next_c = '1;
         end
         field_combo_irq_enable_capture_next = next_c;
@@ -1756,7 +1757,7 @@ module td_regs (
         next_c = field_storage_irq_enable_harmonics_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_harmonics_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
             load_next_c = '1;
         end
         field_combo_irq_enable_harmonics_next = next_c;
@@ -1776,7 +1777,7 @@ module td_regs (
         next_c = field_storage_irq_enable_window_value;
         load_next_c = '0;
         if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_irq_enable_window_value & ~decoded_wr_biten[9:9]) | (decoded_wr_data[9:9] & decoded_wr_biten[9:9]);
+            if(decoded_wr_biten[8]) next_c = decoded_wr_data[9:9];
             load_next_c = '1;
         end
         field_combo_irq_enable_window_next = next_c;
@@ -1934,7 +1935,7 @@ module td_regs (
         next_c = field_storage_snapshot_take_value;
         load_next_c = '0;
         if(decoded_reg_strb_snapshot && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_snapshot_take_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -1957,7 +1958,7 @@ module td_regs (
         next_c = field_storage_event_pop_drop_value;
         load_next_c = '0;
         if(decoded_reg_strb_event_pop && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_event_pop_drop_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -1980,7 +1981,10 @@ module td_regs (
         next_c = field_storage_cross_hysteresis_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cross_hysteresis && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cross_hysteresis_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_cross_hysteresis_value_next = next_c;
@@ -2000,7 +2004,7 @@ module td_regs (
         next_c = field_storage_cross_timing_blank_value;
         load_next_c = '0;
         if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cross_timing_blank_value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
             load_next_c = '1;
         end
         field_combo_cross_timing_blank_next = next_c;
@@ -2020,7 +2024,7 @@ module td_regs (
         next_c = field_storage_cross_timing_timeout_value;
         load_next_c = '0;
         if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cross_timing_timeout_value & ~decoded_wr_biten[15:8]) | (decoded_wr_data[15:8] & decoded_wr_biten[15:8]);
+            if(decoded_wr_biten[8]) next_c[7:0] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_cross_timing_timeout_next = next_c;
@@ -2040,7 +2044,7 @@ module td_regs (
         next_c = field_storage_cross_timing_cadence_value;
         load_next_c = '0;
         if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cross_timing_cadence_value & ~decoded_wr_biten[23:16]) | (decoded_wr_data[23:16] & decoded_wr_biten[23:16]);
+            if(decoded_wr_biten[16]) next_c[7:0] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cross_timing_cadence_next = next_c;
@@ -2060,7 +2064,8 @@ module td_regs (
         next_c = field_storage_det_k_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_k && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_k_value_value & ~decoded_wr_biten[12:0]) | (decoded_wr_data[12:0] & decoded_wr_biten[12:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[12:8] = decoded_wr_data[12:8];
             load_next_c = '1;
         end
         field_combo_det_k_value_next = next_c;
@@ -2080,7 +2085,10 @@ module td_regs (
         next_c = field_storage_det_drop_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_drop && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_drop_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_det_drop_value_next = next_c;
@@ -2100,7 +2108,10 @@ module td_regs (
         next_c = field_storage_det_low_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_low && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_low_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_det_low_value_next = next_c;
@@ -2120,7 +2131,10 @@ module td_regs (
         next_c = field_storage_det_floor_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_floor && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_floor_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_det_floor_value_next = next_c;
@@ -2140,7 +2154,7 @@ module td_regs (
         next_c = field_storage_det_shape_ratio_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_shape && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_shape_ratio_value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
             load_next_c = '1;
         end
         field_combo_det_shape_ratio_next = next_c;
@@ -2160,7 +2174,7 @@ module td_regs (
         next_c = field_storage_det_shape_persist_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_shape && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_shape_persist_value & ~decoded_wr_biten[12:8]) | (decoded_wr_data[12:8] & decoded_wr_biten[12:8]);
+            if(decoded_wr_biten[8]) next_c[4:0] = decoded_wr_data[12:8];
             load_next_c = '1;
         end
         field_combo_det_shape_persist_next = next_c;
@@ -2180,7 +2194,8 @@ module td_regs (
         next_c = field_storage_det_confirm_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_confirm && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_confirm_samples_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_det_confirm_samples_next = next_c;
@@ -2200,7 +2215,10 @@ module td_regs (
         next_c = field_storage_det_confirm_rms_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_confirm_rms && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_confirm_rms_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_det_confirm_rms_value_next = next_c;
@@ -2220,7 +2238,10 @@ module td_regs (
         next_c = field_storage_det_return_rms_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_return_rms && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_return_rms_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_det_return_rms_value_next = next_c;
@@ -2240,7 +2261,8 @@ module td_regs (
         next_c = field_storage_det_return_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_det_return && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_det_return_samples_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_det_return_samples_next = next_c;
@@ -2260,7 +2282,7 @@ module td_regs (
         next_c = field_storage_cap_ctrl_arm_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_ctrl_arm_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -2283,7 +2305,7 @@ module td_regs (
         next_c = field_storage_cap_ctrl_freeze_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_ctrl_freeze_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -2306,7 +2328,7 @@ module td_regs (
         next_c = field_storage_cap_ctrl_trigger_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_ctrl_trigger_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -2329,7 +2351,7 @@ module td_regs (
         next_c = field_storage_cap_ctrl_stream_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_ctrl_stream_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -2352,7 +2374,8 @@ module td_regs (
         next_c = field_storage_cap_post_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_post && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_post_samples_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
             load_next_c = '1;
         end
         field_combo_cap_post_samples_next = next_c;
@@ -2372,7 +2395,10 @@ module td_regs (
         next_c = field_storage_qual_dip_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_qual_dip && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_qual_dip_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_qual_dip_value_next = next_c;
@@ -2392,7 +2418,10 @@ module td_regs (
         next_c = field_storage_qual_swell_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_qual_swell && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_qual_swell_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_qual_swell_value_next = next_c;
@@ -2412,7 +2441,10 @@ module td_regs (
         next_c = field_storage_qual_interruption_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_qual_interruption && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_qual_interruption_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_qual_interruption_value_next = next_c;
@@ -2432,7 +2464,10 @@ module td_regs (
         next_c = field_storage_qual_hysteresis_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_qual_hysteresis && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_qual_hysteresis_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_qual_hysteresis_value_next = next_c;
@@ -2452,7 +2487,7 @@ module td_regs (
         next_c = field_storage_wiring_mode_value;
         load_next_c = '0;
         if(decoded_reg_strb_wiring && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_wiring_mode_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
             load_next_c = '1;
         end
         field_combo_wiring_mode_next = next_c;
@@ -2472,7 +2507,10 @@ module td_regs (
         next_c = field_storage_no_load_p_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_no_load_p && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_no_load_p_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_no_load_p_value_next = next_c;
@@ -2492,7 +2530,10 @@ module td_regs (
         next_c = field_storage_no_load_q_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_no_load_q && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_no_load_q_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_no_load_q_value_next = next_c;
@@ -2512,7 +2553,9 @@ module td_regs (
         next_c = field_storage_cal_u1_gain_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u1_gain && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u1_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_u1_gain_value_next = next_c;
@@ -2532,7 +2575,9 @@ module td_regs (
         next_c = field_storage_cal_u1_offset_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u1_offset && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u1_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_u1_offset_value_next = next_c;
@@ -2552,7 +2597,9 @@ module td_regs (
         next_c = field_storage_cal_u1_phase_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u1_phase && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u1_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
             load_next_c = '1;
         end
         field_combo_cal_u1_phase_value_next = next_c;
@@ -2572,7 +2619,9 @@ module td_regs (
         next_c = field_storage_cal_i1_gain_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i1_gain && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i1_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_i1_gain_value_next = next_c;
@@ -2592,7 +2641,9 @@ module td_regs (
         next_c = field_storage_cal_i1_offset_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i1_offset && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i1_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_i1_offset_value_next = next_c;
@@ -2612,7 +2663,9 @@ module td_regs (
         next_c = field_storage_cal_i1_phase_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i1_phase && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i1_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
             load_next_c = '1;
         end
         field_combo_cal_i1_phase_value_next = next_c;
@@ -2632,7 +2685,9 @@ module td_regs (
         next_c = field_storage_cal_u2_gain_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u2_gain && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u2_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_u2_gain_value_next = next_c;
@@ -2652,7 +2707,9 @@ module td_regs (
         next_c = field_storage_cal_u2_offset_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u2_offset && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u2_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_u2_offset_value_next = next_c;
@@ -2672,7 +2729,9 @@ module td_regs (
         next_c = field_storage_cal_u2_phase_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_u2_phase && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_u2_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
             load_next_c = '1;
         end
         field_combo_cal_u2_phase_value_next = next_c;
@@ -2692,7 +2751,9 @@ module td_regs (
         next_c = field_storage_cal_i2_gain_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i2_gain && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i2_gain_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_i2_gain_value_next = next_c;
@@ -2712,7 +2773,9 @@ module td_regs (
         next_c = field_storage_cal_i2_offset_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i2_offset && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i2_offset_value_value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
             load_next_c = '1;
         end
         field_combo_cal_i2_offset_value_next = next_c;
@@ -2732,7 +2795,9 @@ module td_regs (
         next_c = field_storage_cal_i2_phase_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cal_i2_phase && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cal_i2_phase_value_value & ~decoded_wr_biten[16:0]) | (decoded_wr_data[16:0] & decoded_wr_biten[16:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
             load_next_c = '1;
         end
         field_combo_cal_i2_phase_value_next = next_c;
@@ -2752,7 +2817,7 @@ module td_regs (
         next_c = field_storage_cf_ctrl_enable_value;
         load_next_c = '0;
         if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cf_ctrl_enable_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_cf_ctrl_enable_next = next_c;
@@ -2772,7 +2837,7 @@ module td_regs (
         next_c = field_storage_cf_ctrl_source_value;
         load_next_c = '0;
         if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cf_ctrl_source_value & ~decoded_wr_biten[2:1]) | (decoded_wr_data[2:1] & decoded_wr_biten[2:1]);
+            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[2:1];
             load_next_c = '1;
         end
         field_combo_cf_ctrl_source_next = next_c;
@@ -2792,7 +2857,10 @@ module td_regs (
         next_c = field_storage_cf_energy_lo_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cf_energy_lo && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cf_energy_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_cf_energy_lo_value_next = next_c;
@@ -2812,7 +2880,8 @@ module td_regs (
         next_c = field_storage_cf_energy_hi_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_cf_energy_hi && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cf_energy_hi_value_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_cf_energy_hi_value_next = next_c;
@@ -2832,7 +2901,8 @@ module td_regs (
         next_c = field_storage_cf_width_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_cf_width && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cf_width_samples_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_cf_width_samples_next = next_c;
@@ -2855,7 +2925,7 @@ module td_regs (
         next_c = field_storage_harm_ctrl_start_value;
         load_next_c = '0;
         if(decoded_reg_strb_harm_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_harm_ctrl_start_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -2878,7 +2948,7 @@ module td_regs (
         next_c = field_storage_harm_ctrl_channel_value;
         load_next_c = '0;
         if(decoded_reg_strb_harm_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_harm_ctrl_channel_value & ~decoded_wr_biten[2:1]) | (decoded_wr_data[2:1] & decoded_wr_biten[2:1]);
+            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[2:1];
             load_next_c = '1;
         end
         field_combo_harm_ctrl_channel_next = next_c;
@@ -2901,7 +2971,7 @@ module td_regs (
         next_c = field_storage_control_rapid_change_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_rapid_change_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_control_rapid_change_next = next_c;
@@ -2921,7 +2991,7 @@ module td_regs (
         next_c = field_storage_control_overcurrent_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_overcurrent_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end
         field_combo_control_overcurrent_next = next_c;
@@ -2941,7 +3011,7 @@ module td_regs (
         next_c = field_storage_control_limiter_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_limiter_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
             load_next_c = '1;
         end
         field_combo_control_limiter_next = next_c;
@@ -2961,7 +3031,7 @@ module td_regs (
         next_c = field_storage_control_last_gasp_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_last_gasp_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
             load_next_c = '1;
         end
         field_combo_control_last_gasp_next = next_c;
@@ -2981,7 +3051,7 @@ module td_regs (
         next_c = field_storage_control_holdup_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_holdup_value & ~decoded_wr_biten[4:4]) | (decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[4:4];
             load_next_c = '1;
         end
         field_combo_control_holdup_next = next_c;
@@ -3001,7 +3071,7 @@ module td_regs (
         next_c = field_storage_control_crossing_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_crossing_value & ~decoded_wr_biten[5:5]) | (decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[5:5];
             load_next_c = '1;
         end
         field_combo_control_crossing_next = next_c;
@@ -3021,7 +3091,7 @@ module td_regs (
         next_c = field_storage_control_freeze_value;
         load_next_c = '0;
         if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_control_freeze_value & ~decoded_wr_biten[6:6]) | (decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[6:6];
             load_next_c = '1;
         end
         field_combo_control_freeze_next = next_c;
@@ -3225,7 +3295,10 @@ module td_regs (
         next_c = field_storage_rvc_threshold_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_rvc_threshold && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_rvc_threshold_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_rvc_threshold_value_next = next_c;
@@ -3245,7 +3318,10 @@ module td_regs (
         next_c = field_storage_rvc_hysteresis_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_rvc_hysteresis && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_rvc_hysteresis_value_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_rvc_hysteresis_value_next = next_c;
@@ -3265,7 +3341,7 @@ module td_regs (
         next_c = field_storage_rvc_window_count_value;
         load_next_c = '0;
         if(decoded_reg_strb_rvc_window && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_rvc_window_count_value & ~decoded_wr_biten[6:0]) | (decoded_wr_data[6:0] & decoded_wr_biten[6:0]);
+            if(decoded_wr_biten[0]) next_c[6:0] = decoded_wr_data[6:0];
             load_next_c = '1;
         end
         field_combo_rvc_window_count_next = next_c;
@@ -3285,7 +3361,10 @@ module td_regs (
         next_c = field_storage_oc_threshold_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_oc_threshold && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_oc_threshold_value_value & ~decoded_wr_biten[28:0]) | (decoded_wr_data[28:0] & decoded_wr_biten[28:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[28:24] = decoded_wr_data[28:24];
             load_next_c = '1;
         end
         field_combo_oc_threshold_value_next = next_c;
@@ -3305,7 +3384,10 @@ module td_regs (
         next_c = field_storage_oc_hysteresis_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_oc_hysteresis && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_oc_hysteresis_value_value & ~decoded_wr_biten[28:0]) | (decoded_wr_data[28:0] & decoded_wr_biten[28:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[28:24] = decoded_wr_data[28:24];
             load_next_c = '1;
         end
         field_combo_oc_hysteresis_value_next = next_c;
@@ -3325,7 +3407,10 @@ module td_regs (
         next_c = field_storage_lim_max_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_max && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_max_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
             load_next_c = '1;
         end
         field_combo_lim_max_value_next = next_c;
@@ -3345,7 +3430,10 @@ module td_regs (
         next_c = field_storage_lim_min_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_min && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_min_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
             load_next_c = '1;
         end
         field_combo_lim_min_value_next = next_c;
@@ -3365,7 +3453,10 @@ module td_regs (
         next_c = field_storage_lim_trip_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_trip && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_trip_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_lim_trip_samples_next = next_c;
@@ -3385,7 +3476,10 @@ module td_regs (
         next_c = field_storage_lim_reclose_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_reclose && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_reclose_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_lim_reclose_samples_next = next_c;
@@ -3405,7 +3499,10 @@ module td_regs (
         next_c = field_storage_lim_clear_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_clear && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_clear_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_lim_clear_samples_next = next_c;
@@ -3425,7 +3522,7 @@ module td_regs (
         next_c = field_storage_lim_mode_tries_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_mode_tries_value & ~decoded_wr_biten[3:0]) | (decoded_wr_data[3:0] & decoded_wr_biten[3:0]);
+            if(decoded_wr_biten[0]) next_c[3:0] = decoded_wr_data[3:0];
             load_next_c = '1;
         end
         field_combo_lim_mode_tries_next = next_c;
@@ -3445,7 +3542,7 @@ module td_regs (
         next_c = field_storage_lim_mode_sum_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_mode_sum_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
             load_next_c = '1;
         end
         field_combo_lim_mode_sum_next = next_c;
@@ -3465,7 +3562,10 @@ module td_regs (
         next_c = field_storage_lim_value_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_value && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_value_value_value & ~decoded_wr_biten[29:0]) | (decoded_wr_data[29:0] & decoded_wr_biten[29:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
             load_next_c = '1;
         end
         field_combo_lim_value_value_next = next_c;
@@ -3485,7 +3585,10 @@ module td_regs (
         next_c = field_storage_lim_at_lo_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_at_lo && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_at_lo_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_lim_at_lo_value_next = next_c;
@@ -3505,7 +3608,8 @@ module td_regs (
         next_c = field_storage_lim_at_hi_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_at_hi && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_at_hi_value_value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
             load_next_c = '1;
         end
         field_combo_lim_at_hi_value_next = next_c;
@@ -3525,7 +3629,7 @@ module td_regs (
         next_c = field_storage_lim_command_apply_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_apply_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3548,7 +3652,7 @@ module td_regs (
         next_c = field_storage_lim_command_schedule_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_schedule_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3571,7 +3675,7 @@ module td_regs (
         next_c = field_storage_lim_command_schedule_tick_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_schedule_tick_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3594,7 +3698,7 @@ module td_regs (
         next_c = field_storage_lim_command_cancel_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_cancel_value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3617,7 +3721,7 @@ module td_regs (
         next_c = field_storage_lim_command_release_in_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_release_in_value & ~decoded_wr_biten[4:4]) | (decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[4:4];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3640,7 +3744,8 @@ module td_regs (
         next_c = field_storage_lim_command_id_value;
         load_next_c = '0;
         if(decoded_reg_strb_lim_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lim_command_id_value & ~decoded_wr_biten[31:16]) | (decoded_wr_data[31:16] & decoded_wr_biten[31:16]);
+            if(decoded_wr_biten[16]) next_c[7:0] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[15:8] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_lim_command_id_next = next_c;
@@ -3660,7 +3765,10 @@ module td_regs (
         next_c = field_storage_lg_declare_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_lg_declare && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lg_declare_samples_value & ~decoded_wr_biten[27:0]) | (decoded_wr_data[27:0] & decoded_wr_biten[27:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_lg_declare_samples_next = next_c;
@@ -3680,7 +3788,10 @@ module td_regs (
         next_c = field_storage_lg_delay_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_lg_delay && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lg_delay_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_lg_delay_value_next = next_c;
@@ -3700,7 +3811,7 @@ module td_regs (
         next_c = field_storage_lg_command_sent_value;
         load_next_c = '0;
         if(decoded_reg_strb_lg_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lg_command_sent_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3723,7 +3834,7 @@ module td_regs (
         next_c = field_storage_lg_command_clear_value;
         load_next_c = '0;
         if(decoded_reg_strb_lg_command && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_lg_command_clear_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3746,7 +3857,8 @@ module td_regs (
         next_c = field_storage_hold_low_low_value;
         load_next_c = '0;
         if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_hold_low_low_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
             load_next_c = '1;
         end
         field_combo_hold_low_low_next = next_c;
@@ -3766,7 +3878,8 @@ module td_regs (
         next_c = field_storage_hold_low_hysteresis_value;
         load_next_c = '0;
         if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_hold_low_hysteresis_value & ~decoded_wr_biten[27:16]) | (decoded_wr_data[27:16] & decoded_wr_biten[27:16]);
+            if(decoded_wr_biten[16]) next_c[7:0] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[11:8] = decoded_wr_data[27:24];
             load_next_c = '1;
         end
         field_combo_hold_low_hysteresis_next = next_c;
@@ -3786,7 +3899,8 @@ module td_regs (
         next_c = field_storage_hold_stop_code_value;
         load_next_c = '0;
         if(decoded_reg_strb_hold_stop && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_hold_stop_code_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
             load_next_c = '1;
         end
         field_combo_hold_stop_code_next = next_c;
@@ -3806,7 +3920,10 @@ module td_regs (
         next_c = field_storage_guard_key_value_value;
         load_next_c = '0;
         if(decoded_reg_strb_guard_key && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_guard_key_value_value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
             load_next_c = '1;
         end
         field_combo_guard_key_value_next = next_c;
@@ -3826,7 +3943,7 @@ module td_regs (
         next_c = field_storage_int_tick_tick_value;
         load_next_c = '0;
         if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_int_tick_tick_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3849,7 +3966,7 @@ module td_regs (
         next_c = field_storage_int_tick_align_value;
         load_next_c = '0;
         if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_int_tick_align_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end else begin // singlepulse clears back to 0
             next_c = '0;
@@ -3872,7 +3989,7 @@ module td_regs (
         next_c = field_storage_int_tick_minute_value;
         load_next_c = '0;
         if(decoded_reg_strb_int_tick && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_int_tick_minute_value & ~decoded_wr_biten[12:8]) | (decoded_wr_data[12:8] & decoded_wr_biten[12:8]);
+            if(decoded_wr_biten[8]) next_c[4:0] = decoded_wr_data[12:8];
             load_next_c = '1;
         end
         field_combo_int_tick_minute_next = next_c;
@@ -3892,7 +4009,7 @@ module td_regs (
         next_c = field_storage_ing_ctrl_source_value;
         load_next_c = '0;
         if(decoded_reg_strb_ing_ctrl && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_ing_ctrl_source_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
             load_next_c = '1;
         end
         field_combo_ing_ctrl_source_next = next_c;
@@ -4165,7 +4282,7 @@ module td_regs (
         next_c = field_storage_cap_enable_suspect_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_enable_suspect_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_cap_enable_suspect_next = next_c;
@@ -4185,7 +4302,7 @@ module td_regs (
         next_c = field_storage_cap_enable_event_in_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_enable_event_in_value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
             load_next_c = '1;
         end
         field_combo_cap_enable_event_in_next = next_c;
@@ -4205,7 +4322,7 @@ module td_regs (
         next_c = field_storage_cap_enable_trigger_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_enable_trigger_value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
             load_next_c = '1;
         end
         field_combo_cap_enable_trigger_next = next_c;
@@ -4225,7 +4342,8 @@ module td_regs (
         next_c = field_storage_cap_pre_samples_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_pre && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_pre_samples_value & ~decoded_wr_biten[11:0]) | (decoded_wr_data[11:0] & decoded_wr_biten[11:0]);
+            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
             load_next_c = '1;
         end
         field_combo_cap_pre_samples_next = next_c;
@@ -4245,7 +4363,7 @@ module td_regs (
         next_c = field_storage_cap_window_channel_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_window && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_window_channel_value & ~decoded_wr_biten[1:0]) | (decoded_wr_data[1:0] & decoded_wr_biten[1:0]);
+            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
             load_next_c = '1;
         end
         field_combo_cap_window_channel_next = next_c;
@@ -4265,7 +4383,7 @@ module td_regs (
         next_c = field_storage_cap_stream_channels_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_stream_channels_value & ~decoded_wr_biten[3:0]) | (decoded_wr_data[3:0] & decoded_wr_biten[3:0]);
+            if(decoded_wr_biten[0]) next_c[3:0] = decoded_wr_data[3:0];
             load_next_c = '1;
         end
         field_combo_cap_stream_channels_next = next_c;
@@ -4285,7 +4403,7 @@ module td_regs (
         next_c = field_storage_cap_stream_auto_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_stream_auto_value & ~decoded_wr_biten[8:8]) | (decoded_wr_data[8:8] & decoded_wr_biten[8:8]);
+            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
             load_next_c = '1;
         end
         field_combo_cap_stream_auto_next = next_c;
@@ -4305,7 +4423,7 @@ module td_regs (
         next_c = field_storage_cap_mode_points_value;
         load_next_c = '0;
         if(decoded_reg_strb_cap_mode && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage_cap_mode_points_value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
             load_next_c = '1;
         end
         field_combo_cap_mode_points_next = next_c;
@@ -4368,7 +4486,13 @@ module td_regs (
             if(decoded_req) pending_rd_addr <= cpuif_addr;
         end
     end
-    assign rd_mux_addr = decoded_req ? cpuif_addr : pending_rd_addr;
+    assign rd_mux_addr = pending_rd_addr;
+
+    // A register is answered in the clock after its request: choosing among them takes a clock of its own.
+    always_ff @(posedge clk_regs) begin
+        if(~rst_n) read_pending <= '0;
+        else read_pending <= decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
+    end
 
     logic readback_err;
     logic readback_done;
@@ -4378,22 +4502,24 @@ always @(*) begin
         // A regular block-local temp is sufficient here since logic is purely combinational.
         logic [31:0] readback_data_var;
         readback_data_var = '0;
-        if(decoded_req | external_pending) begin
-        if(rd_mux_addr == 15'h0) begin
+        if(read_pending | external_pending) begin
+        case(rd_mux_addr[14:6])
+        9'h0: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[31:0] = 32'h54454944;
         end
-        if(rd_mux_addr == 15'h4) begin
+        4'h1: begin
             readback_data_var[15:0] = 16'h2;
             readback_data_var[31:16] = 16'h1;
         end
-        if(rd_mux_addr == 15'h8) begin
+        4'h2: begin
             readback_data_var[31:0] = hwif_in_map_hash_value;
         end
-        if(rd_mux_addr == 15'hc) begin
+        4'h3: begin
             readback_data_var[0] = field_storage_ctrl_detect_value;
             readback_data_var[1] = field_storage_ctrl_quality_value;
         end
-        if(rd_mux_addr == 15'h10) begin
+        4'h4: begin
             readback_data_var[0] = field_storage_status_saturated_value;
             readback_data_var[1] = field_storage_status_event_overflow_value;
             readback_data_var[2] = field_storage_status_overrun_value;
@@ -4406,7 +4532,7 @@ always @(*) begin
             readback_data_var[9] = hwif_in_status_urms_valid;
             readback_data_var[10] = hwif_in_status_period_valid;
         end
-        if(rd_mux_addr == 15'h14) begin
+        4'h5: begin
             readback_data_var[0] = field_storage_irq_enable_event_in_value;
             readback_data_var[1] = field_storage_irq_enable_half_cycle_value;
             readback_data_var[2] = field_storage_irq_enable_trigger_value;
@@ -4414,7 +4540,7 @@ always @(*) begin
             readback_data_var[8] = field_storage_irq_enable_harmonics_value;
             readback_data_var[9] = field_storage_irq_enable_window_value;
         end
-        if(rd_mux_addr == 15'h18) begin
+        4'h6: begin
             readback_data_var[0] = field_storage_irq_status_event_in_value;
             readback_data_var[1] = field_storage_irq_status_half_cycle_value;
             readback_data_var[2] = field_storage_irq_status_trigger_value;
@@ -4422,286 +4548,307 @@ always @(*) begin
             readback_data_var[8] = field_storage_irq_status_harmonics_value;
             readback_data_var[9] = field_storage_irq_status_window_value;
         end
-        if(rd_mux_addr == 15'h20) begin
+        4'h8: begin
             readback_data_var[31:0] = hwif_in_sample_lo_value;
         end
-        if(rd_mux_addr == 15'h24) begin
+        4'h9: begin
             readback_data_var[15:0] = hwif_in_sample_hi_value;
         end
-        if(rd_mux_addr == 15'h28) begin
+        4'ha: begin
             readback_data_var[31:0] = hwif_in_half_count_value;
         end
-        if(rd_mux_addr == 15'h2c) begin
+        4'hb: begin
             readback_data_var[27:0] = hwif_in_u_half_value;
         end
-        if(rd_mux_addr == 15'h30) begin
+        4'hc: begin
             readback_data_var[27:0] = hwif_in_urms_half_value;
         end
-        if(rd_mux_addr == 15'h34) begin
+        4'hd: begin
             readback_data_var[31:0] = hwif_in_period_10_value;
         end
-        if(rd_mux_addr == 15'h38) begin
+        4'he: begin
             readback_data_var[31:0] = hwif_in_cross_lo_value;
         end
-        if(rd_mux_addr == 15'h3c) begin
+        4'hf: begin
             readback_data_var[15:0] = hwif_in_cross_hi_sample;
             readback_data_var[31:16] = hwif_in_cross_hi_fraction;
         end
-        if(rd_mux_addr == 15'h40) begin
+        default: ;
+        endcase
+        9'h1: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[31:0] = hwif_in_envelope_value;
         end
-        if(rd_mux_addr == 15'h44) begin
+        4'h1: begin
             readback_data_var[1:0] = hwif_in_det_state_state;
             readback_data_var[2] = hwif_in_det_state_below;
             readback_data_var[15:8] = hwif_in_det_state_period;
         end
-        if(rd_mux_addr == 15'h48) begin
+        4'h2: begin
             readback_data_var[31:0] = hwif_in_suspect_lo_value;
         end
-        if(rd_mux_addr == 15'h4c) begin
+        4'h3: begin
             readback_data_var[15:0] = hwif_in_suspect_hi_sample;
             readback_data_var[31:16] = hwif_in_suspect_hi_count;
         end
-        if(rd_mux_addr == 15'h50) begin
+        4'h4: begin
             readback_data_var[31:0] = hwif_in_confirmed_lo_value;
         end
-        if(rd_mux_addr == 15'h54) begin
+        4'h5: begin
             readback_data_var[15:0] = hwif_in_confirmed_hi_sample;
             readback_data_var[31:16] = hwif_in_confirmed_hi_count;
         end
-        if(rd_mux_addr == 15'h58) begin
+        4'h6: begin
             readback_data_var[31:0] = hwif_in_withdrawn_lo_value;
         end
-        if(rd_mux_addr == 15'h5c) begin
+        4'h7: begin
             readback_data_var[15:0] = hwif_in_withdrawn_hi_sample;
             readback_data_var[31:16] = hwif_in_withdrawn_hi_count;
         end
-        if(rd_mux_addr == 15'h60) begin
+        4'h8: begin
             readback_data_var[31:0] = hwif_in_return_lo_value;
         end
-        if(rd_mux_addr == 15'h64) begin
+        4'h9: begin
             readback_data_var[15:0] = hwif_in_return_hi_sample;
             readback_data_var[31:16] = hwif_in_return_hi_count;
         end
-        if(rd_mux_addr == 15'h68) begin
+        4'ha: begin
             readback_data_var[31:0] = hwif_in_trig_lo_value;
         end
-        if(rd_mux_addr == 15'h6c) begin
+        4'hb: begin
             readback_data_var[15:0] = hwif_in_trig_hi_sample;
             readback_data_var[31:16] = hwif_in_trig_hi_count;
         end
-        if(rd_mux_addr == 15'h70) begin
+        4'hc: begin
             readback_data_var[31:0] = hwif_in_trig_ticks_value;
         end
-        if(rd_mux_addr == 15'h74) begin
+        4'hd: begin
             readback_data_var[31:0] = hwif_in_ticks_per_sample_value;
         end
-        if(rd_mux_addr == 15'h80) begin
+        default: ;
+        endcase
+        9'h2: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[5:0] = hwif_in_event_kind;
             readback_data_var[12:8] = hwif_in_event_waiting;
         end
-        if(rd_mux_addr == 15'h84) begin
+        4'h1: begin
             readback_data_var[31:0] = hwif_in_event_lo_value;
         end
-        if(rd_mux_addr == 15'h88) begin
+        4'h2: begin
             readback_data_var[15:0] = hwif_in_event_hi_value;
         end
-        if(rd_mux_addr == 15'h8c) begin
+        4'h3: begin
             readback_data_var[27:0] = hwif_in_event_urms_value;
         end
-        if(rd_mux_addr == 15'h94) begin
+        4'h5: begin
             readback_data_var[31:0] = hwif_in_event_extreme_value;
         end
-        if(rd_mux_addr == 15'h98) begin
+        4'h6: begin
             readback_data_var[31:0] = hwif_in_event_extra_value;
         end
-        if(rd_mux_addr == 15'ha0) begin
+        4'h8: begin
             readback_data_var[27:0] = field_storage_cross_hysteresis_value_value;
         end
-        if(rd_mux_addr == 15'ha4) begin
+        4'h9: begin
             readback_data_var[7:0] = field_storage_cross_timing_blank_value;
             readback_data_var[15:8] = field_storage_cross_timing_timeout_value;
             readback_data_var[23:16] = field_storage_cross_timing_cadence_value;
         end
-        if(rd_mux_addr == 15'hb0) begin
+        4'hc: begin
             readback_data_var[12:0] = field_storage_det_k_value_value;
         end
-        if(rd_mux_addr == 15'hb4) begin
+        4'hd: begin
             readback_data_var[31:0] = field_storage_det_drop_value_value;
         end
-        if(rd_mux_addr == 15'hb8) begin
+        4'he: begin
             readback_data_var[31:0] = field_storage_det_low_value_value;
         end
-        if(rd_mux_addr == 15'hbc) begin
+        4'hf: begin
             readback_data_var[31:0] = field_storage_det_floor_value_value;
         end
-        if(rd_mux_addr == 15'hc0) begin
+        default: ;
+        endcase
+        9'h3: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[7:0] = field_storage_det_shape_ratio_value;
             readback_data_var[12:8] = field_storage_det_shape_persist_value;
         end
-        if(rd_mux_addr == 15'hc4) begin
+        4'h1: begin
             readback_data_var[15:0] = field_storage_det_confirm_samples_value;
         end
-        if(rd_mux_addr == 15'hc8) begin
+        4'h2: begin
             readback_data_var[27:0] = field_storage_det_confirm_rms_value_value;
         end
-        if(rd_mux_addr == 15'hcc) begin
+        4'h3: begin
             readback_data_var[27:0] = field_storage_det_return_rms_value_value;
         end
-        if(rd_mux_addr == 15'hd0) begin
+        4'h4: begin
             readback_data_var[15:0] = field_storage_det_return_samples_value;
         end
-        if(rd_mux_addr == 15'he4) begin
+        4'h9: begin
             readback_data_var[11:0] = field_storage_cap_post_samples_value;
         end
-        if(rd_mux_addr == 15'he8) begin
+        4'ha: begin
             readback_data_var[0] = hwif_in_cap_status_frozen;
             readback_data_var[20:8] = hwif_in_cap_status_count;
         end
-        if(rd_mux_addr == 15'hec) begin
+        4'hb: begin
             readback_data_var[31:0] = hwif_in_cap_first_lo_value;
         end
-        if(rd_mux_addr == 15'hf0) begin
+        4'hc: begin
             readback_data_var[15:0] = hwif_in_cap_first_hi_value;
         end
-        if(rd_mux_addr == 15'h140) begin
+        default: ;
+        endcase
+        9'h5: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[29:0] = hwif_in_irms_half_value;
         end
-        if(rd_mux_addr == 15'h148) begin
+        4'h2: begin
             readback_data_var[31:0] = hwif_in_p_lo_value;
         end
-        if(rd_mux_addr == 15'h14c) begin
+        4'h3: begin
             readback_data_var[31:0] = hwif_in_p_hi_value;
         end
-        if(rd_mux_addr == 15'h150) begin
+        4'h4: begin
             readback_data_var[31:0] = hwif_in_q_lo_value;
         end
-        if(rd_mux_addr == 15'h154) begin
+        4'h5: begin
             readback_data_var[31:0] = hwif_in_q_hi_value;
         end
-        if(rd_mux_addr == 15'h158) begin
+        4'h6: begin
             readback_data_var[31:0] = hwif_in_s_lo_value;
         end
-        if(rd_mux_addr == 15'h15c) begin
+        4'h7: begin
             readback_data_var[31:0] = hwif_in_s_hi_value;
         end
-        if(rd_mux_addr == 15'h160) begin
+        4'h8: begin
             readback_data_var[31:0] = hwif_in_e_forward_lo_value;
         end
-        if(rd_mux_addr == 15'h164) begin
+        4'h9: begin
             readback_data_var[31:0] = hwif_in_e_forward_hi_value;
         end
-        if(rd_mux_addr == 15'h168) begin
+        4'ha: begin
             readback_data_var[31:0] = hwif_in_e_reverse_lo_value;
         end
-        if(rd_mux_addr == 15'h16c) begin
+        4'hb: begin
             readback_data_var[31:0] = hwif_in_e_reverse_hi_value;
         end
-        if(rd_mux_addr == 15'h170) begin
+        4'hc: begin
             readback_data_var[31:0] = hwif_in_e_lagging_lo_value;
         end
-        if(rd_mux_addr == 15'h174) begin
+        4'hd: begin
             readback_data_var[31:0] = hwif_in_e_lagging_hi_value;
         end
-        if(rd_mux_addr == 15'h178) begin
+        4'he: begin
             readback_data_var[31:0] = hwif_in_e_leading_lo_value;
         end
-        if(rd_mux_addr == 15'h17c) begin
+        4'hf: begin
             readback_data_var[31:0] = hwif_in_e_leading_hi_value;
         end
-        if(rd_mux_addr == 15'h180) begin
+        default: ;
+        endcase
+        9'h6: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[31:0] = hwif_in_e_run_lo_value;
         end
-        if(rd_mux_addr == 15'h184) begin
+        4'h1: begin
             readback_data_var[31:0] = hwif_in_e_run_hi_value;
         end
-        if(rd_mux_addr == 15'h1a0) begin
+        4'h8: begin
             readback_data_var[27:0] = field_storage_qual_dip_value_value;
         end
-        if(rd_mux_addr == 15'h1a4) begin
+        4'h9: begin
             readback_data_var[27:0] = field_storage_qual_swell_value_value;
         end
-        if(rd_mux_addr == 15'h1a8) begin
+        4'ha: begin
             readback_data_var[27:0] = field_storage_qual_interruption_value_value;
         end
-        if(rd_mux_addr == 15'h1ac) begin
+        4'hb: begin
             readback_data_var[27:0] = field_storage_qual_hysteresis_value_value;
         end
-        if(rd_mux_addr == 15'h200) begin
+        default: ;
+        endcase
+        9'h8: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[1:0] = field_storage_wiring_mode_value;
         end
-        if(rd_mux_addr == 15'h204) begin
+        4'h1: begin
             readback_data_var[31:0] = field_storage_no_load_p_value_value;
         end
-        if(rd_mux_addr == 15'h208) begin
+        4'h2: begin
             readback_data_var[31:0] = field_storage_no_load_q_value_value;
         end
-        if(rd_mux_addr == 15'h210) begin
+        4'h4: begin
             readback_data_var[23:0] = field_storage_cal_u1_gain_value_value;
         end
-        if(rd_mux_addr == 15'h214) begin
+        4'h5: begin
             readback_data_var[23:0] = field_storage_cal_u1_offset_value_value;
         end
-        if(rd_mux_addr == 15'h218) begin
+        4'h6: begin
             readback_data_var[16:0] = field_storage_cal_u1_phase_value_value;
         end
-        if(rd_mux_addr == 15'h220) begin
+        4'h8: begin
             readback_data_var[23:0] = field_storage_cal_i1_gain_value_value;
         end
-        if(rd_mux_addr == 15'h224) begin
+        4'h9: begin
             readback_data_var[23:0] = field_storage_cal_i1_offset_value_value;
         end
-        if(rd_mux_addr == 15'h228) begin
+        4'ha: begin
             readback_data_var[16:0] = field_storage_cal_i1_phase_value_value;
         end
-        if(rd_mux_addr == 15'h230) begin
+        4'hc: begin
             readback_data_var[23:0] = field_storage_cal_u2_gain_value_value;
         end
-        if(rd_mux_addr == 15'h234) begin
+        4'hd: begin
             readback_data_var[23:0] = field_storage_cal_u2_offset_value_value;
         end
-        if(rd_mux_addr == 15'h238) begin
+        4'he: begin
             readback_data_var[16:0] = field_storage_cal_u2_phase_value_value;
         end
-        if(rd_mux_addr == 15'h240) begin
+        default: ;
+        endcase
+        9'h9: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[23:0] = field_storage_cal_i2_gain_value_value;
         end
-        if(rd_mux_addr == 15'h244) begin
+        4'h1: begin
             readback_data_var[23:0] = field_storage_cal_i2_offset_value_value;
         end
-        if(rd_mux_addr == 15'h248) begin
+        4'h2: begin
             readback_data_var[16:0] = field_storage_cal_i2_phase_value_value;
         end
-        if(rd_mux_addr == 15'h260) begin
+        4'h8: begin
             readback_data_var[0] = field_storage_cf_ctrl_enable_value;
             readback_data_var[2:1] = field_storage_cf_ctrl_source_value;
         end
-        if(rd_mux_addr == 15'h264) begin
+        4'h9: begin
             readback_data_var[31:0] = field_storage_cf_energy_lo_value_value;
         end
-        if(rd_mux_addr == 15'h268) begin
+        4'ha: begin
             readback_data_var[15:0] = field_storage_cf_energy_hi_value_value;
         end
-        if(rd_mux_addr == 15'h26c) begin
+        4'hb: begin
             readback_data_var[15:0] = field_storage_cf_width_samples_value;
         end
-        if(rd_mux_addr == 15'h270) begin
+        4'hc: begin
             readback_data_var[31:0] = hwif_in_cf_count_value;
         end
-        if((rd_mux_addr >= 15'h400) && (rd_mux_addr <= 15'h400 + 15'hff)) begin
-            readback_data_var = hwif_in_meter_rd_data;
-        end
-        if(rd_mux_addr == 15'h600) begin
+        default: ;
+        endcase
+        9'h18: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[2:1] = field_storage_harm_ctrl_channel_value;
         end
-        if(rd_mux_addr == 15'h604) begin
+        4'h1: begin
             readback_data_var[0] = hwif_in_harm_status_done;
             readback_data_var[1] = hwif_in_harm_status_busy;
         end
-        if((rd_mux_addr >= 15'h700) && (rd_mux_addr <= 15'h700 + 15'h7f)) begin
-            readback_data_var = hwif_in_fund_rd_data;
-        end
-        if(rd_mux_addr == 15'h800) begin
+        default: ;
+        endcase
+        9'h20: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[0] = field_storage_control_rapid_change_value;
             readback_data_var[1] = field_storage_control_overcurrent_value;
             readback_data_var[2] = field_storage_control_limiter_value;
@@ -4710,7 +4857,7 @@ always @(*) begin
             readback_data_var[5] = field_storage_control_crossing_value;
             readback_data_var[6] = field_storage_control_freeze_value;
         end
-        if(rd_mux_addr == 15'h804) begin
+        4'h1: begin
             readback_data_var[0] = field_storage_misuse_duplicate_value;
             readback_data_var[1] = field_storage_misuse_refused_value;
             readback_data_var[2] = field_storage_misuse_tick_value;
@@ -4720,57 +4867,60 @@ always @(*) begin
             readback_data_var[6] = field_storage_misuse_crossing_value;
             readback_data_var[7] = field_storage_misuse_holdup_value;
         end
-        if(rd_mux_addr == 15'h808) begin
+        4'h2: begin
             readback_data_var[27:0] = field_storage_rvc_threshold_value_value;
         end
-        if(rd_mux_addr == 15'h80c) begin
+        4'h3: begin
             readback_data_var[27:0] = field_storage_rvc_hysteresis_value_value;
         end
-        if(rd_mux_addr == 15'h810) begin
+        4'h4: begin
             readback_data_var[6:0] = field_storage_rvc_window_count_value;
         end
-        if(rd_mux_addr == 15'h814) begin
+        4'h5: begin
             readback_data_var[27:0] = hwif_in_rvc_state_mean;
             readback_data_var[31] = hwif_in_rvc_state_steady;
         end
-        if(rd_mux_addr == 15'h818) begin
+        4'h6: begin
             readback_data_var[28:0] = field_storage_oc_threshold_value_value;
         end
-        if(rd_mux_addr == 15'h81c) begin
+        4'h7: begin
             readback_data_var[28:0] = field_storage_oc_hysteresis_value_value;
         end
-        if(rd_mux_addr == 15'h820) begin
+        4'h8: begin
             readback_data_var[29:0] = field_storage_lim_max_value_value;
         end
-        if(rd_mux_addr == 15'h824) begin
+        4'h9: begin
             readback_data_var[29:0] = field_storage_lim_min_value_value;
         end
-        if(rd_mux_addr == 15'h828) begin
+        4'ha: begin
             readback_data_var[27:0] = field_storage_lim_trip_samples_value;
         end
-        if(rd_mux_addr == 15'h82c) begin
+        4'hb: begin
             readback_data_var[27:0] = field_storage_lim_reclose_samples_value;
         end
-        if(rd_mux_addr == 15'h830) begin
+        4'hc: begin
             readback_data_var[27:0] = field_storage_lim_clear_samples_value;
         end
-        if(rd_mux_addr == 15'h834) begin
+        4'hd: begin
             readback_data_var[3:0] = field_storage_lim_mode_tries_value;
             readback_data_var[8] = field_storage_lim_mode_sum_value;
         end
-        if(rd_mux_addr == 15'h838) begin
+        4'he: begin
             readback_data_var[29:0] = field_storage_lim_value_value_value;
         end
-        if(rd_mux_addr == 15'h83c) begin
+        4'hf: begin
             readback_data_var[31:0] = field_storage_lim_at_lo_value_value;
         end
-        if(rd_mux_addr == 15'h840) begin
+        default: ;
+        endcase
+        9'h21: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[15:0] = field_storage_lim_at_hi_value_value;
         end
-        if(rd_mux_addr == 15'h844) begin
+        4'h1: begin
             readback_data_var[31:16] = field_storage_lim_command_id_value;
         end
-        if(rd_mux_addr == 15'h848) begin
+        4'h2: begin
             readback_data_var[1:0] = hwif_in_lim_state_state;
             readback_data_var[2] = hwif_in_lim_state_pending;
             readback_data_var[3] = hwif_in_lim_state_pending_tick;
@@ -4778,87 +4928,93 @@ always @(*) begin
             readback_data_var[8] = hwif_in_lim_state_overcurrent;
             readback_data_var[31:16] = hwif_in_lim_state_id;
         end
-        if(rd_mux_addr == 15'h84c) begin
+        4'h3: begin
             readback_data_var[29:0] = hwif_in_lim_applied_value;
         end
-        if(rd_mux_addr == 15'h850) begin
+        4'h4: begin
             readback_data_var[31:0] = hwif_in_lim_applied_lo_value;
         end
-        if(rd_mux_addr == 15'h854) begin
+        4'h5: begin
             readback_data_var[15:0] = hwif_in_lim_applied_hi_sample;
             readback_data_var[31:16] = hwif_in_lim_applied_hi_id;
         end
-        if(rd_mux_addr == 15'h858) begin
+        4'h6: begin
             readback_data_var[29:0] = hwif_in_lim_current_value;
         end
-        if(rd_mux_addr == 15'h860) begin
+        4'h8: begin
             readback_data_var[27:0] = field_storage_lg_declare_samples_value;
         end
-        if(rd_mux_addr == 15'h864) begin
+        4'h9: begin
             readback_data_var[31:0] = field_storage_lg_delay_value_value;
         end
-        if(rd_mux_addr == 15'h86c) begin
+        4'hb: begin
             readback_data_var[2:0] = hwif_in_lg_state_state;
             readback_data_var[3] = hwif_in_lg_state_frozen;
             readback_data_var[15:8] = hwif_in_lg_state_declared;
             readback_data_var[31:16] = hwif_in_lg_state_momentary;
         end
-        if(rd_mux_addr == 15'h870) begin
+        4'hc: begin
             readback_data_var[31:0] = hwif_in_lg_onset_lo_value;
         end
-        if(rd_mux_addr == 15'h874) begin
+        4'hd: begin
             readback_data_var[15:0] = hwif_in_lg_onset_hi_sample;
             readback_data_var[31:16] = hwif_in_lg_onset_hi_fraction;
         end
-        if(rd_mux_addr == 15'h878) begin
+        4'he: begin
             readback_data_var[31:0] = hwif_in_lg_return_lo_value;
         end
-        if(rd_mux_addr == 15'h87c) begin
+        4'hf: begin
             readback_data_var[15:0] = hwif_in_lg_return_hi_value;
         end
-        if(rd_mux_addr == 15'h880) begin
+        default: ;
+        endcase
+        9'h22: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[11:0] = field_storage_hold_low_low_value;
             readback_data_var[27:16] = field_storage_hold_low_hysteresis_value;
         end
-        if(rd_mux_addr == 15'h884) begin
+        4'h1: begin
             readback_data_var[11:0] = field_storage_hold_stop_code_value;
         end
-        if(rd_mux_addr == 15'h888) begin
+        4'h2: begin
             readback_data_var[11:0] = hwif_in_hold_code_code;
             readback_data_var[16] = hwif_in_hold_code_low;
         end
-        if(rd_mux_addr == 15'h88c) begin
+        4'h3: begin
             readback_data_var[23:0] = hwif_in_hold_energy_value;
         end
-        if(rd_mux_addr == 15'h894) begin
+        4'h5: begin
             readback_data_var[0] = hwif_in_guard_state_locked;
             readback_data_var[1] = hwif_in_guard_state_learned;
             readback_data_var[2] = hwif_in_guard_state_mismatch;
             readback_data_var[31:16] = hwif_in_guard_state_passes;
         end
-        if(rd_mux_addr == 15'h898) begin
+        4'h6: begin
             readback_data_var[31:0] = hwif_in_guard_crc_value;
         end
-        if(rd_mux_addr == 15'h89c) begin
+        4'h7: begin
             readback_data_var[31:0] = hwif_in_guard_reference_value;
         end
-        if(rd_mux_addr == 15'h8a0) begin
+        4'h8: begin
             readback_data_var[12:8] = field_storage_int_tick_minute_value;
         end
-        if(rd_mux_addr == 15'h8a4) begin
+        4'h9: begin
             readback_data_var[5:0] = hwif_in_int_state_newest;
             readback_data_var[13:8] = hwif_in_int_state_count;
             readback_data_var[20:16] = hwif_in_int_state_minute;
             readback_data_var[26:24] = hwif_in_int_state_latest;
             readback_data_var[31] = hwif_in_int_state_busy;
         end
-        if(rd_mux_addr == 15'h8a8) begin
+        4'ha: begin
             readback_data_var[31:0] = hwif_in_int_ticks_value;
         end
-        if(rd_mux_addr == 15'hc00) begin
+        default: ;
+        endcase
+        9'h30: case(rd_mux_addr[5:2])
+        4'h0: begin
             readback_data_var[1:0] = field_storage_ing_ctrl_source_value;
         end
-        if(rd_mux_addr == 15'hc04) begin
+        4'h1: begin
             readback_data_var[0] = field_storage_ing_status_crc_error_value;
             readback_data_var[1] = field_storage_ing_status_setup_error_value;
             readback_data_var[2] = field_storage_ing_status_adc_reset_value;
@@ -4871,22 +5027,22 @@ always @(*) begin
             readback_data_var[9] = field_storage_ing_status_u2_clipped_value;
             readback_data_var[10] = field_storage_ing_status_i2_clipped_value;
         end
-        if(rd_mux_addr == 15'hc10) begin
+        4'h4: begin
             readback_data_var[0] = field_storage_cap_enable_suspect_value;
             readback_data_var[1] = field_storage_cap_enable_event_in_value;
             readback_data_var[2] = field_storage_cap_enable_trigger_value;
         end
-        if(rd_mux_addr == 15'hc14) begin
+        4'h5: begin
             readback_data_var[11:0] = field_storage_cap_pre_samples_value;
         end
-        if(rd_mux_addr == 15'hc18) begin
+        4'h6: begin
             readback_data_var[1:0] = field_storage_cap_window_channel_value;
         end
-        if(rd_mux_addr == 15'hc1c) begin
+        4'h7: begin
             readback_data_var[3:0] = field_storage_cap_stream_channels_value;
             readback_data_var[8] = field_storage_cap_stream_auto_value;
         end
-        if(rd_mux_addr == 15'hc20) begin
+        4'h8: begin
             readback_data_var[0] = hwif_in_cap_cause_suspect;
             readback_data_var[1] = hwif_in_cap_cause_event_in;
             readback_data_var[2] = hwif_in_cap_cause_trigger;
@@ -4894,14 +5050,24 @@ always @(*) begin
             readback_data_var[7] = hwif_in_cap_cause_streaming;
             readback_data_var[20:8] = hwif_in_cap_cause_earlier;
         end
-        if(rd_mux_addr == 15'hc24) begin
+        4'h9: begin
             readback_data_var[31:0] = hwif_in_cap_trig_lo_value;
         end
-        if(rd_mux_addr == 15'hc28) begin
+        4'ha: begin
             readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
         end
-        if(rd_mux_addr == 15'hc2c) begin
+        4'hb: begin
             readback_data_var[0] = field_storage_cap_mode_points_value;
+        end
+        default: ;
+        endcase
+        default: ;
+        endcase
+        if((rd_mux_addr >= 15'h400) && (rd_mux_addr <= 15'h400 + 15'hff)) begin
+            readback_data_var = hwif_in_meter_rd_data;
+        end
+        if((rd_mux_addr >= 15'h700) && (rd_mux_addr <= 15'h700 + 15'h7f)) begin
+            readback_data_var = hwif_in_fund_rd_data;
         end
         if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
             readback_data_var = hwif_in_harm_data_rd_data;
@@ -4914,7 +5080,7 @@ always @(*) begin
         end
         end
         readback_data = readback_data_var;
-        readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
+        readback_done = read_pending;
         readback_err = '0;
     end
 
