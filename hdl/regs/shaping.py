@@ -63,8 +63,7 @@ MERGE = re.compile(
 WORD = re.compile(
     r"^        if\(rd_mux_addr == 15'h([0-9a-f]+)\) begin\n((?:            .*\n)+)        end\n", re.MULTILINE
 )
-
-
+READ_SIDE_EFFECT = re.compile(r"decoded_reg_strb_\w+ && [!~]decoded_req_is_wr")
 STROBE = re.compile(r"(decoded_reg_strb_\w+ = cpuif_req_masked & )\(cpuif_addr == (15'h[0-9a-f]+)\);")
 
 
@@ -100,7 +99,12 @@ def by_bytes(text: str) -> str:
 
 def decoded_early(text: str) -> str:
     """Return the text with the strobes of registers, used by writes only, decoded beside the arbiter."""
-    return STROBE.sub(r"\1cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == \2);", text)
+    if READ_SIDE_EFFECT.search(text):
+        raise UnknownTextError("td_regs.sv: reading a register changes it; its strobe must be decoded for reads too")
+    text, count = STROBE.subn(r"\1cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == \2);", text)
+    if not count:
+        raise UnknownTextError("td_regs.sv: no register is decoded for both directions; pin peakrdl-etana 0.8.0")
+    return text
 
 
 def grouped(words: str) -> str:
