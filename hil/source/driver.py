@@ -60,15 +60,6 @@ class AcSource681x(ScpiSource):
         self.within("voltage_limit_v", value, (0.0, self.instrument.max_v), "V")
         self.peak_voltage_limit_v = value * math.sqrt(2)
 
-    @property
-    def phase_sync_deg(self) -> float | None:
-        """Reference angle that a fired program waits for [degree]; None begins at once."""
-        return self._ask_phase_sync()
-
-    @phase_sync_deg.setter
-    def phase_sync_deg(self, value: float | None) -> None:
-        self._set_phase_sync(value)
-
     def _program_commands(self, program: Sequence[Step], starts_v: Sequence[float]) -> list[str]:
         """Return the lists; a last step without an end dwells as long as can be."""
         hold_s = self.instrument.dwell_s[1]

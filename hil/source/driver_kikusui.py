@@ -28,15 +28,6 @@ class AcSourceKikusuiLe(ScpiSource):
         "measured current": "MEAS:CURR:AC?",
     }
 
-    @property
-    def phase_sync_deg(self) -> float | None:
-        """Reference angle that a fired program waits for [degree]; None begins at once."""
-        return self._ask_phase_sync()
-
-    @phase_sync_deg.setter
-    def phase_sync_deg(self, value: float | None) -> None:
-        self._set_phase_sync(value)
-
     def _program_commands(self, program: Sequence[Step], starts_v: Sequence[float]) -> list[str]:
         """Return the steps; a last step without an end lasts as long as can be."""
         edits = [f"PROG:EDIT {number},{self._fields(step)}" for number, step in enumerate(program, start=1)]

@@ -9,11 +9,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import msgspec
 
+from hil.source.ending import OffAtEnd
 from hil.source.program import Program, Step
 from teiden.errors import InputError, MissingPart, PartFailed
 
@@ -68,7 +68,7 @@ class _Remote:
         source.ask(Request("set", self._name, value))
 
 
-class GuardedSource:
+class GuardedSource(OffAtEnd):
     """An `AcSource` in a process of its own.
 
     That process switches the output off, and looks whether it is, when this object is closed, when this process
@@ -207,19 +207,6 @@ class GuardedSource:
             self.ask(Request("close"))
         finally:
             self._release()
-
-    def __enter__(self) -> GuardedSource:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except PartFailed as failure:
-            if error is None:
-                raise
-            error.add_note(f"the source's output may still be on: {failure}")
 
     def _send(self, request: Request) -> None:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
+from hil.source.ending import OffAtEnd
 from hil.source.instrument import Instrument
 from hil.source.link import ScpiLink, Transcript, error_number
 from hil.source.program import Program, Step, check_program
@@ -56,7 +57,7 @@ class Quantity:
         source.command(f"{source.headers[self._name]} {float(value)!r}")
 
 
-class ScpiSource:
+class ScpiSource(OffAtEnd):
     """An AC source that speaks SCPI; the dialects are its subclasses.
 
     Every command is sent in one message with ``SYST:ERR?``, so that an error is raised at the command that caused
@@ -246,27 +247,27 @@ class ScpiSource:
     @property
     def phase_sync_deg(self) -> float | None:
         """Reference angle that a fired program waits for [degree]; None begins at once."""
-        raise NotImplementedError
+        return self._ask_phase_sync()
 
     @phase_sync_deg.setter
     def phase_sync_deg(self, value: float | None) -> None:
-        raise NotImplementedError
+        self._set_phase_sync(value)
 
+    @abstractmethod
     def _program_commands(self, program: Sequence[Step], starts_v: Sequence[float]) -> list[str]:
         """Return the commands that load a program, given the voltage at which each step starts if it ramps."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _initiate(self) -> None:
         """Make the source wait for the trigger."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _trigger(self) -> None:
         """Trigger what is armed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop(self) -> None:
         """Stop what plays and go back to the levels."""
-        raise NotImplementedError
 
     # --- the end ------------------------------------------------------------------------------------------------
 
@@ -286,19 +287,6 @@ class ScpiSource:
                 raise PartFailed(f"source at {self.resource_name}: output still on after OUTP OFF")
         finally:
             self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except PartFailed as failure:
-            if error is None:
-                raise
-            error.add_note(f"the source's output may still be on: {failure}")
 
     def _check_lengths(self, commands: Sequence[str]) -> None:
         """Refuse a program whose lists do not fit into a message."""
