@@ -53,7 +53,7 @@ class Interlock:
     def why_open(self) -> str:
         """Return why the output may not be on, or nothing."""
         if self._real and not self._armed:
-            return "a real instrument is not energised without consent; give --arm"
+            return "a real instrument is not energised without consent; give armed=True"
         if self._path is None:
             return "a real instrument needs an interlock file; give one that says closed" if self._real else ""
         try:

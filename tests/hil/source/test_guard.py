@@ -128,7 +128,7 @@ def test_the_interlock_and_the_end_of_the_block_switch_off(sim, server, tmp_path
     [
         ("", False, "TEIDEN,SIMULATED 6812B,SIM0,1", ""),
         ("", True, "KIKUSUI,PCR2000LE,X,1", "needs an interlock file"),
-        ("closed", False, "KIKUSUI,PCR2000LE,X,1", "give --arm"),
+        ("closed", False, "KIKUSUI,PCR2000LE,X,1", "give armed=True"),
         ("closed", True, "KIKUSUI,PCR2000LE,X,1", ""),
         ("open", True, "KIKUSUI,PCR2000LE,X,1", 'says "open", expected closed'),
         ("none", True, "KIKUSUI,PCR2000LE,X,1", "No such file"),
