@@ -54,6 +54,11 @@ def becomes_off(sim):
     return not sim.output_on
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to jobs in the background, where it may have started these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("how", "seed"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 3), (signal.SIGSTOP, 4)]
 )
@@ -65,6 +70,7 @@ def test_a_user_process_ended_at_a_random_point_leaves_the_output_off(sim, serve
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     with user:
         assert user.stdout.readline() == "on\n"

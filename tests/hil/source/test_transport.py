@@ -150,15 +150,25 @@ def test_serial_poll_sees_the_error_queue():
         link.close()
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to jobs in the background, where it may have started these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_command_line_runs_a_source_until_interrupted():
     command = [sys.executable, "-m", "hil.cli", "rig", "source", "--dialect", "kikusui-le", "--load-w", "10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        name = process.stdout.readline().strip()
-        assert re.fullmatch(r"TCPIP::127\.0\.0\.1::\d+::SOCKET", name)
-        with open_source(name, "kikusui-le", 5) as source:
-            source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
-            assert source.output_enabled
-        os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    ) as process:
+        try:
+            name = process.stdout.readline().strip()
+            assert re.fullmatch(r"TCPIP::127\.0\.0\.1::\d+::SOCKET", name)
+            with open_source(name, "kikusui-le", 5) as source:
+                source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+                assert source.output_enabled
+            os.kill(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()
         assert process.returncode == 0
         assert said == "teiden: source ended\n"
