@@ -23,6 +23,7 @@ from teiden.errors import MissingPart, PartFailed
 PROTO = 1
 HEARTBEAT_MS = 1000  # a frozen peer is dropped after three of these; generous on a loaded machine
 POLL_MS = 50  # how often a wait looks whether the peer's process still lives
+DYING_S = 2.0  # how long a process whose connection closed may take to end before it is called frozen
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", array_like=False):
@@ -239,9 +240,16 @@ class TwinEnd:
             if self._monitor.poll(0):
                 zmq.utils.monitor.recv_monitor_message(self._monitor)
                 if self._peer is not None and not self._socket.poll(POLL_MS):
-                    raise PartFailed(f"rig: connection lost or frozen while the twin waited for {waiting_for}")
+                    raise PartFailed(f"rig: {self._why_lost()} while the twin waited for {waiting_for}")
             if time.monotonic() > deadline:
                 raise PartFailed(f"rig: no {waiting_for} within {timeout_s:g} s")
+
+    def _why_lost(self) -> str:
+        """Return how the rig's process ended; a dying process closes its connection before it can be waited for."""
+        deadline = time.monotonic() + DYING_S
+        while (ended := self.alive()) is None and time.monotonic() < deadline:
+            time.sleep(POLL_MS / 1000)
+        return ended or "connection lost or frozen"
 
     def _take(self) -> Any:
         peer, *parts = self._socket.recv_multipart()

@@ -21,12 +21,29 @@ from teiden.errors import MissingPart, PartFailed
 LONG = ("time.duration_s=600",)  # a minute of wall time: nothing here waits for its end
 
 
-def run_and_hurt(scenario, place, hurt, after_s=1.5):
-    """Run; some time after the rig has started, do something to its process."""
+def wait_until(condition, what, limit_s=60.0):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def under_way(partial_folder):
+    """Has the run passed a checkpoint, that is: do its parts exchange windows?"""
+    checkpoints = partial_folder / "checkpoints.jsonl"
+    return checkpoints.exists() and checkpoints.read_text().endswith("\n")
+
+
+def run_and_hurt(scenario, place, hurt):
+    """Run; once the run is under way, do something to the rig's process."""
+
+    def hurt_when_under_way(pid):
+        wait_until(lambda: under_way(place.parent / f"{place.name}.partial"), "no checkpoint")
+        hurt(pid)
 
     def start(endpoint, log):
         process = RigProcess(endpoint, log)
-        threading.Timer(after_s, lambda: hurt(process.pid)).start()
+        threading.Thread(target=hurt_when_under_way, args=(process.pid,), daemon=True).start()
         pids.append(process.pid)
         return process
 
@@ -106,22 +123,13 @@ def teiden(*arguments):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
 
 
-def wait_until(condition, what, limit_s=60.0):
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def start_run(folder, *more):
     """Start a run of the command line that is well under way."""
     settings = ["name=small", "population.meters=1000", "time.duration_s=40", "fault.at_s=3", "fault.isolate_s=10"]
     settings += ["fault.tie_s=20", *more]
     changes = [word for setting in settings for word in ("--set", setting)]
     process = teiden("run", "feeder_fault", "--out", str(folder / "run"), *changes)
-    checkpoints = folder / "run.partial" / "checkpoints.jsonl"
-    written = lambda: checkpoints.exists() and checkpoints.read_text().endswith("\n")  # noqa: E731
-    wait_until(lambda: written() or process.poll() is not None, "no checkpoint")
+    wait_until(lambda: under_way(folder / "run.partial") or process.poll() is not None, "no checkpoint")
     return process, changes
 
 
