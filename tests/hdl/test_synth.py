@@ -77,7 +77,7 @@ def rate_case(block: str) -> Any:
 
 @yosys
 @pytest.mark.synth
-@pytest.mark.parametrize("block", map(rate_case, report.blocks()))
+@pytest.mark.parametrize("block", list(map(rate_case, report.blocks())))
 def test_every_block_reaches_100_mhz(block: str, figures: dict[str, Any]) -> None:
     fmax_mhz = figures["speed_ecp5"][block]["fmax_mhz"]
     assert fmax_mhz is None or fmax_mhz >= report.FMAX_BAR_MHZ, figures["speed_ecp5"][block]
