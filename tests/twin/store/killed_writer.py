@@ -1,7 +1,7 @@
 """A process that ingests batches and kills itself at the n-th thing it does to the disk.
 
-``python killed_writer.py STORE SEED BATCHES ACKNOWLEDGED KILL_AT`` writes the number of each acknowledged batch on a line
-of the file ACKNOWLEDGED and goes on from there; KILL_AT 0 never kills.
+``python killed_writer.py STORE SEED BATCHES ACKNOWLEDGED KILL_AT`` writes the number of each acknowledged batch on a
+line of the file ACKNOWLEDGED and goes on from there; KILL_AT 0 never kills.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def table(rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 def random_batches(seed: int, count: int, rows: int = 40, meters: int = 6, days: int = 2) -> list[pa.Table]:
-    """Return batches of few keys and values, so that many arrive twice, with the same value or another, in any order."""
+    """Return batches of few keys and values: many arrive twice, with the same value or another, in any order."""
     draw = np.random.default_rng(seed)
     found = []
     for _ in range(count):
