@@ -2,9 +2,9 @@
 
     python benches/campaign_speed.py [--quick]
 
-Every dip three times, 10 s apart, at 0 and 180 degrees, evidence included. The bar is 2. The floor is a 50 Hz sine pushed
-into the same front-end without source, link or evidence, before and after. --quick plays each dip once with 0.5 s of
-rest and leaves no result file.
+Every dip three times, 10 s apart, at 0 and 180 degrees, evidence included. The bar is 2. The floor is a 50 Hz sine
+pushed into the same front-end without source, link or evidence, before and after. --quick plays each dip once with
+0.5 s of rest and leaves no result file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def campaign(quick: bool) -> tuple[float, float, int]:
         station = Path(place) / "station.toml"
         station.write_text("[campaign]\nrepeats = 1\ninterval_s = 0.5\n" if quick else "")
         start = time.perf_counter()
-        records = run_campaigns(station, ["4-11"], Path(place) / "kept", False, lambda record: None)
+        records = run_campaigns(station, ["4-11"], Path(place) / "kept", False, lambda record, place: None)
         wall_s = time.perf_counter() - start
         last = (Path(place) / "kept" / REGISTERS).read_text(encoding="utf-8").splitlines()[-1]
     if any(record.verdict != "pass" for record in records):

@@ -195,10 +195,10 @@ def _ending(left: str) -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
-def _tell(record: TestRecord) -> None:
+def _tell(record: TestRecord, place: str) -> None:
     """Show a test that has ended, on standard error."""
     why = record.why.splitlines()
-    click.echo(f"{record.verdict:>12}  {record.title}" + (f": {why[0]}" if why else ""), err=True)
+    click.echo(f"{place:>7} {record.verdict:>12}  {record.title}" + (f": {why[0]}" if why else ""), err=True)
 
 
 def _wait(seconds: float | None) -> None:

@@ -24,4 +24,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _dips(metafunc: pytest.Metafunc, name: str, dips: tuple[DipTest, ...]) -> None:
-    metafunc.parametrize(name, dips, ids=lambda dip: f"{dip.residual_percent:g} % for {dip.duration_s:g} s")
+    metafunc.parametrize(name, dips, ids=lambda dip: f"{dip.residual_percent:g} % for {1e3 * dip.duration_s:.4g} ms")

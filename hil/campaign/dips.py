@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.campaign.looks import check_bench, check_return, check_trigger, keep_waveform
+from hil.campaign.looks import check_bench, check_model, check_return, check_trigger, keep_waveform
 from hil.evidence.bench import Bench, Played
 from hil.evidence.measures import Measures
 from hil.evidence.record import Attachments
@@ -27,6 +27,8 @@ def play_dip(bench: Bench, measure: Measures, attach: Attachments, dip: DipTest,
         _judge_detection(measure, dip, played, hz)
         _judge_dip(bench, measure, dip, played, hz)
         if number == 0:
+            if dip.residual_percent <= SURE_PERCENT:
+                check_model(bench, measure, played)
             keep_waveform(bench, attach, f"{dip.name}, at {angle:g} degrees", played)
     check_bench(bench, measure)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hil.evidence.bench import Bench, Played
+from hil.evidence.comparison import model_is_later_by
 from hil.evidence.measures import Measures
 from hil.evidence.record import Attachments
 from twin.field.meters import SAMPLE_NS
@@ -31,6 +32,12 @@ def check_return(measure: Measures, played: Played, lost_s: float) -> None:
     """The return of the supply, so long after t0, was seen, and with it the detector is ready again."""
     back = replace(played.t0, t_ns=played.t0.t_ns + round(lost_s * 1e9))
     measure.delay("return of the supply seen after", played.delay_s("power_return") - lost_s, READY_S, back)
+
+
+def check_model(bench: Bench, measure: Measures, played: Played) -> None:
+    """The integer model, given what the board captured, decides at the board's sample."""
+    later = model_is_later_by(bench, played)
+    measure("power failure of the model, after the board's", later, "samples", low=0, high=0)
 
 
 def keep_waveform(bench: Bench, attach: Attachments, title: str, played: Played) -> None:

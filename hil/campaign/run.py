@@ -24,7 +24,7 @@ CAMPAIGNS = {
     "F47": ("test_dips_f47.py",),
 }
 
-Tell = Callable[[TestRecord], None]
+Tell = Callable[[TestRecord, str], None]
 
 
 class Observer:
@@ -33,7 +33,7 @@ class Observer:
     Parameters
     ----------
     tell : callable
-        Gets its record.
+        Gets its record, and which of how many it was.
     """
 
     def __init__(self, tell: Tell):
@@ -47,7 +47,7 @@ class Observer:
         done = yield
         record = item.config.stash[SESSION].records[item.nodeid]
         self.records.append(record)
-        self._tell(record)
+        self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
         return done
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -12,7 +12,7 @@ from hil.source.tables import DipTest
 
 
 @pytest.mark.requirement("R17")
-def test_dip_of_the_table(
+def test_dip_of_iec_61000_4_11(
     bench: Bench, measure: Measures, attach: Attachments, iec_dip: DipTest, dip_angle: float
 ) -> None:
     play_dip(bench, measure, attach, iec_dip, dip_angle)

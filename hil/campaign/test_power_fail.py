@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.campaign.dips import DETECT_S
-from hil.campaign.looks import check_bench, check_return, check_trigger, keep_waveform
+from hil.campaign.looks import check_bench, check_model, check_return, check_trigger, keep_waveform
 from hil.evidence.bench import Bench
 from hil.evidence.measures import Measures
 from hil.evidence.record import Attachments
@@ -28,5 +28,6 @@ def test_loss_of_supply(
     measure.delay("power failure detected after", played.delay_s("power_fail"), DETECT_S, played.t0)
     measure("power failures confirmed", played.count("power_fail_confirmed"), "events", low=1, high=1)
     check_return(measure, played, LOSS_S)
+    check_model(bench, measure, played)
     keep_waveform(bench, attach, f"Loss to {residual_percent} % at {fail_angle:g} degrees, {hz} Hz", played)
     check_bench(bench, measure)

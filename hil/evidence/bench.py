@@ -21,7 +21,6 @@ from twin.field.meters import SAMPLE_NS
 
 SETTLE_S = 0.5  # relay, command latency, *RST dead time of the stand-ins and ten cycles; Urms(1/2) is steady then
 LEAD_S = 0.1  # from the command to the begin of a program: a period to wait for its angle, and the source's latency
-BEFORE_S = 0.025  # of the waveform before a program, in the capture
 LOOK_S = 0.35  # after that the ring still holds the begin of the program, and what a power failure froze
 HOST_BOUND_NS = 50_000_000  # assumed: a command's time on the host says nothing below this
 
@@ -142,8 +141,6 @@ class Bench:
         """
         marked = self.instrument.trigger_out
         front_end = self.front_end
-        front_end.arm_capture()
-        self.elapse(BEFORE_S)
         before = front_end.trigger_count
         self.source.arm(program if marked else program.unmarked())
         fired = front_end.measure().samples
@@ -159,10 +156,12 @@ class Bench:
         return Played(t0, edges, tuple(front_end.events()), capture)
 
     def capture(self) -> Captured:
-        """Return the ring: as a power failure froze it, else the newest samples."""
+        """Return the ring, as a power failure froze it, else the newest samples; it records again from here on."""
         if not self.front_end.capture_ready:
             self.front_end.freeze_capture()
-        return Captured(*self.front_end.read_capture())
+        captured = Captured(*self.front_end.read_capture())
+        self.front_end.arm_capture()
+        return captured
 
 
 def lasting_s(program: Sequence[Step]) -> float:

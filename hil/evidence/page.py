@@ -14,6 +14,10 @@ from hil.evidence.pictures import draw_histogram
 from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 
 BENCH_PART = "A verdict is about the front-end's part of a requirement, as far as the tests named here go."
+MORE_CSS = """
+a { color: var(--accent); } section { margin-top: 2rem; } figure { margin-top: 1rem; }
+.verdict.error { color: var(--bad); } .verdict.not-run, .verdict.recorded, .verdict.no-test { color: var(--soft); }
+"""
 SPREAD = 5  # a value that so many tests took is drawn as a histogram
 NUMERIC = (1, 3)
 
@@ -39,6 +43,7 @@ def page(content: Mapping[str, Any], folder: Path) -> str:
         _bench(content),
         element("h2", "Verdicts"),
         _verdicts(content["tests"]),
+        element("h2", "Values that many tests took"),
         *_spreads(content["tests"]),
         element("h2", "Requirements"),
         element("p", BENCH_PART, class_="note"),
@@ -48,7 +53,9 @@ def page(content: Mapping[str, Any], folder: Path) -> str:
         element("h2", "Files"),
         table(("file", "SHA-256"), content["files"].items()),
     )
-    head = element("head", element("meta", charset="utf-8"), element("title", "Evidence"), element("style", Html(CSS)))
+    head = element(
+        "head", element("meta", charset="utf-8"), element("title", "Evidence"), element("style", Html(CSS + MORE_CSS))
+    )
     return f"<!doctype html>\n{element('html', head, element('body', body), lang='en')}\n"
 
 

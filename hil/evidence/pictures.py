@@ -65,8 +65,10 @@ def draw_histogram(path: Path, title: str, unit: str, values: Sequence[float], l
         axes.hist(values, bins=BINS, color=style.KNOWN)
         for limit in limits:
             axes.axvline(limit, color=style.FAULT, linewidth=1.5)
-            axes.text(limit, 1.0, f"limit {limit:g} {unit} ", color=style.FAULT, ha="right", va="top",
-                      transform=axes.get_xaxis_transform())  # fmt: skip
+        middle = sum(axes.get_xlim()) / 2
+        for limit in limits:
+            axes.text(limit, 1.0, f" limit {limit:g} {unit} ", color=style.FAULT, va="top",
+                      ha="right" if limit > middle else "left", transform=axes.get_xaxis_transform())  # fmt: skip
         axes.set_xlabel(f"Value [{unit}]")
         axes.set_ylabel("Times")
         style.headline(figure, title)

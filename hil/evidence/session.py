@@ -29,10 +29,10 @@ class EvidenceFolder:
     """
 
     def __init__(self, place: Path):
-        self.place = place
-        self.path = place.with_name(place.name + PARTIAL)
         if place.exists():
             raise InputError(f"{place}: exists, and evidence is not overwritten; choose another folder")
+        self.place = place
+        self.path = place.with_name(place.name + PARTIAL)
         try:
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 import types
 from dataclasses import replace
@@ -20,7 +21,7 @@ from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
 
 SHORT = "[campaign]\nrepeats = 1\ninterval_s = 0.5\ndip_angles_deg = [90]\nfail_angles_deg = [90]\n"
-CHECKS = 9  # identity, trigger, four voltages, three frequencies
+CHECKS = 2  # identity and trigger; the accuracy of voltage and frequency has a test of its own
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,9 @@ def invoke(*words):
 def kept(short, tmp_path_factory):
     """Evidence of a short campaign, and what the command printed."""
     place = tmp_path_factory.mktemp("evidence") / "kept"
-    ran = invoke("run", short, "--campaign", "F47", "--out", place, "--strict", "--json")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(campaign, "ALWAYS", ("test_identity.py",))
+        ran = invoke("run", short, "--campaign", "F47", "--out", place, "--strict", "--json")
     assert ran.exit_code == 0, ran.output
     return place, ran
 
@@ -114,12 +117,14 @@ def test_a_divider_that_is_one_percent_off_fails_the_voltages(short, tmp_path, m
             return replace(block, volts=1.01 * block.volts)
 
     monkeypatch.setattr(benches, "Wiring", OffByOne)
+    monkeypatch.setattr(campaign, "ALWAYS", ("test_accuracy.py",))
     monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ())
     ran = invoke("run", short, "--campaign", "F47", "--out", tmp_path / "kept", "--strict")
     assert ran.exit_code == 1
-    failed = [line for line in ran.stderr.splitlines() if line.lstrip().startswith("fail")]
+    failed = [line for line in ran.stderr.splitlines() if line.split()[1] == "fail"]
     assert [line.partition(":")[2].partition(":")[0].strip() for line in failed] == ["80 %", "90 %", "100 %", "110 %"]
-    assert "100 %: RMS voltage: 101 V, expected 99.49" in failed[2]  # 0.5 V below what the source reads back
+    # The source reads 100 V back within 0.01 V (102.4 ms are no whole number of cycles); the limit is 0.5 V from there.
+    assert re.search(r"100 %: RMS voltage: 101 V, expected 99\.(49|50|51)\d* to 100\.(49|50|51)", failed[2])
 
 
 @pytest.mark.parametrize(
@@ -201,6 +206,7 @@ def posing(monkeypatch):
 @pytest.mark.parametrize("interlock", ["closed", "open"])
 def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock, posing, tmp_path, monkeypatch):
     server, instrument = posing
+    monkeypatch.setattr(campaign, "ALWAYS", ("test_identity.py",))
     monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ())
     (tmp_path / "td.bit").write_bytes(b"bits")
     (tmp_path / "interlock").write_text(interlock)
@@ -215,7 +221,7 @@ def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock
         assert 'says "open", expected closed' in content["tests"][0]["why"]
         return
     assert ran.exit_code == 0, ran.output
-    assert content["summary"]["pass"] == len(content["tests"]) == CHECKS
+    assert content["summary"]["pass"] == len(content["tests"]) == 2
     assert content["identity"]["source"].startswith("KEYSIGHT")
     assert content["identity"]["rtl_hash"] == hashlib.sha256(b"bits").hexdigest()
     monkeypatch.delitem(sys.modules, "pynq")

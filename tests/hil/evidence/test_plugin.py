@@ -3,17 +3,12 @@
 import base64
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 
-# pytester forgets what its run imported: half of a package imported anew would not know the other half's classes.
-import hil.evidence.benches
-import hil.evidence.page  # noqa: F401
-from teiden.build import cache_dir
-
-pytest_plugins = ["pytester"]
-CACHE = str(cache_dir())  # before pytester gives another home
+from hil.evidence import benches
 
 OFF_BENCH = """
 import pytest
@@ -52,25 +47,37 @@ def test_loss(bench, measure, attach):
 """
 
 
-@pytest.fixture(autouse=True)
-def _cache(monkeypatch):
-    monkeypatch.setenv("TEIDEN_CACHE", CACHE)
+def run(folder, *options):
+    """Run the tests of a folder with the plugin, in this process; return pytest's exit code."""
+    known = set(sys.modules)
+    plain = ["--disable-plugin-autoload", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "hil.evidence.plugin"]
+    try:
+        return pytest.main(
+            [*plain, "--import-mode=importlib", "--rootdir", str(folder), *map(str, options), str(folder)]
+        )
+    finally:
+        for name in set(sys.modules) - known:
+            if name.startswith("test_"):
+                del sys.modules[name]  # the next folder has another one of this name
 
 
-def run(pytester, *options, **how):
-    return pytester.runpytest_inprocess("-p", "hil.evidence.plugin", "-p", "no:cacheprovider", *options, **how)
+def write_tests(folder, text):
+    folder.mkdir(exist_ok=True)
+    (folder / "test_it.py").write_text(text)
+    return folder
 
 
 def evidence_of(place):
     return json.loads((place / "evidence.json").read_text())
 
 
-@pytest.fixture
-def kept(pytester):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
     """The evidence folder of tests that need no bench."""
-    pytester.makepyfile(OFF_BENCH)
-    run(pytester, "--evidence", "kept").assert_outcomes(passed=1, failed=3, skipped=2)
-    return pytester.path / "kept"
+    place = tmp_path_factory.mktemp("off_bench")
+    tests = write_tests(place / "tests", OFF_BENCH)
+    assert run(tests, "--evidence", place / "kept") == pytest.ExitCode.TESTS_FAILED
+    return place / "kept"
 
 
 def test_every_kind_of_end_has_its_verdict(kept):
@@ -106,78 +113,82 @@ def test_the_matrix_traces_requirements_to_tests(kept):
     assert "62 requirements without a test here" in (kept / "evidence.html").read_text()
 
 
-def test_a_bench_test_leaves_everything_and_the_same_bytes_each_time(pytester):
-    pytester.makepyfile(ON_BENCH)
-    for name in ("one", "two"):
-        run(pytester, "--evidence", name).assert_outcomes(passed=1)
-    one, two = pytester.path / "one", pytester.path / "two"
-    content = evidence_of(one)
-    assert content["digest"] == evidence_of(two)["digest"]
-    for name in ("scpi.jsonl", "registers.jsonl", "waves/test_loss_0.cfg", "waves/test_loss_0.png"):
-        assert (one / name).read_bytes() == (two / name).read_bytes()
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """A folder with a bench test and its evidence."""
+    place = tmp_path_factory.mktemp("on_bench")
+    tests = write_tests(place / "tests", ON_BENCH)
+    assert run(tests, "--evidence", place / "live") == pytest.ExitCode.OK
+    return place
+
+
+def test_a_bench_test_leaves_everything(live):
+    content = evidence_of(live / "live")
     assert content["identity"]["source"] == "TEIDEN,SIMULATED 6812B,SIM0,1"
     assert re.fullmatch("[0-9a-f]{64}", content["identity"]["rtl_hash"])
     (measured,) = content["tests"][0]["measures"]
     # Two clocks of 64 a sample, 8000 samples a second; docs/front-end.md: 1.50 to 1.88 ms at 50 Hz and 0 V.
     assert measured["uncertainty"] == pytest.approx(2 / 64 / 8000 * 1e3, abs=1e-6)
     assert 1.50 <= measured["value"] <= 1.88
-    page = (one / "evidence.html").read_text()
-    assert base64.b64encode((one / "waves/test_loss_0.png").read_bytes()).decode() in page
+    page = (live / "live" / "evidence.html").read_text()
+    assert base64.b64encode((live / "live" / "waves/test_loss_0.png").read_bytes()).decode() in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # nothing outside the page
 
 
-def test_a_recording_answers_in_the_place_of_the_bench(pytester, monkeypatch):
-    pytester.makepyfile(ON_BENCH)
-    run(pytester, "--evidence", "live").assert_outcomes(passed=1)
-    monkeypatch.setattr("hil.evidence.benches.stand_ins", None)  # no bench any more
-    run(pytester, "--replay", "live", "--evidence", "again").assert_outcomes(passed=1)
-    live, again = (evidence_of(pytester.path / name)["tests"] for name in ("live", "again"))
-    assert live == again
-    pytester.makepyfile(ON_BENCH.replace("0.1, 90", "0.1, 91"))
-    result = run(pytester, "--replay", "live", "--evidence", "departed")
-    result.assert_outcomes(failed=1, errors=1)  # the bench cannot be closed as it was, either
-    (test,) = evidence_of(pytester.path / "departed")["tests"]
+def test_the_same_station_and_version_leave_the_same_bytes(live, tmp_path):
+    assert run(live / "tests", "--evidence", tmp_path / "again") == pytest.ExitCode.OK
+    assert evidence_of(tmp_path / "again")["digest"] == evidence_of(live / "live")["digest"]
+    for name in ("scpi.jsonl", "registers.jsonl", "waves/test_loss_0.dat", "waves/test_loss_0.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (live / "live" / name).read_bytes()
+
+
+def test_a_recording_answers_in_the_place_of_the_bench(live, tmp_path, monkeypatch):
+    monkeypatch.setattr(benches, "stand_ins", None)  # no bench any more
+    assert run(live / "tests", "--replay", live / "live", "--evidence", tmp_path / "again") == pytest.ExitCode.OK
+    assert evidence_of(tmp_path / "again")["tests"] == evidence_of(live / "live")["tests"]
+
+
+def test_another_question_to_a_recording_is_an_error_with_its_place(live, tmp_path):
+    tests = write_tests(tmp_path / "tests", ON_BENCH.replace("0.1, 90", "0.1, 91"))
+    run(tests, "--replay", live / "live", "--evidence", tmp_path / "departed")
+    (test,) = evidence_of(tmp_path / "departed")["tests"]
+    assert test["verdict"] == "error"
     assert re.search(r"scpi.jsonl:\d+: recorded write TRIG:SYNC:PHAS 90.0;.*, now asked write .*91", test["why"])
 
 
-def test_a_changed_transcript_is_no_evidence(pytester):
-    pytester.makepyfile(OFF_BENCH)
-    run(pytester, "--evidence", "kept")
-    with open(pytester.path / "kept" / "scpi.jsonl", "a") as file:
+def test_a_changed_transcript_is_no_evidence(kept, tmp_path, capsys):
+    for name in ("evidence.json", "scpi.jsonl", "registers.jsonl"):
+        (tmp_path / name).write_bytes((kept / name).read_bytes())
+    with open(tmp_path / "scpi.jsonl", "a") as file:
         file.write('{"test": "x", "t_s": 0}\n')
-    result = run(pytester, "--replay", "kept")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*scpi.jsonl: SHA-256 *the transcript was changed after the test*"])
+    assert run(kept.parent / "tests", "--replay", tmp_path) == pytest.ExitCode.USAGE_ERROR
+    assert "the transcript was changed after the test" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--evidence", "there"), "there: exists, and evidence is not overwritten"),
+        (("--evidence", "."), "exists, and evidence is not overwritten"),
         (("--station", "none.toml"), "none.toml: No such file"),
-        (("--replay", "there"), "expected an evidence folder"),
-        (("--replay", "there", "--station", "none.toml"), "give one of them"),
+        (("--replay", "."), "expected an evidence folder"),
+        (("--replay", ".", "--station", "none.toml"), "give one of them"),
     ],
 )
-def test_options_that_cannot_be_met_are_refused(pytester, options, named):
-    pytester.makepyfile(OFF_BENCH)
-    pytester.mkdir("there")
-    result = run(pytester, *options)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{named}*"])
+def test_options_that_cannot_be_met_are_refused(kept, options, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(kept.parent / "tests", *options) == pytest.ExitCode.USAGE_ERROR
+    assert named in capsys.readouterr().err
 
 
-def test_a_requirement_that_is_not_in_the_table_is_refused(pytester):
-    pytester.makepyfile(OFF_BENCH.replace('"R22"', '"R65"'))
-    result = run(pytester)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*requirement, expected R1 to R64: *test_good: 'R65'*"])
+def test_a_requirement_that_is_not_in_the_table_is_refused(tmp_path, capsys):
+    tests = write_tests(tmp_path / "tests", OFF_BENCH.replace('"R22"', '"R65"'))
+    assert run(tests) == pytest.ExitCode.USAGE_ERROR
+    assert re.search(r"requirement, expected R1 to R64: .*test_good: 'R65'", capsys.readouterr().err)
 
 
-def test_an_interrupted_session_stays_partial_and_says_so(pytester):
-    pytester.makepyfile(OFF_BENCH.replace("pytest.skip(", "raise KeyboardInterrupt("))
-    run(pytester, "--evidence", "kept", no_reraise_ctrlc=True)
-    assert not (pytester.path / "kept").exists()
-    partial = pytester.path / "kept.partial"
-    assert evidence_of(partial)["complete"] is False
-    assert "Interrupted: not all tests ran" in (partial / "evidence.html").read_text()
+def test_an_interrupted_session_stays_partial_and_says_so(tmp_path):
+    tests = write_tests(tmp_path / "tests", OFF_BENCH.replace("pytest.skip(", "raise KeyboardInterrupt("))
+    assert run(tests, "--evidence", tmp_path / "kept") == pytest.ExitCode.INTERRUPTED
+    assert not (tmp_path / "kept").exists()
+    assert evidence_of(tmp_path / "kept.partial")["complete"] is False
+    assert "Interrupted: not all tests ran" in (tmp_path / "kept.partial" / "evidence.html").read_text()
