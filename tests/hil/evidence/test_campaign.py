@@ -6,6 +6,7 @@ import re
 import sys
 import types
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +21,8 @@ from hil.evidence.record import TestRecord
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
 
-SHORT = "[campaign]\nrepeats = 1\ninterval_s = 0.5\ndip_angles_deg = [90]\nfail_angles_deg = [90]\n"
+PAGE = (Path(__file__).parents[3] / "docs" / "bench.md").read_text()
+SHORT = next(block for block in PAGE.split("```toml")[1:] if block.startswith("\n# short.toml")).partition("```")[0]
 CHECKS = 2  # identity and trigger; the accuracy of voltage and frequency has a test of its own
 
 
@@ -43,6 +45,7 @@ def kept(short, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(campaign, "ALWAYS", ("test_identity.py",))
         ran = invoke("run", short, "--campaign", "F47", "--out", place, "--strict", "--json")
+    assert "teiden rig run short.toml --campaign F47 --out runs/first" in PAGE  # so that the page stays true
     assert ran.exit_code == 0, ran.output
     return place, ran
 
@@ -55,6 +58,7 @@ def test_the_command_runs_every_test_and_says_so(kept):
     content = json.loads((place / "evidence.json").read_text())
     assert content["complete"] is True
     assert len(list((place / "waves").glob("*.cfg"))) == 3
+    assert (place / "waves" / re.search(r"waves/(test_dip\S+cfg)", PAGE)[1]).is_file()
     for name, digest in content["files"].items():
         assert hashlib.sha256((place / name).read_bytes()).hexdigest() == digest
 

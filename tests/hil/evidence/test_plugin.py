@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -35,16 +36,9 @@ def test_asserts():
     assert 1 + 1 == 3
 """
 
-ON_BENCH = """
-from hil.source.program import interruption
-
-def test_loss(bench, measure, attach):
-    bench.supply(50)
-    played = bench.play(interruption(100, 50, 0, 0.1, 90, off_s=0.0))
-    measure.delay("detected after", played.delay_s("power_fail"), 2e-3, played.t0)
-    first, volts = played.capture
-    attach.waveform("A loss", volts[:800], bench.rate_hz, 50, first, [("TRIGGER", first + 80.0)])
-"""
+# The test of the page, so that it stays true.
+PAGE = (Path(__file__).parents[3] / "docs" / "bench.md").read_text()
+ON_BENCH = PAGE.split("```python")[1].partition("```")[0]
 
 
 def run(folder, *options):
@@ -126,19 +120,24 @@ def test_a_bench_test_leaves_everything(live):
     content = evidence_of(live / "live")
     assert content["identity"]["source"] == "TEIDEN,SIMULATED 6812B,SIM0,1"
     assert re.fullmatch("[0-9a-f]{64}", content["identity"]["rtl_hash"])
-    (measured,) = content["tests"][0]["measures"]
+    measured = content["tests"][0]["measures"][0]
     # Two clocks of 64 a sample, 8000 samples a second; docs/front-end.md: 1.50 to 1.88 ms at 50 Hz and 0 V.
     assert measured["uncertainty"] == pytest.approx(2 / 64 / 8000 * 1e3, abs=1e-6)
     assert 1.50 <= measured["value"] <= 1.88
     page = (live / "live" / "evidence.html").read_text()
-    assert base64.b64encode((live / "live" / "waves/test_loss_0.png").read_bytes()).decode() in page
+    assert base64.b64encode((live / "live" / "waves/test_loss_at_the_crest_0.png").read_bytes()).decode() in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # nothing outside the page
 
 
 def test_the_same_station_and_version_leave_the_same_bytes(live, tmp_path):
     assert run(live / "tests", "--evidence", tmp_path / "again") == pytest.ExitCode.OK
     assert evidence_of(tmp_path / "again")["digest"] == evidence_of(live / "live")["digest"]
-    for name in ("scpi.jsonl", "registers.jsonl", "waves/test_loss_0.dat", "waves/test_loss_0.png"):
+    for name in (
+        "scpi.jsonl",
+        "registers.jsonl",
+        "waves/test_loss_at_the_crest_0.dat",
+        "waves/test_loss_at_the_crest_0.png",
+    ):
         assert (tmp_path / "again" / name).read_bytes() == (live / "live" / name).read_bytes()
 
 
