@@ -28,7 +28,7 @@ from hil.source.program import Program, Step
 from hil.source.server import SourceServer
 from hil.station import Station
 from teiden import __version__
-from teiden.errors import PartFailed
+from teiden.errors import InputError, PartFailed
 from teiden.files import write_text
 
 NS = 1_000_000_000
@@ -71,9 +71,13 @@ def check_station(station: Station, out: Path) -> dict[str, Any]:
 
     Raises
     ------
+    InputError
+        If the station is not of stand-ins.
     PartFailed
         If a part does not answer as it must; nothing is written then.
     """
+    if not station.simulated:
+        raise InputError("rig check looks at stand-ins only; leave board.kind and source.address out, or use rig run")
     transcript: list[tuple[str, str]] = []
     port = CompiledFrontEnd(station.board.clocks_per_sample)
     simulated = simulate(station.source.dialect, station.source.seed)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from teiden.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
+Angles = Annotated[tuple[Annotated[float, Field(ge=0, lt=360)], ...], Field(min_length=1, strict=False)]
 
 
 class Table(BaseModel):
@@ -20,18 +21,23 @@ class Table(BaseModel):
 
 
 class Board(Table):
-    """The compiled front-end; it takes its samples from the simulated source."""
+    """The front-end: compiled in, fed by the simulated source, or a PYNQ board on a real one."""
 
     clocks_per_sample: Annotated[int, Field(ge=64, le=100_000, description="Clocks the RTL gets for a sample")] = 64
+    kind: Annotated[Literal["compiled", "pynq"], Field(description="What the front-end runs on")] = "compiled"
+    bitstream: Annotated[str, Field(description="Of a PYNQ board")] = ""
 
 
 class Source(Table):
-    """The simulated source."""
+    """The source: simulated, or an instrument with an address."""
 
     dialect: Annotated[Literal["681x", "kikusui-le", "chroma"], Field(description="What it speaks")] = "681x"
     seed: Annotated[int, Field(ge=0, description="Key of its command latencies; also its serial number")] = 0
     current_limit_a: Annotated[Positive, Field(description="Set and read back before output-on")] = 5.0
     voltage_limit_v: Annotated[Positive, Field(description="Set and read back before output-on")] = 120.0
+    address: Annotated[str, Field(description="VISA resource name of an instrument; empty: simulated")] = ""
+    interlock: Annotated[str, Field(description="File that says closed while the output may be on")] = ""
+    uncertainty_pu: Annotated[float, Field(ge=0, description="Of the voltage it gives, of nominal")] = 0.0
 
 
 class Supply(Table):
@@ -50,6 +56,17 @@ class Limits(Table):
     angle_deg: Annotated[Positive, Field(description="Point on wave at the trigger, against what was asked for")] = 2.0
 
 
+class Campaign(Table):
+    """How the campaigns of ``teiden rig run`` are played; IEC 61000-4-11, 8.2.1 asks for three dips, 10 s apart."""
+
+    repeats: Annotated[int, Field(ge=1, le=100, description="Times each dip of a table is played")] = 3
+    interval_s: Annotated[float, Field(ge=0.5, description="Rest between them")] = 10.0
+    dip_angles_deg: Annotated[Angles, Field(description="Points on wave of the dips of a table")] = (0.0, 180.0)
+    fail_angles_deg: Annotated[Angles, Field(description="Points on wave of the power failures")] = tuple(
+        45.0 * k for k in range(8)
+    )
+
+
 class Station(Table):
     """A whole station file; every table and key may be left out."""
 
@@ -57,6 +74,12 @@ class Station(Table):
     source: Source = Source()
     supply: Supply = Supply()
     limits: Limits = Limits()
+    campaign: Campaign = Campaign()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether board and source are the stand-ins."""
+        return self.board.kind == "compiled" and not self.source.address
 
 
 def load_station(path: Path) -> Station:
@@ -82,6 +105,13 @@ def load_station(path: Path) -> Station:
             f"{path}: supply.nominal_v = {station.supply.nominal_v:g}, expected at most "
             f"source.voltage_limit_v = {station.source.voltage_limit_v:g} V"
         )
+    if (station.board.kind == "compiled") != (not station.source.address):
+        raise InputError(
+            f"{path}: board.kind = {station.board.kind!r} with source.address = {station.source.address!r}, expected "
+            "both of hardware (pynq, an address) or neither: what one plays the other must see"
+        )
+    if station.board.kind == "pynq" and not Path(station.board.bitstream).is_file():
+        raise InputError(f"{path}: board.bitstream = {station.board.bitstream!r}, expected a file")
     return station
 
 

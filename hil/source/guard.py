@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import msgspec
 from hil.source.ending import OffAtEnd
 from hil.source.program import Program, Step
 from teiden.errors import InputError, MissingPart, PartFailed
+
+Transcript = Callable[[str, str], None]
 
 BEAT_S = 0.1
 SILENCE_S = 2.0  # twenty beats: a loaded machine was seen to delay a thread by a few tens of ms
@@ -39,6 +41,7 @@ class Reply(msgspec.Struct, omit_defaults=True):
     value: float | bool | str | list[str] | None = None
     failed: str = ""
     why: str = ""
+    messages: list[tuple[str, str]] = []  # to and from the instrument since the last reply: "write" or "read", text
 
 
 class Setup(msgspec.Struct):
@@ -92,6 +95,9 @@ class GuardedSource(OffAtEnd):
         other content or of its removal. Must be given for a real instrument.
     armed : bool
         Consent to energise a real instrument.
+    transcript : callable or None
+        Called with "write" or "read" and the text of every message to and from the instrument, once the request that
+        caused it has been answered.
 
     Raises
     ------
@@ -118,7 +124,9 @@ class GuardedSource(OffAtEnd):
         silence_s: float = SILENCE_S,
         interlock: Path | None = None,
         armed: bool = False,
+        transcript: Transcript | None = None,
     ):
+        self._transcript = transcript
         self._setup = Setup(
             resource_name, dialect, timeout_s, silence_s, str(interlock.absolute()) if interlock else "", armed
         )
@@ -223,6 +231,9 @@ class GuardedSource(OffAtEnd):
         if not line:
             raise PartFailed(self._after_loss())
         reply = msgspec.json.decode(line, type=Reply)
+        if self._transcript is not None:
+            for message in reply.messages:
+                self._transcript(*message)
         if reply.failed:
             raise ERRORS[reply.failed](reply.why)
         return float("nan") if reply.value == "nan" else reply.value

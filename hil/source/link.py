@@ -13,7 +13,7 @@ from teiden.errors import MissingPart, PartFailed
 
 Transcript = Callable[[str, str], None]
 
-_PROBE = "SYST:VERS?;*IDN?"  # two queries in one: no single query's late reply looks like its reply
+PROBE = "SYST:VERS?;*IDN?"  # two queries in one: no single query's late reply looks like its reply
 _OPEN_TIMEOUT_MS = 5000
 
 
@@ -119,7 +119,7 @@ class ScpiLink:
     def _first_probe(self) -> str:
         """Return the reply to the probe, which every later resynchronisation waits for."""
         try:
-            session = self._send(_PROBE)
+            session = self._send(PROBE)
             self._await_reply()
             return self._read(session)
         except (OSError, PartFailed) as error:
@@ -173,7 +173,7 @@ class ScpiLink:
         assert self._session is not None
         try:
             self._session.clear()
-            session = self._send(_PROBE)
+            session = self._send(PROBE)
             while self._read(session) != self._probe_reply:
                 pass
         except (pyvisa.VisaIOError, OSError, PartFailed):

@@ -19,6 +19,7 @@ _AND_ERROR = ";:SYST:ERR?"  # sent with every command
 _READ_BACK = 1e-3  # a limit counts as set if it reads back this close, relative: more than any instrument's rounding
 
 Limits = tuple[float, float]
+Connect = Callable[[str, float, Transcript | None], ScpiLink]
 
 
 class Quantity:
@@ -74,6 +75,8 @@ class ScpiSource(OffAtEnd):
         Limits of the model; what exceeds them is refused before it is sent. None for the dialect's usual model.
     transcript : callable or None
         Called with "write" or "read" and the text of every message.
+    connect : callable
+        Makes the link of resource name, timeout and transcript.
 
     Raises
     ------
@@ -93,10 +96,11 @@ class ScpiSource(OffAtEnd):
         *,
         instrument: Instrument | None = None,
         transcript: Transcript | None = None,
+        connect: Connect = ScpiLink,
     ):
         self.instrument = instrument or self.default_instrument
         self._timeout_s = timeout_s
-        self._link = ScpiLink(resource_name, timeout_s, transcript)
+        self._link = connect(resource_name, timeout_s, transcript)
         self._last_command = ""
         self._armed: Step | None = None
         self._held: Step | None = None

@@ -74,9 +74,18 @@ class Supervisor:
         Silence and interlock.
     source : ScpiSource
         The driver; `run` closes it.
+    messages : list or None
+        What the driver said and heard; each reply takes what came since the one before.
     """
 
-    def __init__(self, link: socket.socket, setup: Setup, source: ScpiSource):
+    def __init__(
+        self,
+        link: socket.socket,
+        setup: Setup,
+        source: ScpiSource,
+        messages: list[tuple[str, str]] | None = None,
+    ):
+        self._messages = [] if messages is None else messages
         self._link = link
         self._setup = setup
         self._source = source
@@ -125,6 +134,7 @@ class Supervisor:
             reply = Reply(value)
         except TeidenError as error:
             reply = _failure(error)
+        reply.messages = take_all(self._messages)
         self._link.sendall(msgspec.json.encode(reply) + b"\n")
         return request.op != "close"
 
@@ -180,6 +190,13 @@ def switch_off(source: ScpiSource, setup: Setup) -> None:
             time.sleep(_PAUSE_S)
 
 
+def take_all(messages: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the messages and leave the list empty."""
+    taken = list(messages)
+    messages.clear()
+    return taken
+
+
 def _failure(error: TeidenError) -> Reply:
     """Return an error as a reply."""
     return Reply(failed=next(name for name, kind in ERRORS.items() if isinstance(error, kind)), why=str(error))
@@ -190,19 +207,25 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the user's process decides what Ctrl-C means
     setup = msgspec.json.decode(arguments[1], type=Setup)
+    messages: list[tuple[str, str]] = []
     with socket.socket(fileno=int(arguments[0])) as link:
         try:
-            source = open_source(setup.resource_name, setup.dialect, setup.timeout_s)
+            source = open_source(
+                setup.resource_name,
+                setup.dialect,
+                setup.timeout_s,
+                transcript=lambda way, text: messages.append((way, text)),
+            )
         except TeidenError as error:
             link.sendall(msgspec.json.encode(_failure(error)) + b"\n")
             return 0
         try:
-            link.sendall(msgspec.json.encode(Reply(source.identity)) + b"\n")
+            link.sendall(msgspec.json.encode(Reply(source.identity, messages=take_all(messages))) + b"\n")
         except OSError:  # the user's process is gone already
             switch_off(source, setup)
             return 0
         try:
-            Supervisor(link, setup, source).run()
+            Supervisor(link, setup, source, messages).run()
         except SystemExit:  # SIGTERM in the middle of switching off
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             switch_off(source, setup)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from hil.source.dialects import simulate
+from hil.source.dialects import open_source, simulate
 from hil.source.guard import GuardedSource
 from hil.source.program import Step, interruption
 from hil.source.server import SourceServer
@@ -151,3 +151,23 @@ def test_a_real_instrument_needs_consent_and_a_closed_interlock(tmp_path, path, 
 def test_nobody_there_is_a_missing_part():
     with pytest.raises(MissingPart, match="cannot connect"):
         GuardedSource("TCPIP::127.0.0.1::1::SOCKET", "681x")
+
+
+def test_the_transcript_is_that_of_the_driver_itself():
+    """Every message, those of a refused request and of the end included."""
+
+    def talk(opened):
+        with opened as source:
+            source.energise(100, 50, **LIMITS)
+            with pytest.raises(InputError):
+                source.voltage_v = 1e6
+            source.arm(interruption(100, 50, 40, 0.1))
+            source.measure_voltage_v()
+
+    said = []
+    for kind in (open_source, GuardedSource):
+        said.append([])
+        with SourceServer(simulate("681x", 1)) as server:
+            talk(kind(server.resource_name, "681x", transcript=lambda way, text: said[-1].append((way, text))))
+    assert said[0] == said[1]
+    assert said[0][-1] == ("read", "0")  # OUTP?, last of all

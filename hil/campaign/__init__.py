@@ -1,0 +1,1 @@
+"""The tests that ``teiden rig run`` plays on a bench; they are pytest files like any other."""

@@ -1,0 +1,131 @@
+"""Play campaigns on a bench, and play a recording again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hil.evidence.benches import require_consent
+from hil.evidence.folder import read_evidence
+from hil.evidence.plugin import SESSION
+from hil.evidence.record import TestRecord
+from hil.station import load_station
+from teiden.errors import InputError, PartFailed
+
+HOME = Path(__file__).resolve().parent
+ALWAYS = ("test_identity.py", "test_accuracy.py")
+CAMPAIGNS = {
+    "4-11": ("test_dips_4_11.py",),
+    "power-fail": ("test_power_fail.py", "test_disturbances.py", "test_ampere_limit.py"),
+    "F47": ("test_dips_f47.py",),
+}
+
+Tell = Callable[[TestRecord, str], None]
+
+
+class Observer:
+    """Hears of every test that has ended.
+
+    Parameters
+    ----------
+    tell : callable
+        Gets its record, and which of how many it was.
+    """
+
+    def __init__(self, tell: Tell):
+        self._tell = tell
+        self.records: list[TestRecord] = []
+        self.problems: list[str] = []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Take the record once the evidence plugin is done with it."""
+        done = yield
+        record = item.config.stash[SESSION].records[item.nodeid]
+        self.records.append(record)
+        self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
+        return done
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that cannot be collected."""
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+
+def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: bool, tell: Tell) -> list[TestRecord]:
+    """Play campaigns on the station's bench and write the evidence to ``out``; return what came of each test.
+
+    Raises
+    ------
+    InputError
+        For a bad station file, an existing ``out``, or a real instrument without consent.
+    KeyboardInterrupt
+        On Ctrl-C, once the output is off; what was seen is in ``<out>.partial``.
+    """
+    loaded = load_station(station)
+    if not loaded.simulated:
+        require_consent(loaded, armed)
+    if out.exists():
+        raise InputError(f"{out}: exists, and evidence is not overwritten; choose another --out")
+    files = [*ALWAYS, *(name for campaign in campaigns for name in CAMPAIGNS[campaign])]
+    options = ["--station", str(station), "--evidence", str(out), *(["--arm"] if armed else [])]
+    return _run_pytest(files, options, tell)
+
+
+def replay(evidence: Path, tell: Tell) -> list[str]:
+    """Play the tests of an evidence folder again from its transcripts; return what came out otherwise.
+
+    Raises
+    ------
+    InputError
+        If it is no evidence folder, its transcripts were changed, or its tests are not those of this package.
+    """
+    content = read_evidence(evidence)
+    recorded = {test["id"]: test for test in content["tests"]}
+    files = list(dict.fromkeys(id.partition("::")[0] for id in recorded))
+    foreign = [name for name in files if not (HOME / name).is_file()]
+    if foreign or not files:
+        raise InputError(
+            f"{evidence}: {', '.join(foreign) or 'no test'}, expected campaigns of rig run; play other tests again "
+            f"with pytest -p hil.evidence.plugin --replay {evidence}"
+        )
+    records = {record.id: record for record in _run_pytest(files, ["--replay", str(evidence)], tell)}
+    differences = [f"{id}: not in the recording" for id in records if id not in recorded]
+    for id, test in recorded.items():
+        if id not in records:
+            differences.append(f"{id}: recorded {test['verdict']}, not played again")
+        elif (again := records[id].as_json())["verdict"] != test["verdict"] or again["measures"] != test["measures"]:
+            differences.append(f"{id}: recorded {test['verdict']}, now {again['verdict']} {again['why']}".rstrip())
+    return differences
+
+
+def _run_pytest(files: Sequence[str], options: Sequence[str], tell: Tell) -> list[TestRecord]:
+    observer = Observer(tell)
+    arguments = [
+        *("-c", str(HOME / "pytest.ini"), "--rootdir", str(HOME), "--import-mode=importlib"),
+        *("--disable-plugin-autoload", "-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"),
+        *("-p", "hil.evidence.plugin", *options),
+        *(str(HOME / name) for name in files),
+    ]
+    with _plain_environment():
+        code = pytest.main(arguments, plugins=[observer])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        problems = "\n".join(observer.problems)
+        raise PartFailed(f"pytest ended with {pytest.ExitCode(code).name}: {problems or 'see above'}")
+    return observer.records
+
+
+@contextmanager
+def _plain_environment() -> Iterator[None]:
+    """Keep the user's options for pytest away from the campaign."""
+    kept = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

@@ -1,0 +1,124 @@
+"""The evidence folder: what it holds, how it is written, checked and read."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hil.evidence.measures import VERDICTS, worst
+from hil.evidence.record import TestRecord
+from hil.evidence.requirements import requirements
+from hil.evidence.session import Session
+from hil.evidence.transcript import REGISTERS, SCPI
+from hil.station import Station
+from teiden import __version__
+from teiden.errors import InputError
+from teiden.files import write_text
+
+EVIDENCE, PAGE = "evidence.json", "evidence.html"
+TRANSCRIPTS = (SCPI, REGISTERS)
+
+
+def write_evidence(session: Session, complete: bool) -> None:
+    """Write evidence.json and evidence.html; a complete folder is put in its place."""
+    from hil.evidence.page import page
+
+    assert session.folder is not None
+    folder = session.folder.path
+    content = describe(session, complete)
+    write_text(folder / EVIDENCE, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(folder / PAGE, page(content, folder))
+    if complete:
+        session.folder.finish()
+
+
+def describe(session: Session, complete: bool) -> dict[str, Any]:
+    """Return what evidence.json holds; ``digest`` covers all of it but the date, the commit and JUnit's file."""
+    assert session.folder is not None
+    tests = [record.as_json() for record in session.records.values()]
+    files = {
+        str(path.relative_to(session.folder.path)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(session.folder.path.rglob("*"))
+        if path.is_file()
+    }
+    lasting = {"station": session.station.model_dump(mode="json"), "identity": dict(session.identity)}
+    transcripts = {name: files[name] for name in TRANSCRIPTS}
+    digest = hashlib.sha256(json.dumps([lasting, tests, transcripts], sort_keys=True).encode()).hexdigest()
+    return {
+        "complete": complete,
+        "teiden": __version__,
+        "commit": commit(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **lasting,
+        "summary": {verdict: sum(test["verdict"] == verdict for test in tests) for verdict in VERDICTS},
+        "tests": tests,
+        "requirements": trace(session.records.values()),
+        "digest": digest,
+        "files": files,
+    }
+
+
+def trace(records: Iterable[TestRecord]) -> list[dict[str, Any]]:
+    """Return the traceability matrix: every requirement with the tests that name it, and the worst verdict."""
+    kept = list(records)
+    rows = []
+    for requirement in requirements().values():
+        about = [record for record in kept if requirement.id in record.requirements]
+        verdict = worst(record.verdict for record in about) if about else "no test"
+        rows.append({**vars(requirement), "tests": [record.id for record in about], "verdict": verdict})
+    return rows
+
+
+def commit() -> str | None:
+    """Return the commit this runs from, marked where files differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return described.stdout.strip() or None
+
+
+def read_evidence(folder: Path) -> dict[str, Any]:
+    """Return what evidence.json of a folder holds, once its transcripts are seen to be those that were recorded.
+
+    Raises
+    ------
+    InputError
+        If it is no evidence folder, or a transcript is missing or was changed.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
+        recorded = {name: content["files"][name] for name in TRANSCRIPTS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / EVIDENCE}: cannot be read ({error!r}); expected an evidence folder") from error
+    for name, digest in recorded.items():
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"{folder / name}: {error.strerror}; expected the transcript of the evidence") from error
+        if found != digest:
+            raise InputError(
+                f"{folder / name}: SHA-256 {found[:16]}..., evidence.json says {digest[:16]}...; "
+                "the transcript was changed after the test"
+            )
+    return content
+
+
+def recorded_station(folder: Path, content: Mapping[str, Any]) -> Station:
+    """Return the station of a recording."""
+    try:
+        return Station.model_validate(content["station"])
+    except (KeyError, ValidationError) as error:
+        raise InputError(f"{folder / EVIDENCE}: its station is of another version of teiden ({error})") from error
