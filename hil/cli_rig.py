@@ -119,6 +119,26 @@ def check(station: Path, out: Path, as_json: bool) -> None:
         sys.exit(error.exit_code)
 
 
+@rig.command("keys")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def keys(folder: Path) -> None:
+    """Make the keys of a link in DIR: one pair for the twin, one for the rig.
+
+    Secret keys are readable by their owner only and are refused otherwise. A scenario takes them with
+    link.keys = "DIR"; a link that can be reached from other machines (link.address) must have them.
+
+    A rig on another machine needs rig.key_secret and twin.key, and nothing else of the folder.
+    """
+    from twin.link.keys import make_keys
+
+    try:
+        for file in make_keys(folder):
+            click.echo(file)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
 def _wait(seconds: float | None) -> None:
     """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
     until_s = float("inf") if seconds is None else time.monotonic() + seconds

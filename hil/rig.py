@@ -1,13 +1,14 @@
 """The rig: source, front-end and firmware of one board, in lockstep with a twin.
 
-Run as ``python -m hil.rig ENDPOINT PARENT``; `hil.process.RigProcess` does.
+Run as ``python -m hil.rig ENDPOINT PARENT HEARTBEAT_MS [KEYS]``; `hil.process.RigProcess` does.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,10 @@ from hil.source.simulated import SimulatedSource
 from teiden.errors import MissingPart, TeidenError
 from twin import wire
 from twin.field.meters import SAMPLE_NS
+from twin.link.keys import load_keys
 
 LOOK_SAMPLES = 60  # registers are read this often: 7.5 ms, so that no half cycle of 45 to 65 Hz is missed
+CHUNK = 10_000  # half cycles in one message, 270 kB of the link's 1 MiB
 POST_SAMPLES = 3600  # 450 ms after the suspicion stay in the capture, so the breaker's trip is in the picture
 
 
@@ -70,7 +73,7 @@ class Rig:
         while not isinstance(message := self._link.receive(), wire.Stop):
             assert isinstance(message, wire.Grant)
             self._window(message)
-        self._link.send(self._stopped())
+        self._report()
 
     def _window(self, grant: wire.Grant) -> None:
         for change in grant.supply:
@@ -154,14 +157,24 @@ class Rig:
             )
         )
 
-    def _stopped(self) -> wire.Stopped:
+    def _report(self) -> None:
+        """Send what was recorded."""
+        for first in range(0, len(self._half_cycles), CHUNK):
+            times, rms, hertz = zip(*self._half_cycles[first : first + CHUNK], strict=True)
+            self._link.send(wire.HalfCycles(list(times), list(rms), list(hertz)))
+        first_sample, volts = self._capture
+        self._link.send(
+            wire.Stopped(first_sample, volts.tolist(), [], [], [], self._wiring.samples, list(self._flags()))
+        )
+        self._link.flush()
+
+    def _flags(self) -> Iterator[str]:
         status = self._front_end.status()
-        flags = [f"board: {name}" for name in ("saturated", "event_overflow", "overrun") if getattr(status, name)]
+        for name in ("saturated", "event_overflow", "overrun"):
+            if getattr(status, name):
+                yield f"board: {name}"
         if self._wiring.saturated:
-            flags.append("source: voltage beyond the range of the board's ADC")
-        first, volts = self._capture
-        times, rms, hertz = zip(*self._half_cycles, strict=True) if self._half_cycles else ((), (), ())
-        return wire.Stopped(first, volts.tolist(), list(times), list(rms), list(hertz), self._wiring.samples, flags)
+            yield "source: voltage beyond the range of the board's ADC"
 
 
 def serve(link: RigEnd) -> None:
@@ -189,13 +202,15 @@ def serve(link: RigEnd) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a rig against the twin at an endpoint; return the exit code."""
-    endpoint, parent = arguments
+    endpoint, parent, heartbeat_ms, *folder = arguments
     die_with_parent(int(parent))
-    link = RigEnd(endpoint)
+    keys = load_keys(Path(folder[0]), "rig") if folder else None
+    link = RigEnd(endpoint, keys=keys, heartbeat_ms=int(heartbeat_ms))
     try:
         serve(link)
     except TeidenError as error:
         link.send(wire.Failed(str(error), missing=isinstance(error, MissingPart)))
+        link.flush()
         print(f"rig: {error}", file=sys.stderr)
         return error.exit_code
     finally:

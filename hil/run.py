@@ -17,9 +17,12 @@ from teiden import __version__
 from teiden.errors import ScenarioError
 from twin import scenario as scenarios
 from twin import wire
+from twin.link.keys import load_keys
+from twin.link.lockstep import Lockstep
+from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
-from twin.scenario import Scenario, ns
+from twin.scenario import Link, Scenario, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
 from twin.study.report import render
@@ -56,7 +59,7 @@ def run_scenario(
     backend: str = "cpu",
     resume: bool = False,
     watch: Watch | None = None,
-    rig: Callable[[str, Path], RigProcess] = RigProcess,
+    rig: Callable[..., RigProcess] = RigProcess,
 ) -> Finished:
     """Run a scenario into a folder.
 
@@ -72,7 +75,7 @@ def run_scenario(
     watch : Watch, optional
         Shows progress.
     rig : callable
-        Starts a rig process for an endpoint with a log file.
+        Starts a rig process; takes what `RigProcess` takes.
 
     Raises
     ------
@@ -101,15 +104,15 @@ def run_scenario(
 
 
 def _play(
-    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[[str, Path], RigProcess]
+    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[..., RigProcess]
 ) -> tuple[Loop, wire.Ready]:
     scenario = plan.scenario
-    end = wire.TwinEnd(scenario.link.port)
+    end = _open_link(scenario.link)
     try:
         watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
-        with start_rig(end.endpoint, folder.path / RIG_LOG) as process:
+        with start_rig(end.endpoint, folder.path / RIG_LOG, keys=scenario.link.keys) as process:
             end.alive = process.ended
-            lockstep = wire.Lockstep(end, scenario.link.timeout_s)
+            lockstep = Lockstep(end, scenario.link.timeout_s)
             loop = Loop(plan, lockstep)
             ready = lockstep.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board])))
             watch.start(scenario.time.duration_s)
@@ -118,6 +121,11 @@ def _play(
     finally:
         end.close()
     return loop, ready
+
+
+def _open_link(link: Link) -> TwinEnd:
+    keys = load_keys(Path(link.keys), "twin") if link.keys else None
+    return TwinEnd(link.port, address=link.address, keys=keys)
 
 
 def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -> Callable[[int, Loop], None]:

@@ -26,6 +26,7 @@ from twin.field.book import NEVER
 from twin.field.meters import ANSWER_HANDOFFS, Meters
 from twin.field.notice import NOTICE_PSDU_BYTES, POLL_PSDU_BYTES, meter_key
 from twin.field.stages import Stage
+from twin.link.lockstep import Lockstep
 from twin.office.headend import Verdict
 from twin.office.office import Office
 from twin.office.polling import Poll
@@ -80,11 +81,11 @@ class Loop:
     ----------
     plan : Plan
         Grid, timeline, population and mesh, built.
-    rig : wire.Lockstep
+    rig : Lockstep
         A rig that has said hello and is configured (see `board_configuration`).
     """
 
-    def __init__(self, plan: Plan, rig: wire.Lockstep):
+    def __init__(self, plan: Plan, rig: Lockstep):
         scenario = plan.scenario
         self.plan = plan
         self.rig = rig

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from hil.cli import main
 from hil.process import RigProcess
 from hil.run import run_scenario
-from teiden.errors import MissingPart, PartFailed
+from teiden.errors import InputError, MissingPart, PartFailed
+from twin.link.keys import make_keys
 
 LONG = ("time.duration_s=600",)  # a minute of wall time: nothing here waits for its end
 
@@ -41,8 +42,8 @@ def run_and_hurt(scenario, place, hurt):
         wait_until(lambda: under_way(place.parent / f"{place.name}.partial"), "no checkpoint")
         hurt(pid)
 
-    def start(endpoint, log):
-        process = RigProcess(endpoint, log)
+    def start(endpoint, log, **options):
+        process = RigProcess(endpoint, log, **options)
         threading.Thread(target=hurt_when_under_way, args=(process.pid,), daemon=True).start()
         pids.append(process.pid)
         return process
@@ -111,6 +112,22 @@ def test_busy_ports_are_named(make_small, tmp_path):
             run_scenario(make_small(f"link.port={port}"), tmp_path / "a")
         with pytest.raises(MissingPart, match=rf"simulated source at 127.0.0.1:{port}: cannot listen"):
             run_scenario(make_small(f"source.port={port}"), tmp_path / "b")
+
+
+def test_a_run_over_curve_is_the_same_run(make_small, tmp_path):
+    make_keys(tmp_path / "keys")
+    short = ("time.duration_s=6",)
+    plain = run_scenario(make_small(*short), tmp_path / "plain")
+    curve = run_scenario(make_small(*short, f"link.keys={tmp_path}/keys"), tmp_path / "curve")
+    assert curve.manifest["digest"] == plain.manifest["digest"]
+    (tmp_path / "keys" / "twin.key_secret").chmod(0o644)
+    with pytest.raises(InputError, match="open to others"):
+        run_scenario(make_small(*short, f"link.keys={tmp_path}/keys"), tmp_path / "open")
+
+
+def test_a_link_for_other_machines_needs_keys(make_small, tmp_path):
+    with pytest.raises(InputError, match=r"link.address = 0.0.0.0 is not loopback, expected link.keys"):
+        run_scenario(make_small("link.address=0.0.0.0"), tmp_path / "run")
 
 
 def hear_ctrl_c():

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from hil.link import RigEnd, TwinLost
 from teiden.errors import MissingPart, PartFailed
 from twin import wire
+from twin.link.channel import Channel
+from twin.link.lockstep import Lockstep
+from twin.link.twin_end import TwinEnd
 
 
 def event(sequence, t_ns=0):
@@ -26,7 +29,7 @@ def configure():
 @pytest.mark.parametrize(
     "message",
     [
-        wire.Hello(1),
+        wire.Hello(wire.PROTO),
         wire.Grant(3, 20_000_000, [wire.SupplyChange(1, 0.25)], [wire.Downlink(5, 7)]),
         event(4, 2**62),
         wire.Notice(1, 2, "last_gasp", 3, 4, 5, 6, b"\x00\xff", -1),
@@ -57,16 +60,20 @@ class Scripted:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
         self.socket.connect(endpoint)
+        self._channel = Channel()
         self._thread = threading.Thread(target=act, args=(self,))
         self._thread.start()
 
     def send(self, *messages):
         for message in messages:
-            self.socket.send(message if isinstance(message, bytes) else wire.encode(message))
+            self.socket.send(self._channel.pack(message if isinstance(message, bytes) else wire.encode(message)))
 
     def next(self):
-        assert self.socket.poll(5000)
-        return wire.decode(self.socket.recv())
+        while True:
+            assert self.socket.poll(5000)
+            payload = self._channel.unpack(self.socket.recv())
+            if payload is not None:
+                return wire.decode(payload)
 
     def close(self):
         self._thread.join()
@@ -74,9 +81,9 @@ class Scripted:
         self._context.term()
 
 
-def lockstep_with(act, until=wire.Lockstep.collect):
+def lockstep_with(act, until=Lockstep.collect):
     """Run one window against a scripted rig; return what the window gave."""
-    end = wire.TwinEnd()
+    end = TwinEnd()
 
     def whole(peer):
         peer.send(wire.Hello(wire.PROTO))
@@ -87,7 +94,7 @@ def lockstep_with(act, until=wire.Lockstep.collect):
 
     peer = Scripted(end.endpoint, whole)
     try:
-        lockstep = wire.Lockstep(end, timeout_s=0.5)
+        lockstep = Lockstep(end, timeout_s=0.5)
         lockstep.start(configure(), patience_s=5.0)
         lockstep.grant(20_000_000, [], [])
         return until(lockstep)
@@ -107,8 +114,8 @@ def test_events_come_back_in_order_of_time():
         ([event(2)], "event 2 came, expected 1; one was lost"),
         ([event(1), wire.Done(1, 20_000_000, 2)], "does not fit window 1 with 1 events"),
         ([wire.Done(7, 20_000_000, 0)], "does not fit window 1"),
-        ([wire.Hello(1)], "does not fit window 1"),
-        ([b"\xc1garbage"], "no message of protocol 1"),
+        ([wire.Hello(wire.PROTO)], "does not fit window 1"),
+        ([b"\xc1garbage"], "no message of protocol 2"),
         ([wire.Failed("the board caught fire")], "the board caught fire"),
         ([], "no window 1 .* within 0.5 s"),
     ],
@@ -124,42 +131,45 @@ def test_a_missing_part_is_told_as_such():
 
 
 def test_another_protocol_is_refused():
-    end = wire.TwinEnd()
+    end = TwinEnd()
     peer = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(wire.PROTO + 1)))
     try:
         with pytest.raises(PartFailed, match="same version on both sides"):
-            wire.Lockstep(end, 1.0).start(configure(), patience_s=5.0)
+            Lockstep(end, 1.0).start(configure(), patience_s=5.0)
     finally:
         peer.close()
         end.close()
 
 
-def test_a_second_rig_is_refused():
-    end = wire.TwinEnd()
-    first = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(1)))
+def test_a_second_rig_is_turned_away_and_the_run_goes_on():
+    end = TwinEnd()
+    first = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(wire.PROTO)))
     try:
         end.receive(5.0, "hello")
-        second = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(1)))
-        with pytest.raises(PartFailed, match="a second rig"):
-            end.receive(5.0, "anything")
+        second = Scripted(end.endpoint, lambda peer: peer.send(wire.Hello(wire.PROTO)))
+        with pytest.raises(PartFailed, match=r"no more within .*; 1 messages of others were refused"):
+            end.receive(1.0, "more")
+        assert second.next() == wire.Failed("link: this run has a rig already")
         second.close()
+        first.send(wire.Done(1, 0, 0))
+        assert end.receive(5.0, "done") == wire.Done(1, 0, 0)
     finally:
         first.close()
         end.close()
 
 
 def test_a_rig_without_credit_waits_for_acknowledgement():
-    end = wire.TwinEnd()
+    end = TwinEnd()
     rig = RigEnd(end.endpoint, patience_s=0.3)
     rig.allow(2)
-    rig.send(wire.Hello(1))
+    rig.send(wire.Hello(wire.PROTO))
     end.receive(5.0, "hello")
     for _ in range(2):
         rig.send_event(event(rig.next_sequence()))
     with pytest.raises(TwinLost, match="no credit within"):
         rig.send_event(event(rig.next_sequence()))
     assert [end.receive(5.0, "event").sequence for _ in range(2)] == [1, 2]
-    end.send(wire.Ack(2))
+    assert end.take(0.0) is None  # nothing waits, so the twin acknowledges
     rig.send_event(event(3))
     assert end.receive(5.0, "event").sequence == 3
     rig.close()
@@ -167,9 +177,14 @@ def test_a_rig_without_credit_waits_for_acknowledgement():
 
 
 def test_a_twin_that_is_silent_is_given_up():
-    end = wire.TwinEnd()
+    end = TwinEnd()
     rig = RigEnd(end.endpoint, patience_s=0.2)
     with pytest.raises(TwinLost, match=r"no message within 0.2 s"):
         rig.receive()
     rig.close()
     end.close()
+
+
+def test_an_oversized_message_is_refused_where_it_is_made():
+    with pytest.raises(PartFailed, match=f"Failed of .* bytes, expected {wire.MAX_BYTES} or fewer"):
+        wire.encode(wire.Failed("x" * wire.MAX_BYTES))
