@@ -13,6 +13,7 @@ import zmq
 from teiden.errors import PartFailed
 from twin.link.end import HEARTBEAT_MS, POLL_MS, UNKNOWN_KEY, End
 from twin.link.keys import Keys, guard_client
+from twin.link.telemetry import Publisher
 from twin.wire import Message
 
 RETRY_S = 1.0  # after a handshake failed; a cut connection is made anew within 0.05 s
@@ -48,6 +49,8 @@ class RigEnd(End):
         super().__init__(zmq.DEALER, heartbeat_ms)
         self._endpoint = endpoint
         self._patience_s = patience_s
+        self._keys = keys
+        self._publisher: Publisher | None = None
         self._socket.setsockopt(zmq.ROUTING_ID, uuid.uuid4().bytes)  # stays the same when the connection is made anew
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         if keys is not None:
@@ -99,6 +102,16 @@ class RigEnd(End):
             if not self._read():
                 self._settle()
                 self._poller.poll(POLL_MS)
+
+    def open_telemetry(self, port: int) -> Publisher:
+        """Return the way for telemetry to the twin, at a port of the same address; closed with the link."""
+        address = self._endpoint.rpartition(":")[0]
+        self._publisher = Publisher(self._context, f"{address}:{port}", self._keys)
+        return self._publisher
+
+    def _close_more(self) -> None:
+        if self._publisher is not None:
+            self._publisher.close()
 
     def _put(self, frame: bytes) -> None:
         with suppress(zmq.Again):  # no connection now; what is unacknowledged is sent again when there is one

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twin.link.end import HEARTBEAT_MS
 
+ENDING_S = 5.0  # for the rig to switch its source off before it is killed; its source's supervisor then does
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -76,8 +77,8 @@ class RigProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.terminate()  # the rig switches its source off
+        self.wait(ENDING_S)
 
 
 def die_with_parent(parent: int) -> None:

@@ -204,6 +204,13 @@ class Board(Table):
 class Link(Table):
     """ZeroMQ between twin and rig."""
 
+    mode: Annotated[
+        Literal["lockstep", "real-time"],
+        Field(description='"lockstep": same seed, same result; "real-time": by the wall clock, nobody waits'),
+    ] = "lockstep"
+    limit_ms: Annotated[
+        Positive, Field(description="Real time: overrun, lateness or clock bound above this makes the run invalid")
+    ] = 100.0
     address: Annotated[
         str, Field(description="IPv4 address the twin listens at; other than loopback it needs keys")
     ] = "127.0.0.1"

@@ -48,6 +48,12 @@ class Configure(Message, frozen=True, tag="configure"):
     listen_nw: int  # draw on the hold-up store
     sends_notices: bool
     credits: int
+    telemetry_port: int
+    real_time: bool
+
+
+class Configured(Message, frozen=True, tag="configured"):
+    """Rig to twin: the configuration is understood; now the bench is made ready."""
 
 
 class Ready(Message, frozen=True, tag="ready"):
@@ -85,6 +91,24 @@ class Grant(Message, frozen=True, tag="grant"):
     until_ns: int
     supply: list[SupplyChange] = []
     downlinks: list[Downlink] = []
+
+
+class Start(Message, frozen=True, tag="start"):
+    """Twin to rig, in real time: let the board run from now on, its time 0; nobody waits for anybody."""
+
+
+class ReadCounter(Message, frozen=True, tag="read_counter"):
+    """Twin to rig, in real time: read the board's counter and say at once what it reads."""
+
+    number: int
+
+
+class Counter(Message, frozen=True, tag="counter"):
+    """Rig to twin: the board's counter at some moment between `ReadCounter` and this; how far the board is behind."""
+
+    number: int
+    samples: int
+    behind_ns: int  # of the wall clock; the worst since the last one
 
 
 class BoardEvent(Message, frozen=True, tag="event"):
@@ -149,6 +173,16 @@ class Stopped(Message, frozen=True, tag="stopped"):
     half_cycle_hz: list[float]
     samples: int
     flags: list[str]
+    telemetry: int = 0  # messages published
+
+
+class Telemetry(Message, frozen=True, tag="telemetry"):
+    """Rig to whoever listens: what the board measures; some may be dropped, see the gaps in ``number``."""
+
+    number: int
+    t_ns: int
+    u_rms_half_v: float
+    frequency_hz: float
 
 
 class Failed(Message, frozen=True, tag="failed"):
@@ -158,7 +192,26 @@ class Failed(Message, frozen=True, tag="failed"):
     missing: bool = False
 
 
-AnyMessage = Hello | Configure | Ready | Grant | BoardEvent | Notice | Done | Stop | HalfCycles | Stopped | Failed
+AnyMessage = (
+    Hello
+    | Configure
+    | Configured
+    | Ready
+    | SupplyChange
+    | Downlink
+    | Grant
+    | Start
+    | ReadCounter
+    | Counter
+    | BoardEvent
+    | Notice
+    | Done
+    | Stop
+    | HalfCycles
+    | Stopped
+    | Telemetry
+    | Failed
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyMessage)

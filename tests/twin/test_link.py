@@ -19,8 +19,9 @@ from hil.link import RigEnd
 from teiden.errors import InputError, PartFailed
 from twin import wire
 from twin.link.channel import HEADER, Channel
-from twin.link.end import CUT_BYTES
+from twin.link.end import CUT_BYTES, End
 from twin.link.keys import load_keys, make_keys, require_keys
+from twin.link.states import State
 from twin.link.twin_end import TwinEnd
 
 
@@ -78,6 +79,30 @@ class CuttingWire:
         for one in sockets:
             self._pairs.pop(one, None)
             one.close()
+
+
+def running(end, rig=None):
+    """Take for granted that the handshake is over, and let the twin know its rig."""
+    if rig is not None:
+        rig.send(wire.Hello(wire.PROTO))
+        rig.state = State.RUNNING
+    end.receive(10.0, "hello")
+    end.state = State.RUNNING
+
+
+@pytest.fixture(autouse=True)
+def _ends_are_closed(monkeypatch):
+    """Close every end that a test that fails leaves open: ZeroMQ would wait for it for ever."""
+    made, make = [], End.__init__
+
+    def remember(end, *args):
+        made.append(end)
+        make(end, *args)
+
+    monkeypatch.setattr(End, "__init__", remember)
+    yield
+    for end in made:
+        end.close()
 
 
 def event(sequence):
@@ -165,8 +190,7 @@ class Fuzzed:
     def open(self):
         self.end = TwinEnd()
         self.rig = RigEnd(self.end.endpoint)
-        self.rig.send(wire.Hello(wire.PROTO))
-        self.end.receive(5.0, "hello")
+        running(self.end, self.rig)
         self.context = zmq.Context()
         self.stranger = self.context.socket(zmq.DEALER)
         self.stranger.connect(self.end.endpoint)
@@ -200,6 +224,7 @@ def test_nothing_is_lost_or_repeated_when_connections_are_cut(twin):
         link = RigEnd(relay.endpoint, patience_s=30)
         link.allow(64)
         link.send(wire.Hello(wire.PROTO))
+        link.state = State.RUNNING
         for _ in range(count):
             link.send_event(event(link.next_sequence()))
         link.flush()
@@ -208,7 +233,7 @@ def test_nothing_is_lost_or_repeated_when_connections_are_cut(twin):
     sender = threading.Thread(target=rig)
     sender.start()
     try:
-        end.receive(10.0, "hello")
+        running(end)
         end.allow(64)
         for number in range(1, count + 1):
             assert end.receive(30.0, "event").sequence == number
@@ -227,8 +252,7 @@ def test_a_message_of_the_twin_survives_a_cut_too(twin):
     relay = CuttingWire(end.endpoint)
     rig = RigEnd(relay.endpoint, patience_s=30)
     try:
-        rig.send(wire.Hello(wire.PROTO))
-        end.receive(10.0, "hello")
+        running(end, rig)
         for window in range(1, 6):
             end.send(wire.Grant(window, window))
             relay.cut()
@@ -246,8 +270,7 @@ def test_a_message_of_the_twin_survives_a_cut_too(twin):
 def test_a_rig_that_stays_away_is_lost(twin):
     end = twin()
     rig = RigEnd(end.endpoint)
-    rig.send(wire.Hello(wire.PROTO))
-    end.receive(5.0, "hello")
+    running(end, rig)
     rig.close()
     with pytest.raises(PartFailed, match="connection lost or frozen while the twin waited for more"):
         end.receive(30.0, "more")
@@ -287,8 +310,7 @@ def test_a_frozen_peer_is_seen_by_its_heartbeat(twin):
 def test_a_message_too_long_to_read_cuts_the_connection_and_harms_nobody(twin):
     end = twin()
     rig = RigEnd(end.endpoint)
-    rig.send(wire.Hello(wire.PROTO))
-    end.receive(5.0, "hello")
+    running(end, rig)
     context = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.connect(end.endpoint)
@@ -308,8 +330,7 @@ def test_a_message_too_long_to_read_cuts_the_connection_and_harms_nobody(twin):
 def test_a_known_rig_that_sends_garbage_is_an_error(twin):
     end = twin()
     rig = RigEnd(end.endpoint)
-    rig.send(wire.Hello(wire.PROTO))
-    end.receive(5.0, "hello")
+    running(end, rig)
     rig._put(HEADER.pack(2, 99))
     with pytest.raises(PartFailed, match="acknowledges message 99, but only 0 were sent"):
         end.receive(5.0, "more")
@@ -364,8 +385,7 @@ def test_an_address_that_is_none_is_refused(address):
 def test_with_keys_both_ends_meet(twin, keys):
     end = twin(keys=load_keys(keys, "twin"))
     rig = RigEnd(end.endpoint, keys=load_keys(keys, "rig"))
-    rig.send(wire.Hello(wire.PROTO))
-    assert end.receive(10.0, "hello") == wire.Hello(wire.PROTO)
+    running(end, rig)
     end.send(wire.Stop())
     assert rig.receive() == wire.Stop()
     rig.close()

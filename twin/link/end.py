@@ -16,7 +16,8 @@ import zmq.utils.monitor
 
 from teiden.errors import MissingPart, PartFailed
 from twin.link.channel import Channel
-from twin.wire import MAX_BYTES, Failed, Message, decode, encode
+from twin.link.states import State, next_state
+from twin.wire import MAX_BYTES, Failed, Message, Telemetry, decode, encode
 
 HEARTBEAT_MS = 1000  # a frozen peer is dropped after three of these; generous on a loaded machine
 POLL_MS = 50  # how often a wait looks at what no socket tells
@@ -47,6 +48,7 @@ class End:
 
     def __init__(self, kind: int, heartbeat_ms: int):
         self.channel = Channel()
+        self.state = State.OFFLINE
         self.connections = 0
         self.lost_s: float | None = None  # when the last connection broke; None while there is one, or was none yet
         self.refused: list[str] = []  # why each peer that was not let in was not
@@ -75,7 +77,11 @@ class End:
         self._owes_at_most = max(credits // 2, 1)
 
     def send(self, message: Message) -> None:
-        """Send a message; it arrives once, and in order, for as long as both ends live."""
+        """Send a message; it arrives once, and in order, for as long as both ends live.
+
+        PartFailed if it does not fit the rig's state.
+        """
+        self.state = next_state(self.state, message)
         if not self.channel.unacknowledged:
             self._pause_s = RESEND_S
             self._resend_at_s = time.monotonic() + self._pause_s
@@ -99,9 +105,15 @@ class End:
                 return None
             self._poller.poll(min(POLL_MS, math.ceil(left_s * 1000)))
         message = self._inbox.popleft()
+        self.state = next_state(self.state, message)
         if isinstance(message, Failed):
             raise (MissingPart if message.missing else PartFailed)(message.text)
         return message
+
+    def acknowledge(self) -> None:
+        """Acknowledge what was taken now, not with what is sent next."""
+        if self.channel.owed:
+            self._put(self.channel.acknowledgement())
 
     def _read(self) -> bool:
         """Take the peer's next frame, if one is there, and return whether one was."""
@@ -110,15 +122,17 @@ class End:
             return False
         payload = self.channel.unpack(frame)
         if payload is not None:
-            self._inbox.append(decode(payload))
+            message = decode(payload)
+            if isinstance(message, Telemetry):
+                raise PartFailed(f"link: {message!r} on the socket of events")
+            self._inbox.append(message)
         if self.channel.owed >= self._owes_at_most:
             self._put(self.channel.acknowledgement())
         return True
 
     def _settle(self) -> None:
         """Do what is due when nothing has come: acknowledge, send again, look after the connection."""
-        if self.channel.owed:
-            self._put(self.channel.acknowledgement())
+        self.acknowledge()
         while self._monitor.poll(0):
             self._watch(zmq.utils.monitor.recv_monitor_message(self._monitor))
         if self.channel.unacknowledged and time.monotonic() > self._resend_at_s:
@@ -166,8 +180,7 @@ class End:
         """Acknowledge what was taken and close the sockets; safe to call twice."""
         if self._socket.closed:
             return
-        if self.channel.owed:
-            self._put(self.channel.acknowledgement())
+        self.acknowledge()
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close()

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from teiden.errors import PartFailed
 from twin import wire
 from twin.link.twin_end import TwinEnd
+
+
+class RigDriver(Protocol):
+    """What the loop needs of a rig, in lockstep or in real time."""
+
+    def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
+        """Let the rig run to ``until_ns``; returns at once."""
+
+    def collect(self) -> list[wire.BoardEvent | wire.Notice]:
+        """Return the events up to the end of the window, ordered by (time, sequence)."""
+
+    def stop(self) -> wire.Stopped:
+        """End the rig's run and return what it recorded."""
 
 
 class Lockstep:
@@ -30,14 +43,8 @@ class Lockstep:
         self._until_ns = 0
 
     def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
-        """Meet the rig and configure it; it may take long to be ready, because it may have to compile its RTL."""
-        hello = self._end.receive(patience_s, "hello")
-        if not isinstance(hello, wire.Hello) or hello.proto != wire.PROTO:
-            raise PartFailed(f"rig: {hello!r} instead of a hello of protocol {wire.PROTO}; same version on both sides?")
-        self._end.allow(configure.credits)
-        self._end.send(configure)
-        ready: wire.Ready = self._expect(wire.Ready, "ready", patience_s)
-        return ready
+        """Meet the rig and configure it."""
+        return meet(self._end, configure, patience_s)
 
     def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
         """Let the rig run to ``until_ns``; returns at once."""
@@ -65,23 +72,48 @@ class Lockstep:
         self._end.send(wire.Stop())
         return take_stopped(self._end, self._timeout_s)
 
-    def _expect(self, kind: type, name: str, patience_s: float) -> Any:
-        message = self._end.receive(patience_s, name)
-        if not isinstance(message, kind):
-            raise PartFailed(f"rig: {message!r} instead of {name}")
-        return message
+
+def meet(end: TwinEnd, configure: wire.Configure, patience_s: float) -> wire.Ready:
+    """Meet the rig and configure it; it may take long to be ready, because it may have to compile its RTL."""
+    hello = end.receive(patience_s, "hello")
+    if not isinstance(hello, wire.Hello) or hello.proto != wire.PROTO:
+        raise PartFailed(f"rig: {hello!r} instead of a hello of protocol {wire.PROTO}; same version on both sides?")
+    end.allow(configure.credits)
+    end.send(configure)
+    _expect(end, wire.Configured, "configured", patience_s)
+    ready: wire.Ready = _expect(end, wire.Ready, "ready", patience_s)
+    return ready
 
 
-def take_stopped(end: TwinEnd, timeout_s: float) -> wire.Stopped:
-    """Return what the rig recorded, put together from its chunks."""
+def take_stopped(end: TwinEnd, timeout_s: float, passing: tuple[type, ...] = ()) -> wire.Stopped:
+    """Return what the rig recorded, put together from its chunks.
+
+    Parameters
+    ----------
+    end : TwinEnd
+    timeout_s : float
+        Longest wait for a message.
+    passing : tuple of type
+        Messages that may still come before and are dropped.
+    """
     chunks: list[wire.HalfCycles] = []
-    while isinstance(message := end.receive(timeout_s, "stopped"), wire.HalfCycles):
-        chunks.append(message)
+    while isinstance(message := end.receive(timeout_s, "stopped"), (wire.HalfCycles, *passing)):
+        if isinstance(message, wire.HalfCycles):
+            chunks.append(message)
     if not isinstance(message, wire.Stopped):
         raise PartFailed(f"rig: {message!r} instead of stopped")
+    end.acknowledge()  # the rig waits for it before it ends
+    end.telemetry.finish(message.telemetry)
     return msgspec.structs.replace(
         message,
         half_cycle_t_ns=[t_ns for chunk in chunks for t_ns in chunk.t_ns],
         half_cycle_v=[volts for chunk in chunks for volts in chunk.rms_v],
         half_cycle_hz=[hertz for chunk in chunks for hertz in chunk.hz],
     )
+
+
+def _expect(end: TwinEnd, kind: type, name: str, patience_s: float) -> Any:
+    message = end.receive(patience_s, name)
+    if not isinstance(message, kind):
+        raise PartFailed(f"rig: {message!r} instead of {name}")
+    return message

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
+from zmq.auth.thread import ThreadAuthenticator
 
 from teiden.errors import MissingPart, PartFailed
 from twin.link.channel import HEADER
 from twin.link.end import HEARTBEAT_MS, End
 from twin.link.keys import Keys, admit_only, guard_server, require_keys
+from twin.link.telemetry import Subscriber
 from twin.wire import Failed, Hello, decode, encode
 
 GRACE_S = 2.0  # for a lost rig to come back, or for its dying process to end, before it is called lost or frozen
@@ -58,10 +60,11 @@ class TwinEnd(End):
         self.strangers = 0
         self._peer: bytes | None = None
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a rig that comes back takes its name over
-        self._authenticator = None
+        self._authenticator: ThreadAuthenticator | None = None
         if keys is not None:
             self._authenticator = admit_only(self._context, keys)
             guard_server(self._socket, keys)
+        self.telemetry = Subscriber(self._context, address, keys)
         try:
             self._socket.bind(f"tcp://{address}:{port or '*'}")
         except zmq.ZMQError as error:
@@ -80,10 +83,10 @@ class TwinEnd(End):
         """
         try:
             message = self.take(timeout_s)
-        except _Lost as lost:
-            raise PartFailed(f"rig: {lost} while the twin waited for {waiting_for}") from None
+        except RigLost as lost:
+            raise PartFailed(f"{lost} while the twin waited for {waiting_for}") from None
         if message is None:
-            raise PartFailed(f"rig: no {waiting_for} within {timeout_s:g} s{self._turned_away()}")
+            raise PartFailed(f"rig ({self.state}): no {waiting_for} within {timeout_s:g} s{self._turned_away()}")
         return message
 
     def _turned_away(self) -> str:
@@ -121,16 +124,18 @@ class TwinEnd(End):
         self._socket.send_multipart([self._peer, frame])
 
     def _look(self) -> None:
+        self.telemetry.drain()
         ended = self.alive()
         if ended is not None and not self._socket.poll(0):
-            raise _Lost(ended)
+            raise RigLost(f"rig ({self.state}): {ended}")
         if self._peer is not None and self.lost_s is not None and time.monotonic() - self.lost_s > GRACE_S:
-            raise _Lost("connection lost or frozen")
+            raise RigLost(f"rig ({self.state}): connection lost or frozen")
 
     def _close_more(self) -> None:
+        self.telemetry.close()
         if self._authenticator is not None:
             self._authenticator.stop()
 
 
-class _Lost(PartFailed):
+class RigLost(PartFailed):
     """The rig is gone, and how."""
