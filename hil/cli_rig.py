@@ -182,6 +182,26 @@ def replay(evidence: Path, as_json: bool) -> None:
     sys.exit(3 if differences else 0)
 
 
+@rig.command("keys")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def keys(folder: Path) -> None:
+    """Make the keys of a link in DIR: one pair for the twin, one for the rig.
+
+    Secret keys are readable by their owner only and are refused otherwise. A scenario takes them with
+    link.keys = "DIR"; a link that can be reached from other machines (link.address) must have them.
+
+    A rig on another machine needs rig.key_secret and twin.key, and nothing else of the folder.
+    """
+    from twin.link.keys import make_keys
+
+    try:
+        for file in make_keys(folder):
+            click.echo(file)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
 @contextmanager
 def _ending(left: str) -> Iterator[None]:
     """End with one line and the exit code of an error or of Ctrl-C, which says what it leaves."""

@@ -10,11 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from twin.link.end import HEARTBEAT_MS
+
+ENDING_S = 5.0  # for the rig to switch its source off before it is killed; its source's supervisor then does
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class RigProcess:
-    """Start ``python -m hil.rig ENDPOINT PARENT``; leaving the context ends it.
+    """Start ``python -m hil.rig ENDPOINT PARENT HEARTBEAT_MS [KEYS]``; leaving the context ends it.
 
     Parameters
     ----------
@@ -24,13 +27,25 @@ class RigProcess:
         Where the rig's output goes.
     program : sequence of str
         What Python runs; the rig by default.
+    heartbeat_ms : int
+        Of the rig's end of the link.
+    keys : str
+        Folder of the link's keys; empty: none.
     """
 
-    def __init__(self, endpoint: str, log: Path, program: Sequence[str] = ("-m", "hil.rig")):
+    def __init__(
+        self,
+        endpoint: str,
+        log: Path,
+        program: Sequence[str] = ("-m", "hil.rig"),
+        *,
+        heartbeat_ms: int = HEARTBEAT_MS,
+        keys: str = "",
+    ):
         self._log = log
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *program, endpoint, str(os.getpid())],
+                [sys.executable, *program, endpoint, str(os.getpid()), str(heartbeat_ms), *([keys] if keys else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -62,8 +77,8 @@ class RigProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.terminate()  # the rig switches its source off
+        self.wait(ENDING_S)
 
 
 def die_with_parent(parent: int) -> None:

@@ -1,167 +1,28 @@
-"""The rig: source, front-end and firmware of one board, in lockstep with a twin.
+"""The rig: source, front-end and firmware of one board, in lockstep with a twin or in real time.
 
-Run as ``python -m hil.rig ENDPOINT PARENT``; `hil.process.RigProcess` does.
+Run as ``python -m hil.rig ENDPOINT PARENT HEARTBEAT_MS [KEYS]``; `hil.process.RigProcess` does.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hdl.driver import FrontEnd
 from hdl.sim.frontend import CompiledFrontEnd
 from hil.board import Wiring
-from hil.firmware import Firmware, Outgoing
 from hil.link import RigEnd
 from hil.process import die_with_parent
-from hil.source.driver import AcSource681x
-from hil.source.interface import AcSource
-from hil.source.program import Program, Step, supply_return
+from hil.rig_lockstep import Rig
+from hil.rig_real_time import PacedRig
+from hil.source.guard import GuardedSource
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
 from teiden.errors import MissingPart, TeidenError
 from twin import wire
-from twin.field.meters import SAMPLE_NS
-
-LOOK_SAMPLES = 60  # registers are read this often: 7.5 ms, so that no half cycle of 45 to 65 Hz is missed
-POST_SAMPLES = 3600  # 450 ms after the suspicion stay in the capture, so the breaker's trip is in the picture
-
-
-class Rig:
-    """One board on one source.
-
-    Parameters
-    ----------
-    configure : wire.Configure
-    link : RigEnd
-    source : AcSource
-        The driver; it has switched the output on at nominal voltage.
-    wiring : Wiring
-        Moves source and board.
-    port : CompiledFrontEnd
-    """
-
-    def __init__(
-        self, configure: wire.Configure, link: RigEnd, source: AcSource, wiring: Wiring, port: CompiledFrontEnd
-    ):
-        self._set = configure
-        self._link = link
-        self._source = source
-        self._wiring = wiring
-        self._port = port
-        self._front_end = FrontEnd(port)
-        self._firmware = Firmware(configure)
-        self._t0s: list[tuple[int, int]] = []  # (time, bound) of each latched trigger
-        self._capture: tuple[int, NDArray[np.float64]] = (0, np.zeros(0))
-        self._half_cycles: list[tuple[int, float, float]] = []
-
-    def prepare(self) -> None:
-        """Identify and configure the front-end."""
-        self._front_end.identify()
-        self._front_end.configure(self._set.nominal_hz, self._set.nominal_v)
-        self._front_end.arm_capture(POST_SAMPLES)
-
-    def run(self) -> None:
-        """Serve grants until the twin says stop."""
-        while not isinstance(message := self._link.receive(), wire.Stop):
-            assert isinstance(message, wire.Grant)
-            self._window(message)
-        self._link.send(self._stopped())
-
-    def _window(self, grant: wire.Grant) -> None:
-        for change in grant.supply:
-            self._play_supply(change)
-        until = grant.until_ns // SAMPLE_NS
-        while self._wiring.samples < until:
-            self._step(min(LOOK_SAMPLES, until - self._wiring.samples))
-        for downlink in grant.downlinks:
-            self._send_notice(self._firmware.poll(downlink), downlink.poll)
-        self._send_due(grant.until_ns)
-        self._link.send(wire.Done(grant.window, grant.until_ns, self._link.sent))
-
-    def _step(self, n_samples: int) -> None:
-        """Play some samples and take what the front-end registered."""
-        if self._wiring.run(n_samples):
-            self._latch_t0()
-        if self._port.wait_irq(0.0):
-            self._take_events()
-        self._measure()
-
-    def _play_supply(self, change: wire.SupplyChange) -> None:
-        """Command the source; the change waits for its point on wave."""
-        volts, hertz = self._set.nominal_v, self._set.nominal_hz
-        if change.residual_pu >= 1:
-            program = supply_return(volts, hertz)
-        else:
-            step = Step(change.residual_pu * volts, hertz, None, trigger_out=True)
-            program = Program((step,), self._set.point_on_wave_deg)
-        self._source.arm(program)
-        self._source.fire()
-
-    def _latch_t0(self) -> None:
-        """Read the trigger that the front-end latched: the instant at which the source acted."""
-        trigger = self._front_end.trigger()
-        if trigger is None:
-            return
-        t0_ns = round((trigger.sample + trigger.fraction) * SAMPLE_NS)
-        self._t0s.append((t0_ns, round(trigger.bound * SAMPLE_NS)))
-        self._send_event("t0", t0_ns, trigger.sample)
-
-    def _take_events(self) -> None:
-        self._front_end.take_interrupts()
-        for event in self._front_end.events():
-            t_ns = round((event.sample + event.fraction) * SAMPLE_NS)
-            self._send_due(t_ns)
-            self._firmware.event(event.kind, t_ns)
-            self._send_event(event.kind, t_ns, event.sample)
-
-    def _measure(self) -> None:
-        """Keep the half cycle that the registers show, if it is a new one, and the first frozen capture."""
-        values = self._front_end.measure()
-        at_ns = round(values.half_cycle_end * SAMPLE_NS)
-        if not self._half_cycles or at_ns > self._half_cycles[-1][0]:
-            self._half_cycles.append((at_ns, values.u_rms_half_v, values.frequency_hz))
-        if not self._capture[1].size and self._front_end.capture_ready:
-            self._capture = self._front_end.read_capture()
-
-    def _send_due(self, until_ns: int) -> None:
-        for outgoing in self._firmware.due(until_ns):
-            self._send_notice(outgoing)
-
-    def _send_event(self, kind: str, t_ns: int, sample: int) -> None:
-        """Report an event with the source and bound of the t0 it counts from: the last trigger up to then."""
-        bounds = [bound_ns for t0_ns, bound_ns in self._t0s if t0_ns <= t_ns]
-        source, bound_ns = ("trigger", bounds[-1]) if bounds else ("none", 0)
-        self._link.send_event(wire.BoardEvent(self._link.next_sequence(), t_ns, kind, sample, source, bound_ns))
-
-    def _send_notice(self, outgoing: Outgoing, poll: int = -1) -> None:
-        content = outgoing.content
-        self._link.send_event(
-            wire.Notice(
-                self._link.next_sequence(),
-                outgoing.t_ns,
-                content.kind,
-                content.sequence,
-                outgoing.detected_ns,
-                content.counter,
-                content.energy_left_uj,
-                outgoing.data,
-                poll,
-            )
-        )
-
-    def _stopped(self) -> wire.Stopped:
-        status = self._front_end.status()
-        flags = [f"board: {name}" for name in ("saturated", "event_overflow", "overrun") if getattr(status, name)]
-        if self._wiring.saturated:
-            flags.append("source: voltage beyond the range of the board's ADC")
-        first, volts = self._capture
-        times, rms, hertz = zip(*self._half_cycles, strict=True) if self._half_cycles else ((), (), ())
-        return wire.Stopped(first, volts.tolist(), list(times), list(rms), list(hertz), self._wiring.samples, flags)
+from twin.link.keys import load_keys
 
 
 def serve(link: RigEnd) -> None:
@@ -170,13 +31,18 @@ def serve(link: RigEnd) -> None:
     configure = link.receive()
     assert isinstance(configure, wire.Configure)
     link.allow(configure.credits)
+    link.send(wire.Configured())
     port = CompiledFrontEnd(configure.clocks_per_sample)
     simulated = SimulatedSource(configure.seed)
-    with SourceServer(simulated, port=configure.source_port) as server, AcSource681x(server.resource_name) as source:
+    with (
+        SourceServer(simulated, port=configure.source_port) as server,
+        GuardedSource(server.resource_name, "681x") as source,
+    ):
         source.voltage_v = configure.nominal_v
         source.frequency_hz = configure.nominal_hz
         source.output_enabled = True
-        rig = Rig(configure, link, source, Wiring(simulated, port), port)
+        kind = PacedRig if configure.real_time else Rig
+        rig = kind(configure, link, source, Wiring(simulated, port), port)
         rig.prepare()
         link.send(
             wire.Ready(
@@ -189,13 +55,16 @@ def serve(link: RigEnd) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a rig against the twin at an endpoint; return the exit code."""
-    endpoint, parent = arguments
+    endpoint, parent, heartbeat_ms, *folder = arguments
     die_with_parent(int(parent))
-    link = RigEnd(endpoint)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
+    keys = load_keys(Path(folder[0]), "rig") if folder else None
+    link = RigEnd(endpoint, keys=keys, heartbeat_ms=int(heartbeat_ms))
     try:
         serve(link)
     except TeidenError as error:
         link.send(wire.Failed(str(error), missing=isinstance(error, MissingPart)))
+        link.flush()
         print(f"rig: {error}", file=sys.stderr)
         return error.exit_code
     finally:

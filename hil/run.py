@@ -13,13 +13,20 @@ import gpu
 from hil.characterise import detection_table
 from hil.process import RigProcess
 from hil.progress import Watch
+from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
+from hil.realtime import RealTime
 from teiden import __version__
 from teiden.errors import ScenarioError
 from twin import scenario as scenarios
 from twin import wire
+from twin.link.end import HEARTBEAT_MS
+from twin.link.keys import load_keys
+from twin.link.lockstep import Lockstep
+from twin.link.report import link_counts, link_flags
+from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
-from twin.scenario import Scenario, ns
+from twin.scenario import Link, Scenario, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
 from twin.study.report import render
@@ -38,6 +45,7 @@ TOOLS = (
     "cryptography",
 )
 RIG_LOG = "rig.log"
+HEARTBEATS_MS = {"lockstep": HEARTBEAT_MS, "real-time": REAL_TIME_HEARTBEAT_MS}
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ def run_scenario(
     backend: str = "cpu",
     resume: bool = False,
     watch: Watch | None = None,
-    rig: Callable[[str, Path], RigProcess] = RigProcess,
+    rig: Callable[..., RigProcess] = RigProcess,
 ) -> Finished:
     """Run a scenario into a folder.
 
@@ -72,7 +80,7 @@ def run_scenario(
     watch : Watch, optional
         Shows progress.
     rig : callable
-        Starts a rig process for an endpoint with a log file.
+        Starts a rig process; takes what `RigProcess` takes.
 
     Raises
     ------
@@ -87,12 +95,12 @@ def run_scenario(
     delays = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
     plan = replace(plan, detection=delays)
     with folders.opened(place, manifest, resume) as folder, watch:
-        loop, ready = _play(plan, folder, watch, rig)
+        loop, ready, link = _play(plan, folder, watch, rig)
         watch.stage("tables and report")
         results = Results(loop)
         results.write(folder.path)
         summary = results.summary()
-        manifest |= _end_manifest(results, ready, folder, summary)
+        manifest |= _end_manifest(results, ready, folder, summary, link)
         folders.write_json(folder.path / "summary.json", summary)
         folder.manifest(manifest)
         render(folder.path)
@@ -101,23 +109,50 @@ def run_scenario(
 
 
 def _play(
-    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[[str, Path], RigProcess]
-) -> tuple[Loop, wire.Ready]:
+    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[..., RigProcess]
+) -> tuple[Loop, wire.Ready, dict[str, Any]]:
     scenario = plan.scenario
-    end = wire.TwinEnd(scenario.link.port)
+    end = _open_link(scenario.link)
     try:
         watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
-        with start_rig(end.endpoint, folder.path / RIG_LOG) as process:
+        with start_rig(
+            end.endpoint,
+            folder.path / RIG_LOG,
+            keys=scenario.link.keys,
+            heartbeat_ms=HEARTBEATS_MS[scenario.link.mode],
+        ) as process:
             end.alive = process.ended
-            lockstep = wire.Lockstep(end, scenario.link.timeout_s)
-            loop = Loop(plan, lockstep)
-            ready = lockstep.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board])))
+            driver = _drive(end, scenario.link)
+            loop = Loop(plan, driver)
+            ready = driver.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board]), end.telemetry.port))
             watch.start(scenario.time.duration_s)
             loop.run(_after_window(scenario, folder, watch))
+            link = _link_record(scenario.link, end, driver)
             process.wait(timeout_s=5.0)
     finally:
         end.close()
-    return loop, ready
+    return loop, ready, link
+
+
+def _open_link(link: Link) -> TwinEnd:
+    keys = load_keys(Path(link.keys), "twin") if link.keys else None
+    return TwinEnd(link.port, address=link.address, keys=keys, heartbeat_ms=HEARTBEATS_MS[link.mode])
+
+
+def _drive(end: TwinEnd, link: Link) -> Lockstep | RealTime:
+    if link.mode == "real-time":
+        return RealTime(end, link.timeout_s, link.limit_ms)
+    return Lockstep(end, link.timeout_s)
+
+
+def _link_record(link: Link, end: TwinEnd, driver: Lockstep | RealTime) -> dict[str, Any]:
+    """Return what the manifest says of the link; its flags go to the run's."""
+    record = {"mode": link.mode, "curve": bool(link.keys), **link_counts(end)}
+    flags = link_flags(record)
+    if isinstance(driver, RealTime):
+        record["real_time"] = driver.report()
+        flags += driver.flags()
+    return {**record, "flags": flags}
 
 
 def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -> Callable[[int, Loop], None]:
@@ -152,11 +187,11 @@ def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
 
 
 def _end_manifest(
-    results: Results, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any]
+    results: Results, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any], link: dict[str, Any]
 ) -> dict[str, Any]:
     loop, record = results.loop, results.loop.record
     assert record.stopped is not None
-    flags = results.flags()
+    flags = results.flags() + link.pop("flags")
     if not summary["conservation"]["ok"]:
         flags.append("conservation: the account of notices does not balance")
     detection = loop.plan.detection
@@ -174,6 +209,8 @@ def _end_manifest(
         "rtl_hash": ready.rtl_hash,
         "detection": loop.plan.scenario.meter.detection,
         "flags": flags,
+        "valid": not any(flag.startswith("invalid") for flag in flags),
+        "link": link,
         "wall_s": round(record.wall_s, 3),
         "sim_s": sim_s,
         "samples": record.stopped.samples,

@@ -26,6 +26,7 @@ from twin.field.book import NEVER
 from twin.field.meters import ANSWER_HANDOFFS, Meters
 from twin.field.notice import NOTICE_PSDU_BYTES, POLL_PSDU_BYTES, meter_key
 from twin.field.stages import Stage
+from twin.link.lockstep import RigDriver
 from twin.office.headend import Verdict
 from twin.office.office import Office
 from twin.office.polling import Poll
@@ -80,11 +81,11 @@ class Loop:
     ----------
     plan : Plan
         Grid, timeline, population and mesh, built.
-    rig : wire.Lockstep
+    rig : RigDriver
         A rig that has said hello and is configured (see `board_configuration`).
     """
 
-    def __init__(self, plan: Plan, rig: wire.Lockstep):
+    def __init__(self, plan: Plan, rig: RigDriver):
         scenario = plan.scenario
         self.plan = plan
         self.rig = rig
@@ -302,7 +303,7 @@ class Loop:
         self._last_air = now
 
 
-def board_configuration(plan: Plan, holdup_nj: int) -> wire.Configure:
+def board_configuration(plan: Plan, holdup_nj: int, telemetry_port: int) -> wire.Configure:
     """Return what the rig must know to play the board's meter."""
     s = plan.scenario
     return wire.Configure(
@@ -324,4 +325,6 @@ def board_configuration(plan: Plan, holdup_nj: int) -> wire.Configure:
         listen_nw=s.meter.listen_mw * 1_000_000,
         sends_notices=s.policy.kind != "polling",
         credits=s.link.credits,
+        telemetry_port=telemetry_port,
+        real_time=s.link.mode == "real-time",
     )

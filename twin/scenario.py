@@ -204,7 +204,18 @@ class Board(Table):
 class Link(Table):
     """ZeroMQ between twin and rig."""
 
-    port: Annotated[Port, Field(description="TCP port on loopback; 0: any free")] = 0
+    mode: Annotated[
+        Literal["lockstep", "real-time"],
+        Field(description='"lockstep": same seed, same result; "real-time": by the wall clock, nobody waits'),
+    ] = "lockstep"
+    limit_ms: Annotated[
+        Positive, Field(description="Real time: overrun, lateness or clock bound above this makes the run invalid")
+    ] = 100.0
+    address: Annotated[
+        str, Field(description="IPv4 address the twin listens at; other than loopback it needs keys")
+    ] = "127.0.0.1"
+    port: Annotated[Port, Field(description="TCP port; 0: any free")] = 0
+    keys: Annotated[str, Field(description='Folder of keys made by "teiden rig keys DIR"; empty: none')] = ""
     timeout_s: Annotated[Positive, Field(description="Longest wait for the rig's answer in a running lockstep")] = 20.0
     credits: Annotated[int, Field(ge=1, le=10_000, description="Events the rig may have unacknowledged")] = 64
 

@@ -56,9 +56,9 @@ def run_through(scenario, place, seed=None):
     """Run, optionally with a slow wire between twin and rig."""
     wires = []
 
-    def slow_rig(endpoint, log):
+    def slow_rig(endpoint, log, **options):
         wires.append(SlowWire(endpoint, seed, most_s=0.02))
-        return RigProcess(wires[-1].endpoint, log)
+        return RigProcess(wires[-1].endpoint, log, **options)
 
     try:
         return run_scenario(scenario, place, rig=RigProcess if seed is None else slow_rig), wires

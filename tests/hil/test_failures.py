@@ -16,9 +16,23 @@ from click.testing import CliRunner
 from hil.cli import main
 from hil.process import RigProcess
 from hil.run import run_scenario
-from teiden.errors import MissingPart, PartFailed
+from hil.source.server import SourceServer
+from hil.source.simulated import SimulatedSource
+from teiden.errors import InputError, MissingPart, PartFailed
+from twin import wire
+from twin.link.keys import make_keys
+from twin.link.lockstep import Lockstep
+from twin.link.twin_end import TwinEnd
 
 LONG = ("time.duration_s=600",)  # a minute of wall time: nothing here waits for its end
+
+
+CONFIGURE = partial(
+    wire.Configure, meter=1, key=bytes(16), seed=1, nominal_v=100.0, nominal_hz=50, point_on_wave_deg=90.0,
+    source_port=0, clocks_per_sample=64, declare_ns=0, window_ns=0, confirm_return_ns=0, notice_window_ns=0,
+    handoff_ns=20_000_000, answer_ns=60_000_000, holdup_nj=10**9, listen_nw=10**8, sends_notices=True, credits=64,
+    real_time=False,
+)  # fmt: skip
 
 
 def wait_until(condition, what, limit_s=60.0):
@@ -41,8 +55,8 @@ def run_and_hurt(scenario, place, hurt):
         wait_until(lambda: under_way(place.parent / f"{place.name}.partial"), "no checkpoint")
         hurt(pid)
 
-    def start(endpoint, log):
-        process = RigProcess(endpoint, log)
+    def start(endpoint, log, **options):
+        process = RigProcess(endpoint, log, **options)
         threading.Thread(target=hurt_when_under_way, args=(process.pid,), daemon=True).start()
         pids.append(process.pid)
         return process
@@ -111,6 +125,68 @@ def test_busy_ports_are_named(make_small, tmp_path):
             run_scenario(make_small(f"link.port={port}"), tmp_path / "a")
         with pytest.raises(MissingPart, match=rf"simulated source at 127.0.0.1:{port}: cannot listen"):
             run_scenario(make_small(f"source.port={port}"), tmp_path / "b")
+
+
+RIG_ON_ANOTHER_SOURCE = """
+import sys
+from hil import rig
+class Elsewhere:
+    resource_name = {name!r}
+    def __init__(self, simulated, port):
+        pass
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+rig.SourceServer = Elsewhere
+sys.exit(rig.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        lambda rig, end: rig.kill(),
+        lambda rig, end: rig.terminate(),
+        lambda rig, end: end.send(wire.Failed("the twin gives up")),
+        lambda rig, end: end.send(wire.Stop()),
+    ],
+    ids=["killed", "terminated", "failed", "stopped"],
+)
+def test_the_output_is_off_however_the_rig_ends(hurt, tmp_path):
+    """The rig's source stands outside its process, as a real one does; nobody plays it, as nothing needs that."""
+    simulated = SimulatedSource(1)
+    script = tmp_path / "rig.py"
+    with SourceServer(simulated) as server:
+        script.write_text(RIG_ON_ANOTHER_SOURCE.format(name=server.resource_name))
+        end = TwinEnd()
+        process = RigProcess(end.endpoint, tmp_path / "log", (str(script),))
+        end.alive = process.ended
+        try:
+            Lockstep(end, 20.0).start(CONFIGURE(telemetry_port=end.telemetry.port), 120.0)
+            assert simulated.output_on
+            hurt(psutil.Process(process.pid), end)
+            wait_until(lambda: not simulated.output_on, "the output stays on", limit_s=30.0)
+        finally:
+            end.close()
+            process.__exit__()
+
+
+@pytest.mark.slow
+def test_a_run_over_curve_is_the_same_run(make_small, tmp_path):
+    make_keys(tmp_path / "keys")
+    short = ("time.duration_s=6",)
+    plain = run_scenario(make_small(*short), tmp_path / "plain")
+    curve = run_scenario(make_small(*short, f"link.keys={tmp_path}/keys"), tmp_path / "curve")
+    assert curve.manifest["digest"] == plain.manifest["digest"]
+    (tmp_path / "keys" / "twin.key_secret").chmod(0o644)
+    with pytest.raises(InputError, match="open to others"):
+        run_scenario(make_small(*short, f"link.keys={tmp_path}/keys"), tmp_path / "open")
+
+
+def test_a_link_for_other_machines_needs_keys(make_small, tmp_path):
+    with pytest.raises(InputError, match=r"link.address = 0.0.0.0 is not loopback, expected link.keys"):
+        run_scenario(make_small("link.address=0.0.0.0"), tmp_path / "run")
 
 
 def hear_ctrl_c():

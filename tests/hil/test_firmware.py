@@ -30,6 +30,8 @@ def firmware(**changes):
         "listen_nw": 100_000_000,
         "sends_notices": True,
         "credits": 4,
+        "telemetry_port": 0,
+        "real_time": False,
     }
     return Firmware(Configure(**(settings | changes)))
 

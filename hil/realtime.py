@@ -1,0 +1,204 @@
+"""Real time: twin and board both run by the wall clock and nobody waits for anybody.
+
+Hardware cannot stop and cannot roll back. So the twin holds its windows to its own clock, takes what has arrived by a
+window's end, and keeps book of what that costs: how far either side fell behind, what came too late to act when it
+should have, how well the board's counter is known in the twin's time. Above a limit the run is marked invalid.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from hil.clock import ClockMap
+from teiden.errors import InputError, PartFailed
+from twin import wire
+from twin.field.meters import SAMPLE_NS
+from twin.link.lockstep import meet, take_stopped
+from twin.link.twin_end import TwinEnd
+
+HEARTBEAT_MS = 100  # a frozen rig is seen after 0.4 s: what it missed cannot be made good, unlike in lockstep
+BURST = 8  # readings of the counter, of which the one with the shortest round trip counts
+BURST_EVERY_NS = 10**9
+READ_TIMEOUT_NS = 10**9  # a reading without an answer by then is given up
+
+
+@dataclass
+class Book:
+    """What went wrong so far; nothing in it ever goes back."""
+
+    twin_overruns: int = 0  # windows that the twin ended more than a window late
+    twin_behind_ns: int = 0  # the worst
+    board_behind_ns: int = 0  # the worst, beyond a step
+    late: int = 0  # notices that came after their moment
+    late_ns: int = 0  # the worst
+    clock_bound_ns: int = 0  # the worst bound of an event's time on the twin's clock
+    clock_fault: str = ""
+
+
+class RealTime:
+    """One rig by the wall clock; to the loop it looks like a lockstep.
+
+    Parameters
+    ----------
+    end : TwinEnd
+        The bound socket, with `HEARTBEAT_MS`.
+    timeout_s : float
+        Longest wait for what the rig recorded, at the end.
+    limit_ms : float
+        Overrun, lateness or clock bound above it make the run invalid.
+    """
+
+    def __init__(self, end: TwinEnd, timeout_s: float, limit_ms: float):
+        self._end = end
+        self._timeout_s = timeout_s
+        self._limit_ns = round(limit_ms * 1e6)
+        self.book = Book()
+        self._origin_ns = 0  # of the twin's time, on the monotonic clock
+        self._begin_ns = self._until_ns = 0
+        self._clock = ClockMap(1e9 / SAMPLE_NS)
+        self._bursts = 0
+        self._burst_ns = 0  # when the next is due
+        self._readings: list[tuple[int, int, int]] = []
+        self._asked: tuple[int, int] | None = None  # number and time of the reading on its way
+        self._number = 0
+        self._held: list[wire.BoardEvent | wire.Notice] = []  # until the clocks have met
+        self._events = 0
+
+    def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
+        """Meet the rig and configure it; the board does not run yet."""
+        return meet(self._end, configure, patience_s)
+
+    def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
+        """Begin the window that ends at ``until_ns``; what is sent acts when it arrives."""
+        if not self._origin_ns:
+            self._end.send(wire.Start())
+            self._origin_ns = time.monotonic_ns()
+        self._begin_ns, self._until_ns = self._until_ns, until_ns
+        for change in supply:
+            self._end.send(change)
+        for downlink in downlinks:
+            self._end.send(wire.Downlink(self._board_ns(downlink.t_ns), downlink.poll))
+
+    def collect(self) -> list[wire.BoardEvent | wire.Notice]:
+        """Wait for the window's end on the clock; return what has arrived, on the twin's time, by (time, sequence)."""
+        while (left_ns := self._until_ns - self._now_ns()) > 0:
+            self._read_counter()
+            self._take(left_ns / 1e9)
+        behind_ns = -left_ns
+        self.book.twin_behind_ns = max(self.book.twin_behind_ns, behind_ns)
+        self.book.twin_overruns += behind_ns > self._until_ns - self._begin_ns
+        while self._take(0.0):
+            pass
+        if not self._bursts:
+            return []
+        events, self._held = [self._on_twin_time(event) for event in self._held], []
+        return sorted(events, key=lambda e: (e.t_ns, e.sequence))
+
+    def stop(self) -> wire.Stopped:
+        """End the rig's run and return what it recorded; what it reports until then is no longer heard."""
+        self._end.send(wire.Stop())
+        return take_stopped(self._end, self._timeout_s, passing=(wire.BoardEvent, wire.Notice, wire.Counter))
+
+    def report(self) -> dict[str, Any]:
+        """Return the book, for the run's manifest."""
+        return {**asdict(self.book), "limit_ns": self._limit_ns, "clock_readings": self._bursts}
+
+    def flags(self) -> list[str]:
+        """Return what a reader must know, a line each; those that make the run invalid begin with "invalid"."""
+        book, window_ns = self.book, self._until_ns - self._begin_ns
+        flags = [
+            self._flag(what, worst_ns)
+            for what, worst_ns in (
+                (f"overrun: the twin ended {book.twin_overruns} windows late, the worst", book.twin_behind_ns),
+                ("overrun: the board fell behind the clock, at worst", book.board_behind_ns),
+                (f"late: {book.late} notices went on the air after their moment, the worst", book.late_ns),
+                ("clock bound: the time of an event is known to", book.clock_bound_ns),
+            )
+            if worst_ns > window_ns or worst_ns > self._limit_ns
+        ]
+        if book.clock_fault:
+            flags.append(f"invalid: {book.clock_fault}")
+        if not self._bursts:
+            flags.append("invalid: clock bound: the board's counter was never read")
+        return flags
+
+    def _flag(self, what: str, worst_ns: int) -> str:
+        told = f"{what} {worst_ns / 1e6:.1f} ms"
+        return f"invalid: {told}, limit {self._limit_ns / 1e6:g} ms" if worst_ns > self._limit_ns else told
+
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() - self._origin_ns
+
+    def _take(self, timeout_s: float) -> bool:
+        """Take one message, if one comes, and return whether one did."""
+        message = self._end.take(timeout_s)
+        if message is None:
+            return False
+        if isinstance(message, (wire.BoardEvent, wire.Notice)):
+            self._events += 1
+            if message.sequence != self._events:
+                raise PartFailed(f"link: event {message.sequence} came, expected {self._events}; one was lost")
+            self._held.append(message)
+        elif isinstance(message, wire.Counter):
+            self._take_counter(message)
+        else:
+            raise PartFailed(f"link: {message!r} does not fit a run in real time")
+        return True
+
+    # --- clocks
+
+    def _read_counter(self) -> None:
+        """Ask for the next reading of a burst, if it is time."""
+        now_ns = self._now_ns()
+        if self._asked is not None and now_ns - self._asked[1] < READ_TIMEOUT_NS:
+            return
+        if now_ns >= self._burst_ns:
+            self._number += 1
+            self._end.send(wire.ReadCounter(self._number))
+            self._asked = (self._number, now_ns)
+
+    def _take_counter(self, counter: wire.Counter) -> None:
+        self.book.board_behind_ns = max(self.book.board_behind_ns, counter.behind_ns)
+        if self._asked is None or counter.number != self._asked[0]:
+            return
+        self._readings.append((self._asked[1], counter.samples, self._now_ns()))
+        self._asked = None
+        if len(self._readings) == BURST:
+            self._add_burst(*zip(*self._readings, strict=True))
+            self._readings = []
+            self._burst_ns += BURST_EVERY_NS
+
+    def _add_burst(self, sent_ns: tuple[int, ...], counts: tuple[int, ...], received_ns: tuple[int, ...]) -> None:
+        try:
+            self._clock.add_burst(sent_ns, counts, received_ns)
+            self._bursts += 1
+        except (PartFailed, InputError) as error:
+            self.book.clock_fault = self.book.clock_fault or str(error)
+
+    def _board_ns(self, t_ns: int) -> int:
+        """Return the board's time at a moment of the twin's."""
+        if not self._bursts:
+            return t_ns
+        ahead_ns = float(self._clock.host_ns(t_ns / SAMPLE_NS).middle) - t_ns  # the rates differ by ppm only
+        return max(round(t_ns - ahead_ns), 0)
+
+    def _on_twin_time(self, event: wire.BoardEvent | wire.Notice) -> wire.BoardEvent | wire.Notice:
+        """Return an event with its times on the twin's clock; a notice whose moment has passed goes out now."""
+        if isinstance(event, wire.BoardEvent):
+            return msgspec.structs.replace(event, t_ns=self._twin_ns(event.t_ns))
+        t_ns = self._twin_ns(event.t_ns)
+        if t_ns < self._until_ns:
+            self.book.late += 1
+            self.book.late_ns = max(self.book.late_ns, self._until_ns - t_ns)
+        return msgspec.structs.replace(
+            event, t_ns=max(t_ns, self._until_ns), detected_ns=self._twin_ns(event.detected_ns)
+        )
+
+    def _twin_ns(self, board_ns: int) -> int:
+        at = self._clock.host_ns(board_ns / SAMPLE_NS)
+        self.book.clock_bound_ns = max(self.book.clock_bound_ns, round(float(at.bound)))
+        return round(float(at.middle))

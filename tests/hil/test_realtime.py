@@ -1,0 +1,177 @@
+"""Real time: events on the twin's clock within their bound, and everything that went wrong in the book."""
+
+import threading
+import time
+
+import pytest
+
+from hil.link import RigEnd
+from hil.realtime import RealTime
+from hil.run import run_scenario
+from teiden.errors import PartFailed
+from twin import wire
+from twin.field.meters import SAMPLE_NS
+from twin.link.states import State
+from twin.link.twin_end import TwinEnd
+
+WINDOW_NS = 20_000_000
+
+
+class Board(threading.Thread):
+    """A rig whose counter runs by the host's clock, ``ppm`` too fast, and that says what it is told to."""
+
+    def __init__(self, endpoint, ppm=0.0, behind_ns=0, jump_at=None):
+        super().__init__(daemon=True)
+        self._link = RigEnd(endpoint, patience_s=20.0)
+        self._rate = 8e-6 * (1 + ppm * 1e-6)  # samples per ns
+        self._behind_ns = behind_ns
+        self._jump_at = jump_at
+        self._reads = 0
+        self.vanishes = False
+        self.say = []  # functions of (now in samples, sequence) that give an event
+        self.said = []  # (host time at its sample, event)
+
+    def run(self):
+        link = self._link
+        link.send(wire.Hello(wire.PROTO))
+        link.state = State.INITIALISED
+        link.receive()
+        self.start_ns = time.monotonic_ns()
+        while not self.vanishes and not isinstance(message := link.take(0.002), wire.Stop):
+            if isinstance(message, wire.ReadCounter):
+                self._reads += 1
+                jump = 4000 if self._jump_at is not None and self._reads > self._jump_at else 0
+                link.send(wire.Counter(message.number, int(self.now()) + jump, self._behind_ns))
+            while self.say:
+                self._speak(self.say.pop(0))
+        if not self.vanishes:
+            self._leave()
+        link.close()
+
+    def _leave(self):
+        link = self._link
+        link.send(wire.Stopped(0, [], [], [], [], 0, []))
+        link.flush()
+
+    def now(self):
+        return (time.monotonic_ns() - self.start_ns) * self._rate
+
+    def _speak(self, make):
+        sample = int(self.now())
+        event = make(sample, self._link.next_sequence())
+        self.said.append((self.start_ns + sample / self._rate, event))
+        self._link.send_event(event)
+
+
+def failure(sample, sequence):
+    return wire.BoardEvent(sequence, sample * SAMPLE_NS, "power_fail", sample, "trigger", 40)
+
+
+def gasp(sample, sequence):
+    return wire.Notice(sequence, sample * SAMPLE_NS - 500_000_000, "last_gasp", 1, sample * SAMPLE_NS, 0, 0, b"")
+
+
+@pytest.fixture
+def bench():
+    """Start a twin and a board; give both, and end them."""
+    made = []
+
+    def start(limit_ms=1000.0, **options):
+        end = TwinEnd(heartbeat_ms=1000)
+        board = Board(end.endpoint, **options)
+        board.start()
+        assert end.take(20.0) == wire.Hello(wire.PROTO)
+        end.state = State.INITIALISED
+        end.allow(64)
+        made.append((end, board))
+        return RealTime(end, 20.0, limit_ms), board
+
+    yield start
+    for end, board in made:
+        board.join(0.0 if end.state != State.STOPPED else 20.0)
+        end.close()
+
+
+def run(driver, windows, act=lambda window: None):
+    """Run so many windows and return (window's end, event) of all that came."""
+    got = []
+    for window in range(1, windows + 1):
+        driver.grant(window * WINDOW_NS, [], [])
+        act(window)
+        got += [(window * WINDOW_NS, event) for event in driver.collect()]
+    return got
+
+
+@pytest.mark.parametrize("ppm", [0.0, 80.0, -80.0])
+def test_events_come_on_the_twins_clock_within_the_bound(bench, ppm):
+    driver, board = bench(ppm=ppm)
+    got = run(driver, 80, lambda window: window % 20 == 0 and board.say.append(failure))
+    driver.stop()
+    assert len(got) == len(board.said) >= 3
+    bound_ns = driver.book.clock_bound_ns
+    for (_, seen), (truth_ns, said) in zip(got, board.said, strict=True):
+        assert abs(driver._origin_ns + seen.t_ns - truth_ns) <= bound_ns + 1  # rounding
+        assert (seen.sample, seen.t0_source, seen.t0_bound_ns) == (said.sample, "trigger", 40)
+    assert not any(flag.startswith("invalid") for flag in driver.flags()), driver.flags()
+
+
+def test_a_notice_that_is_late_goes_out_now_and_is_counted(bench):
+    driver, board = bench(limit_ms=400.0)
+    got = run(driver, 60, lambda window: window == 40 and board.say.append(gasp))
+    driver.stop()
+    ((end_ns, notice),) = got
+    assert notice.t_ns == end_ns
+    assert driver.book.late == 1
+    assert driver.book.late_ns > 490_000_000  # its moment was 500 ms before it was said
+    assert any(flag.startswith("invalid: late: 1 notices") for flag in driver.flags())
+
+
+def test_a_board_that_falls_behind_makes_the_run_invalid(bench):
+    driver, _ = bench(limit_ms=200.0, behind_ns=300_000_000)
+    run(driver, 10)
+    driver.stop()
+    (flag,) = [flag for flag in driver.flags() if "board fell behind" in flag]
+    assert flag == "invalid: overrun: the board fell behind the clock, at worst 300.0 ms, limit 200 ms"
+
+
+def test_a_twin_that_falls_behind_makes_the_run_invalid(bench):
+    driver, _ = bench(limit_ms=200.0)
+    run(driver, 20, lambda window: window == 10 and time.sleep(0.3))
+    driver.stop()
+    assert any(flag.startswith("invalid: overrun: the twin ended") for flag in driver.flags())
+    assert driver.book.twin_behind_ns > 260_000_000  # 300 ms of sleep less one window
+
+
+def test_a_counter_that_jumps_makes_the_run_invalid(bench):
+    """Half a second of counts too many within a second is no oscillator."""
+    driver, _ = bench(jump_at=8)
+    run(driver, 70)
+    driver.stop()
+    assert any(flag.startswith("invalid: clock: the counter's period is") for flag in driver.flags())
+
+
+def test_a_counter_that_is_never_read_makes_the_run_invalid():
+    assert "invalid: clock bound: the board's counter was never read" in RealTime(None, 1.0, 100.0).flags()
+
+
+def test_a_rig_that_freezes_ends_the_run(bench):
+    driver, board = bench()
+    run(driver, 5)
+    board.vanishes = True
+    with pytest.raises(PartFailed, match="connection lost or frozen"):
+        run(driver, 10_000)
+
+
+def test_a_whole_run_in_real_time_says_so(make_small, tmp_path):
+    short = ("time.duration_s=3", "fault.at_s=1", "fault.isolate_s=1", "fault.tie_s=1.5", "policy.declare_s=0.2")
+    done = run_scenario(make_small(*short, "link.mode=real-time", "policy.window_s=0.3"), tmp_path / "run")
+    link = done.manifest["link"]
+    assert link["mode"] == "real-time"
+    assert link["state"] == "stopped"
+    assert link["real_time"]["clock_readings"] >= 1
+    assert done.manifest["valid"] == (not any(flag.startswith("invalid") for flag in done.manifest["flags"]))
+    assert done.manifest["wall_s"] >= 3.0
+    assert done.summary["board"]["t0_source"] == "trigger"
+    # detection of a full loss takes 1.5 to 1.88 ms (HDL.md section 7); both ends on the twin's clock, whose rate
+    # is known to 100 ppm
+    assert 1.5 <= done.summary["board"]["detection_latency_ms"] <= 1.88 + 0.125 + 0.01

@@ -1,0 +1,191 @@
+"""What both ends of the link have in common: a socket that is watched, a channel, waits that end.
+
+ZeroMQ carries frames and mends connections; `Channel` makes up for what is lost meanwhile. A peer that freezes is
+noticed by ZeroMQ's heartbeats, a peer that is refused by the handshake's own events.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import Any
+
+import zmq
+import zmq.utils.monitor
+
+from teiden.errors import MissingPart, PartFailed
+from twin.link.channel import Channel
+from twin.link.states import State, next_state
+from twin.wire import MAX_BYTES, Failed, Message, Telemetry, decode, encode
+
+HEARTBEAT_MS = 1000  # a frozen peer is dropped after three of these; generous on a loaded machine
+POLL_MS = 50  # how often a wait looks at what no socket tells
+RESEND_S, RESEND_MOST_S = 1.0, 16.0  # unacknowledged for so long: sent again, then after twice the time
+CUT_BYTES = 2 * MAX_BYTES  # a frame longer than this is not even read: ZeroMQ cuts the connection
+UNKNOWN_KEY = "unknown key"
+WATCHED = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_CONNECTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+
+
+class End:
+    """One end of the link.
+
+    Parameters
+    ----------
+    kind : int
+        zmq.ROUTER or zmq.DEALER.
+    heartbeat_ms : int
+        How often the peer is asked for a sign of life; it is given up after three without one.
+    """
+
+    def __init__(self, kind: int, heartbeat_ms: int):
+        self.channel = Channel()
+        self.state = State.OFFLINE
+        self.connections = 0
+        self.lost_s: float | None = None  # when the last connection broke; None while there is one, or was none yet
+        self.refused: list[str] = []  # why each peer that was not let in was not
+        self.refused_s = 0.0  # when the last handshake failed
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(kind)
+        self._socket.setsockopt(zmq.LINGER, 200)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, CUT_BYTES)
+        self._socket.setsockopt(zmq.SNDHWM, 0)  # credits bound what is on its way; a full ROUTER would drop
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * heartbeat_ms)
+        self._monitor = self._socket.get_monitor_socket(WATCHED)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
+        self._open: set[int] = set()  # file descriptors of connections
+        self._inbox: deque[Message] = deque()
+        self._credits = self._owes_at_most = 1
+        self._pause_s = RESEND_S
+        self._resend_at_s = 0.0
+
+    def allow(self, credits: int) -> None:
+        """Take the number of events that the rig may have unacknowledged."""
+        self._credits = credits
+        self._owes_at_most = max(credits // 2, 1)
+
+    def send(self, message: Message) -> None:
+        """Send a message; it arrives once, and in order, for as long as both ends live.
+
+        PartFailed if it does not fit the rig's state.
+        """
+        self.state = next_state(self.state, message)
+        if not self.channel.unacknowledged:
+            self._pause_s = RESEND_S
+            self._resend_at_s = time.monotonic() + self._pause_s
+        self._put(self.channel.pack(encode(message)))
+
+    def take(self, timeout_s: float) -> Any:
+        """Return the peer's next message, None if none comes within a time.
+
+        Raises
+        ------
+        PartFailed, MissingPart
+            What the peer failed with; that it is lost or refused; that it sent what is no message.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not self._inbox:
+            if self._read():
+                continue
+            self._settle()
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return None
+            self._poller.poll(min(POLL_MS, math.ceil(left_s * 1000)))
+        message = self._inbox.popleft()
+        self.state = next_state(self.state, message)
+        if isinstance(message, Failed):
+            raise (MissingPart if message.missing else PartFailed)(message.text)
+        return message
+
+    def acknowledge(self) -> None:
+        """Acknowledge what was taken now, not with what is sent next."""
+        if self.channel.owed:
+            self._put(self.channel.acknowledgement())
+
+    def _read(self) -> bool:
+        """Take the peer's next frame, if one is there, and return whether one was."""
+        frame = self._get()
+        if frame is None:
+            return False
+        payload = self.channel.unpack(frame)
+        if payload is not None:
+            message = decode(payload)
+            if isinstance(message, Telemetry):
+                raise PartFailed(f"link: {message!r} on the socket of events")
+            self._inbox.append(message)
+        if self.channel.owed >= self._owes_at_most:
+            self._put(self.channel.acknowledgement())
+        return True
+
+    def _settle(self) -> None:
+        """Do what is due when nothing has come: acknowledge, send again, look after the connection."""
+        self.acknowledge()
+        while self._monitor.poll(0):
+            self._watch(zmq.utils.monitor.recv_monitor_message(self._monitor))
+        if self.channel.unacknowledged and time.monotonic() > self._resend_at_s:
+            self._send_again()
+        self._look()
+
+    def _watch(self, event: Any) -> None:
+        kind, value = event["event"], int(event["value"])
+        if kind in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
+            self._open.add(value)
+        elif kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.connections += 1
+            self.lost_s = None
+            if self.connections > 1:
+                self._send_again()
+        elif kind == zmq.EVENT_DISCONNECTED:
+            self._open.discard(value)
+            if self.connections and not self._open and self.lost_s is None:
+                self.lost_s = time.monotonic()
+        elif kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self.refused.append(UNKNOWN_KEY)
+        else:
+            self.refused_s = time.monotonic()
+            self.refused.append("the handshake failed; keys on one side only, or another program?")
+
+    def _send_again(self) -> None:
+        for frame in self.channel.again():
+            self._put(frame)
+        self._pause_s = min(2 * self._pause_s, RESEND_MOST_S)
+        self._resend_at_s = time.monotonic() + self._pause_s
+
+    def _put(self, frame: bytes) -> None:
+        """Give a frame to the socket."""
+        raise NotImplementedError
+
+    def _get(self) -> bytes | None:
+        """Return the peer's next frame, None if none is there."""
+        raise NotImplementedError
+
+    def _look(self) -> None:
+        """Raise if waiting makes no sense any more."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Acknowledge what was taken and close the sockets; safe to call twice."""
+        if self._socket.closed:
+            return
+        self.acknowledge()
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close()
+        self._close_more()
+        self._context.term()
+
+    def _close_more(self) -> None:
+        """Close what else is in the context."""

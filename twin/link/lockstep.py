@@ -1,0 +1,119 @@
+"""Lockstep: nobody runs past a grant, so results depend on no clock but the simulated one."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from teiden.errors import PartFailed
+from twin import wire
+from twin.link.twin_end import TwinEnd
+
+
+class RigDriver(Protocol):
+    """What the loop needs of a rig, in lockstep or in real time."""
+
+    def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
+        """Let the rig run to ``until_ns``; returns at once."""
+
+    def collect(self) -> list[wire.BoardEvent | wire.Notice]:
+        """Return the events up to the end of the window, ordered by (time, sequence)."""
+
+    def stop(self) -> wire.Stopped:
+        """End the rig's run and return what it recorded."""
+
+
+class Lockstep:
+    """One rig in lockstep: the handshake, then window after window.
+
+    Parameters
+    ----------
+    end : TwinEnd
+        The bound socket.
+    timeout_s : float
+        Longest wait for an answer once the rig runs.
+    """
+
+    def __init__(self, end: TwinEnd, timeout_s: float):
+        self._end = end
+        self._timeout_s = timeout_s
+        self._window = 0
+        self._received = 0
+        self._until_ns = 0
+
+    def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
+        """Meet the rig and configure it."""
+        return meet(self._end, configure, patience_s)
+
+    def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
+        """Let the rig run to ``until_ns``; returns at once."""
+        self._window += 1
+        self._until_ns = until_ns
+        self._end.send(wire.Grant(self._window, until_ns, supply, downlinks))
+
+    def collect(self) -> list[wire.BoardEvent | wire.Notice]:
+        """Wait for the end of the granted window; return its events ordered by (time, sequence)."""
+        events: list[wire.BoardEvent | wire.Notice] = []
+        while True:
+            message = self._end.receive(self._timeout_s, f"window {self._window} (to t = {self._until_ns / 1e9:g} s)")
+            if isinstance(message, (wire.BoardEvent, wire.Notice)):
+                self._received += 1
+                if message.sequence != self._received:
+                    raise PartFailed(f"link: event {message.sequence} came, expected {self._received}; one was lost")
+                events.append(message)
+            elif isinstance(message, wire.Done) and message.window == self._window and message.sent == self._received:
+                return sorted(events, key=lambda e: (e.t_ns, e.sequence))
+            else:
+                raise PartFailed(f"link: {message!r} does not fit window {self._window} with {self._received} events")
+
+    def stop(self) -> wire.Stopped:
+        """End the rig's run and return what it recorded."""
+        self._end.send(wire.Stop())
+        return take_stopped(self._end, self._timeout_s)
+
+
+def meet(end: TwinEnd, configure: wire.Configure, patience_s: float) -> wire.Ready:
+    """Meet the rig and configure it; it may take long to be ready, because it may have to compile its RTL."""
+    hello = end.receive(patience_s, "hello")
+    if not isinstance(hello, wire.Hello) or hello.proto != wire.PROTO:
+        raise PartFailed(f"rig: {hello!r} instead of a hello of protocol {wire.PROTO}; same version on both sides?")
+    end.allow(configure.credits)
+    end.send(configure)
+    _expect(end, wire.Configured, "configured", patience_s)
+    ready: wire.Ready = _expect(end, wire.Ready, "ready", patience_s)
+    return ready
+
+
+def take_stopped(end: TwinEnd, timeout_s: float, passing: tuple[type, ...] = ()) -> wire.Stopped:
+    """Return what the rig recorded, put together from its chunks.
+
+    Parameters
+    ----------
+    end : TwinEnd
+    timeout_s : float
+        Longest wait for a message.
+    passing : tuple of type
+        Messages that may still come before and are dropped.
+    """
+    chunks: list[wire.HalfCycles] = []
+    while isinstance(message := end.receive(timeout_s, "stopped"), (wire.HalfCycles, *passing)):
+        if isinstance(message, wire.HalfCycles):
+            chunks.append(message)
+    if not isinstance(message, wire.Stopped):
+        raise PartFailed(f"rig: {message!r} instead of stopped")
+    end.acknowledge()  # the rig waits for it before it ends
+    end.telemetry.finish(message.telemetry)
+    return msgspec.structs.replace(
+        message,
+        half_cycle_t_ns=[t_ns for chunk in chunks for t_ns in chunk.t_ns],
+        half_cycle_v=[volts for chunk in chunks for volts in chunk.rms_v],
+        half_cycle_hz=[hertz for chunk in chunks for hertz in chunk.hz],
+    )
+
+
+def _expect(end: TwinEnd, kind: type, name: str, patience_s: float) -> Any:
+    message = end.receive(patience_s, name)
+    if not isinstance(message, kind):
+        raise PartFailed(f"rig: {message!r} instead of {name}")
+    return message
