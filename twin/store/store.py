@@ -142,18 +142,34 @@ class Store:
         return known[1] if known else None
 
     def compact(self, *, merge: bool = False) -> None:
-        """Move the log into parts; with ``merge`` make one part of all those of a series, day and block."""
+        """Move the log into parts; with ``merge`` make one part of all those of a series, day and block.
+
+        Raises
+        ------
+        PartFailed
+            If it cannot be written; nothing is lost: the log still holds what is not in parts.
+        """
         self._check_open()
         self._log.close()
+        try:
+            self._move_log()
+            self._use(compaction.merge_parts(self.root, self._manifest, above=1 if merge else MOST_PARTS))
+        except OSError as error:
+            raise PartFailed(f"{self.root}: could not compact, all acknowledged batches are kept: {error}") from error
+
+    def _move_log(self) -> None:
+        """Move the log into parts."""
         batches = {name: self._batches[name] for name in self._unledgered}
-        self._manifest = compaction.move_log(
-            self.root, self._manifest, self._last, self._in_log(), batches, dict(self._counts)
+        self._use(
+            compaction.move_log(self.root, self._manifest, self._last, self._in_log(), batches, dict(self._counts))
         )
-        self._contents.replace_parts(self._manifest.of("readings"))
         self._contents.clear_tail()
         self._conflicts, self._unledgered = [], []
-        self._manifest = compaction.merge_parts(self.root, self._manifest, above=1 if merge else MOST_PARTS)
-        self._contents.replace_parts(self._manifest.of("readings"))
+
+    def _use(self, made: manifest.Manifest) -> None:
+        """Take a manifest that was committed."""
+        self._manifest = made
+        self._contents.replace_parts(made.of("readings"))
 
     @property
     def estimates(self) -> Estimates:

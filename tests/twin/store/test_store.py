@@ -10,19 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from readings import STEP, random_batches, reference, row, table
+from store_readings import STEP, random_batches, reference, row, table
 
 from teiden.errors import InputError, PartFailed
 from twin.store.presence import Presence, slots
 from twin.store.receipt import Receipt
 from twin.store.schema import DAY_NS, INTERVAL_NS, KEY, MINUTE_NS, Series, day_of
 from twin.store.store import Store
-
-
-@pytest.fixture(autouse=True)
-def disk_is_not_waited_for(monkeypatch):
-    """What is forced to disk, and when, is test_killed.py's; here it would only cost time."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -170,6 +164,21 @@ def test_a_full_disk_keeps_nothing_of_the_batch(store, monkeypatch):
     assert store.receipt("b") is None
     assert store.ingest(table([row(2, 0)]), "b") == Receipt(stored=1)
     assert store.readings(Series.HALF_HOUR, 0, DAY_NS).num_rows == 2
+
+
+def test_a_disk_too_full_to_compact_loses_nothing(store, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    store.ingest(table([row(1, 0), row(2, 0)]), "a")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(PartFailed, match=r"could not compact, all acknowledged batches are kept.*No space"):
+            store.compact()
+    assert store.ingest(table([row(1, 0), row(3, 0)]), "b") == Receipt(stored=1, duplicates=1)
+    store.compact()
+    assert store.readings(Series.HALF_HOUR, 0, DAY_NS)["meter"].to_pylist() == [1, 2, 3]
+    assert [counted["balanced"] for counted in store.conservation().to_pylist()] == [True]
 
 
 def log_of(root, batches: int) -> list:
