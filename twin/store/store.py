@@ -27,6 +27,7 @@ from twin.store.sorting import Sorted, partitions, sort_batch
 
 LOG_ROWS = 1_000_000  # readings in the log that call for a compaction: some 60 MB
 MOST_PARTS = 8  # of one series, day and block of meters, before they are merged
+REMEMBERED = 1_000_000  # batches whose receipts are held: some 300 MB; an older one sent again is all duplicates
 LOG_BATCHES = 10_000  # batches in the log that call for one: bounds the time to open
 
 
@@ -44,8 +45,7 @@ class Store:
         self._counts: dict[Series, Receipt] = defaultdict(Receipt, self._manifest.counts)
         self._batches: dict[str, tuple[str, Receipt]] = {}
         self._unledgered: list[str] = []
-        for file in self._manifest.ledger:
-            self._batches |= ledger.read(root, file)
+        self._batches |= ledger.newest(root, self._manifest.ledger, REMEMBERED)
         self._last = self._manifest.log_through
         self._log = log.Log(root)
         self._replay()
@@ -102,7 +102,8 @@ class Store:
     def ingest(self, readings: pa.Table, batch_id: str) -> Receipt:
         """Take a batch; it is on disk when this returns, and the return is the acknowledgement.
 
-        A batch sent again under its name is answered with its first receipt and counted no second time.
+        A batch sent again under its name is answered with its first receipt and counted no second time, as long as
+        its receipt is remembered; after that its readings are duplicates.
 
         Parameters
         ----------
@@ -240,6 +241,8 @@ class Store:
             self._counts[series] += receipt
         self._batches[entry.batch_id] = (entry.fingerprint, entry.receipt)
         self._unledgered.append(entry.batch_id)
+        if len(self._batches) > REMEMBERED:
+            del self._batches[next(iter(self._batches))]
 
     def _entry(self, batch_id: str, mark: str, groups: list[Sorted]) -> log.Entry:
         """Return the log's entry of a sorted batch."""

@@ -69,6 +69,21 @@ def test_a_batch_sent_again_is_answered_as_the_first_time_and_counts_once(tmp_pa
             assert (counted["arrived"], counted["balanced"]) == (4, True)
 
 
+def test_the_newest_receipts_are_remembered_whether_it_stayed_open_or_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("twin.store.store.REMEMBERED", 3)
+    for reopened in (False, True):
+        root = tmp_path / f"store {reopened}"
+        store = Store.open(root, log_rows=2)
+        for number in range(7):
+            store.ingest(table([row(number, 0)]), str(number))
+            if reopened:
+                store.close(compact=number % 3 == 0)
+                store = Store.open(root, log_rows=2)
+        assert [number for number in range(7) if store.receipt(str(number))] == [4, 5, 6]
+        assert store.ingest(table([row(0, 0)]), "0") == Receipt(duplicates=1)
+        store.close()
+
+
 def test_a_name_used_for_two_batches_is_refused(store):
     store.ingest(table([row(1, 0)]), "a")
     with pytest.raises(InputError, match=r"batch 'a': came before with other readings"):
