@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from readings import STEP, row, table
+from store_readings import STEP, row, table
 
 from teiden.errors import InputError
 from twin.store.completeness import NEVER, age_of_share_s, ages_ns, completeness, missing_map
@@ -19,8 +19,7 @@ HALF = Series.HALF_HOUR
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda handle: None)  # no power cut here; saves time
+def store(tmp_path):
     with Store.open(tmp_path / "store") as held:
         yield held
 
