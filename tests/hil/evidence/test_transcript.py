@@ -110,11 +110,27 @@ def test_a_recorded_link_answers_and_knows_who_it_was(tmp_path):
     assert not link.is_open
 
 
-def test_a_question_that_got_no_reply_gets_none(tmp_path):
-    tape = write_scpi(tmp_path, ("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"))
+def test_a_question_that_got_no_reply_gets_none_and_the_link_is_given_up(tmp_path):
+    tape = write_scpi(tmp_path, ("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"), ("write", PROBE))
     link = ReplayedLink("here", tape)
-    with pytest.raises(PartFailed, match=r'source at here: no reply to "VOLT\?" in the recording'):
+    with pytest.raises(
+        PartFailed, match=r'no reply to "VOLT\?" in 2 s, nor to \*IDN\? after it; the connection is given up'
+    ):
         link.query("VOLT?")
+    assert not link.is_open
+    tape.check_ended()
+
+
+def test_a_late_reply_comes_late_again(tmp_path):
+    """After the probe comes the late reply, then that of the probe, as when it was recorded."""
+    said = [("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"), ("write", PROBE), ("read", "100")]
+    said += [("read", "1999.0;M"), ("write", "SYST:ERR?"), ("read", '0,"No error"'), ("write", "FREQ?"), ("read", "50")]
+    tape = write_scpi(tmp_path, *said)
+    link = ReplayedLink("here", tape)
+    with pytest.raises(PartFailed, match="it answers again"):
+        link.query("VOLT?")
+    assert link.query("FREQ?") == "50"
+    tape.check_ended()
 
 
 @pytest.mark.parametrize("text", ["{", '{"t_s": 0}', "[1]"])
