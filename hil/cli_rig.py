@@ -86,48 +86,6 @@ def source(
         sys.exit(error.exit_code)
 
 
-@rig.command("check")
-@click.argument("station", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/rig_check"), show_default=True,
-              help="Folder for check.json and check.md.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print what was seen as one JSON object.")
-def check(station: Path, out: Path, as_json: bool) -> None:
-    """Check the bench that STATION describes and write what was seen.
-
-    Register map, counter, noise floor, voltage and frequency against the source's own read-back, the trigger wire
-    and the polarity of the voltage's wires. It ends with 3 if something is not as it must be.
-
-    \b
-    # station.toml; every line may be left out
-    [board]
-    clocks_per_sample = 64
-    [source]
-    dialect = "681x"            # kikusui-le, chroma
-    current_limit_a = 5.0
-    voltage_limit_v = 120.0
-    [supply]
-    nominal_v = 100.0
-    nominal_hz = 50
-    [limits]
-    noise_pu = 0.001
-    voltage_pu = 0.005
-    frequency_hz = 0.02
-    angle_deg = 2.0
-
-    Runs on the stand-ins, a simulated source and the RTL compiled in; not yet run on hardware.
-    """
-    from hil.check import check_station, page, require_passed
-    from hil.station import load_station
-
-    try:
-        seen = check_station(load_station(station), out)
-        click.echo(json.dumps(seen) if as_json else page(seen), nl=as_json)
-        require_passed(seen)
-    except TeidenError as error:
-        click.echo(f"teiden: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
 @rig.command("run")
 @click.argument("station", type=click.Path(path_type=Path))
 @click.option("--campaign", "campaigns", multiple=True, type=click.Choice(["4-11", "power-fail", "F47"]),
@@ -182,6 +140,58 @@ def replay(evidence: Path, as_json: bool) -> None:
     sys.exit(3 if differences else 0)
 
 
+@rig.command("check")
+@click.argument("station", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/rig_check"), show_default=True,
+              help="Folder for check.json and check.md.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what was seen as one JSON object.")
+def check(station: Path, out: Path, as_json: bool) -> None:
+    """Check the bench that STATION describes and write what was seen.
+
+    Register map, counter, noise floor, voltage and frequency against the source's own read-back, the trigger wire
+    and the polarity of the voltage's wires. It ends with 3 if something is not as it must be.
+
+    \b
+    # station.toml; every line may be left out
+    [board]
+    clocks_per_sample = 64
+    [source]
+    dialect = "681x"            # kikusui-le, chroma
+    current_limit_a = 5.0
+    voltage_limit_v = 120.0
+    [supply]
+    nominal_v = 100.0
+    nominal_hz = 50
+    [limits]
+    noise_pu = 0.001
+    voltage_pu = 0.005
+    frequency_hz = 0.02
+    angle_deg = 2.0
+
+    Runs on the stand-ins, a simulated source and the RTL compiled in; not yet run on hardware.
+    """
+    from hil.check import check_station, page, require_passed
+    from hil.station import load_station
+
+    try:
+        seen = check_station(load_station(station), out)
+        click.echo(json.dumps(seen) if as_json else page(seen), nl=as_json)
+        require_passed(seen)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _wait(seconds: float | None) -> None:
+    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
+    until_s = float("inf") if seconds is None else time.monotonic() + seconds
+    try:
+        while (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 3600))
+    except KeyboardInterrupt:
+        click.echo("teiden: source ended", err=True)
+
+
 @contextmanager
 def _ending(left: str) -> Iterator[None]:
     """End with one line and the exit code of an error or of Ctrl-C, which says what it leaves."""
@@ -199,13 +209,3 @@ def _tell(record: TestRecord, place: str) -> None:
     """Show a test that has ended, on standard error."""
     why = record.why.splitlines()
     click.echo(f"{place:>7} {record.verdict:>12}  {record.title}" + (f": {why[0]}" if why else ""), err=True)
-
-
-def _wait(seconds: float | None) -> None:
-    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
-    until_s = float("inf") if seconds is None else time.monotonic() + seconds
-    try:
-        while (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 3600))
-    except KeyboardInterrupt:
-        click.echo("teiden: source ended", err=True)
