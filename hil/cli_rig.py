@@ -98,8 +98,8 @@ def source(
 def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, strict: bool, as_json: bool) -> None:
     """Play campaigns on the bench that STATION describes and write evidence.
 
-    Identity, noise, voltage and frequency always; then the dips of IEC 61000-4-11 (4-11), losses of supply,
-    disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47).
+    Identity, noise, voltage, frequency and kept minutes always; then the dips of IEC 61000-4-11 (4-11), losses of
+    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47).
 
     The folder holds evidence.html (start here), evidence.json, junit.xml, the transcripts scpi.jsonl and
     registers.jsonl, and waves/ with each waveform as COMTRADE and PNG. It ends with 3 if a test could not be

@@ -217,7 +217,7 @@ def posing(monkeypatch):
 @pytest.mark.parametrize("interlock", ["closed", "open"])
 def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock, posing, tmp_path, monkeypatch):
     server, instrument = posing
-    monkeypatch.setattr(campaign, "ALWAYS", ("test_identity.py",))
+    monkeypatch.setattr(campaign, "ALWAYS", ("test_identity.py", "test_minutes.py"))
     monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ())
     (tmp_path / "td.bit").write_bytes(b"bits")
     (tmp_path / "interlock").write_text(interlock)
@@ -232,7 +232,7 @@ def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock
         assert 'says "open", expected closed' in content["tests"][0]["why"]
         return
     assert ran.exit_code == 0, ran.output
-    assert content["summary"]["pass"] == len(content["tests"]) == 2
+    assert content["summary"]["pass"] == len(content["tests"]) == 3
     assert content["identity"]["source"].startswith("KEYSIGHT")
     assert content["identity"]["rtl_hash"] == hashlib.sha256(b"bits").hexdigest()
     monkeypatch.delitem(sys.modules, "pynq")
