@@ -1,6 +1,7 @@
 """What was written down answers in the place of the bench, and every other question is named."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def talk(port):
 @pytest.fixture
 def recorded(tmp_path):
     """A folder with the transcript of `talk` in a test called t."""
-    with Transcripts(tmp_path) as transcripts:
+    with closing(Transcripts(tmp_path)) as transcripts:
         transcripts.begin("t")
         transcripts.use_clock(lambda: 1.25)
         talk(RecordedPort(Memory(), transcripts.registers))
@@ -92,7 +93,7 @@ def test_a_test_that_ends_early_is_named(recorded):
 
 
 def write_scpi(folder, *entries):
-    with Transcripts(folder) as transcripts:
+    with closing(Transcripts(folder)) as transcripts:
         transcripts.begin("t")
         for way, text in entries:
             transcripts.scpi.note(way=way, text=text)
