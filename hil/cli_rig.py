@@ -86,6 +86,60 @@ def source(
         sys.exit(error.exit_code)
 
 
+@rig.command("run")
+@click.argument("station", type=click.Path(path_type=Path))
+@click.option("--campaign", "campaigns", multiple=True, type=click.Choice(["4-11", "power-fail", "F47"]),
+              help="What to play; may be given several times.  [default: all]")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Evidence folder to make.  [default: runs/rig_<date and time>]")  # fmt: skip
+@click.option("--arm", is_flag=True, help="Consent to energise a real instrument.")
+@click.option("--strict", is_flag=True, help="End with 1 if a verdict is fail or inconclusive.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
+def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, strict: bool, as_json: bool) -> None:
+    """Play campaigns on the bench that STATION describes and write evidence.
+
+    Identity, noise, voltage, frequency and kept minutes always; then the dips of IEC 61000-4-11 (4-11), losses of
+    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47).
+
+    The folder holds evidence.html (start here), evidence.json, junit.xml, the transcripts scpi.jsonl and
+    registers.jsonl, and waves/ with each waveform as COMTRADE and PNG. It ends with 3 if a test could not be
+    played. A station with a real instrument needs an interlock file and --arm; not yet run on hardware.
+    """
+    from hil.campaign.run import CAMPAIGNS, run_campaigns
+    from hil.evidence.measures import ERROR, FAIL, INCONCLUSIVE
+
+    place = out or Path("runs") / time.strftime("rig_%Y%m%dT%H%M%SZ", time.gmtime())
+    with _ending(f"the output is off; what was seen is in {place}.partial"):
+        records = run_campaigns(station, campaigns or tuple(CAMPAIGNS), place, arm, _tell)
+    counts = Counter(record.verdict for record in records)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    content = {"verdicts": counts, "tests": len(records), "evidence": str(place / "evidence.html")}
+    click.echo(json.dumps(content) if as_json else f"{len(records)} tests: {said}\nevidence: {place / 'evidence.html'}")
+    if counts[ERROR]:
+        sys.exit(3)
+    sys.exit(1 if strict and (counts[FAIL] or counts[INCONCLUSIVE]) else 0)
+
+
+@rig.command("replay")
+@click.argument("evidence", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
+def replay(evidence: Path, as_json: bool) -> None:
+    """Play the tests of an EVIDENCE folder again, from its transcripts, with no rig.
+
+    Every message and register access must be the recorded one; verdicts and values must come out the same. It ends
+    with 3 if something is otherwise, naming the place.
+    """
+    from hil.campaign.run import replay as play_again
+
+    with _ending("nothing was written"):
+        differences = play_again(evidence, _tell)
+    if as_json:
+        click.echo(json.dumps({"same": not differences, "differences": differences}))
+    else:
+        click.echo("\n".join(differences) or "every test came out the same")
+    sys.exit(3 if differences else 0)
+
+
 @rig.command("check")
 @click.argument("station", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/rig_check"), show_default=True,
@@ -128,58 +182,14 @@ def check(station: Path, out: Path, as_json: bool) -> None:
         sys.exit(error.exit_code)
 
 
-@rig.command("run")
-@click.argument("station", type=click.Path(path_type=Path))
-@click.option("--campaign", "campaigns", multiple=True, type=click.Choice(["4-11", "power-fail", "F47"]),
-              help="What to play; may be given several times.  [default: all]")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Evidence folder to make.  [default: runs/rig_<date and time>]")  # fmt: skip
-@click.option("--arm", is_flag=True, help="Consent to energise a real instrument.")
-@click.option("--strict", is_flag=True, help="End with 1 if a verdict is fail or inconclusive.")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
-def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, strict: bool, as_json: bool) -> None:
-    """Play campaigns on the bench that STATION describes and write evidence.
-
-    Identity, noise, voltage and frequency always; then the dips of IEC 61000-4-11 (4-11), losses of supply,
-    disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47).
-
-    The folder holds evidence.html (start here), evidence.json, junit.xml, the transcripts scpi.jsonl and
-    registers.jsonl, and waves/ with each waveform as COMTRADE and PNG. It ends with 3 if a test could not be
-    played. A station with a real instrument needs an interlock file and --arm; not yet run on hardware.
-    """
-    from hil.campaign.run import CAMPAIGNS, run_campaigns
-    from hil.evidence.measures import ERROR, FAIL, INCONCLUSIVE
-
-    place = out or Path("runs") / time.strftime("rig_%Y%m%dT%H%M%SZ", time.gmtime())
-    with _ending(f"the output is off; what was seen is in {place}.partial"):
-        records = run_campaigns(station, campaigns or tuple(CAMPAIGNS), place, arm, _tell)
-    counts = Counter(record.verdict for record in records)
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    content = {"verdicts": counts, "tests": len(records), "evidence": str(place / "evidence.html")}
-    click.echo(json.dumps(content) if as_json else f"{len(records)} tests: {said}\nevidence: {place / 'evidence.html'}")
-    if counts[ERROR]:
-        sys.exit(3)
-    sys.exit(1 if strict and (counts[FAIL] or counts[INCONCLUSIVE]) else 0)
-
-
-@rig.command("replay")
-@click.argument("evidence", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
-def replay(evidence: Path, as_json: bool) -> None:
-    """Play the tests of an EVIDENCE folder again, from its transcripts, with no rig.
-
-    Every message and register access must be the recorded one; verdicts and values must come out the same. It ends
-    with 3 if something is otherwise, naming the place.
-    """
-    from hil.campaign.run import replay as play_again
-
-    with _ending("nothing was written"):
-        differences = play_again(evidence, _tell)
-    if as_json:
-        click.echo(json.dumps({"same": not differences, "differences": differences}))
-    else:
-        click.echo("\n".join(differences) or "every test came out the same")
-    sys.exit(3 if differences else 0)
+def _wait(seconds: float | None) -> None:
+    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
+    until_s = float("inf") if seconds is None else time.monotonic() + seconds
+    try:
+        while (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 3600))
+    except KeyboardInterrupt:
+        click.echo("teiden: source ended", err=True)
 
 
 @rig.command("keys")
@@ -219,13 +229,3 @@ def _tell(record: TestRecord, place: str) -> None:
     """Show a test that has ended, on standard error."""
     why = record.why.splitlines()
     click.echo(f"{place:>7} {record.verdict:>12}  {record.title}" + (f": {why[0]}" if why else ""), err=True)
-
-
-def _wait(seconds: float | None) -> None:
-    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
-    until_s = float("inf") if seconds is None else time.monotonic() + seconds
-    try:
-        while (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 3600))
-    except KeyboardInterrupt:
-        click.echo("teiden: source ended", err=True)

@@ -17,7 +17,7 @@ from hil.station import load_station
 from teiden.errors import InputError, PartFailed
 
 HOME = Path(__file__).resolve().parent
-ALWAYS = ("test_identity.py", "test_accuracy.py")
+ALWAYS = ("test_identity.py", "test_accuracy.py", "test_minutes.py")
 CAMPAIGNS = {
     "4-11": ("test_dips_4_11.py",),
     "power-fail": ("test_power_fail.py", "test_disturbances.py", "test_ampere_limit.py"),

@@ -72,7 +72,7 @@ def recording(station: Station, scpi: Tape, registers: Tape) -> Iterator[Bench]:
     driver = find_kind(station.source.dialect).driver
     with driver("the recording", connect=lambda name, timeout_s, transcript: ReplayedLink(name, scpi)) as source:
         bench = Bench(station, source, ReplayedPort(registers), lambda s: registers.take(op="elapse", seconds=s))
-        bench.front_end.identify()
+        bench.front_end.identify()  # as every bench began
         yield bench
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hil.evidence.measures import RECORDED
+from hil.evidence.measures import RECORDED, Measured
 from hil.evidence.pictures import draw_histogram
 from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 
@@ -123,7 +123,14 @@ def _test(test: Mapping[str, Any], folder: Path) -> Html:
 
 def _measures(measures: Sequence[Mapping[str, Any]]) -> Html:
     rows = [
-        (one["name"], _number(one["value"]), one["unit"], _limits(one), _plus_minus(one), _verdict(one["verdict"]))
+        (
+            one["name"],
+            _number(one["value"]),
+            one["unit"],
+            Measured(**one).allowed(),
+            _plus_minus(one),
+            _verdict(one["verdict"]),
+        )
         for one in measures
     ]
     return table(("measured", "value", "unit", "limits", "uncertainty", "verdict"), rows, NUMERIC)
@@ -133,17 +140,6 @@ def _number(value: float | str | None) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else f"{value:.6g}"
-
-
-def _limits(one: Mapping[str, Any]) -> str:
-    if one["expected"] is not None:
-        return str(one["expected"])
-    low, high = one["low"], one["high"]
-    if low is not None and high is not None:
-        return f"{low:.6g} to {high:.6g}" if low != high else f"{low:.6g}"
-    if high is not None:
-        return f"≤ {high:.6g}"
-    return "" if low is None else f"≥ {low:.6g}"
 
 
 def _plus_minus(one: Mapping[str, Any]) -> str:

@@ -151,8 +151,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     if kept.folder is not None and kept.transcripts is not None:
         from hil.evidence.folder import write_evidence
 
-        with kept.transcripts:
-            pass
+        kept.transcripts.close()
         write_evidence(kept, complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
     return done
 

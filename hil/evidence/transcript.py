@@ -7,7 +7,6 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -66,12 +65,8 @@ class Transcripts:
         """Take the times from a bench [s]."""
         self.scpi.clock = self.registers.clock = clock
 
-    def __enter__(self) -> Transcripts:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End both files."""
         self.scpi.close()
         self.registers.close()
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hil import check
 from hil.check import check_station, phase_deg, require_passed
 from hil.cli import main
-from hil.station import Source, Station, Supply, load_station
+from hil.station import Board, Source, Station, Supply, load_station
 from teiden.errors import InputError, PartFailed
 
 
@@ -80,6 +80,13 @@ def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_pa
     with pytest.raises(PartFailed, match="bitstream and software are of different versions"):
         check_station(Station(), tmp_path / "out")
     assert not sources[0].output_on
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_station_of_hardware_is_not_checked_on_stand_ins(tmp_path):
+    station = Station(board=Board(kind="pynq", bitstream="x.bit"), source=Source(address="TCPIP::1::2::SOCKET"))
+    with pytest.raises(InputError, match="rig check looks at stand-ins only"):
+        check_station(station, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

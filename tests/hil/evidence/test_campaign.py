@@ -3,11 +3,14 @@
 import hashlib
 import json
 import re
+import signal
+import subprocess
 import sys
 import types
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -148,6 +151,10 @@ def test_the_exit_code_follows_from_the_verdicts(verdicts, strict, code, short, 
     assert ran.exit_code == code
 
 
+# A shell's background jobs ignore Ctrl-C, and so would what they start.
+UNSHIELDED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from hil.cli import main; main()"
+
+
 REAL = '[board]\nkind = "pynq"\nbitstream = "{folder}/td.bit"\n[source]\naddress = "{address}"\n'
 INTERLOCK = 'interlock = "{folder}/interlock"\n'
 
@@ -210,7 +217,7 @@ def posing(monkeypatch):
 @pytest.mark.parametrize("interlock", ["closed", "open"])
 def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock, posing, tmp_path, monkeypatch):
     server, instrument = posing
-    monkeypatch.setattr(campaign, "ALWAYS", ("test_identity.py",))
+    monkeypatch.setattr(campaign, "ALWAYS", ("test_identity.py", "test_minutes.py"))
     monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ())
     (tmp_path / "td.bit").write_bytes(b"bits")
     (tmp_path / "interlock").write_text(interlock)
@@ -225,8 +232,25 @@ def test_an_instrument_is_energised_only_while_the_interlock_is_closed(interlock
         assert 'says "open", expected closed' in content["tests"][0]["why"]
         return
     assert ran.exit_code == 0, ran.output
-    assert content["summary"]["pass"] == len(content["tests"]) == 2
+    assert content["summary"]["pass"] == len(content["tests"]) == 3
     assert content["identity"]["source"].startswith("KEYSIGHT")
     assert content["identity"]["rtl_hash"] == hashlib.sha256(b"bits").hexdigest()
     monkeypatch.delitem(sys.modules, "pynq")
     assert invoke("replay", tmp_path / "kept").exit_code == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_partial_folder_and_no_process(short, tmp_path):
+    command = [sys.executable, "-c", UNSHIELDED, "rig", "run", str(short), "--out", str(tmp_path / "kept")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline()
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate()[1]
+    assert "pass" in first
+    assert process.returncode == 130
+    assert f"interrupted; the output is off; what was seen is in {tmp_path / 'kept'}.partial" in rest
+    assert "Traceback" not in rest
+    assert children
+    assert not any(child.is_running() for child in children)
+    assert json.loads((tmp_path / "kept.partial" / "evidence.json").read_text())["complete"] is False

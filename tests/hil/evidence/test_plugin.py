@@ -5,11 +5,13 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hil.evidence import benches
+from hil.source.faults import Fault, FaultScript
 
 OFF_BENCH = """
 import pytest
@@ -153,6 +155,19 @@ def test_another_question_to_a_recording_is_an_error_with_its_place(live, tmp_pa
     (test,) = evidence_of(tmp_path / "departed")["tests"]
     assert test["verdict"] == "error"
     assert re.search(r"scpi.jsonl:\d+: recorded write TRIG:SYNC:PHAS 90.0;.*, now asked write .*91", test["why"])
+
+
+def test_a_rig_that_failed_fails_again(tmp_path, monkeypatch):
+    """The source drops the connection at its 25th message: an error, in the replay too."""
+    cut = partial(benches.SourceServer, faults=FaultScript([Fault(25, "drop")]))
+    monkeypatch.setattr(benches, "SourceServer", cut)
+    tests = write_tests(tmp_path / "tests", ON_BENCH)
+    run(tests, "--evidence", tmp_path / "live")
+    run(tests, "--replay", tmp_path / "live", "--evidence", tmp_path / "again")
+    for name in ("live", "again"):
+        (test,) = evidence_of(tmp_path / name)["tests"]
+        assert test["verdict"] == "error"
+        assert "closed the connection" in test["why"] or "the connection is given up" in test["why"]
 
 
 def test_a_changed_transcript_is_no_evidence(kept, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """What was written down answers in the place of the bench, and every other question is named."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def talk(port):
 @pytest.fixture
 def recorded(tmp_path):
     """A folder with the transcript of `talk` in a test called t."""
-    with Transcripts(tmp_path) as transcripts:
+    with closing(Transcripts(tmp_path)) as transcripts:
         transcripts.begin("t")
         transcripts.use_clock(lambda: 1.25)
         talk(RecordedPort(Memory(), transcripts.registers))
@@ -92,7 +93,7 @@ def test_a_test_that_ends_early_is_named(recorded):
 
 
 def write_scpi(folder, *entries):
-    with Transcripts(folder) as transcripts:
+    with closing(Transcripts(folder)) as transcripts:
         transcripts.begin("t")
         for way, text in entries:
             transcripts.scpi.note(way=way, text=text)
@@ -110,11 +111,27 @@ def test_a_recorded_link_answers_and_knows_who_it_was(tmp_path):
     assert not link.is_open
 
 
-def test_a_question_that_got_no_reply_gets_none(tmp_path):
-    tape = write_scpi(tmp_path, ("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"))
+def test_a_question_that_got_no_reply_gets_none_and_the_link_is_given_up(tmp_path):
+    tape = write_scpi(tmp_path, ("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"), ("write", PROBE))
     link = ReplayedLink("here", tape)
-    with pytest.raises(PartFailed, match=r'source at here: no reply to "VOLT\?" in the recording'):
+    with pytest.raises(
+        PartFailed, match=r'no reply to "VOLT\?" in 2 s, nor to \*IDN\? after it; the connection is given up'
+    ):
         link.query("VOLT?")
+    assert not link.is_open
+    tape.check_ended()
+
+
+def test_a_late_reply_comes_late_again(tmp_path):
+    """After the probe comes the late reply, then that of the probe, as when it was recorded."""
+    said = [("write", PROBE), ("read", "1999.0;M"), ("write", "VOLT?"), ("write", PROBE), ("read", "100")]
+    said += [("read", "1999.0;M"), ("write", "SYST:ERR?"), ("read", '0,"No error"'), ("write", "FREQ?"), ("read", "50")]
+    tape = write_scpi(tmp_path, *said)
+    link = ReplayedLink("here", tape)
+    with pytest.raises(PartFailed, match="it answers again"):
+        link.query("VOLT?")
+    assert link.query("FREQ?") == "50"
+    tape.check_ended()
 
 
 @pytest.mark.parametrize("text", ["{", '{"t_s": 0}', "[1]"])
