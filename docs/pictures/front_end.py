@@ -20,7 +20,7 @@ from hdl.tb.corpus import FIFTH_SEVENTH, loss
 from twin.study import pictures_style as style
 
 HERE = Path(__file__).parent
-DETECTOR = "td_frontend.td_frontend.u_power_fail"
+DETECTOR = "td_frontend.td_pins.td_frontend.u_power_fail"
 SIGNALS = ("valid_i", "sample_i", "envelope_q", "row_q", "state_q", "urms_i")
 CLOCKS, HALVES = 64, 2  # a sample; the trace counts half clocks
 

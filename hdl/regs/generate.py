@@ -163,18 +163,7 @@ def register_rtl() -> str:
         subprocess.run(command, check=True, capture_output=True, text=True)
         text = (Path(work) / "td_regs.sv").read_text()
     kept = [line.rstrip() for line in text.splitlines() if not line.startswith("`timescale")]  # as the other modules
-    return shaped("\n".join(kept) + "\n", singlepulse_ports())
-
-
-def singlepulse_ports() -> set[str]:
-    """Return the outputs of fields that last one clock."""
-    return {
-        f"hwif_out_{node.inst_name}_{field.inst_name}".lower()
-        for node in nodes(read_map())
-        if isinstance(node, RegNode)
-        for field in node.fields()
-        if field.get_property("singlepulse")
-    }
+    return shaped("\n".join(kept) + "\n")
 
 
 def generate() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Shape the register file that peakrdl-etana writes: fewer LUTs, a shorter longest path, less work when idle.
+"""Shape the register file that peakrdl-etana writes: fewer LUTs, a shorter longest path.
 
 What software sees is the same, but that a register is answered one clock later. Each change looks for the exact
 text of peakrdl-etana 0.8.0, and says so where it does not find it.
@@ -7,23 +7,8 @@ text of peakrdl-etana 0.8.0, and says so where it does not find it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 GROUP = 16  # words that one multiplexer of the read path chooses from: four inputs to a LUT6, four of those to MUXF7, 8
-
-GATE = """\
-    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
-`ifdef TD_GATE_REGISTERS
-    logic awake;
-    always_ff @(negedge clk) begin
-        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
-            | axil_n_in_flight != '0 | |{{{wakers}}};
-    end
-    wire clk_regs = clk & awake;
-`else
-    wire clk_regs = clk;
-`endif
-"""
 
 ADDRESS = """\
             if(decoded_req) pending_rd_addr <= cpuif_addr;
@@ -53,7 +38,6 @@ LATE_STALLS = """\
     assign cpuif_req_stall_wr = external_pending | read_pending;
 """
 DONE = "readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;"
-ACKED = "    logic axil_resp_acked;\n"
 READ_START, READ_END = "        readback_data_var = '0;\n", "        readback_data = readback_data_var;\n"
 MERGE = re.compile(
     r"^( +)next_c = \((\w+) & ~decoded_wr_biten\[(\d+):(\d+)\]\) \| "
@@ -122,34 +106,26 @@ def grouped(words: str) -> str:
     return "".join([*lines, "        default: ;\n", "        endcase\n", ranges])
 
 
-def shaped(text: str, pulses: Iterable[str]) -> str:
-    """Return the register file with its read path in two clocks and its clock gated in the compiled model.
+def shaped(text: str) -> str:
+    """Return the register file with its read path in two clocks.
 
     Parameters
     ----------
     text : str
         td_regs.sv of peakrdl-etana 0.8.0.
-    pulses : iterable of str
-        Names of the outputs that last one clock.
 
     Raises
     ------
     UnknownTextError
         If the text is of another generator.
     """
-    ports = re.findall(r"(?:hwif_in_\w+_hwset|hwif_out_\w+)(?=[,;\s])", text.partition(");")[0])
-    stored = set(re.findall(r"assign (hwif_out_\w+) = field_storage_\w+;", text)) & set(pulses)
-    wakers = [name for name in ports if name.endswith("_hwset") or name in stored]
     text = decoded_early(by_bytes(text))
     text = replaced(text, STALLS, LATE_STALLS)
     text = replaced(text, ADDRESS, LATE_ADDRESS)
     text = replaced(text, DONE, "readback_done = read_pending;")
-    text = text.replace("@(posedge clk)", "@(posedge clk_regs)")
-    gate = GATE.format(wakers=", ".join(wakers))
-    text = replaced(text, ACKED, ACKED + gate)
     head, start, rest = text.partition(READ_START)
     words, end, after = rest.partition(READ_END)
-    if not (start and end and wakers):
-        raise UnknownTextError("td_regs.sv: no read path or nothing that wakes the registers; pin peakrdl-etana 0.8.0")
+    if not (start and end):
+        raise UnknownTextError("td_regs.sv: no read path; pin peakrdl-etana 0.8.0")
     body = f"        if(read_pending | external_pending) begin\n{grouped(words)}        end\n"
     return head + start + body + end + after

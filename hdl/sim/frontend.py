@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hdl.sim.toolchain import HDL, rtl_files, rtl_hash, tool_environment, verilator_program
+from hdl.sim.wakes import write_skipping
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 from teiden.errors import InputError, MissingPart, PartFailed
 
-SHIM = HDL / "sim" / "shim.cpp"
+SHIM, PINS, WAKES = HDL / "sim" / "shim.cpp", HDL / "sim" / "td_pins.sv", HDL / "sim" / "wakes.py"
 SAMPLE_MIN, SAMPLE_MAX = -(1 << 23), (1 << 23) - 1
 ADDRESS_END = 0x8000
 HOLDUP_CODES = 1 << 12
@@ -23,16 +24,17 @@ CHANNELS = 4  # u1, i1, u2, i2
 LEAST_CLOCKS = 64  # budget of the RTL, docs/front-end.md
 
 
-def verilate(work: Path, trace: bool) -> Path:
+def verilate(work: Path, trace: bool, every_clock: bool) -> Path:
     """Compile RTL and shim into a shared library in ``work`` and return its path."""
+    sources = rtl_files() if every_clock else write_skipping(rtl_files(), work / "rtl")
     command = [verilator_program(), "--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast"]
-    command += ["--x-initial", "fast", "--no-assert", "-Wno-fatal", "--top-module", "td_frontend", "--Mdir", str(work)]
-    command += ["+define+TD_GATE_REGISTERS"]  # see generate.py
+    command += ["--x-initial", "fast", "--no-assert", "-Wno-fatal", "--top-module", "td_pins", "--Mdir", str(work)]
     command += ["--output-split", "0"]  # split outputs use precompiled headers, for which the wheel lacks the flag
-    command += ["-CFLAGS", "-fPIC -fvisibility=hidden" + (" -DTD_TRACE" if trace else "")]
+    defines = " -DTD_TRACE" * trace + " -DTD_EVERY_CLOCK" * every_clock
+    command += ["-CFLAGS", "-fPIC -fvisibility=hidden" + defines]
     command += ["-LDFLAGS", "-shared", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1", "-o", "frontend.so"]
     command += ["--trace-fst"] if trace else []
-    command += [str(HDL / "lint" / "waivers.vlt"), *map(str, rtl_files()), str(SHIM)]
+    command += [str(HDL / "lint" / "waivers.vlt"), *map(str, sources), str(PINS), str(SHIM)]
     run_tool(command, cwd=work, what="compiling the front-end RTL", env=tool_environment())
     return work / "frontend.so"
 
@@ -48,18 +50,19 @@ def require_lz4(work: Path) -> None:
         raise MissingPart("lz4.h not found, needed for FST traces; apt-get install -y liblz4-dev zlib1g-dev") from None
 
 
-@lru_cache(maxsize=2)
-def library(trace: bool) -> ctypes.CDLL:
+@lru_cache(maxsize=3)
+def library(trace: bool, every_clock: bool) -> ctypes.CDLL:
     """Return the compiled front-end, from the cache where its sources are unchanged."""
 
     def build(work: Path) -> Path:
         if trace:
             require_lz4(work)
-        return verilate(work, trace)
+        return verilate(work, trace, every_clock)
 
-    words = ["verilator 5.48.0", platform.machine(), f"trace {trace}", Path(__file__).read_text()]
-    key = content_hash([*rtl_files(), SHIM], words)
-    shared = ctypes.CDLL(str(cached_library("td-frontend-trace" if trace else "td-frontend", key, build)))
+    words = ["verilator 5.48.0", platform.machine(), f"trace {trace}", f"every clock {every_clock}"]
+    key = content_hash([*rtl_files(), SHIM, PINS, Path(__file__), *([] if every_clock else [WAKES])], words)
+    name = "td-frontend" + "-trace" * trace + "-every-clock" * (every_clock and not trace)
+    shared = ctypes.CDLL(str(cached_library(name, key, build)))
     words_p = ctypes.POINTER(ctypes.c_uint32)
     samples_p = ctypes.POINTER(ctypes.c_int32)
     shared.td_new.argtypes, shared.td_new.restype = [ctypes.c_int, ctypes.c_char_p], ctypes.c_void_p
@@ -85,6 +88,9 @@ class CompiledFrontEnd:
         Clocks the RTL gets for a sample, 64 or more; what it measures does not depend on it.
     trace : Path, optional
         FST file for the waves of every signal (another, slower build).
+    every_clock : bool
+        Clock every register in every clock, as the chip does, and not only the modules that have something to do
+        (`hdl.sim.wakes`): several times slower, to compare with. A trace does so too.
 
     Raises
     ------
@@ -96,14 +102,14 @@ class CompiledFrontEnd:
 
     sample_rate_hz = 8000
 
-    def __init__(self, clocks_per_sample: int = LEAST_CLOCKS, trace: Path | None = None):
+    def __init__(self, clocks_per_sample: int = LEAST_CLOCKS, trace: Path | None = None, every_clock: bool = False):
         if clocks_per_sample < LEAST_CLOCKS:
             raise InputError(f"clocks_per_sample = {clocks_per_sample}, expected {LEAST_CLOCKS} or more")
         if trace is not None and not trace.parent.is_dir():
             raise InputError(f"trace = {trace}, expected a file in a folder that exists")
         self.rtl_hash = rtl_hash()
         self.clocks_per_sample = clocks_per_sample
-        self._library = library(trace is not None)
+        self._library = library(trace is not None, every_clock or trace is not None)
         self._board = self._library.td_new(clocks_per_sample, None if trace is None else str(trace).encode())
         self._delete = weakref.finalize(self, self._library.td_delete, self._board)
 

@@ -3,11 +3,17 @@
 #include <cstdint>
 #include <memory>
 
-#include "Vtd_frontend.h"
+#include "Vtd_pins.h"
+#include "Vtd_pins___024root.h"
 #include "verilated.h"
 #ifdef TD_TRACE
 #include "verilated_fst_c.h"
 #endif
+
+// Of the generated code: what is triggered, and what that sets off. eval() repeats both until nothing is triggered, and
+// takes locks; the RTL makes no clock of its own, so one round settles it, in a sixth less time.
+bool Vtd_pins___024root___eval_phase__act(Vtd_pins___024root* root);
+bool Vtd_pins___024root___eval_phase__nba(Vtd_pins___024root* root);
 
 namespace {
 
@@ -15,7 +21,7 @@ constexpr int kBusClocks = 64;  // an access takes 6; more means that the bus ha
 
 struct Board {
     VerilatedContext context;
-    std::unique_ptr<Vtd_frontend> top;
+    std::unique_ptr<Vtd_pins> top;
 #ifdef TD_TRACE
     VerilatedFstC trace;
 #endif
@@ -24,15 +30,18 @@ struct Board {
 
     Board(int clocks, const char* trace_path) : clocks_per_sample(clocks) {
         context.traceEverOn(trace_path != nullptr);
-        top = std::make_unique<Vtd_frontend>(&context, "td_frontend");
+        top = std::make_unique<Vtd_pins>(&context, "td_frontend");
 #ifdef TD_TRACE
         top->trace(&trace, 99);
         trace.open(trace_path);
 #endif
         top->clk_i = 1;
         top->rst_ni = 0;
-        for (int k = 0; k < 4; k++) clock();
+        top->eval();  // the first sets the model up
+        load();
+        run_clocks(4);
         top->rst_ni = 1;
+        load();
         clock();
     }
 
@@ -43,23 +52,48 @@ struct Board {
         top->final();
     }
 
-    void edge(int level) {
-        top->clk_i = level;
+    void evaluate() {
+#ifdef TD_EVERY_CLOCK
         top->eval();
+#else
+        Vtd_pins___024root___eval_phase__act(top->rootp);
+        Vtd_pins___024root___eval_phase__nba(top->rootp);
+#endif
+    }
+
+    void load() {  // the design sees what was written to the pins
+        top->load_i = !top->load_i;
+        evaluate();
+    }
+
+    void edge() {
+        top->clk_i = !top->clk_i;
+        evaluate();
 #ifdef TD_TRACE
         trace.dump(context.time());
         context.timeInc(1);
 #endif
     }
 
-    void clock() {  // inputs set before count at this rising edge; the falling one wakes the registers
-        edge(0);
-        edge(1);
+    void clock() {
+#ifdef TD_EVERY_CLOCK
+        edge();  // falling
+#endif
+        edge();  // else either edge counts, hdl/sim/wakes.py
     }
 
-    void tick() {
-        top->trig_i = trigger_left > 0;
-        if (trigger_left > 0) trigger_left--;
+    void run_clocks(int count) {
+        for (int k = 0; k < count; k++) clock();
+    }
+
+    // A clock with simulated time; fresh: a pin was written.
+    void tick(bool fresh) {
+        const bool high = trigger_left > 0;
+        if (high) trigger_left--;
+        if (fresh || high != bool(top->trig_i)) {
+            top->trig_i = high;
+            load();
+        }
         clock();
     }
 
@@ -68,13 +102,12 @@ struct Board {
         bool address_done = false, data_done = false;
         top->s_axil_awaddr = address;
         top->s_axil_wdata = value;
-        top->s_axil_wstrb = 0xF;
         top->s_axil_bready = 1;
         bool answered = false;
         for (int k = 0; k < kBusClocks && !answered; k++) {
             top->s_axil_awvalid = !address_done;
             top->s_axil_wvalid = !data_done;
-            top->eval();
+            load();
             const bool address_taken = top->s_axil_awvalid && top->s_axil_awready;
             const bool data_taken = top->s_axil_wvalid && top->s_axil_wready;
             answered = top->s_axil_bvalid;
@@ -85,8 +118,8 @@ struct Board {
         top->s_axil_awvalid = 0;
         top->s_axil_wvalid = 0;
         top->s_axil_bready = 0;
-        clock();  // single-pulse fields have acted when the call returns
-        clock();
+        load();
+        run_clocks(2);  // single-pulse fields have acted when the call returns
         return answered;
     }
 
@@ -96,7 +129,7 @@ struct Board {
         top->s_axil_rready = 1;
         for (int k = 0; k < kBusClocks && !answered; k++) {
             top->s_axil_arvalid = !address_done;
-            top->eval();
+            load();
             const bool address_taken = top->s_axil_arvalid && top->s_axil_arready;
             answered = top->s_axil_rvalid;
             *value = top->s_axil_rdata;
@@ -105,6 +138,7 @@ struct Board {
         }
         top->s_axil_arvalid = 0;
         top->s_axil_rready = 0;
+        load();
         return answered;
     }
 };
@@ -124,19 +158,22 @@ TD_API int td_irq(void* board) { return static_cast<Board*>(board)->top->irq_o; 
 // An edge on the line of the time tick, and a code of the hold-up capacitor's ADC, between two samples.
 TD_API void td_minute(void* board) {
     Board& b = *static_cast<Board*>(board);
-    b.top->minute_i = 1;
-    for (int k = 0; k < 4; k++) b.clock();
-    b.top->minute_i = 0;
-    for (int k = 0; k < 4; k++) b.clock();
+    for (int level : {1, 0}) {
+        b.top->minute_i = level;
+        b.load();
+        b.run_clocks(4);
+    }
 }
 
 TD_API void td_holdup(void* board, int code) {
     Board& b = *static_cast<Board*>(board);
     b.top->holdup_code_i = static_cast<uint16_t>(code);
     b.top->holdup_valid_i = 1;
+    b.load();
     b.clock();
     b.top->holdup_valid_i = 0;
-    for (int k = 0; k < 16; k++) b.clock();
+    b.load();
+    b.run_clocks(16);
 }
 
 TD_API int td_last_gasp(void* board) { return static_cast<Board*>(board)->top->last_gasp_o; }
@@ -161,13 +198,14 @@ TD_API int64_t td_push(void* board, const int32_t* samples, int64_t count, int64
         for (int k = 0; k < b.clocks_per_sample; k++) {
             if (n == trigger_sample && k == trigger_clock) b.trigger_left = b.clocks_per_sample;
             b.top->valid_i = k == 0;
-            b.tick();
+            b.tick(k <= 1);
             stop |= stop_on_irq && b.top->irq_o && !line;
             line = b.top->irq_o;
         }
         n++;
     }
     b.top->tick_i = 0;
+    b.load();
     return n;
 }
 
@@ -186,21 +224,23 @@ TD_API int td_write(void* board, uint32_t address, uint32_t value) {
 // Takes words of the capture's stream up to the end of its packet and returns their number; -1 if
 // none comes for kBusClocks or the packet is longer than count.
 TD_API int64_t td_stream(void* board, int64_t count, uint32_t* words) {
-    Vtd_frontend& top = *static_cast<Board*>(board)->top;
+    Board& b = *static_cast<Board*>(board);
+    Vtd_pins& top = *b.top;
     top.m_axis_tready = 1;
+    b.load();
     int64_t n = 0;
     int quiet = 0;
     bool last = false;
     while (!last && n < count && quiet < kBusClocks) {
-        top.eval();
         quiet = top.m_axis_tvalid ? 0 : quiet + 1;
         if (top.m_axis_tvalid) {
             words[n++] = top.m_axis_tdata;
             last = top.m_axis_tlast;
         }
-        static_cast<Board*>(board)->clock();
+        b.clock();
     }
     top.m_axis_tready = 0;
+    b.load();
     return last ? n : -1;
 }
 

@@ -359,20 +359,9 @@ module td_regs (
     logic [3:0] axil_wstrb;
     logic axil_aw_accept;
     logic axil_resp_acked;
-    // The compiled model stops the clock of the registers while nothing can change them: they are half of its work.
-`ifdef TD_GATE_REGISTERS
-    logic awake;
-    always_ff @(negedge clk) begin
-        awake <= ~rst_n | s_axil_awvalid | s_axil_wvalid | s_axil_arvalid | axil_awvalid | axil_wvalid | axil_arvalid
-            | axil_n_in_flight != '0 | |{hwif_in_status_saturated_hwset, hwif_in_status_event_overflow_hwset, hwif_in_status_overrun_hwset, hwif_in_status_current_saturated_hwset, hwif_in_status_u2_saturated_hwset, hwif_in_status_i2_saturated_hwset, hwif_in_status_clipped_hwset, hwif_in_status_cf_late_hwset, hwif_in_irq_status_event_in_hwset, hwif_in_irq_status_half_cycle_hwset, hwif_in_irq_status_trigger_hwset, hwif_in_irq_status_capture_hwset, hwif_in_irq_status_harmonics_hwset, hwif_in_irq_status_window_hwset, hwif_out_snapshot_take, hwif_out_event_pop_drop, hwif_out_cap_ctrl_arm, hwif_out_cap_ctrl_freeze, hwif_out_cap_ctrl_trigger, hwif_out_cap_ctrl_stream, hwif_out_harm_ctrl_start, hwif_in_misuse_duplicate_hwset, hwif_in_misuse_refused_hwset, hwif_in_misuse_tick_hwset, hwif_in_misuse_locked_write_hwset, hwif_in_misuse_unmapped_hwset, hwif_in_misuse_checksum_hwset, hwif_in_misuse_crossing_hwset, hwif_in_misuse_holdup_hwset, hwif_out_lim_command_apply, hwif_out_lim_command_schedule, hwif_out_lim_command_schedule_tick, hwif_out_lim_command_cancel, hwif_out_lim_command_release_in, hwif_out_lg_command_sent, hwif_out_lg_command_clear, hwif_out_int_tick_tick, hwif_out_int_tick_align, hwif_in_ing_status_crc_error_hwset, hwif_in_ing_status_setup_error_hwset, hwif_in_ing_status_adc_reset_hwset, hwif_in_ing_status_late_hwset, hwif_in_ing_status_silent_hwset, hwif_in_ing_status_bit_overrun_hwset, hwif_in_ing_status_limited_hwset, hwif_in_ing_status_u1_clipped_hwset, hwif_in_ing_status_i1_clipped_hwset, hwif_in_ing_status_u2_clipped_hwset, hwif_in_ing_status_i2_clipped_hwset};
-    end
-    wire clk_regs = clk & awake;
-`else
-    wire clk_regs = clk;
-`endif
 
     // Transaction request acceptance
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             axil_prev_was_rd <= '0;
             axil_arvalid <= '0;
@@ -467,7 +456,7 @@ module td_regs (
     logic [1:0] axil_resp_buffer_err;
     logic [31:0] axil_resp_buffer_rdata [1:0];
 
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             for(int i=0; i<2; i++) begin
                 axil_resp_buffer_is_wr[i] <= '0;
@@ -527,8 +516,8 @@ module td_regs (
     logic external_pending;
     logic external_wr_ack;
     logic external_rd_ack;
-//     always_ff @(posedge clk_regs) begin
-    always @(posedge clk_regs) begin
+//     always_ff @(posedge clk) begin
+    always @(posedge clk) begin
         if(~rst_n) begin
             external_pending <= '0;
         end else begin
@@ -1459,7 +1448,7 @@ module td_regs (
         field_combo_ctrl_detect_next = next_c;
         field_combo_ctrl_detect_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ctrl_detect_value <= 1'h0;
         end else if(field_combo_ctrl_detect_load_next) begin
@@ -1479,7 +1468,7 @@ module td_regs (
         field_combo_ctrl_quality_next = next_c;
         field_combo_ctrl_quality_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ctrl_quality_value <= 1'h0;
         end else if(field_combo_ctrl_quality_load_next) begin
@@ -1502,7 +1491,7 @@ module td_regs (
         field_combo_status_saturated_next = next_c;
         field_combo_status_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_saturated_value <= 1'h0;
         end else if(field_combo_status_saturated_load_next) begin
@@ -1525,7 +1514,7 @@ module td_regs (
         field_combo_status_event_overflow_next = next_c;
         field_combo_status_event_overflow_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_event_overflow_value <= 1'h0;
         end else if(field_combo_status_event_overflow_load_next) begin
@@ -1548,7 +1537,7 @@ module td_regs (
         field_combo_status_overrun_next = next_c;
         field_combo_status_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_overrun_value <= 1'h0;
         end else if(field_combo_status_overrun_load_next) begin
@@ -1571,7 +1560,7 @@ module td_regs (
         field_combo_status_current_saturated_next = next_c;
         field_combo_status_current_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_current_saturated_value <= 1'h0;
         end else if(field_combo_status_current_saturated_load_next) begin
@@ -1594,7 +1583,7 @@ module td_regs (
         field_combo_status_u2_saturated_next = next_c;
         field_combo_status_u2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_u2_saturated_value <= 1'h0;
         end else if(field_combo_status_u2_saturated_load_next) begin
@@ -1617,7 +1606,7 @@ module td_regs (
         field_combo_status_i2_saturated_next = next_c;
         field_combo_status_i2_saturated_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_i2_saturated_value <= 1'h0;
         end else if(field_combo_status_i2_saturated_load_next) begin
@@ -1640,7 +1629,7 @@ module td_regs (
         field_combo_status_clipped_next = next_c;
         field_combo_status_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_clipped_value <= 1'h0;
         end else if(field_combo_status_clipped_load_next) begin
@@ -1663,7 +1652,7 @@ module td_regs (
         field_combo_status_cf_late_next = next_c;
         field_combo_status_cf_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_status_cf_late_value <= 1'h0;
         end else if(field_combo_status_cf_late_load_next) begin
@@ -1683,7 +1672,7 @@ module td_regs (
         field_combo_irq_enable_event_in_next = next_c;
         field_combo_irq_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_event_in_value <= 1'h0;
         end else if(field_combo_irq_enable_event_in_load_next) begin
@@ -1703,7 +1692,7 @@ module td_regs (
         field_combo_irq_enable_half_cycle_next = next_c;
         field_combo_irq_enable_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_enable_half_cycle_load_next) begin
@@ -1723,7 +1712,7 @@ module td_regs (
         field_combo_irq_enable_trigger_next = next_c;
         field_combo_irq_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_trigger_value <= 1'h0;
         end else if(field_combo_irq_enable_trigger_load_next) begin
@@ -1743,7 +1732,7 @@ module td_regs (
         field_combo_irq_enable_capture_next = next_c;
         field_combo_irq_enable_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_capture_value <= 1'h0;
         end else if(field_combo_irq_enable_capture_load_next) begin
@@ -1763,7 +1752,7 @@ module td_regs (
         field_combo_irq_enable_harmonics_next = next_c;
         field_combo_irq_enable_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_harmonics_value <= 1'h0;
         end else if(field_combo_irq_enable_harmonics_load_next) begin
@@ -1783,7 +1772,7 @@ module td_regs (
         field_combo_irq_enable_window_next = next_c;
         field_combo_irq_enable_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_enable_window_value <= 1'h0;
         end else if(field_combo_irq_enable_window_load_next) begin
@@ -1806,7 +1795,7 @@ module td_regs (
         field_combo_irq_status_event_in_next = next_c;
         field_combo_irq_status_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_event_in_value <= 1'h0;
         end else if(field_combo_irq_status_event_in_load_next) begin
@@ -1829,7 +1818,7 @@ module td_regs (
         field_combo_irq_status_half_cycle_next = next_c;
         field_combo_irq_status_half_cycle_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_half_cycle_value <= 1'h0;
         end else if(field_combo_irq_status_half_cycle_load_next) begin
@@ -1852,7 +1841,7 @@ module td_regs (
         field_combo_irq_status_trigger_next = next_c;
         field_combo_irq_status_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_trigger_value <= 1'h0;
         end else if(field_combo_irq_status_trigger_load_next) begin
@@ -1875,7 +1864,7 @@ module td_regs (
         field_combo_irq_status_capture_next = next_c;
         field_combo_irq_status_capture_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_capture_value <= 1'h0;
         end else if(field_combo_irq_status_capture_load_next) begin
@@ -1898,7 +1887,7 @@ module td_regs (
         field_combo_irq_status_harmonics_next = next_c;
         field_combo_irq_status_harmonics_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_harmonics_value <= 1'h0;
         end else if(field_combo_irq_status_harmonics_load_next) begin
@@ -1921,7 +1910,7 @@ module td_regs (
         field_combo_irq_status_window_next = next_c;
         field_combo_irq_status_window_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_irq_status_window_value <= 1'h0;
         end else if(field_combo_irq_status_window_load_next) begin
@@ -1944,7 +1933,7 @@ module td_regs (
         field_combo_snapshot_take_next = next_c;
         field_combo_snapshot_take_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_snapshot_take_value <= 1'h0;
         end else if(field_combo_snapshot_take_load_next) begin
@@ -1967,7 +1956,7 @@ module td_regs (
         field_combo_event_pop_drop_next = next_c;
         field_combo_event_pop_drop_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_event_pop_drop_value <= 1'h0;
         end else if(field_combo_event_pop_drop_load_next) begin
@@ -1990,7 +1979,7 @@ module td_regs (
         field_combo_cross_hysteresis_value_next = next_c;
         field_combo_cross_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cross_hysteresis_value_value <= 28'h147ae1;
         end else if(field_combo_cross_hysteresis_value_load_next) begin
@@ -2010,7 +1999,7 @@ module td_regs (
         field_combo_cross_timing_blank_next = next_c;
         field_combo_cross_timing_blank_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cross_timing_blank_value <= 8'h28;
         end else if(field_combo_cross_timing_blank_load_next) begin
@@ -2030,7 +2019,7 @@ module td_regs (
         field_combo_cross_timing_timeout_next = next_c;
         field_combo_cross_timing_timeout_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cross_timing_timeout_value <= 8'h68;
         end else if(field_combo_cross_timing_timeout_load_next) begin
@@ -2050,7 +2039,7 @@ module td_regs (
         field_combo_cross_timing_cadence_next = next_c;
         field_combo_cross_timing_cadence_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cross_timing_cadence_value <= 8'h50;
         end else if(field_combo_cross_timing_cadence_load_next) begin
@@ -2071,7 +2060,7 @@ module td_regs (
         field_combo_det_k_value_next = next_c;
         field_combo_det_k_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_k_value_value <= 13'h1974;
         end else if(field_combo_det_k_value_load_next) begin
@@ -2094,7 +2083,7 @@ module td_regs (
         field_combo_det_drop_value_next = next_c;
         field_combo_det_drop_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_drop_value_value <= 32'h1a33161;
         end else if(field_combo_det_drop_value_load_next) begin
@@ -2117,7 +2106,7 @@ module td_regs (
         field_combo_det_low_value_next = next_c;
         field_combo_det_low_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_low_value_value <= 32'hb3f23b;
         end else if(field_combo_det_low_value_load_next) begin
@@ -2140,7 +2129,7 @@ module td_regs (
         field_combo_det_floor_value_next = next_c;
         field_combo_det_floor_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_floor_value_value <= 32'h5c0498;
         end else if(field_combo_det_floor_value_load_next) begin
@@ -2160,7 +2149,7 @@ module td_regs (
         field_combo_det_shape_ratio_next = next_c;
         field_combo_det_shape_ratio_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_shape_ratio_value <= 8'h50;
         end else if(field_combo_det_shape_ratio_load_next) begin
@@ -2180,7 +2169,7 @@ module td_regs (
         field_combo_det_shape_persist_next = next_c;
         field_combo_det_shape_persist_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_shape_persist_value <= 5'hd;
         end else if(field_combo_det_shape_persist_load_next) begin
@@ -2201,7 +2190,7 @@ module td_regs (
         field_combo_det_confirm_samples_next = next_c;
         field_combo_det_confirm_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_confirm_samples_value <= 16'ha0;
         end else if(field_combo_det_confirm_samples_load_next) begin
@@ -2224,7 +2213,7 @@ module td_regs (
         field_combo_det_confirm_rms_value_next = next_c;
         field_combo_det_confirm_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_confirm_rms_value_value <= 28'h145d5b6;
         end else if(field_combo_det_confirm_rms_value_load_next) begin
@@ -2247,7 +2236,7 @@ module td_regs (
         field_combo_det_return_rms_value_next = next_c;
         field_combo_det_return_rms_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_return_rms_value_value <= 28'h21f0eda;
         end else if(field_combo_det_return_rms_value_load_next) begin
@@ -2268,7 +2257,7 @@ module td_regs (
         field_combo_det_return_samples_next = next_c;
         field_combo_det_return_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_det_return_samples_value <= 16'h320;
         end else if(field_combo_det_return_samples_load_next) begin
@@ -2291,7 +2280,7 @@ module td_regs (
         field_combo_cap_ctrl_arm_next = next_c;
         field_combo_cap_ctrl_arm_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_arm_value <= 1'h0;
         end else if(field_combo_cap_ctrl_arm_load_next) begin
@@ -2314,7 +2303,7 @@ module td_regs (
         field_combo_cap_ctrl_freeze_next = next_c;
         field_combo_cap_ctrl_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_freeze_value <= 1'h0;
         end else if(field_combo_cap_ctrl_freeze_load_next) begin
@@ -2337,7 +2326,7 @@ module td_regs (
         field_combo_cap_ctrl_trigger_next = next_c;
         field_combo_cap_ctrl_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_trigger_value <= 1'h0;
         end else if(field_combo_cap_ctrl_trigger_load_next) begin
@@ -2360,7 +2349,7 @@ module td_regs (
         field_combo_cap_ctrl_stream_next = next_c;
         field_combo_cap_ctrl_stream_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_ctrl_stream_value <= 1'h0;
         end else if(field_combo_cap_ctrl_stream_load_next) begin
@@ -2381,7 +2370,7 @@ module td_regs (
         field_combo_cap_post_samples_next = next_c;
         field_combo_cap_post_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_post_samples_value <= 12'h800;
         end else if(field_combo_cap_post_samples_load_next) begin
@@ -2404,7 +2393,7 @@ module td_regs (
         field_combo_qual_dip_value_next = next_c;
         field_combo_qual_dip_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_qual_dip_value_value <= 28'h28bab6c;
         end else if(field_combo_qual_dip_value_load_next) begin
@@ -2427,7 +2416,7 @@ module td_regs (
         field_combo_qual_swell_value_next = next_c;
         field_combo_qual_swell_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_qual_swell_value_value <= 28'h31c7c2e;
         end else if(field_combo_qual_swell_value_load_next) begin
@@ -2450,7 +2439,7 @@ module td_regs (
         field_combo_qual_interruption_value_next = next_c;
         field_combo_qual_interruption_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_qual_interruption_value_value <= 28'h486861;
         end else if(field_combo_qual_interruption_value_load_next) begin
@@ -2473,7 +2462,7 @@ module td_regs (
         field_combo_qual_hysteresis_value_next = next_c;
         field_combo_qual_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_qual_hysteresis_value_value <= 28'he7b47;
         end else if(field_combo_qual_hysteresis_value_load_next) begin
@@ -2493,7 +2482,7 @@ module td_regs (
         field_combo_wiring_mode_next = next_c;
         field_combo_wiring_mode_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_wiring_mode_value <= 2'h0;
         end else if(field_combo_wiring_mode_load_next) begin
@@ -2516,7 +2505,7 @@ module td_regs (
         field_combo_no_load_p_value_next = next_c;
         field_combo_no_load_p_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_no_load_p_value_value <= 32'h0;
         end else if(field_combo_no_load_p_value_load_next) begin
@@ -2539,7 +2528,7 @@ module td_regs (
         field_combo_no_load_q_value_next = next_c;
         field_combo_no_load_q_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_no_load_q_value_value <= 32'h0;
         end else if(field_combo_no_load_q_value_load_next) begin
@@ -2561,7 +2550,7 @@ module td_regs (
         field_combo_cal_u1_gain_value_next = next_c;
         field_combo_cal_u1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u1_gain_value_load_next) begin
@@ -2583,7 +2572,7 @@ module td_regs (
         field_combo_cal_u1_offset_value_next = next_c;
         field_combo_cal_u1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u1_offset_value_load_next) begin
@@ -2605,7 +2594,7 @@ module td_regs (
         field_combo_cal_u1_phase_value_next = next_c;
         field_combo_cal_u1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u1_phase_value_load_next) begin
@@ -2627,7 +2616,7 @@ module td_regs (
         field_combo_cal_i1_gain_value_next = next_c;
         field_combo_cal_i1_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i1_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i1_gain_value_load_next) begin
@@ -2649,7 +2638,7 @@ module td_regs (
         field_combo_cal_i1_offset_value_next = next_c;
         field_combo_cal_i1_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i1_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i1_offset_value_load_next) begin
@@ -2671,7 +2660,7 @@ module td_regs (
         field_combo_cal_i1_phase_value_next = next_c;
         field_combo_cal_i1_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i1_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i1_phase_value_load_next) begin
@@ -2693,7 +2682,7 @@ module td_regs (
         field_combo_cal_u2_gain_value_next = next_c;
         field_combo_cal_u2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_u2_gain_value_load_next) begin
@@ -2715,7 +2704,7 @@ module td_regs (
         field_combo_cal_u2_offset_value_next = next_c;
         field_combo_cal_u2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_u2_offset_value_load_next) begin
@@ -2737,7 +2726,7 @@ module td_regs (
         field_combo_cal_u2_phase_value_next = next_c;
         field_combo_cal_u2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_u2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_u2_phase_value_load_next) begin
@@ -2759,7 +2748,7 @@ module td_regs (
         field_combo_cal_i2_gain_value_next = next_c;
         field_combo_cal_i2_gain_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i2_gain_value_value <= 24'h400000;
         end else if(field_combo_cal_i2_gain_value_load_next) begin
@@ -2781,7 +2770,7 @@ module td_regs (
         field_combo_cal_i2_offset_value_next = next_c;
         field_combo_cal_i2_offset_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i2_offset_value_value <= 24'h0;
         end else if(field_combo_cal_i2_offset_value_load_next) begin
@@ -2803,7 +2792,7 @@ module td_regs (
         field_combo_cal_i2_phase_value_next = next_c;
         field_combo_cal_i2_phase_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cal_i2_phase_value_value <= 17'h0;
         end else if(field_combo_cal_i2_phase_value_load_next) begin
@@ -2823,7 +2812,7 @@ module td_regs (
         field_combo_cf_ctrl_enable_next = next_c;
         field_combo_cf_ctrl_enable_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_enable_value <= 1'h0;
         end else if(field_combo_cf_ctrl_enable_load_next) begin
@@ -2843,7 +2832,7 @@ module td_regs (
         field_combo_cf_ctrl_source_next = next_c;
         field_combo_cf_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cf_ctrl_source_value <= 2'h0;
         end else if(field_combo_cf_ctrl_source_load_next) begin
@@ -2866,7 +2855,7 @@ module td_regs (
         field_combo_cf_energy_lo_value_next = next_c;
         field_combo_cf_energy_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cf_energy_lo_value_value <= 32'h0;
         end else if(field_combo_cf_energy_lo_value_load_next) begin
@@ -2887,7 +2876,7 @@ module td_regs (
         field_combo_cf_energy_hi_value_next = next_c;
         field_combo_cf_energy_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cf_energy_hi_value_value <= 16'h0;
         end else if(field_combo_cf_energy_hi_value_load_next) begin
@@ -2908,7 +2897,7 @@ module td_regs (
         field_combo_cf_width_samples_next = next_c;
         field_combo_cf_width_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cf_width_samples_value <= 16'h280;
         end else if(field_combo_cf_width_samples_load_next) begin
@@ -2934,7 +2923,7 @@ module td_regs (
         field_combo_harm_ctrl_start_next = next_c;
         field_combo_harm_ctrl_start_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_start_value <= 1'h0;
         end else if(field_combo_harm_ctrl_start_load_next) begin
@@ -2954,7 +2943,7 @@ module td_regs (
         field_combo_harm_ctrl_channel_next = next_c;
         field_combo_harm_ctrl_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_harm_ctrl_channel_value <= 2'h0;
         end else if(field_combo_harm_ctrl_channel_load_next) begin
@@ -2977,7 +2966,7 @@ module td_regs (
         field_combo_control_rapid_change_next = next_c;
         field_combo_control_rapid_change_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_rapid_change_value <= 1'h0;
         end else if(field_combo_control_rapid_change_load_next) begin
@@ -2997,7 +2986,7 @@ module td_regs (
         field_combo_control_overcurrent_next = next_c;
         field_combo_control_overcurrent_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_overcurrent_value <= 1'h0;
         end else if(field_combo_control_overcurrent_load_next) begin
@@ -3017,7 +3006,7 @@ module td_regs (
         field_combo_control_limiter_next = next_c;
         field_combo_control_limiter_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_limiter_value <= 1'h0;
         end else if(field_combo_control_limiter_load_next) begin
@@ -3037,7 +3026,7 @@ module td_regs (
         field_combo_control_last_gasp_next = next_c;
         field_combo_control_last_gasp_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_last_gasp_value <= 1'h0;
         end else if(field_combo_control_last_gasp_load_next) begin
@@ -3057,7 +3046,7 @@ module td_regs (
         field_combo_control_holdup_next = next_c;
         field_combo_control_holdup_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_holdup_value <= 1'h0;
         end else if(field_combo_control_holdup_load_next) begin
@@ -3077,7 +3066,7 @@ module td_regs (
         field_combo_control_crossing_next = next_c;
         field_combo_control_crossing_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_crossing_value <= 1'h0;
         end else if(field_combo_control_crossing_load_next) begin
@@ -3097,7 +3086,7 @@ module td_regs (
         field_combo_control_freeze_next = next_c;
         field_combo_control_freeze_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_control_freeze_value <= 1'h0;
         end else if(field_combo_control_freeze_load_next) begin
@@ -3120,7 +3109,7 @@ module td_regs (
         field_combo_misuse_duplicate_next = next_c;
         field_combo_misuse_duplicate_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_duplicate_value <= 1'h0;
         end else if(field_combo_misuse_duplicate_load_next) begin
@@ -3143,7 +3132,7 @@ module td_regs (
         field_combo_misuse_refused_next = next_c;
         field_combo_misuse_refused_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_refused_value <= 1'h0;
         end else if(field_combo_misuse_refused_load_next) begin
@@ -3166,7 +3155,7 @@ module td_regs (
         field_combo_misuse_tick_next = next_c;
         field_combo_misuse_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_tick_value <= 1'h0;
         end else if(field_combo_misuse_tick_load_next) begin
@@ -3189,7 +3178,7 @@ module td_regs (
         field_combo_misuse_locked_write_next = next_c;
         field_combo_misuse_locked_write_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_locked_write_value <= 1'h0;
         end else if(field_combo_misuse_locked_write_load_next) begin
@@ -3212,7 +3201,7 @@ module td_regs (
         field_combo_misuse_unmapped_next = next_c;
         field_combo_misuse_unmapped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_unmapped_value <= 1'h0;
         end else if(field_combo_misuse_unmapped_load_next) begin
@@ -3235,7 +3224,7 @@ module td_regs (
         field_combo_misuse_checksum_next = next_c;
         field_combo_misuse_checksum_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_checksum_value <= 1'h0;
         end else if(field_combo_misuse_checksum_load_next) begin
@@ -3258,7 +3247,7 @@ module td_regs (
         field_combo_misuse_crossing_next = next_c;
         field_combo_misuse_crossing_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_crossing_value <= 1'h0;
         end else if(field_combo_misuse_crossing_load_next) begin
@@ -3281,7 +3270,7 @@ module td_regs (
         field_combo_misuse_holdup_next = next_c;
         field_combo_misuse_holdup_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_misuse_holdup_value <= 1'h0;
         end else if(field_combo_misuse_holdup_load_next) begin
@@ -3304,7 +3293,7 @@ module td_regs (
         field_combo_rvc_threshold_value_next = next_c;
         field_combo_rvc_threshold_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_rvc_threshold_value_value <= 28'h243431;
         end else if(field_combo_rvc_threshold_value_load_next) begin
@@ -3327,7 +3316,7 @@ module td_regs (
         field_combo_rvc_hysteresis_value_next = next_c;
         field_combo_rvc_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_rvc_hysteresis_value_value <= 28'h121a18;
         end else if(field_combo_rvc_hysteresis_value_load_next) begin
@@ -3347,7 +3336,7 @@ module td_regs (
         field_combo_rvc_window_count_next = next_c;
         field_combo_rvc_window_count_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_rvc_window_count_value <= 7'h64;
         end else if(field_combo_rvc_window_count_load_next) begin
@@ -3370,7 +3359,7 @@ module td_regs (
         field_combo_oc_threshold_value_next = next_c;
         field_combo_oc_threshold_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_oc_threshold_value_value <= 29'h1fffffff;
         end else if(field_combo_oc_threshold_value_load_next) begin
@@ -3393,7 +3382,7 @@ module td_regs (
         field_combo_oc_hysteresis_value_next = next_c;
         field_combo_oc_hysteresis_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_oc_hysteresis_value_value <= 29'h0;
         end else if(field_combo_oc_hysteresis_value_load_next) begin
@@ -3416,7 +3405,7 @@ module td_regs (
         field_combo_lim_max_value_next = next_c;
         field_combo_lim_max_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_max_value_value <= 30'h3fffffff;
         end else if(field_combo_lim_max_value_load_next) begin
@@ -3439,7 +3428,7 @@ module td_regs (
         field_combo_lim_min_value_next = next_c;
         field_combo_lim_min_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_min_value_value <= 30'h0;
         end else if(field_combo_lim_min_value_load_next) begin
@@ -3462,7 +3451,7 @@ module td_regs (
         field_combo_lim_trip_samples_next = next_c;
         field_combo_lim_trip_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_trip_samples_value <= 28'h13880;
         end else if(field_combo_lim_trip_samples_load_next) begin
@@ -3485,7 +3474,7 @@ module td_regs (
         field_combo_lim_reclose_samples_next = next_c;
         field_combo_lim_reclose_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_reclose_samples_value <= 28'h13880;
         end else if(field_combo_lim_reclose_samples_load_next) begin
@@ -3508,7 +3497,7 @@ module td_regs (
         field_combo_lim_clear_samples_next = next_c;
         field_combo_lim_clear_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_clear_samples_value <= 28'h493e00;
         end else if(field_combo_lim_clear_samples_load_next) begin
@@ -3528,7 +3517,7 @@ module td_regs (
         field_combo_lim_mode_tries_next = next_c;
         field_combo_lim_mode_tries_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_mode_tries_value <= 4'h8;
         end else if(field_combo_lim_mode_tries_load_next) begin
@@ -3548,7 +3537,7 @@ module td_regs (
         field_combo_lim_mode_sum_next = next_c;
         field_combo_lim_mode_sum_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_mode_sum_value <= 1'h0;
         end else if(field_combo_lim_mode_sum_load_next) begin
@@ -3571,7 +3560,7 @@ module td_regs (
         field_combo_lim_value_value_next = next_c;
         field_combo_lim_value_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_value_value_value <= 30'h0;
         end else if(field_combo_lim_value_value_load_next) begin
@@ -3594,7 +3583,7 @@ module td_regs (
         field_combo_lim_at_lo_value_next = next_c;
         field_combo_lim_at_lo_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_at_lo_value_value <= 32'h0;
         end else if(field_combo_lim_at_lo_value_load_next) begin
@@ -3615,7 +3604,7 @@ module td_regs (
         field_combo_lim_at_hi_value_next = next_c;
         field_combo_lim_at_hi_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_at_hi_value_value <= 16'h0;
         end else if(field_combo_lim_at_hi_value_load_next) begin
@@ -3638,7 +3627,7 @@ module td_regs (
         field_combo_lim_command_apply_next = next_c;
         field_combo_lim_command_apply_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_apply_value <= 1'h0;
         end else if(field_combo_lim_command_apply_load_next) begin
@@ -3661,7 +3650,7 @@ module td_regs (
         field_combo_lim_command_schedule_next = next_c;
         field_combo_lim_command_schedule_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_schedule_value <= 1'h0;
         end else if(field_combo_lim_command_schedule_load_next) begin
@@ -3684,7 +3673,7 @@ module td_regs (
         field_combo_lim_command_schedule_tick_next = next_c;
         field_combo_lim_command_schedule_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_schedule_tick_value <= 1'h0;
         end else if(field_combo_lim_command_schedule_tick_load_next) begin
@@ -3707,7 +3696,7 @@ module td_regs (
         field_combo_lim_command_cancel_next = next_c;
         field_combo_lim_command_cancel_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_cancel_value <= 1'h0;
         end else if(field_combo_lim_command_cancel_load_next) begin
@@ -3730,7 +3719,7 @@ module td_regs (
         field_combo_lim_command_release_in_next = next_c;
         field_combo_lim_command_release_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_release_in_value <= 1'h0;
         end else if(field_combo_lim_command_release_in_load_next) begin
@@ -3751,7 +3740,7 @@ module td_regs (
         field_combo_lim_command_id_next = next_c;
         field_combo_lim_command_id_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lim_command_id_value <= 16'h0;
         end else if(field_combo_lim_command_id_load_next) begin
@@ -3774,7 +3763,7 @@ module td_regs (
         field_combo_lg_declare_samples_next = next_c;
         field_combo_lg_declare_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lg_declare_samples_value <= 28'h1f40;
         end else if(field_combo_lg_declare_samples_load_next) begin
@@ -3797,7 +3786,7 @@ module td_regs (
         field_combo_lg_delay_value_next = next_c;
         field_combo_lg_delay_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lg_delay_value_value <= 32'he7ae1;
         end else if(field_combo_lg_delay_value_load_next) begin
@@ -3820,7 +3809,7 @@ module td_regs (
         field_combo_lg_command_sent_next = next_c;
         field_combo_lg_command_sent_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lg_command_sent_value <= 1'h0;
         end else if(field_combo_lg_command_sent_load_next) begin
@@ -3843,7 +3832,7 @@ module td_regs (
         field_combo_lg_command_clear_next = next_c;
         field_combo_lg_command_clear_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_lg_command_clear_value <= 1'h0;
         end else if(field_combo_lg_command_clear_load_next) begin
@@ -3864,7 +3853,7 @@ module td_regs (
         field_combo_hold_low_low_next = next_c;
         field_combo_hold_low_low_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_hold_low_low_value <= 12'h0;
         end else if(field_combo_hold_low_low_load_next) begin
@@ -3885,7 +3874,7 @@ module td_regs (
         field_combo_hold_low_hysteresis_next = next_c;
         field_combo_hold_low_hysteresis_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_hold_low_hysteresis_value <= 12'h0;
         end else if(field_combo_hold_low_hysteresis_load_next) begin
@@ -3906,7 +3895,7 @@ module td_regs (
         field_combo_hold_stop_code_next = next_c;
         field_combo_hold_stop_code_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_hold_stop_code_value <= 12'h0;
         end else if(field_combo_hold_stop_code_load_next) begin
@@ -3929,7 +3918,7 @@ module td_regs (
         field_combo_guard_key_value_next = next_c;
         field_combo_guard_key_value_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_guard_key_value_value <= 32'h0;
         end else if(field_combo_guard_key_value_load_next) begin
@@ -3952,7 +3941,7 @@ module td_regs (
         field_combo_int_tick_tick_next = next_c;
         field_combo_int_tick_tick_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_int_tick_tick_value <= 1'h0;
         end else if(field_combo_int_tick_tick_load_next) begin
@@ -3975,7 +3964,7 @@ module td_regs (
         field_combo_int_tick_align_next = next_c;
         field_combo_int_tick_align_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_int_tick_align_value <= 1'h0;
         end else if(field_combo_int_tick_align_load_next) begin
@@ -3995,7 +3984,7 @@ module td_regs (
         field_combo_int_tick_minute_next = next_c;
         field_combo_int_tick_minute_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_int_tick_minute_value <= 5'h0;
         end else if(field_combo_int_tick_minute_load_next) begin
@@ -4015,7 +4004,7 @@ module td_regs (
         field_combo_ing_ctrl_source_next = next_c;
         field_combo_ing_ctrl_source_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_ctrl_source_value <= 2'h0;
         end else if(field_combo_ing_ctrl_source_load_next) begin
@@ -4038,7 +4027,7 @@ module td_regs (
         field_combo_ing_status_crc_error_next = next_c;
         field_combo_ing_status_crc_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_crc_error_value <= 1'h0;
         end else if(field_combo_ing_status_crc_error_load_next) begin
@@ -4061,7 +4050,7 @@ module td_regs (
         field_combo_ing_status_setup_error_next = next_c;
         field_combo_ing_status_setup_error_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_setup_error_value <= 1'h0;
         end else if(field_combo_ing_status_setup_error_load_next) begin
@@ -4084,7 +4073,7 @@ module td_regs (
         field_combo_ing_status_adc_reset_next = next_c;
         field_combo_ing_status_adc_reset_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_adc_reset_value <= 1'h0;
         end else if(field_combo_ing_status_adc_reset_load_next) begin
@@ -4107,7 +4096,7 @@ module td_regs (
         field_combo_ing_status_late_next = next_c;
         field_combo_ing_status_late_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_late_value <= 1'h0;
         end else if(field_combo_ing_status_late_load_next) begin
@@ -4130,7 +4119,7 @@ module td_regs (
         field_combo_ing_status_silent_next = next_c;
         field_combo_ing_status_silent_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_silent_value <= 1'h0;
         end else if(field_combo_ing_status_silent_load_next) begin
@@ -4153,7 +4142,7 @@ module td_regs (
         field_combo_ing_status_bit_overrun_next = next_c;
         field_combo_ing_status_bit_overrun_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_bit_overrun_value <= 1'h0;
         end else if(field_combo_ing_status_bit_overrun_load_next) begin
@@ -4176,7 +4165,7 @@ module td_regs (
         field_combo_ing_status_limited_next = next_c;
         field_combo_ing_status_limited_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_limited_value <= 1'h0;
         end else if(field_combo_ing_status_limited_load_next) begin
@@ -4199,7 +4188,7 @@ module td_regs (
         field_combo_ing_status_u1_clipped_next = next_c;
         field_combo_ing_status_u1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_u1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u1_clipped_load_next) begin
@@ -4222,7 +4211,7 @@ module td_regs (
         field_combo_ing_status_i1_clipped_next = next_c;
         field_combo_ing_status_i1_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_i1_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i1_clipped_load_next) begin
@@ -4245,7 +4234,7 @@ module td_regs (
         field_combo_ing_status_u2_clipped_next = next_c;
         field_combo_ing_status_u2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_u2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_u2_clipped_load_next) begin
@@ -4268,7 +4257,7 @@ module td_regs (
         field_combo_ing_status_i2_clipped_next = next_c;
         field_combo_ing_status_i2_clipped_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_ing_status_i2_clipped_value <= 1'h0;
         end else if(field_combo_ing_status_i2_clipped_load_next) begin
@@ -4288,7 +4277,7 @@ module td_regs (
         field_combo_cap_enable_suspect_next = next_c;
         field_combo_cap_enable_suspect_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_enable_suspect_value <= 1'h1;
         end else if(field_combo_cap_enable_suspect_load_next) begin
@@ -4308,7 +4297,7 @@ module td_regs (
         field_combo_cap_enable_event_in_next = next_c;
         field_combo_cap_enable_event_in_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_enable_event_in_value <= 1'h0;
         end else if(field_combo_cap_enable_event_in_load_next) begin
@@ -4328,7 +4317,7 @@ module td_regs (
         field_combo_cap_enable_trigger_next = next_c;
         field_combo_cap_enable_trigger_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_enable_trigger_value <= 1'h0;
         end else if(field_combo_cap_enable_trigger_load_next) begin
@@ -4349,7 +4338,7 @@ module td_regs (
         field_combo_cap_pre_samples_next = next_c;
         field_combo_cap_pre_samples_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_pre_samples_value <= 12'hfff;
         end else if(field_combo_cap_pre_samples_load_next) begin
@@ -4369,7 +4358,7 @@ module td_regs (
         field_combo_cap_window_channel_next = next_c;
         field_combo_cap_window_channel_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_window_channel_value <= 2'h0;
         end else if(field_combo_cap_window_channel_load_next) begin
@@ -4389,7 +4378,7 @@ module td_regs (
         field_combo_cap_stream_channels_next = next_c;
         field_combo_cap_stream_channels_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_stream_channels_value <= 4'hf;
         end else if(field_combo_cap_stream_channels_load_next) begin
@@ -4409,7 +4398,7 @@ module td_regs (
         field_combo_cap_stream_auto_next = next_c;
         field_combo_cap_stream_auto_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_stream_auto_value <= 1'h0;
         end else if(field_combo_cap_stream_auto_load_next) begin
@@ -4429,7 +4418,7 @@ module td_regs (
         field_combo_cap_mode_points_next = next_c;
         field_combo_cap_mode_points_load_next = load_next_c;
     end
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             field_storage_cap_mode_points_value <= 1'h0;
         end else if(field_combo_cap_mode_points_load_next) begin
@@ -4479,7 +4468,7 @@ module td_regs (
     // continue selecting the correct external data while waiting for rd_ack.
     logic [14:0] rd_mux_addr;
     logic [14:0] pending_rd_addr;
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) begin
             pending_rd_addr <= '0;
         end else begin
@@ -4489,7 +4478,7 @@ module td_regs (
     assign rd_mux_addr = pending_rd_addr;
 
     // A register is answered in the clock after its request: choosing among them takes a clock of its own.
-    always_ff @(posedge clk_regs) begin
+    always_ff @(posedge clk) begin
         if(~rst_n) read_pending <= '0;
         else read_pending <= decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
     end
