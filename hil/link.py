@@ -75,10 +75,9 @@ class RigEnd(End):
         while self._on_their_way() >= self._credits:
             if self._read():
                 continue
-            self._settle()
             if time.monotonic() > deadline_s:
                 raise TwinLost(f"twin: no credit within {self._patience_s:g} s")
-            self._poller.poll(POLL_MS)
+            self._wait(POLL_MS / 1000)
         self.send(event)
         self._events.append(self.channel.sent)
 
@@ -100,8 +99,7 @@ class RigEnd(End):
         deadline_s = time.monotonic() + FLUSH_S
         while self.channel.unacknowledged and time.monotonic() < deadline_s:
             if not self._read():
-                self._settle()
-                self._poller.poll(POLL_MS)
+                self._wait(POLL_MS / 1000)
 
     def open_telemetry(self, port: int) -> Publisher:
         """Return the way for telemetry to the twin, at a port of the same address; closed with the link."""

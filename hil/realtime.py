@@ -23,6 +23,7 @@ from twin.link.twin_end import TwinEnd
 HEARTBEAT_MS = 100  # a frozen rig is seen after 0.4 s: what it missed cannot be made good, unlike in lockstep
 BURST = 8  # readings of the counter, of which the one with the shortest round trip counts
 BURST_EVERY_NS = 10**9
+NEAR_NS = 10**9  # after a trigger, whose time is then as good for what follows: 0.1 ms at 100 ppm
 READ_TIMEOUT_NS = 10**9  # a reading without an answer by then is given up
 
 
@@ -35,6 +36,7 @@ class Book:
     board_behind_ns: int = 0  # the worst, beyond a step
     late: int = 0  # notices that came after their moment
     late_ns: int = 0  # the worst
+    after_end: int = 0  # events that came when the run was over
     clock_bound_ns: int = 0  # the worst bound of an event's time on the twin's clock
     clock_fault: str = ""
 
@@ -67,6 +69,7 @@ class RealTime:
         self._number = 0
         self._held: list[wire.BoardEvent | wire.Notice] = []  # until the clocks have met
         self._events = 0
+        self._t0: tuple[int, int] | None = None  # the last trigger, on the board's and on the twin's clock
 
     def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
         """Meet the rig and configure it; the board does not run yet."""
@@ -99,9 +102,13 @@ class RealTime:
         return sorted(events, key=lambda e: (e.t_ns, e.sequence))
 
     def stop(self) -> wire.Stopped:
-        """End the rig's run and return what it recorded; what it reports until then is no longer heard."""
+        """End the rig's run and return what it recorded; events that only come now are counted, and no longer heard."""
         self._end.send(wire.Stop())
-        return take_stopped(self._end, self._timeout_s, passing=(wire.BoardEvent, wire.Notice, wire.Counter))
+        while isinstance(
+            message := self._end.receive(self._timeout_s, "stopped"), (wire.BoardEvent, wire.Notice, wire.Counter)
+        ):
+            self.book.after_end += not isinstance(message, wire.Counter)
+        return take_stopped(self._end, self._timeout_s, message)
 
     def report(self) -> dict[str, Any]:
         """Return the book, for the run's manifest."""
@@ -120,6 +127,8 @@ class RealTime:
             )
             if worst_ns > window_ns or worst_ns > self._limit_ns
         ]
+        if book.after_end:
+            flags.append(f"invalid: late: {book.after_end} events came when the run was over")
         if book.clock_fault:
             flags.append(f"invalid: {book.clock_fault}")
         if not self._bursts:
@@ -189,7 +198,7 @@ class RealTime:
     def _on_twin_time(self, event: wire.BoardEvent | wire.Notice) -> wire.BoardEvent | wire.Notice:
         """Return an event with its times on the twin's clock; a notice whose moment has passed goes out now."""
         if isinstance(event, wire.BoardEvent):
-            return msgspec.structs.replace(event, t_ns=self._twin_ns(event.t_ns))
+            return msgspec.structs.replace(event, t_ns=self._event_ns(event))
         t_ns = self._twin_ns(event.t_ns)
         if t_ns < self._until_ns:
             self.book.late += 1
@@ -197,6 +206,14 @@ class RealTime:
         return msgspec.structs.replace(
             event, t_ns=max(t_ns, self._until_ns), detected_ns=self._twin_ns(event.detected_ns)
         )
+
+    def _event_ns(self, event: wire.BoardEvent) -> int:
+        """Return when the front-end registered something; its delay from a trigger stays the difference of counts."""
+        if event.kind == "t0":
+            self._t0 = event.t_ns, self._twin_ns(event.t_ns)
+        if self._t0 is not None and 0 <= event.t_ns - self._t0[0] <= NEAR_NS:
+            return self._t0[1] + event.t_ns - self._t0[0]
+        return self._twin_ns(event.t_ns)
 
     def _twin_ns(self, board_ns: int) -> int:
         at = self._clock.host_ns(board_ns / SAMPLE_NS)

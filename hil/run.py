@@ -23,6 +23,7 @@ from twin.link.end import HEARTBEAT_MS
 from twin.link.keys import load_keys
 from twin.link.lockstep import Lockstep
 from twin.link.report import link_counts, link_flags
+from twin.link.telemetry import Subscriber
 from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
@@ -126,7 +127,7 @@ def _play(
             loop = Loop(plan, driver)
             ready = driver.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board]), end.telemetry.port))
             watch.start(scenario.time.duration_s)
-            loop.run(_after_window(scenario, folder, watch))
+            loop.run(_after_window(scenario, folder, watch, end.telemetry))
             link = _link_record(scenario.link, end, driver)
             process.wait(timeout_s=5.0)
     finally:
@@ -155,7 +156,9 @@ def _link_record(link: Link, end: TwinEnd, driver: Lockstep | RealTime) -> dict[
     return {**record, "flags": flags}
 
 
-def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -> Callable[[int, Loop], None]:
+def _after_window(
+    scenario: Scenario, folder: folders.RunFolder, watch: Watch, telemetry: Subscriber
+) -> Callable[[int, Loop], None]:
     written = 0
 
     def after(now_ns: int, loop: Loop) -> None:
@@ -166,6 +169,8 @@ def _after_window(scenario: Scenario, folder: folders.RunFolder, watch: Watch) -
         if watch.due():
             beliefs = loop.office.head_end.beliefs
             note = f"{int(loop.meters.dark.sum()):,} dark, {int(beliefs.dark.sum()):,} believed"
+            if telemetry.newest is not None:
+                note += f", board {telemetry.newest.u_rms_half_v:.1f} V"
             watch.show(now_ns / 1e9, scenario.time.duration_s, note)
 
     return after

@@ -1,14 +1,14 @@
 """The link under stress: cut connections, wrong keys, frozen peers, garbage. Nothing lost, nothing twice."""
 
+import importlib.util
 import os
-import select
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import zmq
@@ -25,60 +25,16 @@ from twin.link.states import State
 from twin.link.twin_end import TwinEnd
 
 
-class CuttingWire:
-    """A TCP relay that cuts its connections when told, losing whatever is on its way."""
+def load_bench(name):
+    """Import a module of the benches."""
+    file = Path(__file__).resolve().parents[2] / "benches" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def __init__(self, endpoint):
-        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-        self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._pairs = {}
-        self._cut = threading.Event()
-        self._stop = threading.Event()
-        self.made = 0
-        self._thread = threading.Thread(target=self._carry)
-        self._thread.start()
 
-    def cut(self):
-        self._cut.set()
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
-
-    def _carry(self):
-        while not self._stop.is_set():
-            readable, _, _ = select.select([self._listener, *self._pairs], [], [], 0.01)
-            for one in readable:
-                if one is self._listener:
-                    self._join(one.accept()[0])
-                elif one in self._pairs:
-                    self._pass(one)
-            if self._cut.is_set():
-                self._cut.clear()
-                self._hang_up(*self._pairs)
-        self._hang_up(*self._pairs, self._listener)
-
-    def _join(self, near):
-        far = socket.create_connection(self._target)
-        self._pairs |= {near: far, far: near}
-        self.made += 1
-
-    def _pass(self, one):
-        try:
-            data = one.recv(2048)  # small, so that a cut falls into the middle of messages
-            if data:
-                self._pairs[one].sendall(data)
-                return
-        except OSError:
-            pass
-        self._hang_up(one, self._pairs[one])
-
-    def _hang_up(self, *sockets):
-        for one in sockets:
-            self._pairs.pop(one, None)
-            one.close()
+CuttingWire = load_bench("cutting_wire").CuttingWire
 
 
 def running(end, rig=None):

@@ -68,6 +68,8 @@ class End:
         self._open: set[int] = set()  # file descriptors of connections
         self._inbox: deque[Message] = deque()
         self._credits = self._owes_at_most = 1
+        self._settle_at_s = 0.0
+        self._acknowledged = 0  # when `_settle` looked last
         self._pause_s = RESEND_S
         self._resend_at_s = 0.0
 
@@ -83,8 +85,7 @@ class End:
         """
         self.state = next_state(self.state, message)
         if not self.channel.unacknowledged:
-            self._pause_s = RESEND_S
-            self._resend_at_s = time.monotonic() + self._pause_s
+            self._be_patient()
         self._put(self.channel.pack(encode(message)))
 
     def take(self, timeout_s: float) -> Any:
@@ -99,11 +100,11 @@ class End:
         while not self._inbox:
             if self._read():
                 continue
-            self._settle()
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
+                self._settle()
                 return None
-            self._poller.poll(min(POLL_MS, math.ceil(left_s * 1000)))
+            self._wait(left_s)
         message = self._inbox.popleft()
         self.state = next_state(self.state, message)
         if isinstance(message, Failed):
@@ -130,12 +131,24 @@ class End:
             self._put(self.channel.acknowledgement())
         return True
 
+    def _wait(self, longest_s: float) -> None:
+        """Wait until something comes, or there is something else to do, but no longer than told."""
+        self.acknowledge()
+        if time.monotonic() >= self._settle_at_s:
+            self._settle()
+        came = self._poller.poll(min(POLL_MS, math.ceil(longest_s * 1000)))
+        if not came or came[0][0] is not self._socket:
+            self._settle_at_s = 0.0
+
     def _settle(self) -> None:
         """Do what is due when nothing has come: acknowledge, send again, look after the connection."""
+        self._settle_at_s = time.monotonic() + POLL_MS / 1000
         self.acknowledge()
         while self._monitor.poll(0):
             self._watch(zmq.utils.monitor.recv_monitor_message(self._monitor))
-        if self.channel.unacknowledged and time.monotonic() > self._resend_at_s:
+        if self.channel.acknowledged != self._acknowledged:
+            self._be_patient()
+        elif self.channel.unacknowledged and time.monotonic() > self._resend_at_s:
             self._send_again()
         self._look()
 
@@ -157,6 +170,12 @@ class End:
         else:
             self.refused_s = time.monotonic()
             self.refused.append("the handshake failed; keys on one side only, or another program?")
+
+    def _be_patient(self) -> None:
+        """Give the peer the full time to acknowledge: there is something new to acknowledge, or it just did."""
+        self._acknowledged = self.channel.acknowledged
+        self._pause_s = RESEND_S
+        self._resend_at_s = time.monotonic() + RESEND_S
 
     def _send_again(self) -> None:
         for frame in self.channel.again():

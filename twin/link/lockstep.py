@@ -85,21 +85,13 @@ def meet(end: TwinEnd, configure: wire.Configure, patience_s: float) -> wire.Rea
     return ready
 
 
-def take_stopped(end: TwinEnd, timeout_s: float, passing: tuple[type, ...] = ()) -> wire.Stopped:
-    """Return what the rig recorded, put together from its chunks.
-
-    Parameters
-    ----------
-    end : TwinEnd
-    timeout_s : float
-        Longest wait for a message.
-    passing : tuple of type
-        Messages that may still come before and are dropped.
-    """
+def take_stopped(end: TwinEnd, timeout_s: float, first: Any = None) -> wire.Stopped:
+    """Return what the rig recorded, put together from its chunks; ``first`` is a message that was taken already."""
     chunks: list[wire.HalfCycles] = []
-    while isinstance(message := end.receive(timeout_s, "stopped"), (wire.HalfCycles, *passing)):
-        if isinstance(message, wire.HalfCycles):
-            chunks.append(message)
+    message = first or end.receive(timeout_s, "stopped")
+    while isinstance(message, wire.HalfCycles):
+        chunks.append(message)
+        message = end.receive(timeout_s, "stopped")
     if not isinstance(message, wire.Stopped):
         raise PartFailed(f"rig: {message!r} instead of stopped")
     end.acknowledge()  # the rig waits for it before it ends
