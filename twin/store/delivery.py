@@ -1,0 +1,64 @@
+"""What retailers get: each interval's values sixty minutes after its end (R50), and month-end counts (R49)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from twin.store.completeness import NEVER, ages_ns
+from twin.store.gaps import interval_ends
+from twin.store.schema import HOUR_NS, Mark, Series
+
+DELIVERED = ("meter", "interval_end_ns", "import_wh", "export_wh", "mark")
+
+
+def delivered(readings: pa.Table, after_ns: int = HOUR_NS) -> pa.Table:
+    """Return what is sent out ``after_ns`` after each interval's end: the values stored by then."""
+    in_time = pc.less_equal(pc.subtract(readings["stored_ns"], readings["interval_end_ns"]), after_ns)
+    has = pc.not_equal(readings["mark"], int(Mark.NO_DATA))
+    return readings.filter(pc.and_(in_time, has)).select(list(DELIVERED))
+
+
+def by_retailer(
+    readings: pa.Table,
+    series: Series,
+    meters: np.ndarray,
+    retailer: np.ndarray,
+    from_ns: int,
+    to_ns: int,
+    after_ns: int = HOUR_NS,
+) -> pa.Table:
+    """Return for each interval and retailer what was complete in time, what came late and what never came.
+
+    Parameters
+    ----------
+    readings : pyarrow.Table
+        Readings of ``series``.
+    meters : (M,) integer
+        Meters that owe readings, distinct and rising.
+    retailer : (M,) integer
+        The retailer of each.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``interval_end_ns, retailer, expected, in_time, late, missing``; in_time + late + missing = expected.
+    """
+    ages = ages_ns(readings, series, meters, from_ns, to_ns)
+    ends = interval_ends(series, from_ns, to_ns)
+    names, which = np.unique(retailer, return_inverse=True)
+    counts = {}
+    for name, of in (("in_time", ages <= after_ns), ("missing", ages == NEVER)):
+        counts[name] = np.zeros((names.size, ends.size), np.int64)
+        np.add.at(counts[name], which, of)
+    expected = np.repeat(np.bincount(which, minlength=names.size)[:, None], ends.size, axis=1)
+    columns = {
+        "interval_end_ns": np.broadcast_to(ends, expected.shape),
+        "retailer": np.broadcast_to(names[:, None], expected.shape),
+        "expected": expected,
+        "in_time": counts["in_time"],
+        "late": expected - counts["in_time"] - counts["missing"],
+        "missing": counts["missing"],
+    }
+    return pa.table({name: pa.array(column.T.ravel()) for name, column in columns.items()})
