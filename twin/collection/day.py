@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import gpu
 from twin.collection.conservation import Balance, balance
 from twin.collection.errands import Errand
-from twin.collection.frames import CONFIRM_BYTES, REQUEST_BYTES, psdu_bytes
+from twin.collection.frames import CONFIRM_PSDU_BYTES, REQUEST_PSDU_BYTES, message_psdu_bytes
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
@@ -32,6 +32,7 @@ from twin.scenario import ms_ns, ns
 from twin.store.schema import MINUTE_NS, Series
 
 WINDOW_NS = MINUTE_NS
+INSTANT = Series.FIVE_MINUTE  # an on-demand read carries what a five-minute value does: P, Q, V
 CHECKPOINT_NS = 30 * MINUTE_NS
 ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
 
@@ -240,7 +241,7 @@ class Collection:
         sendings, self._sendings = self._sendings, []
         for t_ns, errand in sendings:
             sink = self.plan.meters + int(self.plan.concentrator_of[errand.meter])
-            frames = self.reporting.send(t_ns, sink, errand.meter, REQUEST_BYTES, errand.priority)
+            frames = self.reporting.send(t_ns, sink, errand.meter, REQUEST_PSDU_BYTES, errand.priority)
             self._downlinks[int(frames[0])] = errand
 
     def _take_errand(self, frame: int, node: int, t_ns: int) -> None:
@@ -260,9 +261,10 @@ class Collection:
 
     def _answer_bytes(self, errand: Errand) -> int:
         if errand.kind == "missing":
-            kind = self.classes[int(self.ledger.rows["kind"][errand.rows[0]])]
-            return psdu_bytes(kind.series, kind.records)
-        return psdu_bytes(Series.FIVE_MINUTE, 1) if errand.kind == "read" else CONFIRM_BYTES + REQUEST_BYTES
+            return self.classes[int(self.ledger.rows["kind"][errand.rows[0]])].psdu_bytes
+        if errand.kind == "read":
+            return message_psdu_bytes(INSTANT, 1, self.plan.scenario.meter.profile)
+        return CONFIRM_PSDU_BYTES
 
     # ------------------------------------------------------------------ what is written down
 

@@ -1,19 +1,22 @@
-"""What a message is on air: its DLMS bytes and the headers below them."""
+"""What a message is on air: the bytes of its sealed DLMS push and the headers below them."""
 
 from __future__ import annotations
 
+from twin.field.notice import NOTICE_PSDU_BYTES, OVERHEAD_BYTES, POLL_PSDU_BYTES
+from twin.metering.payload import size_bytes
 from twin.store.schema import Series
 
-HEADERS_BYTES = 101  # MAC with Wi-SUN elements 57 B, 6LoWPAN, UDP and wrapper 44 B; estimate, +-15 B
-REQUEST_BYTES = 60  # ciphered get or action request
-CONFIRM_BYTES = 40  # ciphered answer to an action
+REQUEST_PSDU_BYTES = POLL_PSDU_BYTES
+"""A request or command: it names the meter and proves its sender."""
+CONFIRM_PSDU_BYTES = NOTICE_PSDU_BYTES
+"""The answer to a command: the state and a counter, sealed."""
 
 
-def psdu_bytes(series: Series, records: int) -> int:
-    """Return the PSDU of a message with so many records of a series [B]."""
-    return HEADERS_BYTES + 34 + (18 if series == Series.FIVE_MINUTE else 17) * records
+def message_psdu_bytes(series: Series, records: int, profile: str) -> int:
+    """Return the PSDU of a message with so many records of a series, alone on air [B]."""
+    return OVERHEAD_BYTES + size_bytes(series, records, profile)
 
 
-def rider_bytes(series: Series) -> int:
-    """Return what a record of another meter adds to a frame [B]."""
-    return 17
+def rider_bytes(series: Series, records: int, profile: str) -> int:
+    """Return what a push of another meter adds to a frame: it shares the headers below DLMS [B]."""
+    return size_bytes(series, records, profile)

@@ -88,7 +88,7 @@ class Office:
         end_ns = ns(self.scenario.time.duration_h * 3600)
         for kind in self._classes:
             wait_ns = ns(60 * requests.check_after_min) + max(0, kind.spread_ns - self._classes[BILLING_CODE].spread_ns)
-            if kind.asked_again and kind.members.size:
+            if kind.asked_again:
                 for interval_ns in range(kind.period_ns, end_ns + 1, kind.period_ns):
                     self._starts.append((interval_ns + wait_ns, self._check_of(kind, interval_ns)))
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpu
-from twin.collection.frames import rider_bytes
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import Delivery
 from twin.collection.traffic import BILLING_CODE, TrafficClass
@@ -45,7 +44,7 @@ class Reporting:
 
     def end_intervals(self, t_ns: int) -> None:
         """Let every class one of whose intervals ends at ``t_ns`` report."""
-        due = [c for c in self._classes if c.members.size and t_ns % c.period_ns == 0]
+        due = [c for c in self._classes if t_ns % c.period_ns == 0]
         for kind in due:
             if not kind.rides:
                 self._report(kind, t_ns, [c for c in due if c.rides] if kind.code == BILLING_CODE else [])
@@ -60,7 +59,7 @@ class Reporting:
             riding = self._ledger.add(rider.code, beside, t_ns, rider.records, offers_ns[beside])
             self._ledger.rows["rider"][last[beside]] = riding
             last[beside] = riding
-            sizes[beside] += rider_bytes(rider.series)
+            sizes[beside] += rider.psdu_bytes
         order = np.argsort(offers_ns, kind="stable")
         self.send(offers_ns[order], kind.members[order], -1, sizes[order], kind.priority, rows[order])
         self._ledger.move(self._ledger.with_riders(rows), At.RADIO)

@@ -67,7 +67,7 @@ class Results:
             "meters": plan.meters,
             "without_route": int((plan.concentrator_of < 0).sum()),
             "concentrators": plan.concentrators,
-            "classes": {kind.name: self._class(kind.code) for kind in self.run.classes if kind.members.size},
+            "classes": {kind.name: self._class(kind.code) for kind in self.run.classes},
             "worst": self._worst(),
             "conservation": self.conservation,
             "service_levels": service_levels(self.scenario.service_levels, figures),
@@ -116,7 +116,7 @@ class Results:
         stages = [*sums.stages, store_stage(self.run)]
         broken = [f"t = {t_ns / 1e9:g} s: {text}" for t_ns, text in self.run.record.broken]
         broken += [f"at the end: {s.text}" for s in stages[-1:] if s.left != s.right]
-        texts = [account.text for account in sums.accounts if account.generated]
+        texts = [account.text for account in sums.accounts]
         lines = texts + [f"{s.text}: {s.left:,} = {s.right:,}" for s in stages]
         return {"text": texts[0], "ok": not broken, "lines": lines, "broken": broken}
 
@@ -165,7 +165,7 @@ class Results:
     def _figures(self) -> Figures:
         levels, end_ns = self.scenario.service_levels, self.run.end_ns
         billing = self.of(BILLING_CODE)
-        by_name = {kind.name: self.of(kind.code) for kind in self.run.classes if kind.members.size}
+        by_name = {kind.name: self.of(kind.code) for kind in self.run.classes}
         whole = np.ones(self.run.plan.meters, bool)
         whole[billing["meter"][billing["stored_ns"] == NEVER]] = False
         late = kpis.ages_s(kpis.due(billing, 60 * levels.half_hour_min, end_ns)) > 60 * levels.half_hour_min
@@ -324,7 +324,7 @@ class Results:
         return dict(zip(SCHEMAS["intervals"].names, zip(*found, strict=True), strict=True))
 
     def _curve(self) -> dict[str, Any]:
-        kinds = [kind for kind in self.run.classes if kind.members.size]
+        kinds = self.run.classes
         grid = kpis.AGES_S
         return {
             "class": np.repeat([kind.name for kind in kinds], grid.size),

@@ -30,6 +30,15 @@ class CollectionTime(Table):
     after_h: Annotated[float, Field(ge=0, le=240, description="The run goes on for so long after that")] = 1.0
 
 
+class MeterTable(Table):
+    """The meters' generation."""
+
+    profile: Annotated[
+        Literal["seed-2021", "final-2022", "present"],
+        Field(description="What a meter measures and sends; the present one has no five-minute values"),
+    ] = "seed-2021"
+
+
 class HalfHour(Table):
     """The values everybody is billed on (R8); switchable to 15 minutes (R9)."""
 
@@ -154,6 +163,7 @@ class CollectionScenario(Study):
     grid: GridTable = GridTable()
     population: PopulationTable = PopulationTable()
     radio: Radio = Radio(overrides={"channels": 14, "aggregate_frames": 8, "aggregate_wait_us": 2_000_000})
+    meter: MeterTable = MeterTable()
     half_hour: HalfHour = HalfHour()
     history: History = History()
     real_time: RealTime = RealTime()
@@ -180,6 +190,8 @@ class CollectionScenario(Study):
             yield "time.duration_h", self.time.duration_h, f"one interval, {interval_s / HOUR_S:g} h, or more"
         if self.half_hour.spread_s >= interval_s:
             yield "half_hour.spread_s", self.half_hour.spread_s, f"below the interval, {interval_s} s"
+        if self.meter.profile == "present":
+            yield from self._beyond_the_present()
         if self.real_time.spread_s >= 300:
             yield "real_time.spread_s", self.real_time.spread_s, "below the interval, 300 s"
         if self.delivery.reoffer_max_s < self.delivery.reoffer_min_s:
@@ -190,3 +202,17 @@ class CollectionScenario(Study):
             yield "requests.check_after_min", self.requests.check_after_min, sent
         if self.commands.meters > self.population.meters:
             yield "commands.meters", self.commands.meters, f"at most population.meters = {self.population.meters}"
+
+    def _beyond_the_present(self) -> Iterator[tuple[str, float, str]]:
+        """Yield what a meter of the present generation cannot do."""
+        wanted = {
+            "history.share": self.history.share,
+            "real_time.share": self.real_time.share,
+            "gas_water.gas_share": self.gas_water.gas_share,
+            "gas_water.water_share": self.gas_water.water_share,
+        }
+        for key, share in wanted.items():
+            if share:
+                yield key, share, '0 with meter.profile = "present", which has no such values'
+        if self.half_hour.minutes != 30:
+            yield "half_hour.minutes", self.half_hour.minutes, '30 with meter.profile = "present"'
