@@ -28,7 +28,7 @@ def move_log(
     batches: ledger.Entries,
     counts: dict[Series, Receipt],
 ) -> Manifest:
-    """Write the log's readings up to segment ``last`` as parts, commit, and drop these segments."""
+    """Write the log's readings up to batch ``last`` as parts, commit, and drop it."""
     first = old.log_through + 1
     if last < first:
         return old
@@ -37,7 +37,7 @@ def move_log(
     entry = ledger.write(root, f"{first:012d}-{last:012d}", batches)
     made = Manifest(last, [*old.parts, *(part for part, _ in new)], [*old.ledger, entry], counts)
     _commit(root, made)
-    _drop_log(root, last)
+    log.drop(root, last)
     return made
 
 
@@ -72,15 +72,8 @@ def _commit(root: Path, made: Manifest) -> None:
     sql.write(root, made, Estimates(root).files())
 
 
-def _drop_log(root: Path, last: int) -> None:
-    """Drop the segments up to ``last``."""
-    for number in log.numbers(root):
-        if number <= last:
-            log.path_of(root, number).unlink()
-
-
 def remove_leftovers(root: Path, current: Manifest) -> None:
-    """Remove what a kill has left: files half written, parts no manifest names, segments that are in parts."""
+    """Remove what a kill has left: files half written, parts no manifest names, a log that is in parts."""
     for path in root.rglob("*" + durable.UNFINISHED):
         path.unlink()
     named = {root / part.file for part in current.parts} | {root / file for file in current.ledger}
@@ -88,7 +81,7 @@ def remove_leftovers(root: Path, current: Manifest) -> None:
         for path in (root / folder).rglob("*.parquet"):
             if path not in named:
                 path.unlink()
-    _drop_log(root, current.log_through)
+    log.drop(root, current.log_through)
 
 
 CONSERVATION = pa.schema(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,32 @@ def keys(series: Series, rows: pa.Table) -> np.ndarray:
     return (rows["meter"].to_numpy().astype(np.int64) << 11) | slot_of(series, rows["interval_end_ns"].to_numpy())
 
 
+@dataclass(frozen=True)
+class _Run:
+    """Readings of the log and their keys, in rising order."""
+
+    rows: pa.Table
+    order: np.ndarray
+    keys: np.ndarray
+
+    @classmethod
+    def of(cls, series: Series, rows: pa.Table) -> _Run:
+        key = keys(series, rows)
+        order = np.argsort(key)
+        return cls(rows, order, key[order])
+
+    def with_keys(self, wanted: np.ndarray) -> pa.Table:
+        """Return the readings whose key is one of ``wanted``, rising."""
+        first, last = np.searchsorted(wanted, (self.keys[0], self.keys[-1] + 1))
+        some = wanted[first:last]
+        at = np.searchsorted(self.keys, some)
+        return self.rows.take(pa.array(self.order[at[self.keys[at] == some]]))
+
+    def near(self, wanted: np.ndarray) -> bool:
+        """Return whether any of the keys may be here."""
+        return bool(self.keys[0] <= wanted[-1] and wanted[0] <= self.keys[-1])
+
+
 class Contents:
     """Readings of parts and log, found by key and by time.
 
@@ -38,7 +65,7 @@ class Contents:
         self._root = root
         self._presence: OrderedDict[Partition, Presence] = OrderedDict()
         self._parts: dict[Partition, list[Part]] = defaultdict(list)
-        self._tail: dict[Partition, list[pa.Table]] = defaultdict(list)
+        self._tail: dict[Partition, list[_Run]] = defaultdict(list)
         self.tail_rows = 0
         self.replace_parts(parts)
 
@@ -50,7 +77,7 @@ class Contents:
 
     def tail(self) -> pa.Table:
         """Return the log's readings."""
-        return parts_of.joined([rows for held in self._tail.values() for rows in held])
+        return parts_of.joined([run.rows for held in self._tail.values() for run in held])
 
     def clear_tail(self) -> None:
         """Forget the log's readings; they are in parts now."""
@@ -58,8 +85,8 @@ class Contents:
         self.tail_rows = 0
 
     def add(self, series: Series, day: int, rows: pa.Table) -> None:
-        """Take readings of one partition whose keys are new."""
-        self._tail[series, day].append(rows)
+        """Take readings of one partition, one or more, whose keys are new."""
+        self._tail[series, day].append(_Run.of(series, rows))
         self.tail_rows += rows.num_rows
         if (series, day) in self._presence:
             self._mark(self._presence[series, day], series, rows)
@@ -71,8 +98,8 @@ class Contents:
             found = Presence(series)
             for part in self._parts.get(at, ()):
                 self._mark(found, series, parts_of.read(self._root, [part]))
-            for rows in self._tail.get(at, ()):
-                self._mark(found, series, rows)
+            for run in self._tail.get(at, ()):
+                self._mark(found, series, run.rows)
             self._presence[at] = found
             self._drop_least_used()
         self._presence.move_to_end(at)
@@ -91,9 +118,7 @@ class Contents:
     def with_keys_of(self, series: Series, day: int, rows: pa.Table) -> pa.Table:
         """Return the stored readings of one partition with a key in ``rows``: the log's, and of parts if need be."""
         wanted = np.unique(keys(series, rows))
-        found = [
-            table.filter(pa.array(np.isin(keys(series, table), wanted))) for table in self._tail.get((series, day), ())
-        ]
+        found = [run.with_keys(wanted) for run in self._tail.get((series, day), ()) if run.near(wanted)]
         if sum(table.num_rows for table in found) < wanted.size:
             meters = np.unique(rows["meter"].to_numpy())
             blocks = set(np.unique(meters >> BLOCK_BITS).tolist())
@@ -112,6 +137,6 @@ class Contents:
         first, last = day_of(np.array([from_ns + 1, to_ns])).tolist()
         asked = {at for at in {*self._parts, *self._tail} if at[0] == series and first <= at[1] <= last}
         parts = [part for at in asked for part in self._parts.get(at, ())]
-        tail = [rows.filter(wanted) for at in asked for rows in self._tail.get(at, ())]
+        tail = [run.rows.filter(wanted) for at in asked for run in self._tail.get(at, ())]
         found = [parts_of.read(self._root, parts, wanted), *tail]
         return pa.concat_tables(found).sort_by([("meter", "ascending"), ("interval_end_ns", "ascending")])

@@ -25,11 +25,11 @@ class Manifest:
     Attributes
     ----------
     log_through : int
-        The last segment of the log whose readings are in the parts.
+        The last batch of the log whose readings are in the parts.
     parts, ledger : list
         Every Parquet file that counts; any other is left over from a kill.
     counts : dict
-        Receipts by series, over the segments up to ``log_through``.
+        Receipts by series, over the batches up to ``log_through``.
     """
 
     log_through: int = 0

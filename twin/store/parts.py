@@ -23,7 +23,7 @@ ROW_GROUP = 1 << 17  # readings between two entries of the zone map
 class Part:
     """One file and what is in it.
 
-    ``first`` and ``last`` are the log's segments it was made from; together with series, day and block they name it.
+    ``first`` and ``last`` are the numbers of the log's batches it was made from; they are part of its name.
     """
 
     folder: str  # readings | conflicts

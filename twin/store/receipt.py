@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,12 @@ class Receipt:
         return self.stored + self.duplicates + self.conflicts
 
     def __add__(self, other: Receipt) -> Receipt:
-        return Receipt(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Receipt(
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.late + other.late,
+        )
 
 
 COUNTS = tuple(field.name for field in fields(Receipt))

@@ -27,7 +27,7 @@ from twin.store.sorting import Sorted, partitions, sort_batch
 
 LOG_ROWS = 1_000_000  # readings in the log that call for a compaction: some 60 MB
 MOST_PARTS = 8  # of one series, day and block of meters, before they are merged
-LOG_SEGMENTS = 2_000  # batches in the log that call for one: bounds the time to open
+LOG_BATCHES = 10_000  # batches in the log that call for one: bounds the time to open
 
 
 class Store:
@@ -47,6 +47,7 @@ class Store:
         for file in self._manifest.ledger:
             self._batches |= ledger.read(root, file)
         self._last = self._manifest.log_through
+        self._log = log.Log(root)
         self._replay()
         sql.write(root, self._manifest, self.estimates.files())
 
@@ -94,6 +95,7 @@ class Store:
             if compact:
                 self.compact()
         finally:
+            self._log.close()
             os.close(self._lock)
             self._lock = -1
 
@@ -124,15 +126,15 @@ class Store:
         if batch_id in self._batches:
             return self._answer_again(batch_id, mark)
         groups = sort_batch(self._contents, rows)
-        segment = self._segment(batch_id, mark, groups)
+        entry = self._entry(batch_id, mark, groups)
         try:
-            log.append(self.root, segment)
+            self._log.append(entry)
         except OSError as error:
             raise PartFailed(f"{self.root}: {where} could not be written, nothing of it is kept: {error}") from error
-        self._take(segment, [(group.at, group.stored) for group in groups])
-        if self._contents.tail_rows >= self._log_rows or len(self._unledgered) >= LOG_SEGMENTS:
+        self._take(entry, [(group.at, group.stored) for group in groups])
+        if self._contents.tail_rows >= self._log_rows or len(self._unledgered) >= LOG_BATCHES:
             self.compact()
-        return segment.receipt
+        return entry.receipt
 
     def receipt(self, batch_id: str) -> Receipt | None:
         """Return the receipt of a batch, or None if it never came."""
@@ -142,6 +144,7 @@ class Store:
     def compact(self, *, merge: bool = False) -> None:
         """Move the log into parts; with ``merge`` make one part of all those of a series, day and block."""
         self._check_open()
+        self._log.close()
         batches = {name: self._batches[name] for name in self._unledgered}
         self._manifest = compaction.move_log(
             self.root, self._manifest, self._last, self._in_log(), batches, dict(self._counts)
@@ -206,34 +209,30 @@ class Store:
 
     def _replay(self) -> None:
         """Take what the log holds beyond the manifest."""
-        for expected, number in enumerate(log.numbers(self.root), start=self._last + 1):
-            path = log.path_of(self.root, number)
-            if number != expected:
-                raise PartFailed(f"{path.parent}: segment {expected} of the store's log is gone, {number} is there")
-            segment = log.read(path)
-            self._take(segment, partitions(segment.stored))
+        for entry in log.entries(self.root, self._last):
+            self._take(entry, partitions(entry.stored))
 
-    def _take(self, segment: log.Segment, groups: Iterable[tuple[Partition, pa.Table]]) -> None:
+    def _take(self, entry: log.Entry, groups: Iterable[tuple[Partition, pa.Table]]) -> None:
         """Bring memory to where the log is."""
-        self._last = segment.number
+        self._last = entry.number
         for (series, day), rows in groups:
             if rows.num_rows:
                 self._contents.add(series, day, rows)
-        if segment.conflicts.num_rows:
-            self._conflicts.append(segment.conflicts)
-        for series, receipt in segment.counts.items():
+        if entry.conflicts.num_rows:
+            self._conflicts.append(entry.conflicts)
+        for series, receipt in entry.counts.items():
             self._counts[series] += receipt
-        self._batches[segment.batch_id] = (segment.fingerprint, segment.receipt)
-        self._unledgered.append(segment.batch_id)
+        self._batches[entry.batch_id] = (entry.fingerprint, entry.receipt)
+        self._unledgered.append(entry.batch_id)
 
-    def _segment(self, batch_id: str, mark: str, groups: list[Sorted]) -> log.Segment:
-        """Return the log's segment of a sorted batch."""
+    def _entry(self, batch_id: str, mark: str, groups: list[Sorted]) -> log.Entry:
+        """Return the log's entry of a sorted batch."""
         counts: dict[Series, Receipt] = defaultdict(Receipt)
         for group in groups:
             counts[group.at[0]] += group.receipt
         stored = parts.joined([group.stored for group in groups])
         conflicts = parts.joined([group.conflicts for group in groups])
-        return log.Segment(self._last + 1, batch_id, mark, dict(counts), stored, conflicts)
+        return log.Entry(self._last + 1, batch_id, mark, dict(counts), stored, conflicts)
 
     def _answer_again(self, batch_id: str, mark: str) -> Receipt:
         """Return the first receipt of a batch that came again."""

@@ -18,12 +18,16 @@ from readings import random_batches
 from twin.store.store import Store
 
 LOG_ROWS = 90  # a compaction every few batches
+WRITE = os.write
 
 
 def killing(function: Callable[..., Any], fuse: list[int]) -> Callable[..., Any]:
-    """Return the function, which at the end of the fuse kills the process: before it acts, or after."""
+    """Return the function, which at the end of the fuse kills the process: before it acts, half way, or after."""
 
     def burning(*args: Any, **kwargs: Any) -> Any:
+        if fuse[0] == 2 and function is WRITE:
+            WRITE(args[0], args[1][: len(args[1]) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
         for act in (lambda: None, lambda: function(*args, **kwargs)):
             result = act()
             fuse[0] -= 1
@@ -37,7 +41,7 @@ def killing(function: Callable[..., Any], fuse: list[int]) -> Callable[..., Any]
 def main(store: str, seed: str, count: str, acknowledged: str, kill_at: str) -> None:
     """Ingest what is not acknowledged yet; merge at the end."""
     fuse = [int(kill_at)]
-    for name in ("replace", "fsync", "unlink", "mkdir"):
+    for name in ("write", "replace", "fsync", "unlink", "mkdir"):
         setattr(os, name, killing(getattr(os, name), fuse))
     done = Path(acknowledged).read_text().split()
     with Path(acknowledged).open("a", buffering=1) as acks, Store.open(store, log_rows=LOG_ROWS) as held:

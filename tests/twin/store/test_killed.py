@@ -112,7 +112,10 @@ def test_every_file_is_forced_to_disk_before_it_gets_its_name_and_its_folder_aft
     monkeypatch.setattr(os, "replace", watched_replace)
     with Store.open(tmp_path / "store", log_rows=60) as store:
         for number, batch in enumerate(random_batches(3, 4)):
+            before = len(seen)
             store.ingest(batch, str(number))
+            assert seen[before][0] == "fsync"
+            assert any(path.suffix == ".log" for kind, path in seen[before:] if kind == "fsync")
             named = [path for kind, path in seen if kind == "replace"]
             assert named
             for path in named:

@@ -172,13 +172,40 @@ def test_a_full_disk_keeps_nothing_of_the_batch(store, monkeypatch):
     assert store.readings(Series.HALF_HOUR, 0, DAY_NS).num_rows == 2
 
 
-def test_a_lost_segment_of_the_log_is_named(tmp_path):
-    store = Store.open(tmp_path / "store")
-    for number in range(3):
+def log_of(root, batches: int) -> list:
+    """Leave a store with a log of so many batches, a file each, and return the files."""
+    for number in range(batches):
+        store = Store.open(root)
         store.ingest(table([row(number, 0)]), str(number))
-    store.close(compact=False)
-    sorted((tmp_path / "store" / "log").iterdir())[1].unlink()
-    with pytest.raises(PartFailed, match="segment 2 of the store's log is gone, 3 is there"):
+        store.close(compact=False)
+    return sorted((root / "log").iterdir())
+
+
+def test_a_batch_cut_short_was_never_acknowledged_and_is_cut_off(tmp_path):
+    path = log_of(tmp_path / "store", 2)[1]
+    whole = path.read_bytes()
+    left = [whole[:length] for length in (0, 3, 40, len(whole) - 1)]
+    for content in [*left, bytes(len(whole))]:  # a kill leaves a beginning, a power cut also zeros
+        path.write_bytes(content)
+        store = Store.open(tmp_path / "store")
+        assert (store.receipt("0"), store.receipt("1")) == (Receipt(stored=1), None)
+        store.close(compact=False)
+        assert path.read_bytes() == b""
+    with Store.open(tmp_path / "store") as store:
+        assert store.ingest(table([row(1, 0)]), "1") == Receipt(stored=1)
+    with Store.open(tmp_path / "store") as store:
+        assert store.receipt("1") == Receipt(stored=1)
+
+
+def test_a_lost_or_damaged_batch_between_others_is_named(tmp_path):
+    first, second, _ = log_of(tmp_path / "store", 3)
+    content = first.read_bytes()
+    first.write_bytes(content[:100] + b"?" + content[101:] + content)
+    with pytest.raises(PartFailed, match="damaged at byte 0, with batches behind it"):
+        Store.open(tmp_path / "store")
+    first.write_bytes(content)
+    second.unlink()
+    with pytest.raises(PartFailed, match="batch 2 of the store's log is gone, 3 is there"):
         Store.open(tmp_path / "store")
 
 
