@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     READ_MOMENT = 0x700D
     COMMAND_TARGET = 0x700E
     WAN_OUTAGE = 0x700F
+    BLACKOUT = 0x7010
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

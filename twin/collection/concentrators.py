@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,22 +62,26 @@ ORDINARY, URGENT, ANSWER = range(3)
 """Priorities of batches at the head end."""
 
 
-class Outage:
-    """When each concentrator is cut off from the WAN.
+class Silence:
+    """When each concentrator has no line to the head end, or no supply.
 
     Parameters
     ----------
-    begin_ns, end_ns : int
-    cut_off : (C,) bool
+    spans : sequence of (begin_ns, end_ns)
+        (C,) int each; any number of spans a concentrator.
     """
 
-    def __init__(self, begin_ns: int, end_ns: int, cut_off: NDArray[np.bool_]):
-        self.begin_ns, self.end_ns, self.cut_off = begin_ns, end_ns, cut_off
+    def __init__(self, spans: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]):
+        self._spans = spans
+        self.count = spans[0][0].size
 
     def wait_ns(self, concentrator: int, now_ns: int) -> int:
-        """Return how long a concentrator must wait for its line; 0 if it is there."""
-        hit = self.begin_ns <= now_ns < self.end_ns and bool(self.cut_off[concentrator])
-        return self.end_ns - now_ns if hit else 0
+        """Return how long a concentrator is silent from now on; 0 if it is not."""
+        until_ns = now_ns
+        for begin_ns, end_ns in self._spans:
+            if begin_ns[concentrator] <= now_ns < end_ns[concentrator]:
+                until_ns = max(until_ns, int(end_ns[concentrator]))
+        return until_ns - now_ns
 
 
 class Concentrators:
@@ -89,26 +93,26 @@ class Concentrators:
         Clock in nanoseconds.
     settings : twin.collection.settings.Batching
     wan : Wan
-    outage : Outage
+    silence : Silence
     ledger : Ledger
     receive : callable
         The head end: ``receive(batch)``.
     """
 
     def __init__(
-        self, env: simpy.Environment, settings: Batching, wan: Wan, outage: Outage, ledger: Ledger,
+        self, env: simpy.Environment, settings: Batching, wan: Wan, silence: Silence, ledger: Ledger,
         receive: Callable[[Batch], None],
     ):  # fmt: skip
         self._env = env
         self._wan = wan
-        self._outage = outage
+        self._silence = silence
         self._ledger = ledger
         self._receive = receive
         self._process_ns = ms_ns(settings.process_ms)
         self._hold_ns = {False: ns(settings.hold_s), True: ns(settings.urgent_hold_s)}
         self._ack_timeout_ns = ns(settings.ack_timeout_s)
         self._storage_values = settings.storage_values
-        count = outage.cut_off.size
+        count = silence.count
         self._lanes = {urgent: [Lane() for _ in range(count)] for urgent in (False, True)}
         self._kept: list[dict[int, Batch]] = [{} for _ in range(count)]  # not acknowledged, oldest first
         self.kept_values = np.zeros(count, np.int64)
@@ -163,9 +167,9 @@ class Concentrators:
 
     def _deliver(self, batch: Batch) -> Generator[simpy.Event, Any, None]:
         while not (batch.acknowledged or batch.dropped):
-            cut_off_ns = self._outage.wait_ns(batch.concentrator, self._env.now)
-            if cut_off_ns:
-                yield self._env.timeout(cut_off_ns)
+            silent_ns = self._silence.wait_ns(batch.concentrator, self._env.now)
+            if silent_ns:
+                yield self._env.timeout(silent_ns)
                 continue
             self._ledger.move(batch.rows, At.WAN)
             batch.sendings += 1

@@ -78,9 +78,11 @@ def _account(run: Collection, code: int) -> ClassAccount:
     rows = rows[rows["kind"] == code]
     at = np.bincount(rows["at"], weights=rows["values"], minlength=len(At)).astype(np.int64)
     lost = np.bincount(rows["cause"][rows["at"] == At.LOST], weights=rows["values"][rows["at"] == At.LOST])
+    until_ns = min(run.office.env.now - 1, run.generated_until_ns)
+    dark = run.blackout.intervals_lost(kind.members, kind.period_ns, until_ns)
     return ClassAccount(
         kind.name,
-        kind.members.size * kind.records * (min(run.office.env.now - 1, run.generated_until_ns) // kind.period_ns),
+        kind.records * (kind.members.size * (until_ns // kind.period_ns) - dark),
         int(at[At.STORED]),
         {place.name.lower(): int(at[place]) for place in QUEUES if at[place]},
         int(at[At.EXPIRED]),

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpu
+from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
 from twin.collection.errands import Errand
 from twin.collection.frames import CONFIRM_PSDU_BYTES, REQUEST_PSDU_BYTES, message_psdu_bytes
@@ -86,13 +87,17 @@ class Collection:
         self.record = Record()
         self.ledger = Ledger()
         self.classes = traffic_classes(scenario)
-        self.reporting = Reporting(scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger)
-        self.office = Office(
-            scenario, self.classes, self.ledger, store, plan.concentrator_of, plan.concentrators,
-            lambda rows, t_ns: readings_of(self.ledger.rows, self.classes, rows, t_ns), self._transmit,
-        )  # fmt: skip
+        self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
+        self.blackout.plan_supply(plan.mesh)
+        self.reporting = Reporting(
+            scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout
+        )
         self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
+        self.office = Office(
+            scenario, self.classes, self.ledger, store, plan.concentrator_of, self.blackout, self.end_ns,
+            lambda rows, t_ns: readings_of(self.ledger.rows, self.classes, rows, t_ns), self._transmit,
+        )  # fmt: skip
         self._window_ns = window_ns
         self._look_ahead_ns = ms_ns(min(scenario.concentrator.turnaround_ms, scenario.delivery.answer_ms))
         self._answer_ns = ms_ns(scenario.delivery.answer_ms)
@@ -261,7 +266,8 @@ class Collection:
 
     def _answer_bytes(self, errand: Errand) -> int:
         if errand.kind == "missing":
-            return self.classes[int(self.ledger.rows["kind"][errand.rows[0]])].psdu_bytes
+            kind = self.classes[int(self.ledger.rows["kind"][errand.rows[0]])]
+            return message_psdu_bytes(kind.series, kind.records * errand.rows.size, self.plan.scenario.meter.profile)
         if errand.kind == "read":
             return message_psdu_bytes(INSTANT, 1, self.plan.scenario.meter.profile)
         return CONFIRM_PSDU_BYTES

@@ -40,6 +40,7 @@ class Errand:
     answered_ns: int | None = None
     carried_out: int = 0
     done: simpy.Event | None = field(default=None, repr=False)
+    process: simpy.Process | None = field(default=None, repr=False)
 
     def reach(self, t_ns: int) -> None:
         """Take note that the meter received it."""
@@ -96,7 +97,7 @@ class Errands:
         errand = Errand(len(self.all), kind, meter, priority, nothing if rows is None else rows, int(self._env.now))
         self.all.append(errand)
         self.open += 1
-        self._env.process(self._run(errand, tries, rate_per_s or self._settings.rate_per_s))
+        errand.process = self._env.process(self._run(errand, tries, rate_per_s or self._settings.rate_per_s))
         return errand
 
     def _run(self, errand: Errand, tries: int, rate_per_s: float) -> Generator[simpy.Event, Any, None]:

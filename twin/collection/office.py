@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ import simpy
 from numpy.typing import NDArray
 
 from twin.chance import Purpose, between_ns, uniform
-from twin.collection.concentrators import Batch, Concentrators, Outage
+from twin.collection.blackout import Blackout
+from twin.collection.concentrators import Batch, Concentrators, Silence
 from twin.collection.errands import Errand, Errands
 from twin.collection.head_end import HeadEnd
 from twin.collection.ledger import At, Ledger
@@ -36,15 +37,16 @@ class Office:
     store : twin.store.store.Store
     concentrator_of : (N,) int
         The concentrator of each meter's route; -1 without one.
-    concentrators : int
-        How many there are, C.
+    blackout : Blackout
+    end_ns : int
+        End of the run.
     readings_of, transmit : callable
         See `HeadEnd` and `Errands`.
     """
 
     def __init__(
         self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
-        concentrator_of: NDArray[np.int64], concentrators: int,
+        concentrator_of: NDArray[np.int64], blackout: Blackout, end_ns: int,
         readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None],
     ):  # fmt: skip
         self.scenario = scenario
@@ -54,12 +56,14 @@ class Office:
         self._concentrator_of = concentrator_of
         self.wan = Wan(self.env, scenario.wan, scenario.seed)
         self.head_end = HeadEnd(self.env, scenario.head_end, ledger, store, readings_of, self._acknowledge)
-        self.outage = _outage(scenario, concentrators)
+        self.silence = _silence(scenario, blackout)
         self.concentrators = Concentrators(
-            self.env, scenario.concentrator, self.wan, self.outage, ledger, self.head_end.receive
+            self.env, scenario.concentrator, self.wan, self.silence, ledger, self.head_end.receive
         )
         turnaround_ns = ms_ns(scenario.concentrator.turnaround_ms)
         self.errands = Errands(self.env, scenario.requests, self.wan, turnaround_ns, concentrator_of, transmit)
+        self._end_ns = end_ns
+        self._asking: set[tuple[int, int]] = set()  # (class, meter) with a request open
         self._starts: list[tuple[int, Callable[[], Any]]] = []
         self._plan_checks()
         self._plan_reads()
@@ -81,32 +85,54 @@ class Office:
     # ------------------------------------------------------------------ what the head end does of its own accord
 
     def _plan_checks(self) -> None:
-        """Look for missing values a while after each interval, and after the end of each period of the history."""
+        """Look for missing values a while after each interval, and from then on again and again to the end."""
         requests = self.scenario.requests
         if not requests.tries:
             return
-        end_ns = ns(self.scenario.time.duration_h * 3600)
+        step_ns = round(requests.again_min * MINUTE_NS)
         for kind in self._classes:
-            wait_ns = ns(60 * requests.check_after_min) + max(0, kind.spread_ns - self._classes[BILLING_CODE].spread_ns)
             if kind.asked_again:
-                for interval_ns in range(kind.period_ns, end_ns + 1, kind.period_ns):
-                    self._starts.append((interval_ns + wait_ns, self._check_of(kind, interval_ns)))
+                wait_ns = round(requests.check_after_min * MINUTE_NS) + max(
+                    0, kind.spread_ns - self._classes[BILLING_CODE].spread_ns
+                )
+                for t_ns in range(kind.period_ns + wait_ns, self._end_ns, step_ns):
+                    self._starts.append((t_ns, partial(self._ask_for_missing, kind, t_ns - wait_ns)))
 
-    def _check_of(self, kind: TrafficClass, interval_ns: int) -> Callable[[], None]:
-        def check() -> None:
-            for row in self.missing(kind, interval_ns).tolist():
-                meter = int(self._ledger.rows["meter"][row])
-                self._ledger.rows["asked"][row] += 1
-                self.errands.send("missing", meter, kind.priority, self.scenario.requests.tries, np.array([row]))
+    def _ask_for_missing(self, kind: TrafficClass, until_ns: int) -> None:
+        """Ask every meter for all it owes of the intervals up to a moment, in requests of limited size."""
+        rows = self.missing(kind, until_ns)
+        meters = self._ledger.rows["meter"][rows]
+        most = max(1, self.scenario.requests.most_values // kind.records)
+        for part in np.split(rows, np.flatnonzero(np.diff(meters)) + 1) if rows.size else []:
+            meter = int(self._ledger.rows["meter"][part[0]])
+            if (kind.code, meter) not in self._asking:
+                self._asking.add((kind.code, meter))
+                self.env.process(self._ask_meter(kind, meter, [part[k : k + most] for k in range(0, part.size, most)]))
 
-        return check
+    def _ask_meter(
+        self, kind: TrafficClass, meter: int, parts: list[NDArray[np.int64]]
+    ) -> Generator[simpy.Event, Any, None]:
+        """Send one request after the other; a meter that did not answer one is left alone until the next check."""
+        for rows in parts:
+            self._ledger.rows["asked"][rows] = np.minimum(self._ledger.rows["asked"][rows], 254) + 1
+            errand = self.errands.send("missing", meter, kind.priority, self.scenario.requests.tries, rows)
+            yield errand.process
+            if errand.answered_ns is None:
+                break
+        self._asking.discard((kind.code, meter))
 
-    def missing(self, kind: TrafficClass, interval_ns: int) -> NDArray[np.int64]:
-        """Return the messages of an interval that the head end has not got, of meters that radio can reach."""
+    def missing(self, kind: TrafficClass, until_ns: int) -> NDArray[np.int64]:
+        """Return the messages of a class that the head end has not got, by meter and interval.
+
+        Up to an interval's end; of meters that radio reaches, whose concentrator can be spoken to now.
+        """
         rows = self._ledger.rows
-        late = np.flatnonzero((rows["interval_ns"] == interval_ns) & (rows["kind"] == kind.code)
+        late = np.flatnonzero((rows["interval_ns"] <= until_ns) & (rows["kind"] == kind.code)
                               & (rows["head_end_ns"] < 0) & (rows["at"] < At.STORED))  # fmt: skip
-        return late[self._concentrator_of[rows["meter"][late]] >= 0]
+        home = self._concentrator_of[rows["meter"][late]]
+        silent = np.array([self.silence.wait_ns(c, int(self.env.now)) > 0 for c in range(self.silence.count)])
+        late = late[(home >= 0) & ~silent[home]]
+        return late[np.lexsort((rows["interval_ns"][late], rows["meter"][late]))]
 
     def _plan_reads(self) -> None:
         hours, rate = self.scenario.time.duration_h, self.scenario.on_demand.reads_per_h
@@ -132,8 +158,10 @@ class Office:
         self._starts.append((round(wave.at_h * HOUR_NS), begin))
 
 
-def _outage(scenario: CollectionScenario, concentrators: int) -> Outage:
-    cut = scenario.wan_outage
-    luck = uniform(scenario.seed, np.arange(concentrators), 0, Purpose.WAN_OUTAGE)
-    begin_ns = round(cut.at_h * HOUR_NS)
-    return Outage(begin_ns, begin_ns + round(cut.hours * 60 * MINUTE_NS), luck < cut.share)
+def _silence(scenario: CollectionScenario, blackout: Blackout) -> Silence:
+    """Return when concentrators cannot speak: their line is cut, or they are dark."""
+    cut, count = scenario.wan_outage, blackout.concentrator_off_ns.size
+    hit = uniform(scenario.seed, np.arange(count), 0, Purpose.WAN_OUTAGE) < cut.share
+    begin_ns = np.full(count, round(cut.at_h * HOUR_NS))
+    end_ns = begin_ns + np.where(hit, round(cut.hours * HOUR_NS), 0)
+    return Silence([(begin_ns, end_ns), (blackout.concentrator_off_ns, blackout.concentrator_on_ns)])

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpu
+from twin.collection.blackout import Blackout
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import Delivery
 from twin.collection.traffic import BILLING_CODE, TrafficClass
@@ -29,13 +30,24 @@ class Reporting:
     mesh : gpu.Mesh
         Meter i is node i.
     ledger : Ledger
+    blackout : Blackout
+        A meter without supply at an interval's end has nothing to report.
     """
 
-    def __init__(self, seed: int, classes: list[TrafficClass], settings: Delivery, mesh: gpu.Mesh, ledger: Ledger):
+    def __init__(
+        self,
+        seed: int,
+        classes: list[TrafficClass],
+        settings: Delivery,
+        mesh: gpu.Mesh,
+        ledger: Ledger,
+        blackout: Blackout,
+    ):
         self._seed = seed
         self._classes = classes
         self._mesh = mesh
         self._ledger = ledger
+        self._blackout = blackout
         self._persistence = {
             "max_offers": settings.offers,
             "reoffer_min_ns": ns(settings.reoffer_min_s),
@@ -50,18 +62,19 @@ class Reporting:
                 self._report(kind, t_ns, [c for c in due if c.rides] if kind.code == BILLING_CODE else [])
 
     def _report(self, kind: TrafficClass, t_ns: int, riders: list[TrafficClass]) -> None:
-        offers_ns = kind.offers_ns(self._seed, t_ns)
-        rows = self._ledger.add(kind.code, kind.members, t_ns, kind.records, offers_ns)
-        sizes = np.full(kind.members.size, kind.psdu_bytes)
+        lit = ~self._blackout.dark(kind.members, t_ns)
+        meters, offers_ns = kind.members[lit], kind.offers_ns(self._seed, t_ns)[lit]
+        rows = self._ledger.add(kind.code, meters, t_ns, kind.records, offers_ns)
+        sizes = np.full(meters.size, kind.psdu_bytes)
         last = rows.copy()
-        for rider in riders:  # every meter is a member of the billing class: a meter's id is its place among them
-            beside = rider.members
-            riding = self._ledger.add(rider.code, beside, t_ns, rider.records, offers_ns[beside])
-            self._ledger.rows["rider"][last[beside]] = riding
-            last[beside] = riding
-            sizes[beside] += rider.psdu_bytes
+        for rider in riders:
+            place = np.flatnonzero(np.isin(meters, rider.members))
+            riding = self._ledger.add(rider.code, meters[place], t_ns, rider.records, offers_ns[place])
+            self._ledger.rows["rider"][last[place]] = riding
+            last[place] = riding
+            sizes[place] += rider.psdu_bytes
         order = np.argsort(offers_ns, kind="stable")
-        self.send(offers_ns[order], kind.members[order], -1, sizes[order], kind.priority, rows[order])
+        self.send(offers_ns[order], meters[order], -1, sizes[order], kind.priority, rows[order])
         self._ledger.move(self._ledger.with_riders(rows), At.RADIO)
 
     def send(

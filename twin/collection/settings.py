@@ -118,6 +118,16 @@ class WanOutage(Table):
     share: Annotated[Share, Field(description="Concentrators it takes")] = 0.1
 
 
+class BlackoutTable(Table):
+    """Substations without supply, as after a storm, that come back one after the other."""
+
+    at_h: Annotated[NotNegative, Field(description="When supply is lost")] = 0.0
+    hours: Annotated[NotNegative, Field(description="The first substation is back after this; 0: nobody is dark")] = 0.0
+    restore_h: Annotated[NotNegative, Field(description="... and the last so much later")] = 0.0
+    share: Annotated[Share, Field(description="Substations it takes")] = 0.3
+    concentrators_backed: Annotated[Share, Field(description="Concentrators whose battery outlasts it")] = 0.0
+
+
 class Workers(Table):
     """The head end: workers that check messages, and a store that commits them in groups."""
 
@@ -133,8 +143,10 @@ class Requests(Table):
     """Re-request of missing values, and the pace of all that is sent to meters."""
 
     check_after_min: Annotated[Positive, Field(description="Missing half hours are looked for this long after")] = 32.0
-    tries: Annotated[int, Field(ge=0, le=20, description="Requests for a missing value before it is given up")] = 3
+    again_min: Annotated[Positive, Field(description="... and again each time this has passed")] = 30.0
+    tries: Annotated[int, Field(ge=0, le=20, description="Requests each time; 0: nothing is asked for again")] = 3
     rate_per_s: Annotated[Positive, Field(description="Requests the head end sends per second")] = 20.0
+    most_values: Annotated[int, Field(ge=1, le=96, description="Values asked for in one request")] = 48
     per_concentrator: Annotated[int, Field(ge=1, le=100, description="Requests open at a concentrator at a time")] = 2
     timeout_s: Annotated[Positive, Field(description="Wait for the answer to one request")] = 20.0
 
@@ -174,6 +186,7 @@ class CollectionScenario(Study):
     concentrator: Batching = Batching()
     wan: Wan = Wan()
     wan_outage: WanOutage = WanOutage()
+    blackout: BlackoutTable = BlackoutTable()
     head_end: Workers = Workers()
     requests: Requests = Requests()
     service_levels: Levels = Levels()
