@@ -95,7 +95,7 @@ class Collection:
         self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self.office = Office(
-            scenario, self.classes, self.ledger, store, plan.concentrator_of, self.blackout, self.end_ns,
+            scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
             lambda rows, t_ns: readings_of(self.ledger.rows, self.classes, rows, t_ns), self._transmit,
         )  # fmt: skip
         self._window_ns = window_ns
@@ -131,6 +131,13 @@ class Collection:
             total.update(f"{errand.kind} {errand.meter} {errand.asked_ns} {errand.reached_ns} {errand.answered_ns}"
                          f" {errand.tries} {errand.carried_out}".encode())  # fmt: skip
         return total.hexdigest()
+
+    def concentrators_now(self) -> NDArray[np.int64]:
+        """Return (N,) the concentrator of each meter's route as it is now; -1 without one."""
+        if self.plan.mesh.radio.tree == "static":
+            return self.plan.concentrator_of
+        sink_of = self.plan.mesh.sink_of[: self.plan.meters].astype(np.int64)
+        return np.where(sink_of < 0, -1, sink_of - self.plan.meters)
 
     # ------------------------------------------------------------------ windows
 
@@ -245,7 +252,10 @@ class Collection:
     def _send_errands(self) -> None:
         sendings, self._sendings = self._sendings, []
         for t_ns, errand in sendings:
-            sink = self.plan.meters + int(self.plan.concentrator_of[errand.meter])
+            concentrator = int(self.concentrators_now()[errand.meter])
+            if concentrator < 0:
+                continue  # its meter has lost its way meanwhile: the errand will time out
+            sink = self.plan.meters + concentrator
             frames = self.reporting.send(t_ns, sink, errand.meter, REQUEST_PSDU_BYTES, errand.priority)
             self._downlinks[int(frames[0])] = errand
 

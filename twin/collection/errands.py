@@ -67,15 +67,15 @@ class Errands:
     wan : Wan
     turnaround_ns : int
         From the WAN to a concentrator's radio.
-    concentrator_of : (N,) int
-        -1 for a meter that no radio reaches.
+    concentrator_of : callable
+        Returns the concentrator of a meter as it is now; -1 for a meter that no radio reaches.
     transmit : callable
         ``transmit(errand, t_ns)``: a concentrator's radio may send it from ``t_ns`` on.
     """
 
     def __init__(
         self, env: simpy.Environment, settings: Requests, wan: Wan, turnaround_ns: int,
-        concentrator_of: NDArray[np.int64], transmit: Callable[[Errand, int], None],
+        concentrator_of: Callable[[int], int], transmit: Callable[[Errand, int], None],
     ):  # fmt: skip
         self._env = env
         self._settings = settings
@@ -101,7 +101,7 @@ class Errands:
         return errand
 
     def _run(self, errand: Errand, tries: int, rate_per_s: float) -> Generator[simpy.Event, Any, None]:
-        concentrator = int(self._concentrator_of[errand.meter])
+        concentrator = self._concentrator_of(errand.meter)
         slots = self._slots.get(concentrator)
         if slots is None:
             slots = self._slots[concentrator] = simpy.PriorityResource(self._env, self._settings.per_concentrator)

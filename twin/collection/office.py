@@ -35,8 +35,8 @@ class Office:
     classes : list of TrafficClass
     ledger : Ledger
     store : twin.store.store.Store
-    concentrator_of : (N,) int
-        The concentrator of each meter's route; -1 without one.
+    concentrator_of : callable
+        Returns (N,) the concentrator of each meter's route as it is now; -1 without one.
     blackout : Blackout
     end_ns : int
         End of the run.
@@ -46,7 +46,7 @@ class Office:
 
     def __init__(
         self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
-        concentrator_of: NDArray[np.int64], blackout: Blackout, end_ns: int,
+        concentrator_of: Callable[[], NDArray[np.int64]], blackout: Blackout, end_ns: int,
         readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None],
     ):  # fmt: skip
         self.scenario = scenario
@@ -61,7 +61,9 @@ class Office:
             self.env, scenario.concentrator, self.wan, self.silence, ledger, self.head_end.receive
         )
         turnaround_ns = ms_ns(scenario.concentrator.turnaround_ms)
-        self.errands = Errands(self.env, scenario.requests, self.wan, turnaround_ns, concentrator_of, transmit)
+        self.errands = Errands(
+            self.env, scenario.requests, self.wan, turnaround_ns, lambda meter: int(concentrator_of()[meter]), transmit
+        )
         self._end_ns = end_ns
         self._asking: set[tuple[int, int]] = set()  # (class, meter) with a request open
         self._starts: list[tuple[int, Callable[[], Any]]] = []
@@ -129,14 +131,14 @@ class Office:
         rows = self._ledger.rows
         late = np.flatnonzero((rows["interval_ns"] <= until_ns) & (rows["kind"] == kind.code)
                               & (rows["head_end_ns"] < 0) & (rows["at"] < At.STORED))  # fmt: skip
-        home = self._concentrator_of[rows["meter"][late]]
+        home = self._concentrator_of()[rows["meter"][late]]
         silent = np.array([self.silence.wait_ns(c, int(self.env.now)) > 0 for c in range(self.silence.count)])
         late = late[(home >= 0) & ~silent[home]]
         return late[np.lexsort((rows["interval_ns"][late], rows["meter"][late]))]
 
     def _plan_reads(self) -> None:
         hours, rate = self.scenario.time.duration_h, self.scenario.on_demand.reads_per_h
-        reachable = np.flatnonzero(self._concentrator_of >= 0)
+        reachable = np.flatnonzero(self._concentrator_of() >= 0)
         ids = np.arange(round(hours * rate) if reachable.size else 0)
         times = between_ns(self.scenario.seed, ids, 0, Purpose.READ_MOMENT, 0, ns(hours * 3600) - 1)
         which = np.floor(uniform(self.scenario.seed, ids, 1, Purpose.READ_MOMENT) * reachable.size).astype(np.int64)
@@ -147,9 +149,10 @@ class Office:
         wave = self.scenario.commands
         if wave.kind == "none":
             return
-        luck = uniform(self.scenario.seed, np.arange(self._concentrator_of.size), 0, Purpose.COMMAND_TARGET)
+        routed = self._concentrator_of() >= 0
+        luck = uniform(self.scenario.seed, np.arange(routed.size), 0, Purpose.COMMAND_TARGET)
         targets = np.argsort(luck, kind="stable")[: wave.meters]
-        targets = np.sort(targets[self._concentrator_of[targets] >= 0])
+        targets = np.sort(targets[routed[targets]])
 
         def begin() -> None:
             for meter in targets.tolist():
