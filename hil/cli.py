@@ -18,6 +18,7 @@ import click
 from rich.console import Console
 
 from hil.cli_rig import rig
+from hil.cli_store import store
 from teiden import __version__
 from teiden.errors import TeidenError
 
@@ -380,6 +381,7 @@ def info(as_json: bool) -> None:
 
 
 main.add_command(rig)
+main.add_command(store)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""The commands ``teiden store ...``: what a store holds, whether it is whole, and its Parquet files up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from teiden.errors import InputError, PartFailed, TeidenError
+
+if TYPE_CHECKING:
+    from twin.store.store import Store
+
+
+class Friendly(click.Group):
+    """A group whose commands end with one message and an exit code for Teiden's errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except TeidenError as error:
+            click.echo(f"teiden: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Friendly)
+def store() -> None:
+    """The head end's store: readings received once, as Parquet with DuckDB views.
+
+    \b
+    cd DIR && duckdb -c ".read store.sql" -c "select series, count(*) from readings group by series"
+    """
+
+
+@store.command("info")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+def info(folder: Path, as_json: bool) -> None:
+    """Say what the store in DIR holds and what the same would take for the whole country."""
+    from twin.store.retention import bytes_a_reading, sizing
+
+    with _existing(folder) as held:
+        each = bytes_a_reading(held)
+        found = {
+            "conservation": held.conservation().to_pylist(),
+            "in_log": held.log_readings,
+            "files": len(held.files.parts),
+            "bytes_a_reading": {series.label: round(size, 2) for series, size in each.items()},
+            "country": sizing(each).to_pylist(),
+        }
+        held.close(compact=False)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for row in found["conservation"]:
+        click.echo(
+            f"{row['series']:14} {row['arrived']:,} arrived = {row['stored']:,} stored + {row['duplicates']:,} "
+            f"duplicates + {row['conflicts']:,} conflicts; {row['late']:,} late; "
+            + ("adds up" if row["balanced"] else "DOES NOT ADD UP")
+        )
+    click.echo(f"{found['files']:,} Parquet files; {found['in_log']:,} readings in the log only")
+    for row in found["country"]:
+        click.echo(
+            f"{row['requirement']:46} {row['readings'] / 1e12:5.2f} T readings x {row['bytes_a_reading']:5.2f} B "
+            f"= {row['size_tb']:6.1f} TB"
+        )
+
+
+@store.command("check")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def check(folder: Path) -> None:
+    """Read everything the store in DIR holds; exit with 3 if a file is damaged or the counts do not add up."""
+    from twin.store.check import problems
+
+    with _existing(folder) as held:
+        found = problems(held)
+        rows = sum(row["readings_found"] for row in held.conservation().to_pylist())
+        held.close(compact=False)
+    if found:
+        raise PartFailed("\n".join(found))
+    click.echo(f"{folder}: {rows:,} readings, whole; every key once; counts add up")
+
+
+@store.command("compact")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def compact(folder: Path) -> None:
+    """Move the log of the store in DIR into Parquet and make one file a series, day and block of meters."""
+    with _existing(folder) as held:
+        held.compact(merge=True)
+        click.echo(f"{folder}: {len(held.files.parts):,} Parquet files, nothing in the log")
+
+
+def _existing(folder: Path) -> Store:
+    """Open a store that is there."""
+    from twin.store.manifest import FILE
+    from twin.store.store import Store
+
+    if not (folder / FILE).exists():
+        raise InputError(f"{folder}: no store here (no {FILE}); name the folder that holds one")
+    return Store.open(folder)
