@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     COMMAND_TARGET = 0x700E
     WAN_OUTAGE = 0x700F
     BLACKOUT = 0x7010
+    VERIFIED = 0x7011
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import gpu
 from twin.chance import Purpose, uniform
 from twin.collection.settings import BlackoutTable
 from twin.field.population import Population
+from twin.metering.memory import MeterMemory
 from twin.store.schema import HOUR_NS
 
 FAR_NS = 1 << 62
@@ -58,11 +59,16 @@ class Blackout:
         on = np.minimum(self.on_ns[meters], until_ns + 1)
         return int(((on - 1) // period_ns - (off - 1) // period_ns).sum())
 
-    def plan_supply(self, mesh: gpu.Mesh) -> None:
-        """Tell the radio when its nodes lose and regain the mains; nothing holds them up meanwhile."""
+    def plan_supply(self, mesh: gpu.Mesh, memory: MeterMemory) -> None:
+        """Tell radio and meters when they lose and regain the mains; nothing holds the radio up meanwhile."""
         off = np.concatenate([self.off_ns, self.concentrator_off_ns])
         on = np.concatenate([self.on_ns, self.concentrator_on_ns])
         nodes = np.flatnonzero(off < FAR_NS)
         if nodes.size:
             mesh.power_off(nodes, off[nodes], 0)
             mesh.power_on(nodes, on[nodes])
+        struck = self.struck
+        if struck.size:
+            memory.outages.lose(struck, int(self.off_ns[struck[0]]))
+            for t_ns in np.unique(self.on_ns[struck]).tolist():
+                memory.outages.restore(struck[self.on_ns[struck] == t_ns], t_ns)

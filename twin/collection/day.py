@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 import gpu
@@ -28,7 +29,9 @@ from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
 from twin.collection.reporting import TICK_NS, Reporting
 from twin.collection.traffic import traffic_classes
-from twin.collection.values import readings_of
+from twin.collection.values import contents
+from twin.collection.verification import Verification
+from twin.metering.readings import join
 from twin.scenario import ms_ns, ns
 from twin.store.schema import MINUTE_NS, Series
 
@@ -88,7 +91,10 @@ class Collection:
         self.ledger = Ledger()
         self.classes = traffic_classes(scenario)
         self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
-        self.blackout.plan_supply(plan.mesh)
+        self.blackout.plan_supply(plan.mesh, plan.memory)
+        self.verification = Verification(
+            scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
+        )
         self.reporting = Reporting(
             scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout
         )
@@ -96,7 +102,7 @@ class Collection:
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self.office = Office(
             scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
-            lambda rows, t_ns: readings_of(self.ledger.rows, self.classes, rows, t_ns), self._transmit,
+            self._readings_of, self._transmit,
         )  # fmt: skip
         self._window_ns = window_ns
         self._look_ahead_ns = ms_ns(min(scenario.concentrator.turnaround_ms, scenario.delivery.answer_ms))
@@ -299,6 +305,18 @@ class Collection:
         self.record.balance = balance(self)
         self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
 
+    def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> pa.Table:
+        """Return the readings in messages as the store takes them; a sample of them goes as real bytes."""
+        held = contents(self.plan.memory, self.ledger.rows, self.classes, rows)
+        for part in held:
+            self.verification.check(part)
+        received = [np.repeat(self.ledger.rows["head_end_ns"][part.rows], part.kind.records) for part in held]
+        return join([part.readings for part in held]).to_table(np.concatenate(received), stored_ns)
+
     def load_kw(self, meters: NDArray[np.int64], t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what each meter's customer drew at a moment [kW]."""
-        return np.full(meters.size, 0.4)
+        """Return (M,) what each meter's customer drew in the minute of its own moment [kW], feeding in not counted."""
+        ends = (t_ns // MINUTE_NS + 1) * MINUTE_NS
+        drawn = [
+            self.plan.memory.loads.power(meters[k : k + 1], ends[k : k + 1], MINUTE_NS)[0] for k in range(ends.size)
+        ]
+        return np.maximum(np.array(drawn, float).reshape(-1), 0) / 1000

@@ -75,12 +75,41 @@ def completeness(run: RunTables) -> tuple[Figure, str]:
     for key, label, colour in (("stored", "stored by the end", style.TRUTH), ("on_time", "in time", style.KNOWN),
                                ("first_pass", "first pass", style.SENT)):  # fmt: skip
         axes.plot(hours, 100 * found[key] / found["owed"], color=colour, label=label, drawstyle="steps-mid")
+    axes.set_ylim(top=100.5)
     axes.set_xlabel("End of the interval [h in the run]")
     axes.set_ylabel(f"Share of {words(name)} values [%]")
-    axes.legend(loc="lower left", ncols=3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
     low = int(np.argmin(found["on_time"] / found["owed"]))
-    title = (f"The interval with the fewest values in time ends at {hours[low]:g} h: "
+    title = (f"The interval with the fewest values in time ends at {hours[low]:g}\u00a0h: "
              f"{_percent(found['on_time'][low] / found['owed'][low])}")  # fmt: skip
+    style.headline(figure, title)
+    return figure, title
+
+
+def restoration(run: RunTables) -> tuple[Figure, str]:
+    """Draw how long after the return of supply meters are heard again and their gaps filled."""
+    figure = style.new_figure(3.9)
+    axes = figure.subplots()
+    back = run.query("SELECT coalesce(first_value_s, 1e12) AS first, coalesce(filled_s, 1e12) AS filled FROM returns")
+    for label, values, colour in (
+        ("first value after the return stored", back["first"], style.KNOWN),
+        ("last gap from before the loss filled", back["filled"][back["filled"] > 0], style.SENT),
+    ):
+        if values.size:
+            axes.plot(np.sort(values) / 3600, 100 * np.arange(1, values.size + 1) / values.size, color=colour,
+                      label=f"{label} ({style.count(values.size)} meters)", drawstyle="steps-post")  # fmt: skip
+    last = max((float(values[values < 1e12].max(initial=0)) for values in back.values()), default=0.0)
+    axes.set_xlim(0, max(1.0, 1.05 * last / 3600))
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("Time after the return of the meter's supply [h]")
+    axes.set_ylabel("Share of the meters [%]")
+    axes.legend(loc="lower right")
+    said = run.summary["restoration"]
+    half = said["first_value_after_return_s"]["p50"]
+    again, all_back = style.count(said["heard_again"]), style.count(said["meters_back"])
+    title = f"{again} of {all_back} meters that came back are heard again"
+    if half is not None:
+        title += f", half of them within {style.seconds(half)}"
     style.headline(figure, title)
     return figure, title
 
@@ -93,9 +122,9 @@ def missing_map(run: RunTables) -> tuple[Figure, str]:
     gaps = run.query("SELECT lon_deg, lat_deg, owed - stored AS gone, owed FROM meters WHERE stored < owed")
     masts = run.query("SELECT lon_deg, lat_deg FROM concentrators WHERE meters > 0")
     axes.plot(whole["lon_deg"], whole["lat_deg"], ".", color=style.FAINT, markersize=1.5, rasterized=True)
-    axes.plot(masts["lon_deg"], masts["lat_deg"], "^", color=style.QUIET, markersize=4, label="concentrator")
-    dots = axes.scatter(gaps["lon_deg"], gaps["lat_deg"], c=100 * gaps["gone"] / gaps["owed"], s=14, cmap="YlOrRd",
-                        vmin=0, vmax=100, edgecolors=style.INK, linewidths=0.3)  # fmt: skip
+    axes.plot(masts["lon_deg"], masts["lat_deg"], "^", color=style.QUIET, markersize=3, label="concentrator", zorder=1)
+    dots = axes.scatter(gaps["lon_deg"], gaps["lat_deg"], c=100 * gaps["gone"] / gaps["owed"], s=20, cmap="YlOrRd",
+                        vmin=0, vmax=100, edgecolors=style.INK, linewidths=0.3, zorder=3)  # fmt: skip
     figure.colorbar(dots, ax=axes, label="Missing at the end [%]", shrink=0.7)
     axes.set_aspect(1 / np.cos(np.radians(float(np.mean(masts["lat_deg"])))) if abs(masts["lat_deg"]).max() < 90 else 1)
     axes.set_xlabel("East")
@@ -103,7 +132,7 @@ def missing_map(run: RunTables) -> tuple[Figure, str]:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     never = int((gaps["gone"] == gaps["owed"]).sum())
     title = (f"{style.count(gaps['gone'].size)} of {style.count(run.summary['meters'])} meters have gaps at the end; "
              f"{style.count(never)} of them were never heard")  # fmt: skip
@@ -122,7 +151,7 @@ def load(run: RunTables) -> tuple[Figure, str]:
     air.plot(hours, found["data_air_s"] / step_s / meters * 3600, color=style.KNOWN, label="data")
     air.plot(hours, found["ack_air_s"] / step_s / meters * 3600, color=style.SENT, label="acknowledgements")
     air.set_ylabel("On air [s per h\nand 1,000 nodes]")
-    air.legend(loc="upper right", ncols=2)
+    air.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     rate = figure.add_subplot(grid[1, 0], sharex=air)
     rate.plot(hours, np.diff(np.r_[0, found["stored_values"]]) / step_s, color=style.DELIVERED)
     rate.set_ylabel("Values stored\n[1/s]")
@@ -134,7 +163,7 @@ def load(run: RunTables) -> tuple[Figure, str]:
         axes.set_ylim(bottom=0)
     _causes(run, figure.add_subplot(grid[:2, 1]))
     head_end, air_said = run.summary["head_end"], run.summary["air"]
-    title = (f"{style.count(head_end['values_per_s_peak_5_min'])} values a second at the peak; the busiest radio, "
+    title = (f"{head_end['values_per_s_peak_5_min']:.3g} values a second at the peak; the busiest radio, "
              f"{air_said['busiest_node']}, sends {air_said['busiest_node_s_per_h']:.3g} s an hour")  # fmt: skip
     style.headline(figure, title)
     return figure, title
@@ -160,6 +189,9 @@ PICTURES: tuple[tuple[str, Callable, Callable[[RunTables], bool], str], ...] = (
     ("completeness.png", completeness, _always,
      "First pass: without having been asked for again. The gap between first pass and in time is what re-requests "
      "mended; the last intervals may lie too late to be judged."),
+    ("restoration.png", restoration, lambda run: run.rows("returns") > 0,
+     "A curve that does not reach 100 % ends at the share that came back at all. A first value cannot be stored before "
+     "the next interval has ended and its meter has reported."),
     ("missing_map.png", missing_map, _something_missing,
      "Coloured dots are meters with values missing at the end; grey ones have none missing. Lone dots are basements "
      "and pipe shafts, patches are a concentrator or its line."),

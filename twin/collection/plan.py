@@ -12,6 +12,11 @@ import gpu
 from twin.collection.settings import CollectionScenario
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, populate
+from twin.metering.feeder import build_feeder
+from twin.metering.loads import Loads
+from twin.metering.memory import MeterMemory
+from twin.metering.profile import find_profile
+from twin.metering.shapes import generate_shapes
 from twin.plan import place_nodes
 
 
@@ -21,6 +26,8 @@ class CollectionPlan:
 
     Attributes
     ----------
+    memory : MeterMemory
+        What the meters measured and still know.
     concentrator_of : (N,) int
         The concentrator at the end of each meter's route; -1 without a route.
     hops : (N,) int
@@ -31,6 +38,7 @@ class CollectionPlan:
     grid: Grid
     population: Population
     mesh: gpu.Mesh
+    memory: MeterMemory
     concentrator_of: NDArray[np.int64]
     hops: NDArray[np.int64]
     backend: str
@@ -68,6 +76,12 @@ def make_plan(
         density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
         pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
     )  # fmt: skip
+    tell("loads and meters' memories")
+    loads = Loads(
+        generate_shapes(scenario.seed), population.meter_substation, scenario.seed,
+        feeder=build_feeder(grid), substation_p_mw=grid.substation_p_mw, pv_share=scenario.load.pv_share,
+    )  # fmt: skip
+    memory = MeterMemory(loads, find_profile(scenario.meter.profile))
     tell("mesh: links and routes")
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
     xy_m, sinks, extra_loss_db = place_nodes(population)
@@ -76,4 +90,4 @@ def make_plan(
     sink_of = mesh.sink_of[:meters].astype(np.int64)
     concentrator_of = np.where(sink_of < 0, -1, sink_of - meters)
     hops = mesh.hops[:meters].astype(np.int64)
-    return CollectionPlan(scenario, grid, population, mesh, concentrator_of, hops, backend)
+    return CollectionPlan(scenario, grid, population, mesh, memory, concentrator_of, hops, backend)

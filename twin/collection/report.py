@@ -22,9 +22,13 @@ from twin.study.report import REPORT, block, document, figures, flags, provenanc
 from twin.study.report_html import Html, element, joined, table
 from twin.study.tables import read_table
 
-OPTIONAL = ("trace",)
+OPTIONAL = ("trace", "returns")
 TRACED_ROWS = 60
 HEAD_END_NOTE = "What the office had to do; the nation is this run's mean, scaled by meters."
+RESTORATION_NOTE = (
+    "Meters that lost their supply. First value: measured after the return of supply, and stored. Gaps: values "
+    "measured before the loss that the head end had not got yet."
+)
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
 
@@ -65,6 +69,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _classes(summary),
         _stages(summary),
         _worst(summary),
+        block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),
         _trace(run),
         block(

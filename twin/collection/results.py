@@ -14,9 +14,11 @@ from twin.collection import kpis
 from twin.collection.conservation import store_stage
 from twin.collection.day import Collection
 from twin.collection.ledger import NEVER, At
+from twin.collection.restoration import Returns, returns
 from twin.collection.tables import SCHEMAS
 from twin.collection.traffic import BILLING_CODE
 from twin.collection.verdicts import Figures, service_levels
+from twin.collection.verification import Verification
 from twin.scenario import ns
 from twin.study.tables import write_table
 
@@ -71,6 +73,7 @@ class Results:
             "worst": self._worst(),
             "conservation": self.conservation,
             "service_levels": service_levels(self.scenario.service_levels, figures),
+            "restoration": self._restoration(),
             "errands": self._errand_figures(),
             "head_end": self._head_end(),
             "store": self._store(),
@@ -197,6 +200,26 @@ class Results:
         meters = np.array([e.meter for e in opened], np.int64)
         return kpis.lost_power(times, self.run.load_kw(meters, times), self.run.end_ns, ns(hold_s))
 
+    @cached_property
+    def returns(self) -> Returns:
+        """How the meters that lost their supply came back."""
+        return returns(self.run.blackout, self.of(BILLING_CODE), self.run.end_ns)
+
+    def _restoration(self) -> dict[str, Any] | None:
+        back, struck = self.returns, self.run.blackout.struck.size
+        if not struck:
+            return None
+        gaps = back.filled_s > 0
+        return {
+            "meters_struck": struck,
+            "meters_back": back.meters.size,
+            "heard_again": int(np.isfinite(back.first_value_s).sum()),
+            "first_value_after_return_s": kpis.percentiles(back.first_value_s),
+            "meters_with_gaps": int(gaps.sum()),
+            "gaps_filled": int(np.isfinite(back.filled_s[gaps]).sum()),
+            "gaps_filled_after_return_s": kpis.percentiles(back.filled_s[gaps]),
+        }
+
     # ------------------------------------------------------------------ office and air
 
     def _errand_figures(self) -> dict[str, Any]:
@@ -233,6 +256,8 @@ class Results:
             / (self.run.end_ns / 1e9)
             * NATION
             / self.run.plan.meters,
+            "messages_verified_as_bytes": self.run.verification.counts["right"],
+            "of_these_faulty": sum(self.run.verification.counts[name] for name in Verification.FAULTS),
             "batches_sent_again": office.concentrators.resent,
             "most_values_kept_by_a_concentrator": int(office.concentrators.peak_values.max(initial=0)),
         }
@@ -273,9 +298,10 @@ class Results:
     def flags(self) -> list[str]:
         """Return what a reader must know before trusting the run."""
         broken = self.conservation["broken"]
-        return (
-            [f"conservation: {broken[0]}" + (f" (and {len(broken) - 1} more)" if broken[1:] else "")] if broken else []
-        )
+        more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
+        found = [f"conservation: {broken[0]}{more}"] if broken else []
+        faulty = {name: self.run.verification.counts[name] for name in Verification.FAULTS}
+        return found + [f"payload: {count:,} messages {name}" for name, count in faulty.items() if count]
 
     # ------------------------------------------------------------------ tables
 
@@ -293,6 +319,8 @@ class Results:
         yield "missing", self._missing()
         yield "load", self._load()
         yield "errands", self._errands()
+        if self.returns.meters.size:
+            yield "returns", self._returns()
         if self.trace_meter is not None:
             yield "trace", self._trace(self.trace_meter)
 
@@ -415,6 +443,16 @@ class Results:
             "answered_s": [_seconds(e.answered_ns) for e in errands],
             "tries": [e.tries for e in errands],
             "carried_out": [e.carried_out for e in errands],
+        }
+
+    def _returns(self) -> dict[str, Any]:
+        back = self.returns
+        return {
+            "meter": back.meters,
+            "dark_s": back.off_ns / 1e9,
+            "returned_s": back.on_ns / 1e9,
+            "first_value_s": np.where(np.isfinite(back.first_value_s), back.first_value_s, np.nan),
+            "filled_s": np.where(np.isfinite(back.filled_s), back.filled_s, np.nan),
         }
 
     def _trace(self, meter: int) -> dict[str, Any]:

@@ -39,6 +39,12 @@ class MeterTable(Table):
     ] = "seed-2021"
 
 
+class LoadTable(Table):
+    """What the meters' customers draw and feed in."""
+
+    pv_share: Annotated[Share, Field(description="Meters with a roof")] = 0.1
+
+
 class HalfHour(Table):
     """The values everybody is billed on (R8); switchable to 15 minutes (R9)."""
 
@@ -135,8 +141,12 @@ class Workers(Table):
     batch_ms: Annotated[Positive, Field(description="Time of a worker for one batch")] = 5.0
     value_us: Annotated[NotNegative, Field(description="... and for each value in it")] = 100.0
     queue_batches: Annotated[int, Field(ge=1, description="Batches that may wait; more are turned away")] = 10_000
-    commit_s: Annotated[Positive, Field(description="What was checked is stored in groups of so long")] = 10.0
+    commit_s: Annotated[Positive, Field(description="What was checked is stored in groups of so long")] = 30.0
     commit_ms: Annotated[Positive, Field(description="Time until a group is durable")] = 50.0
+    verified_share: Annotated[
+        Share,
+        Field(description="Messages made, sealed, opened and compared as real bytes; sizes are real for all"),
+    ] = 0.01
 
 
 class Requests(Table):
@@ -176,6 +186,7 @@ class CollectionScenario(Study):
     population: PopulationTable = PopulationTable()
     radio: Radio = Radio(overrides={"channels": 14, "aggregate_frames": 8, "aggregate_wait_us": 2_000_000})
     meter: MeterTable = MeterTable()
+    load: LoadTable = LoadTable()
     half_hour: HalfHour = HalfHour()
     history: History = History()
     real_time: RealTime = RealTime()

@@ -44,6 +44,10 @@ SCHEMAS: dict[str, pa.Schema] = {
         [("errand", I64), ("kind", STR), ("meter", I32), ("asked_s", F64), ("reached_s", F64), ("answered_s", F64),
          ("tries", I16), ("carried_out", I16)]
     ),
+    # Meters that lost their supply and got it back; after its return: the first value stored, the last gap filled.
+    "returns": pa.schema(
+        [("meter", I32), ("dark_s", F64), ("returned_s", F64), ("first_value_s", F64), ("filled_s", F64)]
+    ),
     # One meter's messages through every stage (--trace-meter).
     "trace": pa.schema(
         [("class", STR), ("interval_end_s", F64), ("values", I16), ("offered_s", F64), ("concentrator_s", F64),

@@ -8,6 +8,10 @@ from twin import scenario as scenarios
 from twin.collection.day import Collection
 from twin.collection.plan import CollectionPlan
 from twin.field.population import Population
+from twin.metering.loads import Loads
+from twin.metering.memory import MeterMemory
+from twin.metering.profile import find_profile
+from twin.metering.shapes import generate_shapes
 from twin.plan import place_nodes
 from twin.store.store import Store
 
@@ -40,7 +44,11 @@ def town_plan(scenario):
     xy_m, sinks, loss_db = place_nodes(population)
     mesh = gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=loss_db)
     sink_of, hops = mesh.sink_of[:METERS].astype(np.int64), mesh.hops[:METERS].astype(np.int64)
-    return CollectionPlan(scenario, None, population, mesh, np.where(sink_of < 0, -1, sink_of - METERS), hops, "cpu")
+    loads = Loads(generate_shapes(scenario.seed), population.meter_substation, scenario.seed)
+    memory = MeterMemory(loads, find_profile(scenario.meter.profile))
+    return CollectionPlan(
+        scenario, None, population, mesh, memory, np.where(sink_of < 0, -1, sink_of - METERS), hops, "cpu"
+    )
 
 
 @pytest.fixture
