@@ -23,7 +23,7 @@ import gpu
 from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
 from twin.collection.errands import Errand
-from twin.collection.frames import CONFIRM_PSDU_BYTES, REQUEST_PSDU_BYTES, message_psdu_bytes
+from twin.collection.frames import CONFIRM_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
@@ -262,7 +262,8 @@ class Collection:
             if concentrator < 0:
                 continue  # its meter has lost its way meanwhile: the errand will time out
             sink = self.plan.meters + concentrator
-            frames = self.reporting.send(t_ns, sink, errand.meter, REQUEST_PSDU_BYTES, errand.priority)
+            size = request_psdu_bytes(errand.kind, self.plan.scenario.meter.profile)
+            frames = self.reporting.send(t_ns, sink, errand.meter, size, errand.priority)
             self._downlinks[int(frames[0])] = errand
 
     def _take_errand(self, frame: int, node: int, t_ns: int) -> None:

@@ -29,6 +29,10 @@ RESTORATION_NOTE = (
     "Meters that lost their supply. First value: measured after the return of supply, and stored. Gaps: values "
     "measured before the loss that the head end had not got yet."
 )
+MANAGEMENT_NOTE = (
+    "What the store's own functions make of the billing values: in time for retailers, found by validation "
+    "(60 A assumed for everybody), estimated and marked so."
+)
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
 
@@ -77,6 +81,8 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
             summary["head_end"],
             HEAD_END_NOTE,
         ),
+        block("Data management", summary["management"], MANAGEMENT_NOTE),
+        _sizing(summary),
         block("Store", summary["store"], "What is on disk in the folder store/: Parquet and store.sql."),
         block("Air", summary["air"], AIR_NOTE),
         settings(run.run),
@@ -139,6 +145,18 @@ def _worst(summary: dict[str, Any]) -> Html:
     note = (f"The worst 1 % are the first {worst['count']}; the median concentrator has {percent(worst['p50_share'])} "
             "in time. A meter without a route counts for the nearest concentrator of its substation.")  # fmt: skip
     return _section("The worst concentrators", head, rows, range(5), note)
+
+
+def _sizing(summary: dict[str, Any]) -> Html:
+    head = ("Kept", "Meters", "Readings a day", "Readings", "Bytes a reading", "Size [TB]")
+    keys = ("meters", "readings_a_day", "readings")
+    rows = [
+        [kept["requirement"], *(count(kept[key]) for key in keys), facts.number(kept["bytes_a_reading"]),
+         facts.number(kept["size_tb"])]
+        for kept in summary["sizing"]
+    ]  # fmt: skip
+    note = "The nation's store, one copy, from the bytes a reading took in this run's Parquet files."
+    return _section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
 
 
 def _errands(summary: dict[str, Any]) -> Html:

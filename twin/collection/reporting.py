@@ -64,6 +64,8 @@ class Reporting:
     def _report(self, kind: TrafficClass, t_ns: int, riders: list[TrafficClass]) -> None:
         lit = ~self._blackout.dark(kind.members, t_ns)
         meters, offers_ns = kind.members[lit], kind.offers_ns(self._seed, t_ns)[lit]
+        if not meters.size:
+            return
         rows = self._ledger.add(kind.code, meters, t_ns, kind.records, offers_ns)
         sizes = np.full(meters.size, kind.psdu_bytes)
         last = rows.copy()

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis
-from twin.collection.conservation import store_stage
+from twin.collection.conservation import Stage, store_stage
 from twin.collection.day import Collection
 from twin.collection.ledger import NEVER, At
+from twin.collection.management import Management, manage
 from twin.collection.restoration import Returns, returns
 from twin.collection.tables import SCHEMAS
 from twin.collection.traffic import BILLING_CODE
@@ -77,6 +78,8 @@ class Results:
             "errands": self._errand_figures(),
             "head_end": self._head_end(),
             "store": self._store(),
+            "management": self.management.summary(),
+            "sizing": self.management.sizes,
             "air": self._air(),
             "speed": {"windows": record.windows},
         }
@@ -112,13 +115,26 @@ class Results:
         return {name: kpis.percentiles((rows[end] - rows[start]) / 1e9, (50, 99)) for name, start, end in steps}
 
     @cached_property
+    def management(self) -> Management:
+        """What the store says of the billing values; it must be open when this is first asked for."""
+        series = self.run.classes[BILLING_CODE].series
+        until_ns = self.run.generated_until_ns
+        limit_ns = round(self.limit_s("half_hour") * 1e9)
+        due_ns = min(until_ns, self.run.end_ns - limit_ns)
+        return manage(self.run.store, series, self.run.plan.meters, due_ns, limit_ns)
+
+    @cached_property
     def conservation(self) -> dict[str, Any]:
         """Every sum in words, and those that did not hold; the store must be open when it is first asked for."""
         sums = self.run.record.balance
         assert sums is not None
-        stages = [*sums.stages, store_stage(self.run)]
+        on_time = int(self.served["on_time"].sum())
+        retailers = Stage("retailers: values in time by the store's own times = by the ledger's",
+                          self.management.in_time, on_time)  # fmt: skip
+        at_the_end = [store_stage(self.run), retailers]
+        stages = [*sums.stages, *at_the_end]
         broken = [f"t = {t_ns / 1e9:g} s: {text}" for t_ns, text in self.run.record.broken]
-        broken += [f"at the end: {s.text}" for s in stages[-1:] if s.left != s.right]
+        broken += [f"at the end: {s.text}" for s in at_the_end if s.left != s.right]
         texts = [account.text for account in sums.accounts]
         lines = texts + [f"{s.text}: {s.left:,} = {s.right:,}" for s in stages]
         return {"text": texts[0], "ok": not broken, "lines": lines, "broken": broken}
