@@ -16,10 +16,12 @@ from teiden import __version__
 from twin.collection.capacity import air_warnings
 from twin.collection.day import Collection
 from twin.collection.notes import modelled, not_modelled
+from twin.collection.outcome import Outcome
 from twin.collection.plan import CollectionPlan, make_plan
 from twin.collection.report import render
-from twin.collection.results import Results
 from twin.collection.settings import CollectionScenario
+from twin.collection.summary import Summary
+from twin.collection.table_rows import TableRows
 from twin.store.store import Store
 from twin.study import folder as folders
 
@@ -71,10 +73,11 @@ def run_collection(
             run = _play(plan, store, folder, watch)
             watch.stage("tables and report")
             store.compact()
-            results = Results(run, traced)
-            results.write(folder.path)
-            summary = results.summary()
-        manifest |= _end_manifest(run, results, folder, warnings)
+            outcome = Outcome(run)
+            TableRows(outcome, traced).write(folder.path)
+            told = Summary(outcome)
+            summary = told.content()
+        manifest |= _end_manifest(run, told.flags() + warnings, folder)
         folders.write_json(folder.path / "summary.json", summary)
         folder.manifest(manifest)
         render(folder.path)
@@ -120,8 +123,7 @@ def _begin_manifest(scenario: CollectionScenario, backend: str) -> dict[str, Any
     }
 
 
-def _end_manifest(run: Collection, results: Results, folder: folders.RunFolder, warnings: list[str]) -> dict[str, Any]:
-    flags = results.flags() + warnings
+def _end_manifest(run: Collection, flags: list[str], folder: folders.RunFolder) -> dict[str, Any]:
     if folder.resumed:
         flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
     return {

@@ -85,6 +85,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _sizing(summary),
         block("Store", summary["store"], "What is on disk in the folder store/: Parquet and store.sql."),
         block("Air", summary["air"], AIR_NOTE),
+        _elsewhere(summary),
         settings(run.run),
         provenance(run.run),
     )
@@ -157,6 +158,16 @@ def _sizing(summary: dict[str, Any]) -> Html:
     ]  # fmt: skip
     note = "The nation's store, one copy, from the bytes a reading took in this run's Parquet files."
     return _section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
+
+
+def _elsewhere(summary: dict[str, Any]) -> Html:
+    head = ("Figure", "This run", "Elsewhere", "Where")
+    rows = [
+        [line["text"].replace("_", " "), facts.number(line["ours"]), facts.number(line["theirs"]), line["source"]]
+        for line in summary["elsewhere"]
+    ]
+    note = "Not a verdict: whether the figures are of the right size."
+    return _section("Beside closed forms and measurements", head, rows, (1, 2), note)
 
 
 def _errands(summary: dict[str, Any]) -> Html:
