@@ -58,6 +58,8 @@ def dark_part(outages: Outages, loads: Loads, meters: Ints, ends: Ints, read_ns:
         Length of an interval [ns].
     """
     place, from_ns, to_ns = outages.of(meters)
+    if not place.size:
+        return _all_lit(read_ns.shape)
     last = ends.size
     begin, back = (_first_read(t_ns, ends, read_ns, place) for t_ns in (from_ns, to_ns))
     change = np.zeros((meters.size, last + 1), np.int64)
@@ -81,6 +83,13 @@ def dark_part(outages: Outages, loads: Loads, meters: Ints, ends: Ints, read_ns:
     summed = np.cumsum(lost, axis=2)[:, :, :last]
     no_data = np.cumsum(change, axis=1)[:, :last] > 0
     return Dark(no_data, reboot[:, :last] & ~no_data, summed[0], summed[1], within[:, :last], share[:, :last])
+
+
+def _all_lit(shape: tuple[int, ...]) -> Dark:
+    """Return what no outages take, without memory of its own."""
+    no = np.broadcast_to(np.zeros(1, bool), shape)
+    nothing = np.broadcast_to(np.zeros(1, np.int64), shape)
+    return Dark(no, no, nothing, nothing, nothing, np.broadcast_to(np.zeros(1), shape))
 
 
 def _taken(loads: Loads, meters: Ints, from_ns: Ints, to_ns: Ints) -> tuple[Ints, Ints]:

@@ -306,7 +306,7 @@ class Loads:
         net_sum = self.shapes.import_sum.astype(np.float64) - self.shapes.export_sum
 
         def total(which: Ints, rows: Floats, by: Floats) -> Floats:
-            """Whole numbers below 2**53 at every step: the sum does not depend on its order."""
+            """Whole numbers, below 2**53 for a million homes at a substation: the sum does not depend on its order."""
             spent = np.diff(rows[:, ::minutes], axis=1)
             share = np.bincount(self._substation * len(rows) + which, by, stations * len(rows))
             used = np.flatnonzero(share.reshape(stations, -1).any(axis=0))
@@ -375,4 +375,11 @@ def _checked_rating(
     if outside.size:
         meter = int(outside[0])
         raise InputError(f"loads: meter {meter} at substation {substation[meter]}, expected 0 to {rated.size - 1}")
+    unfed = np.flatnonzero(~np.isin(feeder.substation_bus, feeder.order)[substation])
+    if unfed.size:
+        meter = int(unfed[0])
+        raise InputError(
+            f"loads: meter {meter} at substation {substation[meter]}, which no source feeds in the normal state; "
+            "place meters elsewhere or close a switch"
+        )
     return rated

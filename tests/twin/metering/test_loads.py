@@ -201,6 +201,11 @@ def test_bad_settings_are_named(tmp_path):
         Loads(shapes, [0], 1, pv_share=1.2)
     with pytest.raises(InputError, match="meter 1 at substation 9, expected 0 to"):
         Loads(shapes, [0, 9], 1, feeder=three, substation_p_mw=np.ones(3))
+    cut = replace(town().feeder, order=town().feeder.order[:-200])
+    with pytest.raises(InputError, match=r"loads: meter \d+ at substation \d+, which no source feeds"):
+        Loads(
+            shapes, np.arange(cut.substation_bus.size), 1, feeder=cut, substation_p_mw=np.ones(cut.substation_bus.size)
+        )
     with pytest.raises(InputError, match="no such file"):
         read_shapes(tmp_path / "none.csv", 1)
     with pytest.raises(InputError, match="day -47, expected -46 or later"):

@@ -1,6 +1,7 @@
 """Pushes: sizes against the byte budget, bytes against hand-made ones and a peer, and everything else refused."""
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -13,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teiden.errors import InputError
-from twin.metering import payload
+from twin.metering import commands, payload
 from twin.metering.profile import ENERGY, POWER, PROFILES, REGISTER
 from twin.metering.readings import ABSENT, Readings, blank
-from twin.metering.security import MeterKeys, PayloadRefused, meter_keys, seal, system_title, unseal
+from twin.metering.security import HEAD_END, MeterKeys, PayloadRefused, meter_keys, seal, system_title, unseal
 from twin.store.schema import INTERVAL_NS, Mark, Series, checked
 
 SEED, METER = 1, 42
@@ -235,25 +236,44 @@ def test_gurux_reads_what_we_push():
     """The peer deciphers, verifies the tag and finds the same numbers; 130 entries need a length of two bytes."""
     many = run_of(Series.FIVE_MINUTE, POWER, [[-5 - i, 7, 1000 + i] for i in range(130)])
     for readings in (HALF_HOUR, many):
-        data = seal(payload.encode(readings, 3), METER, 8, KEYS)
-        numbers = gurux_numbers(data)
+        numbers = numbers_in(gurux_xml(seal(payload.encode(readings, 3), METER, 8, KEYS), METER))
         names = [name for name in ENERGY + POWER if getattr(readings, name)[0] != ABSENT]
         values = np.stack([getattr(readings, name) for name in names], 1).ravel().tolist()
         assert numbers == [EPOCH_UNIX_S + int(readings.interval_end_ns[0]) // 10**9, *values]
 
 
-def gurux_numbers(data):
-    """Return the integers that gurux-dlms finds in a ciphered push, in order."""
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        (commands.switch_supply(False), {"ClassId": "0046", "InstanceId": "000060030AFF", "MethodId": "01"}),
+        (commands.limit_amperes(10), {"ClassId": "0047", "AttributeId": "04", "UInt16": "0064"}),
+        (commands.ask_range(Series.FIVE_MINUTE, 0, 10**12), {"ClassId": "0007", "InstanceId": "0100630200FF"}),
+        (commands.set_push_window(Series.HALF_HOUR, 600), {"ClassId": "0028", "AttributeId": "05", "UInt16": "0258"}),
+    ],
+    ids=["open", "limit", "range", "window"],
+)
+def test_gurux_reads_what_we_command(command, fields):
+    found = gurux_xml(seal(command, HEAD_END, 8, KEYS), HEAD_END)
+    assert {name: found.find(f".//{name}").get("Value") for name in fields} == fields
+
+
+def gurux_xml(data, sender):
+    """Return what gurux-dlms finds in a ciphered APDU, as XML."""
     python = os.environ.get("TEIDEN_GURUX_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import gurux_dlms"], capture_output=True, check=False).returncode:
         pytest.skip("gurux-dlms (GPL, never a dependency) is not there; TEIDEN_GURUX_PYTHON names a Python that has it")
-    words = [system_title(METER).hex(), KEYS.encryption.hex(), KEYS.authentication.hex()]
+    words = [system_title(sender).hex(), KEYS.encryption.hex(), KEYS.authentication.hex()]
     reader = Path(__file__).with_name("gurux_reader.py")
     out = subprocess.run([python, reader, *words], input=data.hex(), capture_output=True, text=True, check=True).stdout
-    decrypted = out[out.index("<DataNotification>") : out.index("</DataNotification>")] + "</DataNotification>"
+    inner = re.sub(r"<!--.*?-->", "", out.split("<!--Decrypt data:", 1)[1]).split("\n-->", 1)[0]  # remarks in a remark
+    return ET.fromstring(inner[inner.index("<") :])
+
+
+def numbers_in(found):
+    """Return the integers of a push, in order."""
     bits = {"UInt32": (32, False), "Int32": (32, True), "UInt16": (16, False)}
     numbers = []
-    for element in ET.fromstring(decrypted).iter():
+    for element in found.iter():
         if element.tag in bits:
             width, signed = bits[element.tag]
             value = int(element.get("Value"), 16)
