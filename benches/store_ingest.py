@@ -45,10 +45,10 @@ CONCENTRATOR = 500  # meters, DOMAIN 2.8: one batch of a concentrator
 Batch = tuple[pa.Table, str]
 
 
-def readings(meters: np.ndarray, number: int, series: Series, draw: np.random.Generator) -> pa.Table:
+def readings(meters: np.ndarray, number: int, series: Series, draw: np.random.Generator, tick_ns: int = 1) -> pa.Table:
     """Return one interval of meters: energy of gamma shape, arrival within half an hour, stored some seconds later."""
     end = np.full(meters.size, (number + 1) * INTERVAL_NS[series])
-    received = end + draw.integers(0, 30 * MINUTE_NS, meters.size)
+    received = end + draw.integers(0, 30 * MINUTE_NS // tick_ns, meters.size) * tick_ns
     mean_wh = 200 * INTERVAL_NS[series] / INTERVAL_NS[Series.HALF_HOUR]
     columns: dict[str, Any] = {
         "meter": meters,
@@ -56,7 +56,7 @@ def readings(meters: np.ndarray, number: int, series: Series, draw: np.random.Ge
         "interval_end_ns": end,
         "mark": np.zeros(meters.size),
         "received_ns": received,
-        "stored_ns": received + draw.integers(SECOND_NS, 10 * SECOND_NS, meters.size),
+        "stored_ns": received + draw.integers(SECOND_NS // tick_ns, 10 * SECOND_NS // tick_ns, meters.size) * tick_ns,
     }
     if series == Series.FIVE_MINUTE:
         power = draw.gamma(1.5, 300, meters.size).astype(int)
@@ -173,13 +173,16 @@ def measure(taker: str, processes: int, meters: int, intervals: int, rows: int) 
     return case
 
 
-def sizes(meters: int) -> list[dict[str, Any]]:
-    """Return what the country's store takes, by bytes a reading of a day of some meters as merged Parquet."""
-    draw = np.random.default_rng(1)
+def sizes(meters: int, tick_ns: int) -> list[dict[str, Any]]:
+    """Return what the country's store takes, by bytes a reading of a day of some meters as merged Parquet.
+
+    Of a reading most bytes are when it was received and stored: ``tick_ns`` is how finely that is said.
+    """
+    draw, ids = np.random.default_rng(1), np.arange(meters, dtype=np.uint32)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "store") as store:
         for series, intervals in ((Series.HALF_HOUR, 48), (Series.QUARTER_HOUR, 96), (Series.FIVE_MINUTE, 288)):
             for number in range(intervals):
-                store.ingest(readings(np.arange(meters, dtype=np.uint32), number, series, draw), f"{series} {number}")
+                store.ingest(readings(ids, number, series, draw, tick_ns), f"{series} {number}")
         store.compact(merge=True)
         return sizing(bytes_a_reading(store)).to_pylist()
 
@@ -242,7 +245,7 @@ def main() -> None:
     beside = [measure(taker, 1, max(rows, meters // part), intervals, rows)
               for rows, meters, intervals in ((CONCENTRATOR, 100_000, 4), (50_000, 200_000, 20))
               for taker in TAKERS if "small" not in taker]  # fmt: skip
-    country = sizes(20_000 // part)
+    country = {name: sizes(10_000 // part, tick_ns) for name, tick_ns in (("nanoseconds", 1), ("seconds", SECOND_NS))}
     report = top | {
         "load_average_after": round(os.getloadavg()[0], 2),
         "bar_per_s": BAR_RATE, "sustained": sustained,

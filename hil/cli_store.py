@@ -32,7 +32,7 @@ def store() -> None:
     """The head end's store: readings received once, as Parquet with DuckDB views.
 
     \b
-    cd DIR && duckdb -c ".read store.sql" -c "select series, count(*) from readings group by series"
+    cd DIR && (cat store.sql; echo "select series, count(*) from readings group by series") | duckdb
     """
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from twin.store import parts as parts_of
 from twin.store.parts import BLOCK_BITS, Part
 from twin.store.presence import Presence, slot_of
-from twin.store.schema import SCHEMA, Series, day_of
+from twin.store.schema import KEY, SCHEMA, Series, day_of
 
 PRESENCE_BYTES = 512 << 20  # days whose keys are held; the least used are dropped and read again when needed
 Partition = tuple[Series, int]  # series and day
@@ -97,7 +97,7 @@ class Contents:
         if at not in self._presence:
             found = Presence(series)
             for part in self._parts.get(at, ()):
-                self._mark(found, series, parts_of.read(self._root, [part]))
+                self._mark(found, series, parts_of.read(self._root, [part], columns=KEY))
             for run in self._tail.get(at, ()):
                 self._mark(found, series, run.rows)
             self._presence[at] = found

@@ -1,4 +1,4 @@
-"""What retailers get: each interval's values sixty minutes after its end (R50), and month-end counts (R49)."""
+"""What retailers get: each interval's values sixty minutes after its end (R50), and at the end of a month bills (R49)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twin.store.completeness import NEVER, ages_ns
-from twin.store.gaps import interval_ends
+from twin.store.gaps import interval_ends, places
 from twin.store.schema import HOUR_NS, Mark, Series
 
 DELIVERED = ("meter", "interval_end_ns", "import_wh", "export_wh", "mark")
@@ -62,3 +62,42 @@ def by_retailer(
         "missing": counts["missing"],
     }
     return pa.table({name: pa.array(column.T.ravel()) for name, column in columns.items()})
+
+
+def bills(
+    readings: pa.Table,
+    estimates: pa.Table,
+    series: Series,
+    meters: np.ndarray,
+    retailer: np.ndarray,
+    from_ns: int,
+    to_ns: int,
+) -> pa.Table:
+    """Return for each retailer how many meters can be billed over a time, and from what.
+
+    Parameters
+    ----------
+    readings, estimates : pyarrow.Table
+        Of ``Store.readings`` and ``Estimates.between``, of ``series``.
+    meters, retailer : (M,) integer
+        Meters, distinct and rising, and the retailer of each.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``retailer, meters, measured, estimated, open``: every value came; some are estimates; some are neither.
+    """
+    missing = ages_ns(readings, series, meters, from_ns, to_ns) == NEVER
+    row, column, _ = places(estimates, meters, interval_ends(series, from_ns, to_ns))
+    still = missing.copy()
+    still[row, column] = False
+    names, which = np.unique(retailer, return_inverse=True)
+    opened, measured = still.any(axis=1), ~missing.any(axis=1)
+    kinds = {
+        "meters": np.ones(meters.size, bool),
+        "measured": measured,
+        "estimated": ~measured & ~opened,
+        "open": opened,
+    }
+    counts = {name: np.bincount(which[of], minlength=names.size) for name, of in kinds.items()}
+    return pa.table({"retailer": names} | counts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +31,17 @@ def write(root: Path, name: str, entries: Entries) -> str:
     return file
 
 
-def read(root: Path, file: str) -> dict[str, tuple[str, Receipt]]:
+def newest(root: Path, files: Sequence[str], most: int) -> dict[str, tuple[str, Receipt]]:
+    """Return the newest entries of a ledger, at most so many, in order."""
+    found: dict[str, tuple[str, Receipt]] = {}
+    for file in reversed(files):
+        found = _read(root, file) | found
+        if len(found) >= most:
+            break
+    return dict(islice(found.items(), max(0, len(found) - most), None))
+
+
+def _read(root: Path, file: str) -> dict[str, tuple[str, Receipt]]:
     """Return the entries of one file."""
     try:
         rows = pq.read_table(root / file, schema=SCHEMA).to_pylist()

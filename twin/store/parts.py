@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -81,21 +81,30 @@ def filler(rows: pa.Table) -> Callable[[Path], None]:
     return fill
 
 
-def read(root: Path, parts: Iterable[Part], wanted: pc.Expression | None = None) -> pa.Table:
-    """Return the readings of parts that meet a condition.
+def read(
+    root: Path, parts: Iterable[Part], wanted: pc.Expression | None = None, columns: Sequence[str] = SCHEMA.names
+) -> pa.Table:
+    """Return the readings of parts that meet a condition, all columns or some.
 
     Raises
     ------
     PartFailed
         If a file is gone or damaged.
     """
-    tables = []
+    tables = [SCHEMA.empty_table().select(columns)]
     for part in parts:
         path = root / part.file
         try:
             tables.append(
-                pq.read_table(path, schema=SCHEMA, filters=wanted, partitioning=None, page_checksum_verification=True)
+                pq.read_table(
+                    path,
+                    columns=list(columns),
+                    schema=SCHEMA,
+                    filters=wanted,
+                    partitioning=None,
+                    page_checksum_verification=True,
+                )
             )
         except (OSError, pa.ArrowException) as error:
             raise PartFailed(f"{path}: {part.rows:,} stored readings cannot be read: {error}") from error
-    return joined(tables)
+    return pa.concat_tables(tables).combine_chunks()

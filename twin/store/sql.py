@@ -17,7 +17,7 @@ ORDER = (*KEY, "received_ns")
 Connection = Any  # duckdb.DuckDBPyConnection
 _TYPES = {"uint32": "UINTEGER", "uint8": "UTINYINT", "int64": "BIGINT", "int32": "INTEGER"}
 _HEAD = """-- Views over the store's Parquet files. Use it from the store's folder:
---   duckdb -c ".read store.sql" -c "select series, count(*) from readings group by series"
+--   (cat store.sql; echo "select series, count(*) from readings group by series") | duckdb
 -- Readings that are in the log only are not in them: `teiden store compact DIR` moves the log.
 """
 # A reading that came counts before an estimate of the same key.

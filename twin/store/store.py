@@ -27,6 +27,7 @@ from twin.store.sorting import Sorted, partitions, sort_batch
 
 LOG_ROWS = 1_000_000  # readings in the log that call for a compaction: some 60 MB
 MOST_PARTS = 8  # of one series, day and block of meters, before they are merged
+REMEMBERED = 1_000_000  # batches whose receipts are held: some 300 MB; an older one sent again is all duplicates
 LOG_BATCHES = 10_000  # batches in the log that call for one: bounds the time to open
 
 
@@ -44,8 +45,7 @@ class Store:
         self._counts: dict[Series, Receipt] = defaultdict(Receipt, self._manifest.counts)
         self._batches: dict[str, tuple[str, Receipt]] = {}
         self._unledgered: list[str] = []
-        for file in self._manifest.ledger:
-            self._batches |= ledger.read(root, file)
+        self._batches |= ledger.newest(root, self._manifest.ledger, REMEMBERED)
         self._last = self._manifest.log_through
         self._log = log.Log(root)
         self._replay()
@@ -102,7 +102,8 @@ class Store:
     def ingest(self, readings: pa.Table, batch_id: str) -> Receipt:
         """Take a batch; it is on disk when this returns, and the return is the acknowledgement.
 
-        A batch sent again under its name is answered with its first receipt and counted no second time.
+        A batch sent again under its name is answered with its first receipt and counted no second time, as long as
+        its receipt is remembered; after that its readings are duplicates.
 
         Parameters
         ----------
@@ -142,18 +143,34 @@ class Store:
         return known[1] if known else None
 
     def compact(self, *, merge: bool = False) -> None:
-        """Move the log into parts; with ``merge`` make one part of all those of a series, day and block."""
+        """Move the log into parts; with ``merge`` make one part of all those of a series, day and block.
+
+        Raises
+        ------
+        PartFailed
+            If it cannot be written; nothing is lost: the log still holds what is not in parts.
+        """
         self._check_open()
         self._log.close()
+        try:
+            self._move_log()
+            self._use(compaction.merge_parts(self.root, self._manifest, above=1 if merge else MOST_PARTS))
+        except OSError as error:
+            raise PartFailed(f"{self.root}: could not compact, all acknowledged batches are kept: {error}") from error
+
+    def _move_log(self) -> None:
+        """Move the log into parts."""
         batches = {name: self._batches[name] for name in self._unledgered}
-        self._manifest = compaction.move_log(
-            self.root, self._manifest, self._last, self._in_log(), batches, dict(self._counts)
+        self._use(
+            compaction.move_log(self.root, self._manifest, self._last, self._in_log(), batches, dict(self._counts))
         )
-        self._contents.replace_parts(self._manifest.of("readings"))
         self._contents.clear_tail()
         self._conflicts, self._unledgered = [], []
-        self._manifest = compaction.merge_parts(self.root, self._manifest, above=1 if merge else MOST_PARTS)
-        self._contents.replace_parts(self._manifest.of("readings"))
+
+    def _use(self, made: manifest.Manifest) -> None:
+        """Take a manifest that was committed."""
+        self._manifest = made
+        self._contents.replace_parts(made.of("readings"))
 
     @property
     def estimates(self) -> Estimates:
@@ -224,6 +241,8 @@ class Store:
             self._counts[series] += receipt
         self._batches[entry.batch_id] = (entry.fingerprint, entry.receipt)
         self._unledgered.append(entry.batch_id)
+        if len(self._batches) > REMEMBERED:
+            del self._batches[next(iter(self._batches))]
 
     def _entry(self, batch_id: str, mark: str, groups: list[Sorted]) -> log.Entry:
         """Return the log's entry of a sorted batch."""

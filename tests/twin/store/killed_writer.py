@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from readings import random_batches
+from store_readings import random_batches
 
 from twin.store.store import Store
 
@@ -41,6 +41,7 @@ def killing(function: Callable[..., Any], fuse: list[int]) -> Callable[..., Any]
 def main(store: str, seed: str, count: str, acknowledged: str, kill_at: str) -> None:
     """Ingest what is not acknowledged yet; merge at the end."""
     fuse = [int(kill_at)]
+    os.fsync = lambda handle: None  # a kill, unlike a power cut, takes nothing from the system's cache
     for name in ("write", "replace", "fsync", "unlink", "mkdir"):
         setattr(os, name, killing(getattr(os, name), fuse))
     done = Path(acknowledged).read_text().split()

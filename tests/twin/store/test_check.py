@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from readings import random_batches, row, table
+from store_readings import random_batches, row, table
 
 from hil.cli import main
 from twin.store.check import problems

@@ -3,11 +3,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from readings import STEP, row, table
+from store_readings import STEP, row, table
 
 from teiden.errors import InputError
 from twin.store.completeness import NEVER, age_of_share_s, ages_ns, completeness, missing_map
-from twin.store.delivery import by_retailer, delivered
+from twin.store.delivery import bills, by_retailer, delivered
 from twin.store.estimation import estimate
 from twin.store.rerequest import rerequests
 from twin.store.retention import METERS, bytes_a_reading, sizing
@@ -19,8 +19,7 @@ HALF = Series.HALF_HOUR
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda handle: None)  # no power cut here; saves time
+def store(tmp_path):
     with Store.open(tmp_path / "store") as held:
         yield held
 
@@ -187,6 +186,12 @@ def test_a_retailer_gets_what_is_there_after_sixty_minutes(delays):
     rows = [tuple(r.values()) for r in found.to_pylist()]  # interval, retailer, expected, in time, late, missing
     assert rows == [(STEP, 7, 3, 3, 0, 0), (STEP, 8, 1, 1, 0, 0), (2 * STEP, 7, 3, 2, 0, 1), (2 * STEP, 8, 1, 1, 0, 0),
                     (3 * STEP, 7, 3, 0, 2, 1), (3 * STEP, 8, 1, 1, 0, 0)]  # fmt: skip
+
+
+def test_a_bill_is_measured_estimated_or_open(delays):
+    estimates = table([row(1, 2, 5, mark=2), row(9, 0, 5, mark=2)])
+    found = bills(delays, estimates, HALF, np.arange(4), np.array([7, 7, 8, 8]), 0, 3 * STEP).to_pylist()
+    assert [tuple(r.values()) for r in found] == [(7, 2, 1, 1, 0), (8, 2, 1, 0, 1)]  # meter 2's no_data stays open
 
 
 def test_completeness_counts_what_is_there_by_an_age(delays):

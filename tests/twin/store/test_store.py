@@ -10,19 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from readings import STEP, random_batches, reference, row, table
+from store_readings import STEP, random_batches, reference, row, table
 
 from teiden.errors import InputError, PartFailed
 from twin.store.presence import Presence, slots
 from twin.store.receipt import Receipt
 from twin.store.schema import DAY_NS, INTERVAL_NS, KEY, MINUTE_NS, Series, day_of
 from twin.store.store import Store
-
-
-@pytest.fixture(autouse=True)
-def disk_is_not_waited_for(monkeypatch):
-    """What is forced to disk, and when, is test_killed.py's; here it would only cost time."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -73,6 +67,21 @@ def test_a_batch_sent_again_is_answered_as_the_first_time_and_counts_once(tmp_pa
             assert store.ingest(pa.concat_tables([batch.slice(0, 1), batch.slice(1)]), "a") == expected
             [counted] = store.conservation().to_pylist()
             assert (counted["arrived"], counted["balanced"]) == (4, True)
+
+
+def test_the_newest_receipts_are_remembered_whether_it_stayed_open_or_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("twin.store.store.REMEMBERED", 3)
+    for reopened in (False, True):
+        root = tmp_path / f"store {reopened}"
+        store = Store.open(root, log_rows=2)
+        for number in range(7):
+            store.ingest(table([row(number, 0)]), str(number))
+            if reopened:
+                store.close(compact=number % 3 == 0)
+                store = Store.open(root, log_rows=2)
+        assert [number for number in range(7) if store.receipt(str(number))] == [4, 5, 6]
+        assert store.ingest(table([row(0, 0)]), "0") == Receipt(duplicates=1)
+        store.close()
 
 
 def test_a_name_used_for_two_batches_is_refused(store):
@@ -170,6 +179,21 @@ def test_a_full_disk_keeps_nothing_of_the_batch(store, monkeypatch):
     assert store.receipt("b") is None
     assert store.ingest(table([row(2, 0)]), "b") == Receipt(stored=1)
     assert store.readings(Series.HALF_HOUR, 0, DAY_NS).num_rows == 2
+
+
+def test_a_disk_too_full_to_compact_loses_nothing(store, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    store.ingest(table([row(1, 0), row(2, 0)]), "a")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(PartFailed, match=r"could not compact, all acknowledged batches are kept.*No space"):
+            store.compact()
+    assert store.ingest(table([row(1, 0), row(3, 0)]), "b") == Receipt(stored=1, duplicates=1)
+    store.compact()
+    assert store.readings(Series.HALF_HOUR, 0, DAY_NS)["meter"].to_pylist() == [1, 2, 3]
+    assert [counted["balanced"] for counted in store.conservation().to_pylist()] == [True]
 
 
 def log_of(root, batches: int) -> list:
