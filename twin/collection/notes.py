@@ -14,7 +14,6 @@ _MODELLED = (
     "disk, re-requests of what is missing, paced requests and commands.",
 )
 _NOT_MODELLED = (
-    "Routes are fixed for the run; meters and concentrators stay powered.",
     "Placement of meters, path loss, shadowing, pipe shafts, header sizes and all delays of the office are assumed; "
     "every one is a setting of the scenario.",
 )
@@ -25,12 +24,16 @@ def modelled(radio: Radio) -> list[str]:
     found = list(_MODELLED)
     if radio.channels > 1:
         found.append(f"Hopping: {radio.channels} channels, own schedules.")
+    if radio.tree == "living":
+        found.append("Routes: meters choose and lose parents, search and join with the timers of Wi-SUN stacks.")
     return found
 
 
 def not_modelled(radio: Radio) -> list[str]:
     """Return what a run with this radio leaves out."""
     found = list(_NOT_MODELLED)
+    if radio.tree == "static":
+        found.append('Routes are fixed for the run (radio.overrides.tree = "living").')
     if radio.background_load == 0:
         found.append("No other systems on the band (radio.overrides.background_load).")
     return found

@@ -75,7 +75,8 @@ def completeness(run: RunTables) -> tuple[Figure, str]:
     for key, label, colour in (("stored", "stored by the end", style.TRUTH), ("on_time", "in time", style.KNOWN),
                                ("first_pass", "first pass", style.SENT)):  # fmt: skip
         axes.plot(hours, 100 * found[key] / found["owed"], color=colour, label=label, drawstyle="steps-mid")
-    axes.set_ylim(top=100.5)
+    lowest = 100 * min(float((found[key] / found["owed"]).min()) for key in ("stored", "on_time", "first_pass"))
+    axes.set_ylim(np.floor(lowest) - 1, 100.5)
     axes.set_xlabel("End of the interval [h in the run]")
     axes.set_ylabel(f"Share of {words(name)} values [%]")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
@@ -134,8 +135,8 @@ def missing_map(run: RunTables) -> tuple[Figure, str]:
     axes.grid(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     never = int((gaps["gone"] == gaps["owed"]).sum())
-    title = (f"{style.count(gaps['gone'].size)} of {style.count(run.summary['meters'])} meters have gaps at the end; "
-             f"{style.count(never)} of them were never heard")  # fmt: skip
+    title = (f"{style.count(gaps['gone'].size)} of {style.count(run.summary['meters'])} meters have gaps at the end, "
+             f"of which {style.count(never)} were never heard")  # fmt: skip
     style.headline(figure, title)
     return figure, title
 
@@ -170,7 +171,7 @@ def load(run: RunTables) -> tuple[Figure, str]:
 
 
 def _causes(run: RunTables, axes: Any) -> None:
-    shares = run.summary["air"]["data_airtime_share_by_class"]
+    shares = {key.removesuffix("_share"): share for key, share in run.summary["air"]["data_airtime"].items()}
     names = list(shares)[::-1]
     axes.barh([words(name) for name in names], [100 * shares[name] for name in names], color=style.HEARD)
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))

@@ -163,7 +163,7 @@ def _sizing(summary: dict[str, Any]) -> Html:
 def _elsewhere(summary: dict[str, Any]) -> Html:
     head = ("Figure", "This run", "Elsewhere", "Where")
     rows = [
-        [line["text"].replace("_", " "), facts.number(line["ours"]), facts.number(line["theirs"]), line["source"]]
+        [line["text"].replace("_", " "), _rounded(line["ours"]), _rounded(line["theirs"]), line["source"]]
         for line in summary["elsewhere"]
     ]
     note = "Not a verdict: whether the figures are of the right size."
@@ -198,7 +198,7 @@ def _trace(run: RunTables) -> Html:
     ]  # fmt: skip
     head = ("Class", "Interval's end [s]", "Offered to the radio", "At the concentrator", "At the head end", "Stored",
             "Is now", "Trouble")  # fmt: skip
-    note = f"The first {TRACED_ROWS} of {run.rows('trace')} messages; all are in trace.parquet. Seconds of the run."
+    note = f"{len(rows)} of {run.rows('trace')} messages; all are in trace.parquet. Seconds of the run."
     return _section("One meter, stage by stage", head, rows, range(1, 6), note)
 
 
@@ -206,6 +206,10 @@ def _section(
     title: str, head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int], note: str
 ) -> Html:
     return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
+
+
+def _rounded(value: Any) -> str:
+    return count(value) if isinstance(value, float) and value >= 1000 else facts.number(value)
 
 
 def _share(value: float | None) -> str:

@@ -192,7 +192,7 @@ class Summary:
             / (self.outcome.run.end_ns / 1e9)
             * NATION
             / self.outcome.run.plan.meters,
-            "messages_verified_as_bytes": self.outcome.run.verification.counts["right"],
+            "messages_verified": self.outcome.run.verification.counts["right"],
             "of_these_faulty": sum(self.outcome.run.verification.counts[name] for name in Verification.FAULTS),
             "batches_sent_again": office.concentrators.resent,
             "most_values_kept_by_a_concentrator": int(office.concentrators.peak_values.max(initial=0)),
@@ -222,9 +222,7 @@ class Summary:
             "data_frames": counts["tx_data"],
             "ack_frames": counts["tx_ack"],
             "bursts_per_meter_and_half_hour": (counts["tx_data"] + counts["tx_ack"]) / halves,
-            "data_airtime_share_by_class": {
-                name: spent / total for name, spent in record.air_us_of_class.items() if spent
-            },
+            "data_airtime": {f"{name}_share": spent / total for name, spent in record.air_us_of_class.items() if spent},
             "busiest_node": f"concentrator {busiest - plan.meters}" if busiest >= plan.meters else f"meter {busiest}",
             "busiest_node_s_per_h": float(airtime_ns[busiest]) / 1e9 / hours,
             "meter_airtime_ms_per_half_hour": kpis.percentiles(meters / 1e6 / (2 * hours), (50, 99)),

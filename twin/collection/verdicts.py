@@ -45,7 +45,7 @@ def service_levels(levels: Levels, found: Figures) -> list[dict[str, Any]]:
          found.real_time),
         ("R49", f"billing values there at the end ({found.estimated_bills:,} meters with a gap)", levels.billing_share,
          found.billing),
-        ("R50", f"values for retailers {within} ({found.late_values:,} later)", levels.half_hour_share,
+        ("R50", f"values for retailers {within} ({found.late_values:,} were not there)", levels.half_hour_share,
          found.half_hour),
         ("R51", "meters whose whole usage can be handed over", levels.usage_share, found.usage),
     ]  # fmt: skip

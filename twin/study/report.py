@@ -126,17 +126,20 @@ def service_levels(summary: dict[str, Any]) -> Html:
     levels = summary.get("service_levels") or []
     if not levels:
         return Html("")
+    with_margin = all("margin" in level for level in levels)
     rows = []
     for level in levels:
         verdict = str(level.get("verdict", "inconclusive"))
         sign = VERDICT_SIGNS.get(verdict, "?")
         mark = element("span", f"{sign} {verdict}", class_=f"verdict {verdict.replace(' ', '-')}")
         value = facts.with_unit(level.get("value"), str(level.get("unit") or ""))
-        rows.append([level.get("id", ""), level.get("text", ""), facts.limit(level), value, mark])
+        margin = [facts.with_unit(level["margin"], str(level.get("unit") or ""))] if with_margin else []
+        rows.append([level.get("id", ""), level.get("text", ""), facts.limit(level), value, *margin, mark])
+    head = ("Id", "What is asked", "Limit", "This run", *(["Margin"] if with_margin else []), "Verdict")
     return element(
         "section",
         element("h2", "Service levels"),
-        table(("Id", "What is asked", "Limit", "This run", "Verdict"), rows, numeric=(2, 3)),
+        table(head, rows, numeric=range(2, len(head) - 1)),
     )
 
 
