@@ -50,11 +50,11 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     largest = cases[-1]
     scale = 1_000_000 / largest["meters"]
     day_s = largest["cpu_s"] * HOURS * scale
-    ledger = largest["messages"] / largest["hours"] * HOURS * scale * largest["ledger_bytes_per_message"] * 1.5
-    memory_gb = (largest["memory_mb_before"] * scale * 2**20 + ledger) / 1e9
+    later = largest["messages"] / largest["hours"] * (HOURS - 1) * largest["ledger_bytes_per_message"] * 1.5
+    memory_gb = scale * (largest["memory_mb_peak"] * 2**20 + later) / 1e9
     remark = (f"from {largest['meters']:,} meters and an hour: {largest['cpu_s']} CPU s, radio "
               f"{largest['radio_wall_s']} s of {largest['wall_s']} wall s")  # fmt: skip
-    note = "plan and interpreter scaled by meters, and the ledger of a day with the room it grows into"
+    note = "the hour's peak scaled by meters, and the ledger of the other 23 hours with the room it grows into"
     return [(DAY_ROW, day_s, remark), (MEMORY_ROW, memory_gb, note)], cases
 
 

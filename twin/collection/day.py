@@ -112,6 +112,7 @@ class Collection:
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
+        self._any_ride = any(c.rides for c in self.classes)
         self._final = np.array([not c.asked_again for c in self.classes])
 
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
@@ -206,19 +207,29 @@ class Collection:
             self._pass_on(int(concentrators[part[0]]), times[part], rows[part], bool(urgent[part[0]]))
 
     def _pass_on(self, concentrator: int, times: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
+        if self._any_ride and not urgent:
+            rows, times = self._with_riders(rows, times)
         table = self.ledger.rows
-        riding = table["rider"][rows]
-        while (riding != NEVER).any():
-            more = riding != NEVER
-            rows, times = np.concatenate([rows, riding[more]]), np.concatenate([times, times[: riding.size][more]])
-            riding = table["rider"][riding[more]]
-        order = np.argsort(times, kind="stable")
-        rows, times = rows[order].astype(np.int64), times[order]
         first = table["radio_ns"][rows] == NEVER
         table["radio_ns"][rows[first]] = times[first]
         table["sink"][rows[first]] = concentrator
         self.ledger.move(rows, At.CONCENTRATOR)
         self.office.concentrators.take(concentrator, times, rows, urgent)
+
+    def _with_riders(
+        self, rows: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return messages and those that ride in the same frames, by time of reception."""
+        found = [(rows, times)]
+        riders = self.ledger.rows["rider"]
+        riding = riders[rows] != NEVER
+        while riding.any():
+            rows, times = riders[rows[riding]].astype(np.int64), times[riding]
+            found.append((rows, times))
+            riding = riders[rows] != NEVER
+        all_rows, all_times = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.argsort(all_times, kind="stable")
+        return all_rows[order], all_times[order]
 
     def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]

@@ -29,6 +29,9 @@ class At(IntEnum):
     EXPIRED = 7
 
 
+_FIRST_END = int(At.STORED)
+
+
 ROW = np.dtype(
     [("meter", "i4"), ("kind", "u1"), ("values", "u1"), ("at", "u1"), ("cause", "u1"), ("asked", "u1"),
      ("interval_ns", "i8"), ("offered_ns", "i8"), ("radio_ns", "i8"), ("head_end_ns", "i8"), ("stored_ns", "i8"),
@@ -95,8 +98,8 @@ class Ledger:
 
     def move(self, rows: NDArray[np.int64], at: At) -> None:
         """Let messages that have not ended be somewhere else."""
-        open_rows = rows[self.rows["at"][rows] < At.STORED]
-        self.rows["at"][open_rows] = at
+        places = self._rows["at"]
+        places[rows[places[rows] < _FIRST_END]] = at
 
     def fail(self, rows: NDArray[np.int64], cause: str, final: bool) -> None:
         """Note why messages did not get on; they are lost if nobody will ask for them again, else back at the meter."""

@@ -55,3 +55,14 @@ def test_a_message_of_six_holds_its_six_in_order(play):
     for place, row in enumerate(held.rows):
         assert (held.of(place).interval_end_ns / MINUTE_NS).tolist() == [5, 10, 15, 20, 25, 30]
         assert set(held.of(place).meter.tolist()) == {int(run.ledger.rows["meter"][row])}
+
+
+def test_riders_arrive_with_the_message_that_carries_them(play):
+    run = play("time.duration_h=1.0", "time.after_h=0.5", "gas_water.gas_share=0.5", "gas_water.water_share=0.5")
+    rows = run.ledger.rows
+    carriers = np.flatnonzero(rows["rider"] >= 0)
+    riders = rows["rider"][carriers]
+    both = np.isin(carriers, riders)  # a gas message that itself carries a water message
+    assert both.sum() > 100
+    for key in ("meter", "offered_ns", "radio_ns", "sink"):
+        assert np.array_equal(rows[key][carriers], rows[key][riders]), key
