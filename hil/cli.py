@@ -70,6 +70,8 @@ def main() -> None:
               help="What runs the radio mesh; asked for and missing is an error.")  # fmt: skip
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE",
               help="Change one value of the scenario; may be given again.")  # fmt: skip
+@click.option("--trace-meter", metavar="ID", help="Tell a meter's every value stage by stage, e.g. M0000042 "
+              "(collection scenarios).")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Repeat an interrupted run and check it against that run's checkpoints.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a service level fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
@@ -80,6 +82,7 @@ def run(
     seed: int | None,
     backend: str,
     changes: tuple[str, ...],
+    trace_meter: str | None,
     resume: bool,
     strict: bool,
     as_json: bool,
@@ -89,17 +92,17 @@ def run(
     The folder holds run.json (what ran), summary.json (key figures and verdicts), Parquet tables,
     pictures and report.html. The same scenario, seed and version give the same digest.
     """
+    from hil.kinds import run_any, summary_of
     from hil.progress import Watch
-    from hil.run import load_scenario, run_scenario
-    from twin.study.terminal import summary_table
+    from hil.run import load_scenario
 
     loaded = load_scenario(scenario, changes, seed)
     place = out or Path("runs") / loaded.name
-    done = run_scenario(loaded, place, backend=backend, resume=resume, watch=Watch())
+    done = run_any(loaded, place, backend=backend, resume=resume, trace_meter=trace_meter, watch=Watch())
     if as_json:
         click.echo(json.dumps({"folder": str(done.folder), "digest": done.manifest["digest"], **done.summary}))
     else:
-        _console().print(summary_table(done.summary, done.manifest))
+        _console().print(summary_of(done.summary, done.manifest))
         click.echo(f"report: {done.folder / 'report.html'}")
     failed = [level["text"] for level in done.summary["service_levels"] if level["verdict"] == "fail"]
     if strict and failed:
@@ -304,12 +307,11 @@ def characterise(board: str, out: Path, points: int, as_json: bool) -> None:
 @_friendly
 def report(run_dir: Path) -> None:
     """Draw pictures and report.html of RUN_DIR again, from its tables."""
+    from hil.kinds import render_any, summary_of
     from twin.study.folder import read_json
-    from twin.study.report import render
-    from twin.study.terminal import summary_table
 
-    page = render(run_dir)
-    _console().print(summary_table(read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")))
+    page = render_any(run_dir)
+    _console().print(summary_of(read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")))
     click.echo(f"report: {page}")
 
 
@@ -350,8 +352,12 @@ def scenario_check(name: str, changes: tuple[str, ...]) -> None:
     from hil.run import load_scenario
     from twin.field.grid import load_grid
     from twin.plan import plan_timeline
+    from twin.scenario import Scenario
 
     loaded = load_scenario(name, changes, None)
+    if not isinstance(loaded, Scenario):
+        click.echo(f"{name}: good; a scenario of kind {loaded.kind}")
+        return
     grid = load_grid(loaded.grid.network)
     timeline = plan_timeline(loaded, grid)
     click.echo(f"{name}: good; {timeline.line_name} fails on feeder {grid.feeder_name[timeline.feeder]}")

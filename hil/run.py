@@ -27,7 +27,7 @@ from twin.link.telemetry import Subscriber
 from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
-from twin.scenario import Link, Scenario, ns
+from twin.scenario import Link, Scenario, Study, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
 from twin.study.report import render
@@ -222,9 +222,11 @@ def _end_manifest(
     }
 
 
-def load_scenario(path: str, changes: Iterable[str], seed: int | None) -> Scenario:
+def load_scenario(path: str, changes: Iterable[str], seed: int | None) -> Study:
     """Read and check a scenario, including what only its network, its line and its board's name can tell."""
     scenario = scenarios.load(path, changes, seed)
+    if not isinstance(scenario, Scenario):
+        return scenario
     problems = plan_problems(scenario, scenarios.find(path).name)
     if problems:
         raise ScenarioError(problems)

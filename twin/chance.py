@@ -23,6 +23,13 @@ class Purpose(IntEnum):
     POLL_SAMPLE = 0x7008
     FORGED_FRAME = 0x7009
     REPLAYED_FRAME = 0x700A
+    REPORT_START = 0x700B
+    CLASS_MEMBER = 0x700C
+    READ_MOMENT = 0x700D
+    COMMAND_TARGET = 0x700E
+    WAN_OUTAGE = 0x700F
+    BLACKOUT = 0x7010
+    VERIFIED = 0x7011
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

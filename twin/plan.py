@@ -145,7 +145,16 @@ def plan_timeline(scenario: Scenario, grid: Grid) -> SupplyTimeline:
 
 
 def build_mesh(scenario: Scenario, population: Population, backend: str) -> gpu.Mesh:
-    """Build the radio mesh: meter i is node i, concentrator c is node N + c and a sink."""
+    """Build the radio mesh of a population."""
+    xy_m, sinks, extra_loss_db = place_nodes(population)
+    meter = scenario.meter
+    energy = {"listen_mw": meter.listen_mw, "tx_extra_mw": meter.transmit_mw - meter.listen_mw}
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides, **energy)
+    return gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=extra_loss_db, backend=backend)
+
+
+def place_nodes(population: Population) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return (N + C, 2) places [m], (C,) sinks, (N + C,) extra loss [dB]; meter i is node i, concentrator c N + c."""
     meters, concentrators = population.meter_count, population.concentrator_substation.size
     xy_m = np.column_stack(
         [
@@ -153,14 +162,5 @@ def build_mesh(scenario: Scenario, population: Population, backend: str) -> gpu.
             np.concatenate([population.meter_y_m, population.concentrator_y_m]),
         ]
     )
-    meter = scenario.meter
-    energy = {"listen_mw": meter.listen_mw, "tx_extra_mw": meter.transmit_mw - meter.listen_mw}
-    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides, **energy)
-    return gpu.Mesh.build(
-        xy_m,
-        np.arange(meters, meters + concentrators),
-        radio,
-        scenario.seed,
-        extra_loss_db=np.concatenate([population.extra_loss_db, np.zeros(concentrators)]),
-        backend=backend,
-    )
+    extra_loss_db = np.concatenate([population.extra_loss_db, np.zeros(concentrators)])
+    return xy_m, np.arange(meters, meters + concentrators), extra_loss_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from itertools import pairwise
@@ -233,12 +233,23 @@ class ServiceLevels(Table):
     )
 
 
-class Scenario(Table):
-    """A whole scenario; every table has defaults that work."""
+class Study(Table):
+    """What every kind of scenario has; ``kind`` says which tables follow."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="Name of the run folder")]
+    kind: str
     title: Annotated[str, Field(description="One line for people")] = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, problem) for what single values cannot show."""
+        raise NotImplementedError
+
+
+class Scenario(Study):
+    """A failing feeder; every table has defaults that work."""
+
+    kind: Literal["outage"] = "outage"
     time: Time = Time()
     grid: GridTable = GridTable()
     fault: Fault = Fault()
@@ -255,6 +266,22 @@ class Scenario(Table):
     board: Board = Board()
     link: Link = Link()
     service_levels: ServiceLevels = ServiceLevels()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, problem) for keys that cannot hold together."""
+        yield from _ordering_problems(self)
+        yield from radio_problems(self.radio, {"listen_mw": "meter.listen_mw", "tx_extra_mw": "meter.transmit_mw"})
+
+
+def _model(data: dict[str, Any], place: str) -> type[Study]:
+    """Return the model of a scenario's kind; without a kind it is an outage."""
+    from twin.collection.settings import CollectionScenario  # its tables are built on those of this module
+
+    models: dict[str, type[Study]] = {"outage": Scenario, "collection": CollectionScenario}
+    kind = data.get("kind", "outage")
+    if kind not in models:
+        raise ScenarioError([f"{place}: kind = {kind!r}, expected one of {', '.join(models)}"])
+    return models[kind]
 
 
 def _ordering_problems(s: Scenario) -> Iterator[tuple[str, str]]:
@@ -303,7 +330,7 @@ def _value_at(scenario: Scenario, key: str) -> Any:
     return value
 
 
-def load(path: Path | str, changes: Iterable[str] = (), seed: int | None = None) -> Scenario:
+def load(path: Path | str, changes: Iterable[str] = (), seed: int | None = None) -> Study:
     """Read a scenario file, or one that ships with Teiden by its name, and check all of it.
 
     Parameters
@@ -333,20 +360,20 @@ def load(path: Path | str, changes: Iterable[str] = (), seed: int | None = None)
     return check(data, file.name)
 
 
-def check(data: dict[str, Any], place: str) -> Scenario:
+def check(data: dict[str, Any], place: str) -> Study:
     """Return the scenario that nested plain data describe; ScenarioError with all problems, naming ``place``."""
     problems: list[str] = []
     failed: set[str] = set()
-    scenario: Scenario | None = None
+    model = _model(data, place)
+    scenario: Study | None = None
     while scenario is None:
         try:
-            scenario = Scenario.model_validate(data)
+            scenario = model.model_validate(data)
         except ValidationError as error:
-            problems += [_in_words(place, item) for item in error.errors()]
+            problems += [_in_words(model, place, item) for item in error.errors()]
             failed |= {".".join(map(str, item["loc"])) for item in error.errors()}
             data = _without(data, [item["loc"] for item in error.errors()])
-    crossed = [*_ordering_problems(scenario), *_radio_problems(scenario)]
-    problems += [f"{place}: {text}" for key, text in crossed if key not in failed]
+    problems += [f"{place}: {text}" for key, text in scenario.problems() if key not in failed]
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -366,27 +393,26 @@ def _without(data: dict[str, Any], places: Iterable[tuple[Any, ...]]) -> dict[st
     return reduced
 
 
-def _radio_problems(s: Scenario) -> Iterator[tuple[str, str]]:
-    """Yield (key, problem) for what the radio engine says of profile and overrides."""
-    reserved = {"listen_mw": "meter.listen_mw", "tx_extra_mw": "meter.transmit_mw"}
-    overrides = {key: value for key, value in s.radio.overrides.items() if key not in reserved}
-    for key in reserved.keys() & s.radio.overrides.keys():
-        yield "radio.overrides", f"radio.overrides.{key} = {s.radio.overrides[key]!r}, expected in {reserved[key]}"
+def radio_problems(radio: Radio, reserved: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (key, problem) for what the radio engine says of profile and overrides; other keys set the reserved."""
+    overrides = {key: value for key, value in radio.overrides.items() if key not in reserved}
+    for key in reserved.keys() & radio.overrides.keys():
+        yield "radio.overrides", f"radio.overrides.{key} = {radio.overrides[key]!r}, expected in {reserved[key]}"
     try:
-        gpu.profile(s.radio.profile, **overrides)
+        gpu.profile(radio.profile, **overrides)
     except InputError as error:
         for line in str(error).splitlines():
             unknown = line.startswith("profile")
             yield "radio.profile" if unknown else "radio.overrides", f"radio.{'' if unknown else 'overrides.'}{line}"
 
 
-def _in_words(place: str, item: Any) -> str:
+def _in_words(model: type[Study], place: str, item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"])
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"{place}: {key} = {item['input']!r}, expected no such key{_near(item['loc'])}"
+        return f"{place}: {key} = {item['input']!r}, expected no such key{_near(model, item['loc'])}"
     if kind == "missing":
-        return f"{place}: {key} is missing, expected {_describe(item['loc'])}"
+        return f"{place}: {key} is missing, expected {_describe(model, item['loc'])}"
     bounds = {"greater_than": "above {gt:g}", "greater_than_equal": "{ge:g} or more", "less_than": "below {lt:g}"}
     bounds |= {"less_than_equal": "{le:g} or less", "literal_error": "{expected}"}
     bounds |= {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number"}
@@ -394,14 +420,14 @@ def _in_words(place: str, item: Any) -> str:
     bounds |= {"dict_type": "a table, { key = value }"}
     bounds |= {"string_pattern_mismatch": "letters and digits, then also . _ -, at most 64"}
     want = bounds[kind].format(**context) if kind in bounds else item["msg"].removeprefix("Input should be ")
-    return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(item['loc'], ' (', ')')}"
+    return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(model, item['loc'], ' (', ')')}"
 
 
-def _near(loc: Sequence[Any]) -> str:
+def _near(model: Any, loc: Sequence[Any]) -> str:
     """Name the key that was probably meant: beside the unknown one, else in any table."""
-    tables = {name: type(value) for name, value in Scenario(name="any") if isinstance(value, Table)}
-    everywhere = [f"{table}.{key}" for table, model in tables.items() for key in model.model_fields]
-    beside = list(Scenario.model_fields)
+    tables = {name: type(value) for name, value in model(name="any") if isinstance(value, Table)}
+    everywhere = [f"{table}.{key}" for table, part in tables.items() for key in part.model_fields]
+    beside = list(model.model_fields)
     if loc[0] in tables and len(loc) > 1:
         beside = list(tables[loc[0]].model_fields)
     close = get_close_matches(str(loc[-1]), beside, n=1, cutoff=0.6)
@@ -412,8 +438,7 @@ def _near(loc: Sequence[Any]) -> str:
     return f" (known: {', '.join(beside)})"
 
 
-def _describe(loc: Sequence[Any], before: str = "", after: str = "") -> str:
-    model: Any = Scenario
+def _describe(model: Any, loc: Sequence[Any], before: str = "", after: str = "") -> str:
     text = None
     for part in loc:
         field = getattr(model, "model_fields", {}).get(part)
@@ -467,10 +492,10 @@ def ms_ns(milliseconds: float) -> int:
     return math.floor(milliseconds * 1e6 + 0.5)
 
 
-def to_toml(scenario: Scenario) -> str:
+def to_toml(scenario: Study) -> str:
     """Return every setting as TOML with its description as a comment."""
-    lines = [f"{name} = {_literal(getattr(scenario, name))}" for name in ("name", "title", "seed")]
-    for table in Scenario.model_fields:
+    lines = [f"{name} = {_literal(getattr(scenario, name))}" for name in ("name", "kind", "title", "seed")]
+    for table in type(scenario).model_fields:
         part = getattr(scenario, table)
         if not isinstance(part, Table):
             continue

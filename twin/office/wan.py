@@ -6,11 +6,34 @@ import math
 from collections.abc import Callable, Generator
 from typing import Any
 
+import numpy as np
 import simpy
 
 from twin.chance import Purpose, uniform
 from twin.scenario import Wan as WanSettings
 from twin.scenario import ms_ns, ns
+
+
+class _Draws:
+    """The draws of first tries, made a block of message numbers at a time: one by one they took most of a day's run."""
+
+    BLOCK = 4096
+
+    def __init__(self, seed: int, purpose: Purpose):
+        self._seed = seed
+        self._purpose = purpose
+        self._block = -1
+        self._values: list[float] = []
+
+    def of(self, number: int, attempt: int) -> float:
+        """Return the draw in [0, 1) of one sending of one message."""
+        if attempt:
+            return float(uniform(self._seed, number, attempt, self._purpose))
+        block, place = divmod(number, self.BLOCK)
+        if block != self._block:
+            numbers = np.arange(block * self.BLOCK, (block + 1) * self.BLOCK)
+            self._block, self._values = block, uniform(self._seed, numbers, 0, self._purpose).tolist()
+        return self._values[place]
 
 
 class Wan:
@@ -27,7 +50,8 @@ class Wan:
     def __init__(self, env: simpy.Environment, settings: WanSettings, seed: int):
         self._env = env
         self._settings = settings
-        self._seed = seed
+        self._losses = _Draws(seed, Purpose.WAN_LOSS)
+        self._delays = _Draws(seed, Purpose.WAN_DELAY)
         self._numbers = 0
         self.sent = self.lost_sendings = self.given_up = 0
 
@@ -41,7 +65,7 @@ class Wan:
     ) -> Generator[simpy.Event, Any, None]:
         for attempt in range(self._settings.tries):
             self.sent += 1
-            if float(uniform(self._seed, number, attempt, Purpose.WAN_LOSS)) >= self._settings.loss:
+            if self._losses.of(number, attempt) >= self._settings.loss:
                 yield self._env.timeout(self._delay_ns(number, attempt))
                 deliver()
                 return
@@ -51,5 +75,5 @@ class Wan:
         give_up()
 
     def _delay_ns(self, number: int, attempt: int) -> int:
-        share = float(uniform(self._seed, number, attempt, Purpose.WAN_DELAY))
+        share = self._delays.of(number, attempt)
         return ms_ns(self._settings.latency_ms - self._settings.jitter_ms * math.log1p(-share))

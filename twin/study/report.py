@@ -11,7 +11,7 @@ from teiden.files import write_text
 from twin.study.pictures import Picture, RunTables, draw_pictures, open_run
 from twin.study.pictures_data import section_name
 from twin.study.report_html import CSS, Html, element, fact_list, joined, table
-from twin.study.report_text import by_stage, conservation, facts, headline, tiles
+from twin.study.report_text import Tile, by_stage, conservation, facts, headline, tiles
 
 REPORT = "report.html"
 MAX_EVENTS = 40
@@ -50,27 +50,32 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
     body = joined(
         element("header", element("p", "Teiden run", class_="kicker"), element("h1", name)),
         element("p", headline(summary), class_="answer"),
-        _flags(run.run),
+        flags(run.run),
         _tiles(summary),
-        _service_levels(summary),
+        service_levels(summary),
         _belief(run, summary),
-        _figures(run.path, pictures),
+        figures(run.path, pictures),
         _sections(summary),
-        _block("Last Gasps", summary.get("gasps"), "Times count from the loss of supply, over what arrived."),
-        _block(
+        block("Last Gasps", summary.get("gasps"), "Times count from the loss of supply, over what arrived."),
+        block(
             "Power-return notices",
             summary.get("returns"),
             "Times count from the return of each meter's own supply, over what arrived.",
         ),
-        _block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
-        _block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),
+        block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
+        block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),
         _board_events(run),
-        _block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
-        _block("Radio", summary.get("air"), "Over all nodes and the whole run."),
+        block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
+        block("Radio", summary.get("air"), "Over all nodes and the whole run."),
         _security(summary.get("security")),
-        _scenario(run.run),
-        _provenance(run.run),
+        settings(run.run),
+        provenance(run.run),
     )
+    return document(name, body)
+
+
+def document(name: str, body: Html) -> Html:
+    """Return a whole page around its body."""
     return joined(
         Html("<!DOCTYPE html>\n"),
         element(
@@ -88,16 +93,21 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
     )
 
 
-def _flags(run: dict[str, Any]) -> Html:
+def flags(run: dict[str, Any]) -> Html:
     """Return the latched flags as a warning, nothing if there are none."""
-    flags = run.get("flags") or []
-    if not flags:
+    latched = run.get("flags") or []
+    if not latched:
         return Html("")
-    text = "; ".join(str(flag) for flag in flags)
+    text = "; ".join(str(flag) for flag in latched)
     return element("p", element("strong", "Flags latched during the run: "), text, class_="warning")
 
 
 def _tiles(summary: dict[str, Any]) -> Html:
+    return tile_row(tiles(summary))
+
+
+def tile_row(made: Sequence[Tile]) -> Html:
+    """Return the figures a reader looks for first, side by side."""
     cells = [
         element(
             "div",
@@ -106,26 +116,30 @@ def _tiles(summary: dict[str, Any]) -> Html:
             element("span", tile.note, class_="note"),
             class_=f"tile {tile.mood}".strip(),
         )
-        for tile in tiles(summary)
+        for tile in made
     ]
     return element("div", *cells, class_="tiles") if cells else Html("")
 
 
-def _service_levels(summary: dict[str, Any]) -> Html:
+def service_levels(summary: dict[str, Any]) -> Html:
+    """Return limit, value and verdict of each level."""
     levels = summary.get("service_levels") or []
     if not levels:
         return Html("")
+    with_margin = all("margin" in level for level in levels)
     rows = []
     for level in levels:
         verdict = str(level.get("verdict", "inconclusive"))
         sign = VERDICT_SIGNS.get(verdict, "?")
         mark = element("span", f"{sign} {verdict}", class_=f"verdict {verdict.replace(' ', '-')}")
         value = facts.with_unit(level.get("value"), str(level.get("unit") or ""))
-        rows.append([level.get("id", ""), level.get("text", ""), facts.limit(level), value, mark])
+        margin = [facts.with_unit(level["margin"], str(level.get("unit") or ""))] if with_margin else []
+        rows.append([level.get("id", ""), level.get("text", ""), facts.limit(level), value, *margin, mark])
+    head = ("Id", "What is asked", "Limit", "This run", *(["Margin"] if with_margin else []), "Verdict")
     return element(
         "section",
         element("h2", "Service levels"),
-        table(("Id", "What is asked", "Limit", "This run", "Verdict"), rows, numeric=(2, 3)),
+        table(head, rows, numeric=range(2, len(head) - 1)),
     )
 
 
@@ -142,7 +156,8 @@ def _belief(run: RunTables, summary: dict[str, Any]) -> Html:
     return element("section", *parts)
 
 
-def _figures(folder: Path, pictures: list[Picture]) -> Html:
+def figures(folder: Path, pictures: list[Picture]) -> Html:
+    """Return the pictures inline, each with what its reader must know."""
     made = []
     for picture in pictures:
         data = b64encode((folder / picture.file).read_bytes()).decode("ascii")
@@ -202,7 +217,7 @@ def _verdict(right: bool) -> Html:
     return element("span", "✓ right" if right else "✗ wrong", class_="good" if right else "bad")
 
 
-def _block(title: str, values: dict[str, Any] | None, note: str) -> Html:
+def block(title: str, values: dict[str, Any] | None, note: str) -> Html:
     """Return a titled list of what a part of the summary says, nothing if the run has no such part."""
     if not values:
         return Html("")
@@ -214,7 +229,7 @@ def _security(values: dict[str, Any] | None) -> Html:
         return element(
             "section", element("h2", "Security"), element("p", "Nothing was forged or replayed in this run.")
         )
-    return _block("Security", values, "Forged and replayed notices, and how many the head end took for true.")
+    return block("Security", values, "Forged and replayed notices, and how many the head end took for true.")
 
 
 def _board_events(run: RunTables) -> Html:
@@ -235,7 +250,7 @@ def _board_events(run: RunTables) -> Html:
     return element("section", element("h3", "What it registered"), table(head, rows, numeric=(1, 2, 3, 5)), more)
 
 
-def _scenario(run: dict[str, Any]) -> Html:
+def settings(run: dict[str, Any]) -> Html:
     """Return what is modelled, what is not, and the scenario's own settings."""
     parts = [element("h2", "What is modelled and what is not")]
     for key in MODEL_NOTES:
@@ -245,12 +260,12 @@ def _scenario(run: dict[str, Any]) -> Html:
             parts.append(element("ul", *(element("li", str(entry)) for entry in entries)))
     scenario = run.get("scenario")
     if scenario:
-        settings = fact_list(facts.lines(scenario))
-        parts.append(element("details", element("summary", "The scenario as it ran"), settings))
+        details = fact_list(facts.lines(scenario))
+        parts.append(element("details", element("summary", "The scenario as it ran"), details))
     return element("section", *parts) if len(parts) > 1 else Html("")
 
 
-def _provenance(run: dict[str, Any]) -> Html:
+def provenance(run: dict[str, Any]) -> Html:
     """Return where every number comes from: versions, seed, digest, hashes."""
     known = {key: value for key, value in run.items() if key not in ("scenario", "status", *MODEL_NOTES)}
     return element("section", element("h2", "Provenance"), fact_list(facts.lines(known)))

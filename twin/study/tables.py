@@ -148,7 +148,9 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
-def write_table(folder: Path, name: str, columns: Mapping[str, Any]) -> None:
+def write_table(
+    folder: Path, name: str, columns: Mapping[str, Any], schemas: Mapping[str, pa.Schema] = SCHEMAS
+) -> None:
     """Write one table of the run folder whole; NaN in a time column becomes null.
 
     Parameters
@@ -156,11 +158,13 @@ def write_table(folder: Path, name: str, columns: Mapping[str, Any]) -> None:
     folder : Path
         The run folder.
     name : str
-        A key of `SCHEMAS`.
+        A key of ``schemas``.
     columns : mapping of str to array or sequence
         All columns of the schema, equal lengths.
+    schemas : mapping of str to pyarrow.Schema
+        Of this kind of run.
     """
-    schema = SCHEMAS[name]
+    schema = schemas[name]
     arrays = [pa.array(_plain(columns[field.name]), type=field.type, from_pandas=True) for field in schema]
     with written_whole(folder / f"{name}.parquet") as beside:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), beside)
@@ -175,14 +179,14 @@ def _plain(values: Any) -> Sequence[Any] | np.ndarray:
     return values if isinstance(values, np.ndarray) else list(values)
 
 
-def read_table(folder: Path, name: str) -> pa.Table:
+def read_table(folder: Path, name: str, schemas: Mapping[str, pa.Schema] = SCHEMAS) -> pa.Table:
     """Read one table of a run folder; InputError if it is missing or has other columns."""
     path = folder / f"{name}.parquet"
     if not path.is_file():
         raise InputError(f"{path}: not found; is {folder} a finished run folder?")
     table = pq.read_table(path)
-    if table.schema.names != SCHEMAS[name].names:
+    if table.schema.names != schemas[name].names:
         raise InputError(
-            f"{path}: columns {table.schema.names}, expected {SCHEMAS[name].names}; written by another version?"
+            f"{path}: columns {table.schema.names}, expected {schemas[name].names}; written by another version?"
         )
     return table

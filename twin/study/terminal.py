@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twin.study import report_facts as facts
-from twin.study.report_text import headline, tiles
+from twin.study.report_text import Tile, headline, tiles
 
 VERDICT_STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
 PROVENANCE = ("version", "seed", "backend", "board", "simulator", "digest")
@@ -33,7 +33,14 @@ def summary_table(summary: Mapping[str, Any], run: Mapping[str, Any], report: Pa
     rich renderable
         Plain text when the console is not a terminal; made for 100 columns, narrower ones wrap.
     """
-    parts: list[RenderableType] = [Text(headline(summary)), Text(), _figures(summary)]
+    return summary_of(headline(summary), tiles(summary), summary, run, report)
+
+
+def summary_of(
+    answer: str, made: Sequence[Tile], summary: Mapping[str, Any], run: Mapping[str, Any], report: Path | None = None
+) -> RenderableType:
+    """Return an answer, its figures, and what every kind of run has."""
+    parts: list[RenderableType] = [Text(answer), Text(), _figures(made)]
     if summary.get("service_levels"):
         parts += [Text(), _levels(summary["service_levels"])]
     parts += [Text(), *_last_lines(summary, run)]
@@ -42,12 +49,12 @@ def summary_table(summary: Mapping[str, Any], run: Mapping[str, Any], report: Pa
     return Group(*parts)
 
 
-def _figures(summary: Mapping[str, Any]) -> Table:
+def _figures(made: Sequence[Tile]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(min_width=24)
     grid.add_column(justify="right")
     grid.add_column(overflow="fold")
-    for tile in tiles(summary):
+    for tile in made:
         value = Text(tile.value, style=MOOD_STYLES.get(tile.mood, "bold"))
         grid.add_row(Text(tile.label), value, Text(tile.note, style="dim"))
     return grid

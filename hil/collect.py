@@ -1,0 +1,138 @@
+"""A whole collection run: plan, simulated time, store, tables, report, manifest. No rig takes part."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gpu
+from hil.progress import Watch
+from hil.run import Finished
+from teiden import __version__
+from twin.collection.capacity import air_warnings
+from twin.collection.day import Collection
+from twin.collection.notes import modelled, not_modelled
+from twin.collection.outcome import Outcome
+from twin.collection.plan import CollectionPlan, make_plan
+from twin.collection.report import render
+from twin.collection.settings import CollectionScenario
+from twin.collection.summary import Summary
+from twin.collection.table_rows import TableRows
+from twin.store.store import Store
+from twin.study import folder as folders
+
+TOOLS = ("numpy", "scipy", "simpy", "pandapower", "pyarrow", "duckdb")
+STORE = "store"
+
+
+def run_collection(
+    scenario: CollectionScenario,
+    place: Path,
+    *,
+    backend: str = "cpu",
+    resume: bool = False,
+    trace_meter: str | None = None,
+    watch: Watch | None = None,
+) -> Finished:
+    """Run a collection scenario into a folder.
+
+    Parameters
+    ----------
+    scenario : CollectionScenario
+    place : Path
+        The run folder to make.
+    backend : str
+        What runs the mesh, "cpu" or "cuda".
+    resume : bool
+        Repeat an interrupted run and hold it to that run's checkpoints.
+    trace_meter : str, optional
+        Name of a meter whose every value is told stage by stage.
+    watch : Watch, optional
+        Shows progress.
+
+    Raises
+    ------
+    TeidenError
+        Input that is wrong, a part that is missing, a part that failed; what was written by then is in
+        ``<place>.partial``, whose manifest says "incomplete".
+    """
+    watch = watch or Watch(quiet=True)
+    manifest = _begin_manifest(scenario, backend)
+    folders.check_place(place)
+    plan = make_plan(scenario, backend, watch.stage)
+    traced = None if trace_meter is None else plan.population.find_meter(trace_meter)
+    warnings = air_warnings(plan)
+    for warning in warnings:
+        watch.stage(f"warning: {warning}")
+    with folders.opened(place, manifest, resume) as folder, watch:
+        with Store.open(folder.path / STORE) as store:
+            run = _play(plan, store, folder, watch)
+            watch.stage("tables and report")
+            store.compact()
+            outcome = Outcome(run)
+            TableRows(outcome, traced).write(folder.path)
+            told = Summary(outcome)
+            summary = told.content()
+        manifest |= _end_manifest(run, told.flags() + warnings, folder)
+        folders.write_json(folder.path / "summary.json", summary)
+        folder.manifest(manifest)
+        render(folder.path)
+        folder.finish()
+    return Finished(place, summary, manifest)
+
+
+def _play(plan: CollectionPlan, store: Store, folder: folders.RunFolder, watch: Watch) -> Collection:
+    run = Collection(plan, store)
+    watch.start(run.end_ns / 1e9)
+    run.run(_after_window(folder, watch))
+    return run
+
+
+def _after_window(folder: folders.RunFolder, watch: Watch) -> Callable[[int, Collection], None]:
+    written = 0
+
+    def after(now_ns: int, run: Collection) -> None:
+        nonlocal written
+        for t_ns, digest in run.record.checkpoints[written:]:
+            folder.checkpoint(t_ns, digest)
+        written = len(run.record.checkpoints)
+        if watch.due():
+            head_end = run.office.head_end
+            note = f"{head_end.stored_values:,} values stored, {head_end.waiting} batches wait"
+            watch.show(now_ns / 1e9, run.end_ns / 1e9, note)
+
+    return after
+
+
+def _begin_manifest(scenario: CollectionScenario, backend: str) -> dict[str, Any]:
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
+    return {
+        "status": "incomplete",
+        "version": __version__,
+        "name": scenario.name,
+        "seed": scenario.seed,
+        "backend": backend,
+        "modelled": modelled(radio),
+        "not_modelled": not_modelled(radio),
+        "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
+        "scenario": scenario.model_dump(),
+    }
+
+
+def _end_manifest(run: Collection, flags: list[str], folder: folders.RunFolder) -> dict[str, Any]:
+    if folder.resumed:
+        flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
+    return {
+        "status": "complete",
+        "digest": run.digest(),
+        "flags": flags,
+        "wall_s": round(run.record.wall_s, 3),
+        "radio_wall_s": round(run.record.radio_wall_s, 3),
+        "sim_s": run.end_ns / 1e9,
+        "times_real_time": round(run.end_ns / 1e9 / run.record.wall_s, 1),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }

@@ -1,0 +1,113 @@
+"""Conservation: what was generated is delivered, queued, expired or lost, and every stage passes on what it took.
+
+Each sum sets counts of different parts against each other, none of which knows the others: the ledger's rows, the radio
+engine's counters, the concentrators', the head end's, and the rows in the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twin.collection.ledger import At
+
+if TYPE_CHECKING:
+    from twin.collection.day import Collection
+
+QUEUES = (At.METER, At.RADIO, At.CONCENTRATOR, At.WAN, At.HEAD_END)
+
+
+@dataclass(frozen=True)
+class ClassAccount:
+    """Where the values of one class are."""
+
+    name: str
+    generated: int
+    delivered: int
+    queued: dict[str, int]
+    expired: int
+    lost: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """The account as one line."""
+        queued, lost = sum(self.queued.values()), sum(self.lost.values())
+        causes = f" ({', '.join(f'{cause} {n:,}' for cause, n in self.lost.items())})" if lost else ""
+        where = f" ({', '.join(f'{place} {n:,}' for place, n in self.queued.items())})" if queued else ""
+        return (f"{self.name}: {self.generated:,} generated = {self.delivered:,} delivered + {queued:,} queued{where} "
+                f"+ {self.expired:,} expired + {lost:,} lost{causes}")  # fmt: skip
+
+    @property
+    def sum(self) -> int:
+        """Delivered, queued, expired and lost together."""
+        return self.delivered + sum(self.queued.values()) + self.expired + sum(self.lost.values())
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One sum over a stage: two counts that must be equal."""
+
+    text: str
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Balance:
+    """All sums at one moment."""
+
+    accounts: list[ClassAccount]
+    stages: list[Stage]
+    broken: list[str] = field(default_factory=list)
+
+
+def balance(run: Collection) -> Balance:
+    """Return the sums of a run as it is now."""
+    accounts = [_account(run, code) for code in range(len(run.classes))]
+    stages = _stages(run, accounts)
+    broken = [f"{a.text}: {a.generated - a.sum:+,} missing" for a in accounts if a.generated != a.sum]
+    broken += [f"{s.text}: {s.left:,} is not {s.right:,}" for s in stages if s.left != s.right]
+    return Balance(accounts, stages, broken)
+
+
+def _account(run: Collection, code: int) -> ClassAccount:
+    kind = run.classes[code]
+    rows = run.ledger.rows
+    rows = rows[rows["kind"] == code]
+    at = np.bincount(rows["at"], weights=rows["values"], minlength=len(At)).astype(np.int64)
+    lost = np.bincount(rows["cause"][rows["at"] == At.LOST], weights=rows["values"][rows["at"] == At.LOST])
+    until_ns = min(run.office.env.now - 1, run.generated_until_ns)
+    dark = run.blackout.intervals_lost(kind.members, kind.period_ns, until_ns)
+    return ClassAccount(
+        kind.name,
+        kind.records * (kind.members.size * (until_ns // kind.period_ns) - dark),
+        int(at[At.STORED]),
+        {place.name.lower(): int(at[place]) for place in QUEUES if at[place]},
+        int(at[At.EXPIRED]),
+        {run.ledger.causes[cause]: int(n) for cause, n in enumerate(lost) if n},
+    )
+
+
+def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
+    radio, concentrators, head_end = run.plan.mesh.counters(), run.office.concentrators, run.office.head_end
+    resolved = sum(run.record.outcomes.values())
+    return [
+        Stage("radio: frames handed over = ended + on their way", radio["injected"], resolved + radio["alive"]),
+        Stage("concentrators: values taken = acknowledged + kept + dropped", concentrators.taken_values,
+              concentrators.acknowledged_values + int(concentrators.kept_values.sum()) + concentrators.dropped_values),
+        Stage("head end: values checked = stored + duplicates + conflicts + waiting for the store",
+              head_end.checked_values,
+              head_end.stored_values + head_end.duplicate_values + head_end.conflict_values
+              + head_end.uncommitted_values),
+        Stage("store: readings it acknowledged = values the ledger calls delivered", head_end.stored_values,
+              sum(account.delivered for account in accounts)),
+    ]  # fmt: skip
+
+
+def store_stage(run: Collection) -> Stage:
+    """Return the sum over the store's files, read again: slow, for the end of a run."""
+    found = run.store.conservation()
+    return Stage("store: readings found in its files = readings it acknowledged",
+                 sum(found["readings_found"].to_pylist()), run.office.head_end.stored_values)  # fmt: skip

@@ -1,0 +1,334 @@
+"""A time of collection: meters report, the mesh carries, the office stores, in windows of simulated time.
+
+A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
+window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
+that long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+import gpu
+from twin.collection.blackout import Blackout
+from twin.collection.conservation import Balance, balance
+from twin.collection.errands import Errand
+from twin.collection.frames import CONFIRM_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
+from twin.collection.ledger import NEVER, At, Ledger
+from twin.collection.office import Office
+from twin.collection.plan import CollectionPlan
+from twin.collection.reporting import TICK_NS, Reporting
+from twin.collection.traffic import traffic_classes
+from twin.collection.values import contents
+from twin.collection.verification import Verification
+from twin.metering.readings import join
+from twin.scenario import ms_ns, ns
+from twin.store.schema import MINUTE_NS, Series
+
+WINDOW_NS = MINUTE_NS
+INSTANT = Series.FIVE_MINUTE  # an on-demand read carries what a five-minute value does: P, Q, V
+CHECKPOINT_NS = 30 * MINUTE_NS
+ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
+
+
+@dataclass
+class AirSample:
+    """What was on air since the sample before."""
+
+    t_ns: int
+    data_us: int
+    ack_us: int
+    data_frames: int
+    ack_frames: int
+    waiting_batches: int
+    head_end_busy_ns: int
+    stored_values: int
+
+
+@dataclass
+class Record:
+    """What a run leaves besides the states of its parts."""
+
+    air: list[AirSample] = field(default_factory=list)
+    checkpoints: list[tuple[int, str]] = field(default_factory=list)
+    broken: list[tuple[int, str]] = field(default_factory=list)  # sums that did not hold, and when
+    air_us_of_class: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    balance: Balance | None = None
+    windows: int = 0
+    radio_wall_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Collection:
+    """One run, from time 0 to the scenario's end.
+
+    Parameters
+    ----------
+    plan : CollectionPlan
+        Grid, population and mesh, built.
+    store : twin.store.store.Store
+        Where readings end; empty.
+    window_ns : int
+        Longest window; results do not depend on it.
+    """
+
+    def __init__(self, plan: CollectionPlan, store: Any, window_ns: int = WINDOW_NS):
+        scenario = plan.scenario
+        self.plan = plan
+        self.store = store
+        self.record = Record()
+        self.ledger = Ledger()
+        self.classes = traffic_classes(scenario)
+        self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
+        self.blackout.plan_supply(plan.mesh, plan.memory)
+        self.verification = Verification(
+            scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
+        )
+        self.reporting = Reporting(
+            scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout
+        )
+        self.generated_until_ns = ns(scenario.time.duration_h * 3600)
+        self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
+        self.office = Office(
+            scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
+            self._readings_of, self._transmit,
+        )  # fmt: skip
+        self._window_ns = window_ns
+        self._look_ahead_ns = ms_ns(min(scenario.concentrator.turnaround_ms, scenario.delivery.answer_ms))
+        self._answer_ns = ms_ns(scenario.delivery.answer_ms)
+        self._sendings: list[tuple[int, Errand]] = []  # errands for the radio, from the next window on
+        self._downlinks: dict[int, Errand] = {}  # engine frame -> errand on its way to a meter
+        self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
+        self._last_air = plan.mesh.counters()
+        self._urgent = np.array([c.urgent for c in self.classes])
+        self._any_ride = any(c.rides for c in self.classes)
+        self._final = np.array([not c.asked_again for c in self.classes])
+
+    def run(self, watch: Callable[[int, Collection], None]) -> Record:
+        """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
+        started = time.monotonic()
+        for begin_ns, end_ns in self._windows():
+            self._window(begin_ns, end_ns)
+            if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
+                self._sample(end_ns)
+            if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+                self._checkpoint(end_ns)
+            watch(end_ns, self)
+        self.record.wall_s = time.monotonic() - started
+        return self.record
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that has happened so far in radio, ledger, store and errands; free of windows."""
+        total = hashlib.sha256(self.plan.mesh.digest().encode())
+        total.update(f"{self.ledger.digest():016x}".encode())
+        head_end = self.office.head_end
+        total.update(f"{head_end.stored_values} {head_end.duplicate_values} {head_end.conflict_values}".encode())
+        for errand in self.office.errands.all:
+            total.update(f"{errand.kind} {errand.meter} {errand.asked_ns} {errand.reached_ns} {errand.answered_ns}"
+                         f" {errand.tries} {errand.carried_out}".encode())  # fmt: skip
+        return total.hexdigest()
+
+    def concentrators_now(self) -> NDArray[np.int64]:
+        """Return (N,) the concentrator of each meter's route as it is now; -1 without one."""
+        if self.plan.mesh.radio.tree == "static":
+            return self.plan.concentrator_of
+        sink_of = self.plan.mesh.sink_of[: self.plan.meters].astype(np.int64)
+        return np.where(sink_of < 0, -1, sink_of - self.plan.meters)
+
+    # ------------------------------------------------------------------ windows
+
+    def _windows(self) -> Iterator[tuple[int, int]]:
+        begin_ns = 0
+        while begin_ns < self.end_ns:
+            until_ns = self._window_end(begin_ns)
+            yield begin_ns, until_ns
+            begin_ns = until_ns
+
+    def _window_end(self, begin_ns: int) -> int:
+        """Return the end of the window: no tick and no start of an errand inside, the look-ahead while one is open."""
+        starts = self.office.start_times_ns
+        place = bisect_left(starts, begin_ns)
+        next_ns = starts[place] if place < len(starts) else self.end_ns
+        waiting = self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
+        if waiting:
+            after = bisect_left(starts, begin_ns + 1)
+            next_ns = starts[after] if after < len(starts) else self.end_ns
+        width_ns = self._look_ahead_ns if waiting else self._window_ns
+        next_tick_ns = (begin_ns // TICK_NS + 1) * TICK_NS
+        return min(begin_ns + width_ns, next_tick_ns, next_ns, self.end_ns)
+
+    def _window(self, begin_ns: int, end_ns: int) -> None:
+        self.record.windows += 1
+        if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
+            self.reporting.end_intervals(begin_ns)
+        self._send_errands()
+        started = time.monotonic()
+        self.plan.mesh.run_until(end_ns)
+        drained = self.plan.mesh.drain()
+        self.record.radio_wall_s += time.monotonic() - started
+        self._take_deliveries(drained.deliveries)
+        self._take_ends(drained.ends)
+        self.plan.mesh.forget_ended()
+        self.office.run_until(end_ns)
+
+    # ------------------------------------------------------------------ radio to office
+
+    def _take_deliveries(self, deliveries: NDArray[Any]) -> None:
+        frames = deliveries["frame"].astype(np.int64)
+        nodes, times = deliveries["node"].astype(np.int64), deliveries["t_ns"]
+        if self._downlinks or self._answers:
+            for place in np.flatnonzero(self.ledger.rows_of(frames) == NEVER).tolist():
+                self._take_errand(int(frames[place]), int(nodes[place]), int(times[place]))
+        rows = self.ledger.rows_of(frames)
+        carried = rows != NEVER
+        self._hear(rows[carried], nodes[carried] - self.plan.meters, times[carried])
+
+    def _hear(self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+        """Let concentrators take the messages that reached them, with their riders."""
+        if not rows.size:
+            return
+        table = self.ledger.rows
+        urgent = self._urgent[table["kind"][rows]]
+        order = np.lexsort((times, urgent, concentrators))
+        rows, concentrators, times, urgent = rows[order], concentrators[order], times[order], urgent[order]
+        cuts = np.flatnonzero((np.diff(concentrators) != 0) | (np.diff(urgent) != 0)) + 1
+        for part in np.split(np.arange(rows.size), cuts):
+            self._pass_on(int(concentrators[part[0]]), times[part], rows[part], bool(urgent[part[0]]))
+
+    def _pass_on(self, concentrator: int, times: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
+        if self._any_ride and not urgent:
+            rows, times = self._with_riders(rows, times)
+        table = self.ledger.rows
+        first = table["radio_ns"][rows] == NEVER
+        table["radio_ns"][rows[first]] = times[first]
+        table["sink"][rows[first]] = concentrator
+        self.ledger.move(rows, At.CONCENTRATOR)
+        self.office.concentrators.take(concentrator, times, rows, urgent)
+
+    def _with_riders(
+        self, rows: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return messages and those that ride in the same frames, by time of reception."""
+        found = [(rows, times)]
+        riders = self.ledger.rows["rider"]
+        riding = riders[rows] != NEVER
+        while riding.any():
+            rows, times = riders[rows[riding]].astype(np.int64), times[riding]
+            found.append((rows, times))
+            riding = riders[rows] != NEVER
+        all_rows, all_times = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.argsort(all_times, kind="stable")
+        return all_rows[order], all_times[order]
+
+    def _take_ends(self, ends: NDArray[Any]) -> None:
+        frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
+        if not frames.size:
+            return
+        for frame in frames[self.ledger.rows_of(frames) == NEVER].tolist():
+            self._downlinks.pop(frame, None)
+            self._answers.pop(frame, None)
+        self._count_air(frames)
+        arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
+        for code in np.unique(outcome[~arrived]).tolist():
+            rows = self.ledger.rows_of(frames[outcome == code])
+            rows = rows[rows != NEVER]
+            rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
+            final = self._final[self.ledger.rows["kind"][rows]]
+            self.ledger.fail(rows[final], gpu.OUTCOMES[code], final=True)
+            self.ledger.fail(rows[~final], gpu.OUTCOMES[code], final=False)
+
+    def _count_air(self, frames: NDArray[np.int64]) -> None:
+        """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
+        told = self.plan.mesh.frames(frames)
+        rows = self.ledger.rows_of(frames)
+        kinds = np.full(rows.size, len(self.classes))  # the last is that of errands
+        kinds[rows != NEVER] = self.ledger.rows["kind"][rows[rows != NEVER]]
+        weight = told["attempts"].astype(np.int64) * told["psdu_bytes"]
+        spent = np.bincount(kinds, weights=weight, minlength=len(self.classes) + 1)
+        for name, share in zip([*(c.name for c in self.classes), "errands"], spent.tolist(), strict=True):
+            self.record.air_us_of_class[name] += round(share)
+        for code, count in zip(*np.unique(told["outcome"], return_counts=True), strict=True):
+            self.record.outcomes[gpu.OUTCOMES[code]] += int(count)
+
+    # ------------------------------------------------------------------ errands on the radio
+
+    def _transmit(self, errand: Errand, t_ns: int) -> None:
+        self._sendings.append((t_ns, errand))
+
+    def _send_errands(self) -> None:
+        sendings, self._sendings = self._sendings, []
+        for t_ns, errand in sendings:
+            concentrator = int(self.concentrators_now()[errand.meter])
+            if concentrator < 0:
+                continue  # its meter has lost its way meanwhile: the errand will time out
+            sink = self.plan.meters + concentrator
+            size = request_psdu_bytes(errand.kind, self.plan.scenario.meter.profile)
+            frames = self.reporting.send(t_ns, sink, errand.meter, size, errand.priority)
+            self._downlinks[int(frames[0])] = errand
+
+    def _take_errand(self, frame: int, node: int, t_ns: int) -> None:
+        if frame in self._downlinks:
+            errand = self._downlinks[frame]
+            errand.reach(t_ns)
+            frames = self.reporting.send(t_ns + self._answer_ns, node, -1, self._answer_bytes(errand), errand.priority)
+            self._answers[int(frames[0])] = errand
+        elif frame in self._answers:
+            errand = self._answers[frame]
+            rows = errand.rows
+            first = rows[self.ledger.rows["radio_ns"][rows] == NEVER]
+            self.ledger.rows["radio_ns"][first] = t_ns
+            self.ledger.rows["sink"][first] = node - self.plan.meters
+            self.ledger.move(rows, At.CONCENTRATOR)
+            self.office.concentrators.take_answer(node - self.plan.meters, t_ns, rows, errand)
+
+    def _answer_bytes(self, errand: Errand) -> int:
+        if errand.kind == "missing":
+            kind = self.classes[int(self.ledger.rows["kind"][errand.rows[0]])]
+            return message_psdu_bytes(kind.series, kind.records * errand.rows.size, self.plan.scenario.meter.profile)
+        if errand.kind == "read":
+            return message_psdu_bytes(INSTANT, 1, self.plan.scenario.meter.profile)
+        return CONFIRM_PSDU_BYTES
+
+    # ------------------------------------------------------------------ what is written down
+
+    def _sample(self, t_ns: int) -> None:
+        now, before = self.plan.mesh.counters(), self._last_air
+        data_us, ack_us, data_frames, ack_frames = (
+            now[key] - before[key] for key in ("on_air_data_us", "on_air_ack_us", "tx_data", "tx_ack")
+        )
+        head_end = self.office.head_end
+        work = (head_end.waiting, head_end.busy_ns, head_end.stored_values)
+        self.record.air.append(AirSample(t_ns, data_us, ack_us, data_frames, ack_frames, *work))
+        self._last_air = now
+
+    def _checkpoint(self, t_ns: int) -> None:
+        self.record.checkpoints.append((t_ns, self.digest()))
+        self.record.balance = balance(self)
+        self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
+
+    def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> pa.Table:
+        """Return the readings in messages as the store takes them; a sample of them goes as real bytes."""
+        held = contents(self.plan.memory, self.ledger.rows, self.classes, rows)
+        for part in held:
+            self.verification.check(part)
+        received = [np.repeat(self.ledger.rows["head_end_ns"][part.rows], part.kind.records) for part in held]
+        return join([part.readings for part in held]).to_table(np.concatenate(received), stored_ns)
+
+    def load_kw(self, meters: NDArray[np.int64], t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (M,) what each meter's customer drew in the minute of its own moment [kW], feeding in not counted."""
+        ends = (t_ns // MINUTE_NS + 1) * MINUTE_NS
+        drawn = [
+            self.plan.memory.loads.power(meters[k : k + 1], ends[k : k + 1], MINUTE_NS)[0] for k in range(ends.size)
+        ]
+        return np.maximum(np.array(drawn, float).reshape(-1), 0) / 1000

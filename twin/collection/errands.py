@@ -1,0 +1,118 @@
+"""Errands: requests and commands from the head end to single meters, paced, by priority, tried again, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from twin.collection.settings import Requests
+from twin.office.wan import Wan
+from twin.scenario import ns
+
+
+@dataclass
+class Errand:
+    """One question or command to one meter.
+
+    Attributes
+    ----------
+    kind : str
+        "missing" (re-request of ``rows``), "read", "limit" or "open".
+    rows : (R,) int
+        Messages of the ledger that are asked for.
+    carried_out : int
+        How often the meter received it; a command acts once however often it comes.
+    """
+
+    number: int
+    kind: str
+    meter: int
+    priority: int
+    rows: NDArray[np.int64]
+    asked_ns: int
+    tries: int = 0
+    reached_ns: int | None = None
+    answered_ns: int | None = None
+    carried_out: int = 0
+    done: simpy.Event | None = field(default=None, repr=False)
+    process: simpy.Process | None = field(default=None, repr=False)
+
+    def reach(self, t_ns: int) -> None:
+        """Take note that the meter received it."""
+        self.carried_out += 1
+        if self.reached_ns is None:
+            self.reached_ns = t_ns
+
+    def answer(self, t_ns: int) -> None:
+        """Take the meter's answer at the head end; a second one changes nothing."""
+        if self.answered_ns is None:
+            self.answered_ns = t_ns
+            if self.done is not None and not self.done.triggered:
+                self.done.succeed()
+
+
+class Errands:
+    """The head end's way down to the meters.
+
+    Parameters
+    ----------
+    env : simpy.Environment
+        Clock in nanoseconds.
+    settings : twin.collection.settings.Requests
+    wan : Wan
+    turnaround_ns : int
+        From the WAN to a concentrator's radio.
+    concentrator_of : callable
+        Returns the concentrator of a meter as it is now; -1 for a meter that no radio reaches.
+    transmit : callable
+        ``transmit(errand, t_ns)``: a concentrator's radio may send it from ``t_ns`` on.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, settings: Requests, wan: Wan, turnaround_ns: int,
+        concentrator_of: Callable[[int], int], transmit: Callable[[Errand, int], None],
+    ):  # fmt: skip
+        self._env = env
+        self._settings = settings
+        self._wan = wan
+        self._turnaround_ns = turnaround_ns
+        self._concentrator_of = concentrator_of
+        self._transmit = transmit
+        self._slots: dict[int, simpy.PriorityResource] = {}
+        self._pace = simpy.PriorityResource(env, capacity=1)
+        self.all: list[Errand] = []
+        self.open = 0
+
+    def send(
+        self, kind: str, meter: int, priority: int, tries: int, rows: NDArray[np.int64] | None = None,
+        rate_per_s: float | None = None,
+    ) -> Errand:  # fmt: skip
+        """Begin an errand now."""
+        nothing = np.empty(0, np.int64)
+        errand = Errand(len(self.all), kind, meter, priority, nothing if rows is None else rows, int(self._env.now))
+        self.all.append(errand)
+        self.open += 1
+        errand.process = self._env.process(self._run(errand, tries, rate_per_s or self._settings.rate_per_s))
+        return errand
+
+    def _run(self, errand: Errand, tries: int, rate_per_s: float) -> Generator[simpy.Event, Any, None]:
+        concentrator = self._concentrator_of(errand.meter)
+        slots = self._slots.get(concentrator)
+        if slots is None:
+            slots = self._slots[concentrator] = simpy.PriorityResource(self._env, self._settings.per_concentrator)
+        while errand.answered_ns is None and errand.tries < tries:
+            with slots.request(priority=-errand.priority) as slot:
+                yield slot
+                with self._pace.request(priority=-errand.priority) as turn:
+                    yield turn
+                    yield self._env.timeout(ns(1 / rate_per_s))
+                errand.tries += 1
+                errand.done = self._env.event()
+                self._wan.carry(lambda: self._transmit(errand, self._env.now + self._turnaround_ns), lambda: None)
+                yield errand.done | self._env.timeout(ns(self._settings.timeout_s))
+        self.open -= 1

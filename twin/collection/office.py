@@ -1,0 +1,170 @@
+"""The office: everything between the concentrators' antennas and the store, on one SimPy clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import simpy
+from numpy.typing import NDArray
+
+from twin.chance import Purpose, between_ns, uniform
+from twin.collection.blackout import Blackout
+from twin.collection.concentrators import Batch, Concentrators, Silence
+from twin.collection.errands import Errand, Errands
+from twin.collection.head_end import HeadEnd
+from twin.collection.ledger import At, Ledger
+from twin.collection.settings import CollectionScenario
+from twin.collection.traffic import BILLING_CODE, COMMAND, READ, TrafficClass
+from twin.office.wan import Wan
+from twin.scenario import ms_ns, ns
+from twin.store.schema import HOUR_NS, MINUTE_NS
+
+GIVEN_UP = "given_up"
+
+
+class Office:
+    """Concentrators, WAN, head end, store and the errands.
+
+    Parameters
+    ----------
+    scenario : CollectionScenario
+    classes : list of TrafficClass
+    ledger : Ledger
+    store : twin.store.store.Store
+    concentrator_of : callable
+        Returns (N,) the concentrator of each meter's route as it is now; -1 without one.
+    blackout : Blackout
+    end_ns : int
+        End of the run.
+    readings_of, transmit : callable
+        See `HeadEnd` and `Errands`.
+    """
+
+    def __init__(
+        self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
+        concentrator_of: Callable[[], NDArray[np.int64]], blackout: Blackout, end_ns: int,
+        readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None],
+    ):  # fmt: skip
+        self.scenario = scenario
+        self.env = simpy.Environment()
+        self._classes = classes
+        self._ledger = ledger
+        self._concentrator_of = concentrator_of
+        self.wan = Wan(self.env, scenario.wan, scenario.seed)
+        self.head_end = HeadEnd(self.env, scenario.head_end, ledger, store, readings_of, self._acknowledge)
+        self.silence = _silence(scenario, blackout)
+        self.concentrators = Concentrators(
+            self.env, scenario.concentrator, self.wan, self.silence, ledger, self.head_end.receive
+        )
+        turnaround_ns = ms_ns(scenario.concentrator.turnaround_ms)
+        self.errands = Errands(
+            self.env, scenario.requests, self.wan, turnaround_ns, lambda meter: int(concentrator_of()[meter]), transmit
+        )
+        self._end_ns = end_ns
+        self._asking: set[tuple[int, int]] = set()  # (class, meter) with a request open
+        self._starts: list[tuple[int, Callable[[], Any]]] = []
+        self._plan_checks()
+        self._plan_reads()
+        self._plan_commands()
+        self._starts.sort(key=lambda start: start[0])
+        for t_ns, act in self._starts:
+            event = self.env.timeout(t_ns)
+            event.callbacks.append(lambda _, act=act: act())
+        self.start_times_ns = [t_ns for t_ns, _ in self._starts]
+
+    def run_until(self, t_ns: int) -> None:
+        """Let everything that happens before ``t_ns`` happen."""
+        if t_ns > self.env.now:
+            self.env.run(until=t_ns)
+
+    def _acknowledge(self, batch: Batch) -> None:
+        self.wan.carry(lambda: self.concentrators.acknowledge(batch), lambda: None)
+
+    # ------------------------------------------------------------------ what the head end does of its own accord
+
+    def _plan_checks(self) -> None:
+        """Look for missing values a while after each interval, and from then on again and again to the end."""
+        requests = self.scenario.requests
+        if not requests.tries:
+            return
+        step_ns = round(requests.again_min * MINUTE_NS)
+        for kind in self._classes:
+            if kind.asked_again:
+                wait_ns = round(requests.check_after_min * MINUTE_NS) + max(
+                    0, kind.spread_ns - self._classes[BILLING_CODE].spread_ns
+                )
+                for t_ns in range(kind.period_ns + wait_ns, self._end_ns, step_ns):
+                    self._starts.append((t_ns, partial(self._ask_for_missing, kind, t_ns - wait_ns)))
+
+    def _ask_for_missing(self, kind: TrafficClass, until_ns: int) -> None:
+        """Ask every meter for all it owes of the intervals up to a moment, in requests of limited size."""
+        rows = self.missing(kind, until_ns)
+        meters = self._ledger.rows["meter"][rows]
+        most = max(1, self.scenario.requests.most_values // kind.records)
+        for part in np.split(rows, np.flatnonzero(np.diff(meters)) + 1) if rows.size else []:
+            meter = int(self._ledger.rows["meter"][part[0]])
+            if (kind.code, meter) not in self._asking:
+                self._asking.add((kind.code, meter))
+                self.env.process(self._ask_meter(kind, meter, [part[k : k + most] for k in range(0, part.size, most)]))
+
+    def _ask_meter(
+        self, kind: TrafficClass, meter: int, parts: list[NDArray[np.int64]]
+    ) -> Generator[simpy.Event, Any, None]:
+        """Send one request after the other; a meter that did not answer one is left alone until the next check."""
+        for rows in parts:
+            self._ledger.rows["asked"][rows] = np.minimum(self._ledger.rows["asked"][rows], 254) + 1
+            errand = self.errands.send("missing", meter, kind.priority, self.scenario.requests.tries, rows)
+            yield errand.process
+            if errand.answered_ns is None:
+                break
+        self._asking.discard((kind.code, meter))
+
+    def missing(self, kind: TrafficClass, until_ns: int) -> NDArray[np.int64]:
+        """Return the messages of a class that the head end has not got, by meter and interval.
+
+        Up to an interval's end; of meters that radio reaches, whose concentrator can be spoken to now.
+        """
+        rows = self._ledger.rows
+        late = np.flatnonzero((rows["interval_ns"] <= until_ns) & (rows["kind"] == kind.code)
+                              & (rows["head_end_ns"] < 0) & (rows["at"] < At.STORED))  # fmt: skip
+        home = self._concentrator_of()[rows["meter"][late]]
+        silent = np.array([self.silence.wait_ns(c, int(self.env.now)) > 0 for c in range(self.silence.count)])
+        late = late[(home >= 0) & ~silent[home]]
+        return late[np.lexsort((rows["interval_ns"][late], rows["meter"][late]))]
+
+    def _plan_reads(self) -> None:
+        hours, rate = self.scenario.time.duration_h, self.scenario.on_demand.reads_per_h
+        reachable = np.flatnonzero(self._concentrator_of() >= 0)
+        ids = np.arange(round(hours * rate) if reachable.size else 0)
+        times = between_ns(self.scenario.seed, ids, 0, Purpose.READ_MOMENT, 0, ns(hours * 3600) - 1)
+        which = np.floor(uniform(self.scenario.seed, ids, 1, Purpose.READ_MOMENT) * reachable.size).astype(np.int64)
+        for t_ns, meter in zip(times.tolist(), reachable[which].tolist(), strict=True):
+            self._starts.append((t_ns, partial(self.errands.send, "read", meter, READ, 1)))
+
+    def _plan_commands(self) -> None:
+        wave = self.scenario.commands
+        if wave.kind == "none":
+            return
+        routed = self._concentrator_of() >= 0
+        luck = uniform(self.scenario.seed, np.arange(routed.size), 0, Purpose.COMMAND_TARGET)
+        targets = np.argsort(luck, kind="stable")[: wave.meters]
+        targets = np.sort(targets[routed[targets]])
+
+        def begin() -> None:
+            for meter in targets.tolist():
+                self.errands.send(wave.kind, meter, COMMAND, self.scenario.requests.tries, rate_per_s=wave.rate_per_s)
+
+        self._starts.append((round(wave.at_h * HOUR_NS), begin))
+
+
+def _silence(scenario: CollectionScenario, blackout: Blackout) -> Silence:
+    """Return when concentrators cannot speak: their line is cut, or they are dark."""
+    cut, count = scenario.wan_outage, blackout.concentrator_off_ns.size
+    hit = uniform(scenario.seed, np.arange(count), 0, Purpose.WAN_OUTAGE) < cut.share
+    begin_ns = np.full(count, round(cut.at_h * HOUR_NS))
+    end_ns = begin_ns + np.where(hit, round(cut.hours * HOUR_NS), 0)
+    return Silence([(begin_ns, end_ns), (blackout.concentrator_off_ns, blackout.concentrator_on_ns)])

@@ -1,0 +1,93 @@
+"""From a collection scenario to what runs: the grid, the population, the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import gpu
+from twin.collection.settings import CollectionScenario
+from twin.field.grid import Grid, load_grid
+from twin.field.population import Population, populate
+from twin.metering.feeder import build_feeder
+from twin.metering.loads import Loads
+from twin.metering.memory import MeterMemory
+from twin.metering.profile import find_profile
+from twin.metering.shapes import generate_shapes
+from twin.plan import place_nodes
+
+
+@dataclass(frozen=True)
+class CollectionPlan:
+    """All that is fixed before the first window.
+
+    Attributes
+    ----------
+    memory : MeterMemory
+        What the meters measured and still know.
+    concentrator_of : (N,) int
+        The concentrator at the end of each meter's route; -1 without a route.
+    hops : (N,) int
+        -1 without a route.
+    """
+
+    scenario: CollectionScenario
+    grid: Grid
+    population: Population
+    mesh: gpu.Mesh
+    memory: MeterMemory
+    concentrator_of: NDArray[np.int64]
+    hops: NDArray[np.int64]
+    backend: str
+
+    @property
+    def meters(self) -> int:
+        """N."""
+        return self.population.meter_count
+
+    @property
+    def concentrators(self) -> int:
+        """C."""
+        return self.population.concentrator_substation.size
+
+
+def make_plan(
+    scenario: CollectionScenario, backend: str, tell: Callable[[str], None] = lambda stage: None
+) -> CollectionPlan:
+    """Build everything a run needs.
+
+    Parameters
+    ----------
+    scenario : CollectionScenario
+    backend : str
+        "cpu" or "cuda"; asked for and missing is an error.
+    tell : callable
+        Hears what is being built.
+    """
+    tell(f"grid {scenario.grid.network}")
+    grid = load_grid(scenario.grid.network)
+    people = scenario.population
+    tell(f"{people.meters:,} meters")
+    population = populate(
+        grid, people.meters, scenario.seed,
+        density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
+        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
+    )  # fmt: skip
+    tell("loads and meters' memories")
+    loads = Loads(
+        generate_shapes(scenario.seed), population.meter_substation, scenario.seed,
+        feeder=build_feeder(grid), substation_p_mw=grid.substation_p_mw, pv_share=scenario.load.pv_share,
+    )  # fmt: skip
+    memory = MeterMemory(loads, find_profile(scenario.meter.profile))
+    tell("mesh: links and routes")
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
+    xy_m, sinks, extra_loss_db = place_nodes(population)
+    mesh = gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=extra_loss_db, backend=backend)
+    meters = population.meter_count
+    sink_of = mesh.sink_of[:meters].astype(np.int64)
+    concentrator_of = np.where(sink_of < 0, -1, sink_of - meters)
+    hops = mesh.hops[:meters].astype(np.int64)
+    return CollectionPlan(scenario, grid, population, mesh, memory, concentrator_of, hops, backend)

@@ -1,0 +1,242 @@
+"""Settings of a collection scenario: what is metered, how it travels, what the office does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from twin.scenario import (
+    GridTable,
+    NotNegative,
+    PopulationTable,
+    Positive,
+    Radio,
+    Share,
+    Study,
+    Table,
+    Wan,
+    radio_problems,
+)
+
+HOUR_S = 3600
+
+
+class CollectionTime(Table):
+    """How long values are generated, and how long the run goes on for the last of them."""
+
+    duration_h: Annotated[float, Field(gt=0, le=240, description="Values are generated for so long")] = 24.0
+    after_h: Annotated[float, Field(ge=0, le=240, description="The run goes on for so long after that")] = 1.0
+
+
+class MeterTable(Table):
+    """The meters' generation."""
+
+    profile: Annotated[
+        Literal["seed-2021", "final-2022", "present"],
+        Field(description="What a meter measures and sends; the present one has no five-minute values"),
+    ] = "seed-2021"
+
+
+class LoadTable(Table):
+    """What the meters' customers draw and feed in."""
+
+    pv_share: Annotated[Share, Field(description="Meters with a roof")] = 0.1
+
+
+class HalfHour(Table):
+    """The values everybody is billed on (R8); switchable to 15 minutes (R9)."""
+
+    minutes: Annotated[Literal[15, 30], Field(description="Length of an interval")] = 30
+    spread_s: Annotated[NotNegative, Field(description="A meter reports at random within this after the interval")] = (
+        1200.0
+    )
+
+
+class History(Table):
+    """Five-minute P, Q and V of a sample of the meters, due within days (R10)."""
+
+    share: Annotated[Share, Field(description="Meters that take part")] = 0.10
+    records: Annotated[int, Field(ge=1, le=72, description="Five-minute values in one message")] = 6
+    spread_s: Annotated[NotNegative, Field(description="It is offered at random within this after the last value")] = (
+        1500.0
+    )
+
+
+class RealTime(Table):
+    """Five-minute P, Q and V of a few meters, due within ten minutes (R11)."""
+
+    share: Annotated[Share, Field(description="Meters that take part")] = 0.03
+    spread_s: Annotated[NotNegative, Field(description="A meter reports at random within this after the value")] = 120.0
+
+
+class GasWater(Table):
+    """Hourly values of gas and water meters that ride in the half-hour message of the meter beside them (R39)."""
+
+    gas_share: Annotated[Share, Field(description="Meters with a gas meter beside them")] = 0.0
+    water_share: Annotated[Share, Field(description="Meters with a water meter beside them")] = 0.0
+
+
+class OnDemand(Table):
+    """Instantaneous values that somebody at the head end asks for (R15)."""
+
+    reads_per_h: Annotated[NotNegative, Field(description="Meters asked per hour, each at a random moment")] = 0.0
+
+
+class Commands(Table):
+    """One wave of remote ampere limits or openings (R21, R25)."""
+
+    kind: Annotated[Literal["none", "limit", "open"], Field(description="What the wave commands")] = "none"
+    at_h: Annotated[NotNegative, Field(description="When the wave begins")] = 12.0
+    meters: Annotated[int, Field(ge=0, description="Meters addressed, drawn at random")] = 0
+    rate_per_s: Annotated[Positive, Field(description="Commands the head end's limiter lets pass per second")] = 5.0
+    limit_a: Annotated[Positive, Field(description="Ampere limit set, with kind = limit")] = 10.0
+
+
+class Delivery(Table):
+    """How a meter or relay persists with a message."""
+
+    offers: Annotated[int, Field(ge=1, le=100, description="Times each holder offers a message to its MAC")] = 4
+    reoffer_min_s: Annotated[NotNegative, Field(description="Pause after a failed offer, least")] = 10.0
+    reoffer_max_s: Annotated[NotNegative, Field(description="Pause after a failed offer, most")] = 60.0
+    answer_ms: Annotated[float, Field(ge=1, description="A meter needs this to answer a request")] = 100.0
+
+
+class Batching(Table):
+    """The concentrators: they gather readings and keep each until the head end has acknowledged it."""
+
+    process_ms: Annotated[Positive, Field(description="From reception to the batch")] = 30.0
+    turnaround_ms: Annotated[float, Field(ge=1, description="From the WAN to the radio")] = 100.0
+    hold_s: Annotated[NotNegative, Field(description="A batch waits this long for company")] = 60.0
+    urgent_hold_s: Annotated[NotNegative, Field(description="... with real-time values; answers go at once")] = 10.0
+    ack_timeout_s: Annotated[Positive, Field(description="Sent again when not acknowledged for this long")] = 60.0
+    storage_values: Annotated[
+        int, Field(ge=1, description="Values a concentrator can keep; the oldest batch goes first when it is full")
+    ] = 200_000
+
+
+class WanOutage(Table):
+    """Concentrators that are cut off from the head end for a while."""
+
+    at_h: Annotated[NotNegative, Field(description="When it begins")] = 0.0
+    hours: Annotated[NotNegative, Field(description="How long it lasts; 0: there is none")] = 0.0
+    share: Annotated[Share, Field(description="Concentrators it takes")] = 0.1
+
+
+class BlackoutTable(Table):
+    """Substations without supply, as after a storm, that come back one after the other."""
+
+    at_h: Annotated[NotNegative, Field(description="When supply is lost")] = 0.0
+    hours: Annotated[NotNegative, Field(description="The first substation is back after this; 0: nobody is dark")] = 0.0
+    restore_h: Annotated[NotNegative, Field(description="... and the last so much later")] = 0.0
+    share: Annotated[Share, Field(description="Substations it takes")] = 0.3
+    concentrators_backed: Annotated[Share, Field(description="Concentrators whose battery outlasts it")] = 0.0
+
+
+class Workers(Table):
+    """The head end: workers that check messages, and a store that commits them in groups."""
+
+    workers: Annotated[int, Field(ge=1, le=1000)] = 4
+    batch_ms: Annotated[Positive, Field(description="Time of a worker for one batch")] = 5.0
+    value_us: Annotated[NotNegative, Field(description="... and for each value in it")] = 100.0
+    queue_batches: Annotated[int, Field(ge=1, description="Batches that may wait; more are turned away")] = 10_000
+    commit_s: Annotated[Positive, Field(description="What was checked is stored in groups of so long")] = 30.0
+    commit_ms: Annotated[Positive, Field(description="Time until a group is durable")] = 50.0
+    verified_share: Annotated[
+        Share,
+        Field(description="Messages made, sealed, opened and compared as real bytes; sizes are real for all"),
+    ] = 0.01
+
+
+class Requests(Table):
+    """Re-request of missing values, and the pace of all that is sent to meters."""
+
+    check_after_min: Annotated[Positive, Field(description="Missing half hours are looked for this long after")] = 32.0
+    again_min: Annotated[Positive, Field(description="... and again each time this has passed")] = 30.0
+    tries: Annotated[int, Field(ge=0, le=20, description="Requests each time; 0: nothing is asked for again")] = 3
+    rate_per_s: Annotated[Positive, Field(description="Requests the head end sends per second")] = 20.0
+    most_values: Annotated[int, Field(ge=1, le=96, description="Values asked for in one request")] = 48
+    per_concentrator: Annotated[int, Field(ge=1, le=100, description="Requests open at a concentrator at a time")] = 2
+    timeout_s: Annotated[Positive, Field(description="Wait for the answer to one request")] = 20.0
+
+
+class Levels(Table):
+    """Limits for the verdicts; where the programme names none, they are our own (R53)."""
+
+    half_hour_min: Annotated[Positive, Field(description="R8, R50: half hours are due within")] = 60.0
+    half_hour_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.99
+    worst_share: Annotated[Share, Field(description="... and at the worst 1 % of the concentrators (ours)")] = 0.90
+    history_days: Annotated[Positive, Field(description="R10: five-minute history is due within")] = 3.0
+    history_share: Annotated[Share, Field(description="... for this share of it (ours)")] = 0.99
+    real_time_min: Annotated[Positive, Field(description="R11: real-time values are due within")] = 10.0
+    real_time_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.99
+    billing_share: Annotated[Share, Field(description="R49: half hours there for billing at the end (ours)")] = 0.999
+    usage_share: Annotated[Share, Field(description="R51: meters whose whole usage can be handed over (ours)")] = 0.99
+    disruption_kw: Annotated[Positive, Field(description="R47: no more than this cut off for an hour")] = 7_000.0
+    major_kw: Annotated[Positive, Field(description="R48: no more than this cut off for ten minutes")] = 70_000.0
+
+
+class CollectionScenario(Study):
+    """A time of collection; every table has defaults that work."""
+
+    kind: Literal["collection"] = "collection"
+    time: CollectionTime = CollectionTime()
+    grid: GridTable = GridTable()
+    population: PopulationTable = PopulationTable()
+    radio: Radio = Radio(overrides={"channels": 14, "aggregate_frames": 8, "aggregate_wait_us": 2_000_000})
+    meter: MeterTable = MeterTable()
+    load: LoadTable = LoadTable()
+    half_hour: HalfHour = HalfHour()
+    history: History = History()
+    real_time: RealTime = RealTime()
+    gas_water: GasWater = GasWater()
+    on_demand: OnDemand = OnDemand()
+    commands: Commands = Commands()
+    delivery: Delivery = Delivery()
+    concentrator: Batching = Batching()
+    wan: Wan = Wan()
+    wan_outage: WanOutage = WanOutage()
+    blackout: BlackoutTable = BlackoutTable()
+    head_end: Workers = Workers()
+    requests: Requests = Requests()
+    service_levels: Levels = Levels()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, problem) for keys that cannot hold together."""
+        for key, value, expected in self._pairs():
+            yield key, f"{key} = {value!r}, expected {expected}"
+        yield from radio_problems(self.radio, {})
+
+    def _pairs(self) -> Iterator[tuple[str, float, str]]:
+        interval_s = 60 * self.half_hour.minutes
+        if self.time.duration_h * HOUR_S < interval_s:
+            yield "time.duration_h", self.time.duration_h, f"one interval, {interval_s / HOUR_S:g} h, or more"
+        if self.half_hour.spread_s >= interval_s:
+            yield "half_hour.spread_s", self.half_hour.spread_s, f"below the interval, {interval_s} s"
+        if self.meter.profile == "present":
+            yield from self._beyond_the_present()
+        if self.real_time.spread_s >= 300:
+            yield "real_time.spread_s", self.real_time.spread_s, "below the interval, 300 s"
+        if self.delivery.reoffer_max_s < self.delivery.reoffer_min_s:
+            least = f"at least delivery.reoffer_min_s = {self.delivery.reoffer_min_s:g}"
+            yield "delivery.reoffer_max_s", self.delivery.reoffer_max_s, least
+        if 60 * self.requests.check_after_min <= self.half_hour.spread_s:
+            sent = f"more than half_hour.spread_s = {self.half_hour.spread_s:g} s, when all has been sent"
+            yield "requests.check_after_min", self.requests.check_after_min, sent
+        if self.commands.meters > self.population.meters:
+            yield "commands.meters", self.commands.meters, f"at most population.meters = {self.population.meters}"
+
+    def _beyond_the_present(self) -> Iterator[tuple[str, float, str]]:
+        """Yield what a meter of the present generation cannot do."""
+        wanted = {
+            "history.share": self.history.share,
+            "real_time.share": self.real_time.share,
+            "gas_water.gas_share": self.gas_water.gas_share,
+            "gas_water.water_share": self.gas_water.water_share,
+        }
+        for key, share in wanted.items():
+            if share:
+                yield key, share, '0 with meter.profile = "present", which has no such values'
+        if self.half_hour.minutes != 30:
+            yield "half_hour.minutes", self.half_hour.minutes, '30 with meter.profile = "present"'

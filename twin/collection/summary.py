@@ -1,0 +1,262 @@
+"""The summary of a collection run: key figures and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.collection import kpis
+from twin.collection.ledger import NEVER
+from twin.collection.outcome import Outcome
+from twin.collection.traffic import BILLING_CODE, TrafficClass
+from twin.collection.verdicts import Figures, service_levels
+from twin.collection.verification import Verification
+from twin.scenario import ns
+
+WORST_SHOWN = 10
+NATION = 61_050_000  # meters in Japan, March 2020 (R1)
+
+
+class Summary:
+    """Figures of a finished run.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    """
+
+    def __init__(self, outcome: Outcome):
+        self.outcome = outcome
+
+    def content(self) -> dict[str, Any]:
+        """Return key figures and verdicts."""
+        plan, record, figures = self.outcome.run.plan, self.outcome.run.record, self._figures()
+        return {
+            "name": self.outcome.scenario.name,
+            "kind": "collection",
+            "title": self.outcome.scenario.title,
+            "sim_s": self.outcome.run.end_ns / 1e9,
+            "meters": plan.meters,
+            "without_route": int((plan.concentrator_of < 0).sum()),
+            "concentrators": plan.concentrators,
+            "classes": {kind.name: self._class(kind.code) for kind in self.outcome.run.classes},
+            "worst": self._worst(),
+            "conservation": self.outcome.conservation,
+            "service_levels": service_levels(self.outcome.scenario.service_levels, figures),
+            "restoration": self._restoration(),
+            "errands": self._errand_figures(),
+            "head_end": self._head_end(),
+            "store": self._store(),
+            "management": self.outcome.management.summary(),
+            "sizing": self.outcome.management.sizes,
+            "air": self._air(),
+            "elsewhere": self._elsewhere(),
+            "speed": {"windows": record.windows},
+        }
+
+    def _class(self, code: int) -> dict[str, Any]:
+        kind, rows = self.outcome.run.classes[code], self.outcome.of(code)
+        limit_s = self.outcome.limit_s(kind.name)
+        ages = kpis.ages_s(rows)
+        stored = rows["stored_ns"] != NEVER
+        found = {
+            "meters": kind.members.size,
+            "values": int(rows["values"].sum()),
+            "stored_values": int(rows["values"][stored].sum()),
+            "limit_s": limit_s,
+            "within_limit_share": kpis.share_within(rows, limit_s, self.outcome.run.end_ns),
+            "first_pass_share": float((stored & (rows["asked"] == 0)).mean()) if rows.size else None,
+            "age_s": kpis.percentiles(ages[stored]),
+            "by_stage_s": self._by_stage(rows[stored]),
+        }
+        if kind.urgent and stored.any():
+            found["peak_age_s"] = kpis.percentiles(ages[stored] + kind.period_ns / 1e9)
+        return found
+
+    @staticmethod
+    def _by_stage(rows: NDArray) -> dict[str, dict[str, float | None]]:
+        """Return percentiles of the time from stage to stage [s]; their medians add up only roughly."""
+        steps = (
+            ("in_the_meter", "interval_ns", "offered_ns"),
+            ("on_the_radio", "offered_ns", "radio_ns"),
+            ("concentrator_and_wan", "radio_ns", "head_end_ns"),
+            ("into_the_store", "head_end_ns", "stored_ns"),
+        )
+        return {name: kpis.percentiles((rows[end] - rows[start]) / 1e9, (50, 99)) for name, start, end in steps}
+
+    def _worst(self) -> dict[str, Any]:
+        served = self.outcome.served
+        if not served["owed"].any():
+            return {"concentrators": [], "on_time_share": None}
+        worst, share = kpis.worst_percent(served["on_time_share"], served["owed"])
+        shares = served["on_time_share"][served["owed"] > 0]
+        order = np.argsort(np.where(served["owed"] > 0, served["on_time_share"], np.inf), kind="stable")
+        shown = order[: min(max(worst.size, WORST_SHOWN), shares.size)]
+        meters = np.bincount(self.outcome.home, minlength=self.outcome.run.plan.concentrators)
+        return {
+            "on_time_share": share,
+            "count": worst.size,
+            "p50_share": float(np.median(shares)),
+            "p1_share": kpis.percentiles(shares, (1,))["p1"],
+            "concentrators": [
+                {"concentrator": int(c), "meters": int(meters[c]), "on_time_share": float(served["on_time_share"][c]),
+                 "first_pass_share": float(served["first_pass"][c] / served["owed"][c]),
+                 "without_route": int((self.outcome.run.plan.concentrator_of[self.outcome.home == c] < 0).sum())}
+                for c in shown
+            ],
+        }  # fmt: skip
+
+    def _figures(self) -> Figures:
+        levels, end_ns = self.outcome.scenario.service_levels, self.outcome.run.end_ns
+        billing = self.outcome.of(BILLING_CODE)
+        by_name = {kind.name: self.outcome.of(kind.code) for kind in self.outcome.run.classes}
+        whole = np.ones(self.outcome.run.plan.meters, bool)
+        whole[billing["meter"][billing["stored_ns"] == NEVER]] = False
+        late = kpis.ages_s(kpis.due(billing, 60 * levels.half_hour_min, end_ns)) > 60 * levels.half_hour_min
+        return Figures(
+            half_hour=kpis.share_within(billing, 60 * levels.half_hour_min, end_ns),
+            worst=self._worst()["on_time_share"],
+            history=self._history(by_name.get("history")),
+            real_time=kpis.share_within(by_name["real_time"], 60 * levels.real_time_min, end_ns)
+            if "real_time" in by_name
+            else None,
+            billing=float((billing["stored_ns"] != NEVER).mean()) if billing.size else None,
+            usage=float(whole.mean()),
+            late_values=int(late.sum()),
+            estimated_bills=int((~whole).sum()),
+            cut_off_kw={hold_s: self._cut_off_kw(hold_s) for hold_s in (600, 3600)},
+        )
+
+    def _history(self, rows: NDArray | None) -> float | None:
+        """Return the share of the history that is stored: in a run shorter than the limit, of all that was owed."""
+        if rows is None or not rows.size:
+            return None
+        return float((kpis.ages_s(rows) <= 86_400 * self.outcome.scenario.service_levels.history_days).mean())
+
+    def _cut_off_kw(self, hold_s: int) -> float | None:
+        opened = [e for e in self.outcome.run.office.errands.all if e.kind == "open" and e.reached_ns is not None]
+        if self.outcome.scenario.commands.kind != "open":
+            return None
+        times = np.array([e.reached_ns for e in opened], np.int64)
+        meters = np.array([e.meter for e in opened], np.int64)
+        return kpis.lost_power(times, self.outcome.run.load_kw(meters, times), self.outcome.run.end_ns, ns(hold_s))
+
+    def _restoration(self) -> dict[str, Any] | None:
+        back, struck = self.outcome.returns, self.outcome.run.blackout.struck.size
+        if not struck:
+            return None
+        gaps = back.filled_s > 0
+        return {
+            "meters_struck": struck,
+            "meters_back": back.meters.size,
+            "heard_again": int(np.isfinite(back.first_value_s).sum()),
+            "first_value_after_return_s": kpis.percentiles(back.first_value_s),
+            "meters_with_gaps": int(gaps.sum()),
+            "gaps_filled": int(np.isfinite(back.filled_s[gaps]).sum()),
+            "gaps_filled_after_return_s": kpis.percentiles(back.filled_s[gaps]),
+        }
+
+    def _errand_figures(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in ("missing", "read", "limit", "open"):
+            chosen = [e for e in self.outcome.run.office.errands.all if e.kind == name]
+            if not chosen:
+                continue
+            took = np.array([(e.answered_ns - e.asked_ns) / 1e9 for e in chosen if e.answered_ns is not None])
+            found[name] = {
+                "sent": len(chosen),
+                "reached": sum(e.reached_ns is not None for e in chosen),
+                "answered": int(took.size),
+                "answered_share": took.size / len(chosen),
+                "received_twice": sum(e.carried_out > 1 for e in chosen),
+                "latency_s": kpis.percentiles(took),
+            }
+        return found
+
+    def _head_end(self) -> dict[str, Any]:
+        head_end, office = self.outcome.run.office.head_end, self.outcome.run.office
+        busy_s = head_end.busy_ns / 1e9
+        mean = head_end.checked_values / (self.outcome.run.end_ns / 1e9)
+        stored = np.array([sample.stored_values for sample in self.outcome.run.record.air])
+        steps = np.diff(np.r_[0, stored]) / 300 if stored.size else np.zeros(1)
+        return {
+            "values_checked": head_end.checked_values,
+            "worker_share_busy": busy_s / (self.outcome.run.end_ns / 1e9) / self.outcome.scenario.head_end.workers,
+            "longest_queue_batches": head_end.peak_queue,
+            "turned_away_batches": head_end.turned_away,
+            "values_per_s_mean": mean,
+            "values_per_s_peak_5_min": float(steps.max()),
+            "nation_values_per_s_mean": head_end.checked_values
+            / (self.outcome.run.end_ns / 1e9)
+            * NATION
+            / self.outcome.run.plan.meters,
+            "messages_verified": self.outcome.run.verification.counts["right"],
+            "of_these_faulty": sum(self.outcome.run.verification.counts[name] for name in Verification.FAULTS),
+            "batches_sent_again": office.concentrators.resent,
+            "most_values_kept_by_a_concentrator": int(office.concentrators.peak_values.max(initial=0)),
+        }
+
+    def _store(self) -> dict[str, Any]:
+        head_end, root = self.outcome.run.office.head_end, self.outcome.run.store.root
+        size = sum(file.stat().st_size for file in root.rglob("*.parquet"))
+        return {
+            "readings": head_end.stored_values,
+            "duplicates": head_end.duplicate_values,
+            "conflicts": head_end.conflict_values,
+            "parquet_bytes": size,
+            "bytes_per_reading": size / head_end.stored_values if head_end.stored_values else None,
+        }
+
+    def _air(self) -> dict[str, Any]:
+        plan, record = self.outcome.run.plan, self.outcome.run.record
+        counts = plan.mesh.counters()
+        airtime_ns = plan.mesh.airtime_ns
+        hours = self.outcome.run.end_ns / 3.6e12
+        total = max(sum(record.air_us_of_class.values()), 1)
+        busiest = int(np.argmax(airtime_ns))
+        meters = airtime_ns[: plan.meters]
+        halves = plan.meters * self.outcome.run.generated_until_ns / 1.8e12
+        return {
+            "data_frames": counts["tx_data"],
+            "ack_frames": counts["tx_ack"],
+            "bursts_per_meter_and_half_hour": (counts["tx_data"] + counts["tx_ack"]) / halves,
+            "data_airtime": {f"{name}_share": spent / total for name, spent in record.air_us_of_class.items() if spent},
+            "busiest_node": f"concentrator {busiest - plan.meters}" if busiest >= plan.meters else f"meter {busiest}",
+            "busiest_node_s_per_h": float(airtime_ns[busiest]) / 1e9 / hours,
+            "meter_airtime_ms_per_half_hour": kpis.percentiles(meters / 1e6 / (2 * hours), (50, 99)),
+            "outcomes": dict(sorted(record.outcomes.items())),
+        }
+
+    def _elsewhere(self) -> list[dict[str, Any]]:
+        """Return figures of this run beside closed forms and measurements of others."""
+        run, air = self.outcome.run, self._air()
+        burst_us = run.plan.mesh.radio.air_us(run.classes[BILLING_CODE].psdu_bytes)
+        measured = "JEIC, measured at a detached house and an apartment; a static tree sends no control frames"
+        return [
+            *(self._rate(kind) for kind in run.classes),
+            {"text": "bursts a meter and half hour", "ours": air["bursts_per_meter_and_half_hour"],
+             "theirs": "17 and 23", "source": measured},
+            {"text": "commonest burst [ms]", "ours": burst_us / 1000, "theirs": 13.0, "source": "JEIC, measured"},
+        ]  # fmt: skip
+
+    def _rate(self, kind: TrafficClass) -> dict[str, Any]:
+        """Return the values of a class that arrived a second, scaled to the nation, beside members times intervals."""
+        run, rows = self.outcome.run, self.outcome.of(kind.code)
+        scale = NATION / run.plan.meters
+        arrived = int(rows["values"][rows["stored_ns"] != NEVER].sum())
+        return {
+            "text": f"{kind.name} values a second, scaled to the nation",
+            "ours": arrived / (run.generated_until_ns / 1e9) * scale,
+            "theirs": kind.members.size * scale * kind.records / (kind.period_ns / 1e9),
+            "source": "members times intervals (DOMAIN 2.8); ours is what arrived",
+        }
+
+    def flags(self) -> list[str]:
+        """Return what a reader must know before trusting the run."""
+        broken = self.outcome.conservation["broken"]
+        more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
+        found = [f"conservation: {broken[0]}{more}"] if broken else []
+        faulty = {name: self.outcome.run.verification.counts[name] for name in Verification.FAULTS}
+        return found + [f"payload: {count:,} messages {name}" for name, count in faulty.items() if count]
