@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdl import scaling
-from hdl.driver import BoardPort
+from hdl.driver import MAX_A, BoardPort
 from hil.source.machine import PlayedBlock
 
 
@@ -25,19 +25,24 @@ class FedPort(BoardPort, Protocol):
     clocks_per_sample: int
 
     def push(
-        self, samples: NDArray[np.int32], trigger: tuple[int, int] | None = None, stop_on_irq: bool = False
+        self,
+        samples: NDArray[np.int32],
+        trigger: tuple[int, int] | None = None,
+        stop_on_irq: bool = False,
+        currents: NDArray[np.int32] | None = None,
     ) -> int:
-        """Feed samples and return how many were taken."""
+        """Feed samples of voltage and, if there is one, current; return how many were taken."""
 
 
 class Wiring:
-    """The two wires of the bench: voltage into the ADC, trigger-out into the board's trigger input.
+    """The wires of the bench: voltage and current into the ADC, trigger-out into the board's trigger input.
 
     Parameters
     ----------
     source : Player
     port : FedPort
-        Sees the voltage as 24-bit codes, sample k taken at k / 8000 s, and trigger edges at their clock.
+        Sees voltage and current of the first element as 24-bit codes, sample k taken at k / 8000 s, and trigger edges
+        at their clock.
     """
 
     def __init__(self, source: Player, port: FedPort):
@@ -51,11 +56,14 @@ class Wiring:
         block = self._source.play(n_samples, scaling.SAMPLE_RATE_HZ)
         codes, saturated = scaling.codes_from_volts(block.volts)
         self.saturated |= saturated
+        flowing, too_large = scaling.codes_from_amps(block.amps, MAX_A)
+        self.saturated |= too_large
         taken = 0
         for edge_ns in block.trigger_edges:
             place, clock = self._clock_of(edge_ns)
-            taken += self._port.push(codes[taken : place + 1], trigger=(place - taken, clock))
-        self._port.push(codes[taken:])
+            upto = slice(taken, place + 1)
+            taken += self._port.push(codes[upto], trigger=(place - taken, clock), currents=flowing[upto])
+        self._port.push(codes[taken:], currents=flowing[taken:])
         self.samples += n_samples
         return len(block.trigger_edges)
 

@@ -47,6 +47,12 @@ class Supply(Table):
     nominal_hz: Annotated[Literal[50, 60], Field(description="Frequency")] = 50
 
 
+class Load(Table):
+    """What hangs on the source; on a simulated one a rectifier with 470 uF."""
+
+    power_w: Annotated[float, Field(ge=0, description="Drawn at any voltage; 0: no load")] = 0.0
+
+
 class Limits(Table):
     """What a sound bench keeps to; all assumed, none from a standard."""
 
@@ -74,6 +80,7 @@ class Station(Table):
     source: Source = Source()
     supply: Supply = Supply()
     limits: Limits = Limits()
+    load: Load = Load()
     campaign: Campaign = Campaign()
 
     @property

@@ -1,4 +1,4 @@
-"""Commands of the ampere limit: applied, read back, reserved, cancelled. The bench has no load, so nothing trips."""
+"""The ampere limit: applied, read back, reserved, cancelled; and, on a bench with a load, what it does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hil.evidence.measures import Measures
 FULL_A, LOW_A = 60.0, 10.0  # the two limits of the islanded microgrid, R23
 READ_BACK_A = 0.05  # half of a step of what a meter shows: 0.1 A (ECHONET Lite 0x0288, 0xE8)
 AHEAD_S = 0.5
+TRIP_S, RECLOSE_S, TRIES = 0.5, 0.4, 2  # short, so that a whole series fits into seconds
 
 
 @pytest.mark.requirement("R21", "R24")
@@ -54,6 +55,34 @@ def test_cancelled_reservation_does_not_come(bench: Bench, measure: Measures) ->
     measure.same("cancelled again, another command", front_end.cancel_limit(24), "refused")
     bench.elapse(2 * AHEAD_S)
     _read_back(bench, measure, FULL_A, 21)
+    check_bench(bench, measure)
+
+
+@pytest.mark.requirement("R21")
+def test_use_above_the_limit_trips_until_it_locks_out(bench: Bench, measure: Measures) -> None:
+    """The load stays on: on this bench the breaker's line switches nothing."""
+    if not bench.station.load.power_w:
+        pytest.skip("this bench has no load; say load.power_w in the station file")
+    front_end, hz = bench.front_end, bench.station.supply.nominal_hz
+    bench.supply(hz)
+    front_end.configure_limit(trip_s=TRIP_S, reclose_s=RECLOSE_S, tries=TRIES)
+    current_a = front_end.power().i_rms_half_a
+    measure("current of the load", current_a, "A")
+    measure.same("limit of half of it", front_end.limit_now(current_a / 2, 31), "accepted")
+    applied = front_end.limit_state().applied_sample
+    bench.elapse(TRIES * (TRIP_S + RECLOSE_S) + AHEAD_S)
+    events = [event for event in front_end.events() if event.kind.startswith("limit_")]
+    said = ", ".join(event.kind.removeprefix("limit_") for event in events)
+    measure.same("what it did", said, "trip, reclose, trip, lockout")
+    if len(events) > 1:
+        cycle_s = 1 / hz  # currents are compared half cycle by half cycle
+        tripped_s = (events[0].sample - applied) / bench.rate_hz
+        measure("tripped after", tripped_s, "s", low=TRIP_S, high=TRIP_S + cycle_s)
+        reclosed_s = (events[1].sample - events[0].sample) / bench.rate_hz
+        measure("closed again after", reclosed_s, "s", low=RECLOSE_S, high=RECLOSE_S + cycle_s)
+    measure.same("released", front_end.release_breaker(32), "accepted")
+    measure.same("no limit", front_end.limit_now(None, 33), "accepted")
+    measure.same("breaker at the end", front_end.limit_state().state, "closed")
     check_bench(bench, measure)
 
 

@@ -20,10 +20,12 @@ from hil.evidence.replayed_link import ReplayedLink
 from hil.evidence.transcript import Tape, Transcripts
 from hil.source.dialects import find_kind, simulate
 from hil.source.guard import SILENCE_S, GuardedSource
+from hil.source.load import Impedance, RectifierLoad
 from hil.source.server import SourceServer
 from hil.station import Station
 from teiden.errors import InputError, MissingPart
 
+CAPACITANCE_F, IMPEDANCE = 470e-6, Impedance(0.1, 50e-6)  # assumed, as those of rig source
 STAND_IN_SILENCE_S = 60.0  # a simulated output harms nobody, and a loaded machine may stand still for seconds
 NO_HARDWARE = "none: the compiled RTL on a simulated source, neither of which has noise"
 
@@ -31,7 +33,8 @@ NO_HARDWARE = "none: the compiled RTL on a simulated source, neither of which ha
 @contextmanager
 def stand_ins(station: Station, transcripts: Transcripts | None) -> Iterator[tuple[Bench, Identity]]:
     """Give the compiled front-end on a simulated source, its output owned by a supervising process."""
-    simulated = simulate(station.source.dialect, station.source.seed)
+    load = RectifierLoad(CAPACITANCE_F, station.load.power_w) if station.load.power_w else None
+    simulated = simulate(station.source.dialect, station.source.seed, load=load, impedance=IMPEDANCE)
     with closing(CompiledFrontEnd(station.board.clocks_per_sample)) as port, SourceServer(simulated) as server:
         wiring = Wiring(simulated, port)
         rate_hz = port.sample_rate_hz

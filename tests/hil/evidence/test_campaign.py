@@ -155,6 +155,21 @@ def test_the_exit_code_follows_from_the_verdicts(verdicts, strict, code, short, 
 UNSHIELDED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from hil.cli import main; main()"
 
 
+def test_with_a_load_the_ampere_limit_trips_and_locks_out(tmp_path, monkeypatch):
+    """A limit of half the current: trip after 0.5 s, closed again after 0.4 s, locked out at the second trip."""
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ("test_ampere_limit.py",))
+    station = tmp_path / "station.toml"
+    station.write_text("[load]\npower_w = 60.0\n")
+    ran = invoke("run", station, "--campaign", "F47", "--out", tmp_path / "kept", "--strict")
+    assert ran.exit_code == 0, ran.output
+    test = json.loads((tmp_path / "kept" / "evidence.json").read_text())["tests"][-1]
+    measured = {one["name"]: one["value"] for one in test["measures"]}
+    assert measured["what it did"] == "trip, reclose, trip, lockout"
+    # 60 W at 100 V are 0.6 A at least; a rectifier draws them in pulses, whose RMS is larger.
+    assert 0.6 < measured["current of the load"] < 3
+
+
 REAL = '[board]\nkind = "pynq"\nbitstream = "{folder}/td.bit"\n[source]\naddress = "{address}"\n'
 INTERLOCK = 'interlock = "{folder}/interlock"\n'
 
