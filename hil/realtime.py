@@ -103,11 +103,17 @@ class RealTime:
 
     def stop(self) -> wire.Stopped:
         """End the rig's run and return what it recorded; events that only come now are counted, and no longer heard."""
+        self._ask()  # so that the clocks are compared up to the end
         self._end.send(wire.Stop())
         while isinstance(
             message := self._end.receive(self._timeout_s, "stopped"), (wire.BoardEvent, wire.Notice, wire.Counter)
         ):
-            self.book.after_end += not isinstance(message, wire.Counter)
+            if isinstance(message, wire.Counter):
+                self._take_counter(message)
+            else:
+                self.book.after_end += 1
+        if self._readings:
+            self._add_burst(*zip(*self._readings, strict=True))
         return take_stopped(self._end, self._timeout_s, message)
 
     def report(self) -> dict[str, Any]:
@@ -166,9 +172,12 @@ class RealTime:
         if self._asked is not None and now_ns - self._asked[1] < READ_TIMEOUT_NS:
             return
         if now_ns >= self._burst_ns:
-            self._number += 1
-            self._end.send(wire.ReadCounter(self._number))
-            self._asked = (self._number, now_ns)
+            self._ask()
+
+    def _ask(self) -> None:
+        self._number += 1
+        self._end.send(wire.ReadCounter(self._number))
+        self._asked = (self._number, self._now_ns())
 
     def _take_counter(self, counter: wire.Counter) -> None:
         self.book.board_behind_ns = max(self.book.board_behind_ns, counter.behind_ns)
