@@ -3,8 +3,10 @@
 // whatever a node can hear is in its own field or the eight around it.
 //
 // A cell keeps its signals, a channel at a time, in a chain of small blocks, newest first. A look visits cells ring by
-// ring from near to far; what the rings not yet visited can add is bounded by their number of signals times the strongest
-// one, so most looks end after the first ring or two with the exact answer.
+// ring from near to far, a ring being the cells as many steps away; what the rings not yet visited can add is bounded by
+// their number of signals times the strongest one, so most looks end after the first few rings with the exact answer. Two
+// numbers are kept for that: signals that are live, which may still be on air, and those that are recent, which a look at
+// the times of the last frames may ask for.
 //
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
@@ -12,6 +14,7 @@
 #include "arena.h"
 #include "plane.h"
 #include "state.h"
+#include "taken.h"
 
 namespace teiden {
 
@@ -38,9 +41,11 @@ struct Spot {
   int32_t cell;
 };
 
-constexpr int kRings = 5;
-constexpr int kRingSlots = 289;  // no ring has more
-constexpr int kFields = 9;                     // the own one and those around it
+constexpr int kRings = 9;   // the own cell, those around it, and so on up to eight cells away
+constexpr int kFields = 9;  // the own one and those around it
+
+// Which signals a look is about.
+enum Since { kLive, kRecent, kAll };
 
 class Cells {
  public:
@@ -70,10 +75,8 @@ class Cells {
     for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
     head_.fill(fields * 64, -1);
-    count_.fill(fields * 64, 0);
-    field_count_.fill(fields, 0);
     used_.fill(fields, 0);
-    recent_.fill(fields, 0);
+    for (Counts& c : counts_) c.of_slot.fill(fields * 64, 0), c.slots.fill(fields, 0);
     if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
     look_around(plane);
@@ -123,26 +126,28 @@ class Cells {
       b.records[b.count] = record;
       store_release(&b.count, b.count + 1);
     }
-    store_relaxed(&count_[slot], count_[slot] + 1);
-    add_atomic(&field_count_[slot >> 6], 1);
     set_bit(used_[slot >> 6], slot & 63);
-    set_bit(recent_[slot >> 6], slot & 63);
+    count(slot);
   }
 
-  // A record of a slot is no longer recent.
-  void age(int64_t slot) {
-    store_relaxed(&count_[slot], count_[slot] - 1);
-    add_atomic(&field_count_[slot >> 6], -1);
-    if (count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
+  // A record of a slot is not live, or not recent, any more.
+  void age(Since since, int64_t slot) {
+    Counts& c = counts_[since];
+    store_relaxed(&c.of_slot[slot], c.of_slot[slot] - 1);
+    if (c.of_slot[slot] == 0) clear_bit(c.slots[slot >> 6], slot & 63);
   }
   void forget_ages() {
-    for (int64_t i = 0; i < count_.size(); ++i) count_[i] = 0;
-    for (int64_t i = 0; i < recent_.size(); ++i) recent_[i] = 0, field_count_[i] = 0;
+    for (Counts& c : counts_) {
+      for (int32_t& count : c.of_slot) count = 0;
+      for (uint64_t& word : c.slots) word = 0;
+    }
   }
-  void count_again(int64_t slot) {
-    ++count_[slot];
-    ++field_count_[slot >> 6];
-    set_bit(recent_[slot >> 6], slot & 63);
+  // Count a record of a slot as live and recent.
+  void count(int64_t slot) {
+    for (Counts& c : counts_) {
+      store_relaxed(&c.of_slot[slot], c.of_slot[slot] + 1);
+      set_bit(c.slots[slot >> 6], slot & 63);
+    }
   }
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
@@ -163,8 +168,7 @@ class Cells {
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
-      prefetch(&recent_[own + row * columns_]);
-      prefetch(&field_count_[own + row * columns_]);
+      prefetch(&counts_[kLive].slots[own + row * columns_]);
     }
     prefetch(&head_[slot(cell, 0)]);
   }
@@ -179,39 +183,30 @@ class Cells {
           block(at).records[i].ticks = static_cast<int32_t>(end - start);
   }
 
-  // Visit the slots on a channel, in one ring around a cell, that have signals (only recent ones, if so asked).
+  // Visit the slots on a channel, in one ring around a cell, that have such signals.
   template <class Visit>
-  void each_slot(int32_t cell, int32_t channel, int ring, bool recent, Visit visit) const {
+  void each_slot(int32_t cell, int32_t channel, int ring, Since since, Visit visit) const {
     const int64_t own = slot(cell, channel) >> 6;
-    const uint64_t* mask = ring_[cell & 63][ring];
-    const Array<uint64_t>& words = recent ? recent_ : used_;
-    for (int k = 0; k < kFields; ++k) {
-      const int64_t field = own + field_offset_[k];
-      for (uint64_t word = load_relaxed(&words[field]) & mask[k]; word; word &= word - 1)
+    const Array<uint64_t>& words = slots_with(since);
+    const Ring& around = ring_[cell & 63][ring];
+    for (int32_t k = 0; k < around.parts; ++k) {
+      const int64_t field = own + field_offset_[around.field[k]];
+      for (uint64_t word = load_relaxed(&words[field]) & around.cells[k]; word; word &= word - 1)
         visit(field * 64 + trailing_zeros(word));
     }
   }
 
-  // Return how many recent signals there are at most in the nine fields around a cell.
-  int64_t recent_around(int32_t cell, int32_t channel) const {
+  // Add to signals[ring] how many such signals there are at most on a channel in each ring around a cell.
+  TEIDEN_CALL void count_rings(int32_t cell, int32_t channel, Since since, int64_t* signals) const {
     const int64_t own = slot(cell, channel) >> 6;
-    int64_t sum = 0;
-    for (int k = 0; k < kFields; ++k) sum += load_relaxed(&field_count_[own + field_offset_[k]]);
-    return sum;
-  }
-
-  // Visit (ring, slot) of the slots on a channel in all rings but the last that have signals (recent ones, if so asked).
-  template <class Visit>
-  void each_near_slot(int32_t cell, int32_t channel, bool recent, Visit visit) const {
-    const int64_t own = slot(cell, channel) >> 6;
-    const Array<uint64_t>& words = recent ? recent_ : used_;
+    const Array<uint64_t>& words = slots_with(since);
+    const int row = 8 + (cell >> 3 & 7), column = 8 + (cell & 7);
     for (int k = 0; k < kFields; ++k) {
       const int64_t field = own + field_offset_[k];
-      const uint64_t there = load_relaxed(&words[field]) & near_[cell & 63][k];
-      if (there == 0) continue;
-      for (int ring = 0; ring < kRings - 1; ++ring)
-        for (uint64_t word = there & ring_[cell & 63][ring][k]; word; word &= word - 1)
-          visit(ring, field * 64 + trailing_zeros(word));
+      for (uint64_t word = load_relaxed(&words[field]) & reach_[cell & 63][k]; word; word &= word - 1) {
+        const int at = trailing_zeros(word);
+        signals[steps(k / 3 * 8 + (at >> 3) - row, k % 3 * 8 + (at & 7) - column)] += signals_in(since, field * 64 + at);
+      }
     }
   }
 
@@ -230,8 +225,6 @@ class Cells {
     }
   }
 
-  int32_t recent(int64_t slot) const { return load_relaxed(&count_[slot]); }  // signals, at most
-
   uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
 
   // Return the power of a record at a node: what Plane::power returns, found with less work.
@@ -247,13 +240,31 @@ class Cells {
   }
 
   int64_t bytes() const {
-    return head_.bytes() + count_.bytes() + used_.bytes() + recent_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+    int64_t sum = head_.bytes() + used_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+    for (const Counts& c : counts_) sum += c.of_slot.bytes() + c.slots.bytes();
+    return sum;
   }
 
  private:
   static constexpr int kChunkBits = 8;
   static constexpr int32_t kChunkBlocks = 1 << kChunkBits;
   static constexpr int32_t kMaxChunks = 1 << 20;
+
+  struct Counts {
+    Array<int32_t> of_slot;  // how many
+    Array<uint64_t> slots;   // a field and channel: cells that have any
+  };
+  struct Ring {  // the cells of a ring, field by field
+    int32_t parts;
+    int32_t field[kFields];
+    uint64_t cells[kFields];
+  };
+
+  const Array<uint64_t>& slots_with(Since since) const { return since == kAll ? used_ : counts_[since].slots; }
+  int64_t signals_in(Since since, int64_t slot) const {
+    return since == kAll ? kMaxTileNodes : load_relaxed(&counts_[since].of_slot[slot]);
+  }
+  static int steps(int rows, int columns) { return larger(larger(rows, -rows), larger(columns, -columns)); }
 
   // Tiles may share a word, not a bit.
   static void set_bit(uint64_t& word, int64_t bit) {
@@ -277,36 +288,37 @@ class Cells {
     }
   }
 
-  // Sort the cells around each of the 64 places in a field into rings.
+  // Sort the cells around each of the 64 places in a field into rings. A node may stand at its cell's edge, so what is in
+  // a ring is at least one edge less away than steps.
   void look_around(const Plane& plane) {
-    // rings end 0, 1, 2 and so many cells from the middle that nothing beyond is strong enough to be locked on, and 8
-    int64_t lockable = 3;
-    while (lockable < 7 && strongest_from(plane, lockable * edge_ * lockable * edge_) >=
-                               static_cast<uint64_t>(plane.config.audible_power)) ++lockable;
-    const int64_t ring_to[kRings] = {0, 1, 2, lockable, 8};
     for (int ring = 0; ring < kRings; ++ring) {
-      const int64_t nearest = ring == 0 ? 0 : ring_to[ring - 1] * edge_;
+      const int64_t nearest = larger(ring - 1, 0) * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
       if (nearest * nearest > farthest_) strongest_[ring] = 0;
-      for (auto& of_place : ring_)
-        for (uint64_t& word : of_place[ring]) word = 0;
     }
-    for (auto& of_place : near_)
-      for (uint64_t& word : of_place) word = 0;
-    for (int place = 0; place < 64; ++place)
-      for (int row = 0; row < 24; ++row)
-        for (int column = 0; column < 24; ++column) {
-          const int dr = row - 8 - (place >> 3), dc = column - 8 - (place & 7);
-          const int down = larger(dr, -dr), across = larger(dc, -dc);
-          const int64_t dx = larger(across - 1, 0) * edge_, dy = larger(down - 1, 0) * edge_;
-          if (!plane.has_links && dx * dx + dy * dy > farthest_) continue;
-          int ring = 0;
-          while (ring < kRings && larger(down, across) > ring_to[ring]) ++ring;
-          if (ring == kRings) continue;
-          const uint64_t bit = 1ULL << ((row & 7) * 8 + (column & 7));
-          ring_[place][ring][row / 8 * 3 + column / 8] |= bit;
-          if (strongest_[ring] > 0 && ring < kRings - 1) near_[place][row / 8 * 3 + column / 8] |= bit;
-        }
+    for (int place = 0; place < 64; ++place) {
+      for (Ring& ring : ring_[place]) ring.parts = 0;
+      for (int k = 0; k < kFields; ++k) look_at_field(plane, place, k);
+    }
+  }
+
+  void look_at_field(const Plane& plane, int place, int k) {
+    uint64_t cells[kRings] = {};
+    reach_[place][k] = 0;
+    for (int at = 0; at < 64; ++at) {
+      const int rows = k / 3 * 8 + (at >> 3) - 8 - (place >> 3), columns = k % 3 * 8 + (at & 7) - 8 - (place & 7);
+      const int64_t dx = larger(larger(columns, -columns) - 1, 0) * edge_, dy = larger(larger(rows, -rows) - 1, 0) * edge_;
+      const int ring = steps(rows, columns);
+      if (ring >= kRings || (!plane.has_links && dx * dx + dy * dy > farthest_)) continue;
+      cells[ring] |= 1ULL << at;
+      reach_[place][k] |= 1ULL << at;
+    }
+    for (int ring = 0; ring < kRings; ++ring) {
+      if (cells[ring] == 0) continue;
+      Ring& r = ring_[place][ring];
+      r.field[r.parts] = k;
+      r.cells[r.parts++] = cells[ring];
+    }
   }
 
   static uint64_t strongest_from(const Plane& plane, int64_t square) {
@@ -317,12 +329,11 @@ class Cells {
   }
 
   Array<int32_t> head_;              // a slot: its newest block
-  Array<int32_t> count_;             // a slot: its recent signals
-  Array<int32_t> field_count_;       // a field and channel: its recent signals
-  Array<uint64_t> used_, recent_;    // a field and channel: cells with signals; with recent ones
-  uint64_t ring_[64][kRings][kFields] = {};
-  uint64_t near_[64][kFields] = {};  // all rings but the last
-  uint64_t strongest_[kRings] = {};
+  Array<uint64_t> used_;             // a field and channel: cells with signals
+  Counts counts_[2];                 // of live signals and of recent ones
+  Ring ring_[64][kRings] = {};
+  uint64_t reach_[64][kFields] = {};  // the cells of all rings
+  uint64_t strongest_[kRings + 1] = {};
   int32_t field_offset_[kFields] = {};
   int64_t audible_square_[kGaussSize] = {};
   int64_t farthest_ = 0;

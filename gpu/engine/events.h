@@ -119,16 +119,24 @@ TEIDEN_FN void Tile::restore(const Signal& s) {
   ages_.push({s.start, slot});
 }
 
-// Let what is not recent any more go: no look of this window asks for what ended two whole frames before it begins.
+// Let what is not live or not recent any more go: no CCA of this window sees what ended before its first instant, no look
+// asks for what ended two whole frames before it begins.
 TEIDEN_FN void Tile::begin_window(int64_t start) {
   if (!fast()) return;
-  const int64_t before = start - 3 * world_->longest;
-  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
+  const int64_t longest = world_->longest;
+  age(kLive, &first_live_, start - config().cca_us - longest);
+  age(kRecent, &first_age_, start - 3 * longest);
   if (first_age_ * 2 > ages_.size()) {
     for (int64_t i = first_age_; i < ages_.size(); ++i) ages_[i - first_age_] = ages_[i];
     ages_.cut(ages_.size() - first_age_);
+    first_live_ -= first_age_;
     first_age_ = 0;
   }
+}
+
+// Uncount what starts before a tick.
+TEIDEN_FN void Tile::age(Since since, int64_t* first, int64_t before) {
+  for (; *first < ages_.size() && ages_[*first].start < before; ++*first) cells_->age(since, ages_[*first].slot);
 }
 
 // Free the records that start before a tick.

@@ -152,7 +152,7 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
   Node& n = at(what.dst);
   Heard wanted{};
   const bool new_start = what.start >= n.heard_until;
-  if (fast()) open_ears(what.dst, what.start - world_->longest, what.start, tick);
+  if (fast()) open_ears(what.dst, what.start - world_->longest, what.start, what.start + 1);
   bool locked = fast() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
   if (locked) {
     resolve_lock(what.dst, what.start + 1);
@@ -162,6 +162,7 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
     ++counters.missed_lock;
     return false;
   }
+  if (fast()) open_ears(what.dst, what.start, what.start, tick);
   const uint64_t draw = draw_keyed(world_->decode_key, static_cast<uint32_t>(n.id), static_cast<uint64_t>(tick));
   const bool clean = fast() ? survives_in_cells(wanted, draw) : survives(what, wanted, draw);
   if (!clean) ++counters.missed_noise;
