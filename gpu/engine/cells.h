@@ -3,10 +3,10 @@
 // whatever a node can hear is in its own field or the eight around it.
 //
 // A cell keeps its signals, a channel at a time, in a chain of small blocks, newest first. A look visits cells ring by
-// ring from near to far, a ring being the cells as many steps away; what the rings not yet visited can add is bounded by
-// their number of signals times the strongest one, so most looks end after the first few rings with the exact answer. Two
-// numbers are kept for that: signals that are live, which may still be on air, and those that are recent, which a look at
-// the times of the last frames may ask for.
+// ring from near to far, a ring being the cells so many steps away; what the cells not yet visited can add is bounded by
+// their number of signals times the strongest one from so far away, so most looks end after the first few rings with the
+// exact answer. How many there are is kept three times: signals that may still be on air, those that may have been a frame
+// ago, and two frames ago.
 //
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
@@ -17,6 +17,8 @@
 #include "taken.h"
 
 namespace teiden {
+
+using Wide = unsigned __int128;
 
 // What a look needs of a transmission: half a cache line.
 struct Record {
@@ -41,11 +43,17 @@ struct Spot {
   int32_t cell;
 };
 
-constexpr int kRings = 9;   // the own cell, those around it, and so on up to eight cells away
+constexpr int kSteps = 8;   // a look goes no further
+constexpr int kRings = 6;   // the own cell; those 1, 2, 3, 4 to 5, 6 to 8 steps away
+// A node may stand at its cell's edge, so what is in the cells around may be as near as what is in its own: no bound tells
+// anything before so many rings are known.
+constexpr int kNearRings = 2;
 constexpr int kFields = 9;  // the own one and those around it
+constexpr int kParts = 4;   // of an edge: how exactly a bound knows the place of a node in its cell
+constexpr int kReachParts = kSteps * kParts;
 
-// Which signals a look is about.
-enum Since { kLive, kRecent, kAll };
+// Which signals a look is about: that end now or later, or one or two of the longest transmissions ago, or any.
+enum Since { kLive, kLate, kRecent, kAll };
 
 class Cells {
  public:
@@ -66,7 +74,8 @@ class Cells {
     }
     const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 4'000'000'000);
     const int64_t width = x1 - x0_ + 1, height = y1 - y0_ + 1;
-    edge_ = plane.has_links ? larger(width, height) : larger<int64_t>(reach / 8 + 1, 1000);
+    edge_ = plane.has_links ? larger(width, height) : larger<int64_t>(reach / kSteps + 1, 1000);
+    edge_ += kParts - edge_ % kParts;
     channels_ = static_cast<int32_t>(larger<int64_t>(plane.config.channels, 1));
     // no more cells than nodes can fill
     while ((width / edge_ + 1) * (height / edge_ + 1) * channels_ > 4 * int64_t{plane.size()} + 64 * channels_) edge_ *= 2;
@@ -79,6 +88,7 @@ class Cells {
     for (Counts& c : counts_) c.of_slot.fill(fields * 64, 0), c.slots.fill(fields, 0);
     if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
+    measure_apart();
     look_around(plane);
   }
 
@@ -130,7 +140,7 @@ class Cells {
     count(slot);
   }
 
-  // A record of a slot is not live, or not recent, any more.
+  // A record of a slot is older than that.
   void age(Since since, int64_t slot) {
     Counts& c = counts_[since];
     store_relaxed(&c.of_slot[slot], c.of_slot[slot] - 1);
@@ -142,7 +152,7 @@ class Cells {
       for (uint64_t& word : c.slots) word = 0;
     }
   }
-  // Count a record of a slot as live and recent.
+  // Count a new record of a slot.
   void count(int64_t slot) {
     for (Counts& c : counts_) {
       store_relaxed(&c.of_slot[slot], c.of_slot[slot] + 1);
@@ -196,16 +206,19 @@ class Cells {
     }
   }
 
-  // Add to signals[ring] how many such signals there are at most on a channel in each ring around a cell.
-  TEIDEN_CALL void count_rings(int32_t cell, int32_t channel, Since since, int64_t* signals) const {
-    const int64_t own = slot(cell, channel) >> 6;
+  // Add to power[ring] what such signals in each ring around a place can add at most; the nearest rings are left out.
+  TEIDEN_CALL void bound_rings(const Spot& here, int32_t channel, Since since, Wide* power) const {
+    const int64_t own = slot(here.cell, channel) >> 6;
     const Array<uint64_t>& words = slots_with(since);
-    const int row = 8 + (cell >> 3 & 7), column = 8 + (cell & 7);
+    const Apart* rows = apart_from(here.cell >> 3 & 7, here.y_mm - y0_);
+    const Apart* columns = apart_from(here.cell & 7, here.x_mm - x0_);
     for (int k = 0; k < kFields; ++k) {
       const int64_t field = own + field_offset_[k];
-      for (uint64_t word = load_relaxed(&words[field]) & reach_[cell & 63][k]; word; word &= word - 1) {
+      for (uint64_t word = load_relaxed(&words[field]) & beyond_[here.cell & 63][k]; word; word &= word - 1) {
         const int at = trailing_zeros(word);
-        signals[steps(k / 3 * 8 + (at >> 3) - row, k % 3 * 8 + (at & 7) - column)] += signals_in(since, field * 64 + at);
+        const Apart down = rows[k / 3 * 8 + (at >> 3)], across = columns[k % 3 * 8 + (at & 7)];
+        power[ring_of(larger(down.cells, across.cells))] +=
+            static_cast<Wide>(signals_in(since, field * 64 + at)) * strongest_from_[down.parts][across.parts];
       }
     }
   }
@@ -235,7 +248,8 @@ class Cells {
     if (square > farthest_) return 0;
     const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, r.id, id);
     if (square > audible_square_[quantile]) return 0;
-    const int64_t level = plane.level_at(square, int64_t{r.extra_lu} + here.extra_lu, quantile);
+    const int64_t loss = distance_loss_lu(plane.config, plane.tables(), square) + r.extra_lu + here.extra_lu;
+    const int64_t level = sent_lu_[quantile] - loss;
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
@@ -246,6 +260,7 @@ class Cells {
   }
 
  private:
+  static constexpr int kApart = 31;  // from 15 cells before to 15 after
   static constexpr int kChunkBits = 8;
   static constexpr int32_t kChunkBlocks = 1 << kChunkBits;
   static constexpr int32_t kMaxChunks = 1 << 20;
@@ -264,6 +279,25 @@ class Cells {
   int64_t signals_in(Since since, int64_t slot) const {
     return since == kAll ? kMaxTileNodes : load_relaxed(&counts_[since].of_slot[slot]);
   }
+  struct Apart {
+    int32_t cells;  // from one cell to another, along one axis
+    int32_t parts;  // of an edge from a place in the first to the second, at least
+  };
+
+  // Return how far rows, or columns, of the nine fields are from a coordinate whose cell is `own` in the middle one.
+  const Apart* apart_from(int own, int64_t mm) const { return apart_[mm / (edge_ / kParts) % kParts] + 7 - own; }
+
+  void measure_apart() {
+    for (int part = 0; part < kParts; ++part)
+      for (int i = 0; i < kApart; ++i) {
+        const int cells = i - 15;
+        const int parts = cells > 0 ? cells * kParts - 1 - part : (-cells - 1) * kParts + part;
+        apart_[part][i] = {larger(cells, -cells), cells == 0 ? 0 : smaller(parts, kReachParts - 1)};
+      }
+  }
+
+  static int ring_of(int steps) { return steps <= 3 ? steps : steps <= 5 ? 4 : 5; }
+  static int nearest_step(int ring) { return ring <= 4 ? ring : 6; }
   static int steps(int rows, int columns) { return larger(larger(rows, -rows), larger(columns, -columns)); }
 
   // Tiles may share a word, not a bit.
@@ -276,6 +310,8 @@ class Cells {
   void audible_within(const Plane& plane) {
     const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 2'000'000'000);  // no two places are further apart
     farthest_ = -1;
+    for (int32_t quantile = 0; quantile < kGaussSize; ++quantile)
+      sent_lu_[quantile] = plane.config.tx_lu + shadow_lu(plane.config, plane.tables(), quantile);
     for (int32_t quantile = 0; quantile < kGaussSize; ++quantile) {
       int64_t low = -1, high = 2 * reach * reach;
       while (low < high) {  // the level never rises with distance
@@ -292,10 +328,15 @@ class Cells {
   // a ring is at least one edge less away than steps.
   void look_around(const Plane& plane) {
     for (int ring = 0; ring < kRings; ++ring) {
-      const int64_t nearest = larger(ring - 1, 0) * edge_;
+      const int64_t nearest = larger(nearest_step(ring) - 1, 0) * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
       if (nearest * nearest > farthest_) strongest_[ring] = 0;
     }
+    for (int64_t row = 0; row < kReachParts; ++row)
+      for (int64_t column = 0; column < kReachParts; ++column) {
+        const int64_t dx = column * edge_ / kParts, dy = row * edge_ / kParts;
+        strongest_from_[row][column] = plane.has_links ? 0 : strongest_from(plane, dx * dx + dy * dy);
+      }
     for (int place = 0; place < 64; ++place) {
       for (Ring& ring : ring_[place]) ring.parts = 0;
       for (int k = 0; k < kFields; ++k) look_at_field(plane, place, k);
@@ -304,14 +345,14 @@ class Cells {
 
   void look_at_field(const Plane& plane, int place, int k) {
     uint64_t cells[kRings] = {};
-    reach_[place][k] = 0;
+    beyond_[place][k] = 0;
     for (int at = 0; at < 64; ++at) {
       const int rows = k / 3 * 8 + (at >> 3) - 8 - (place >> 3), columns = k % 3 * 8 + (at & 7) - 8 - (place & 7);
       const int64_t dx = larger(larger(columns, -columns) - 1, 0) * edge_, dy = larger(larger(rows, -rows) - 1, 0) * edge_;
-      const int ring = steps(rows, columns);
-      if (ring >= kRings || (!plane.has_links && dx * dx + dy * dy > farthest_)) continue;
+      const int ring = ring_of(steps(rows, columns));
+      if (steps(rows, columns) > kSteps || (!plane.has_links && dx * dx + dy * dy > farthest_)) continue;
       cells[ring] |= 1ULL << at;
-      reach_[place][k] |= 1ULL << at;
+      if (ring >= kNearRings) beyond_[place][k] |= 1ULL << at;
     }
     for (int ring = 0; ring < kRings; ++ring) {
       if (cells[ring] == 0) continue;
@@ -330,13 +371,16 @@ class Cells {
 
   Array<int32_t> head_;              // a slot: its newest block
   Array<uint64_t> used_;             // a field and channel: cells with signals
-  Counts counts_[2];                 // of live signals and of recent ones
+  Counts counts_[kAll];              // of signals that end since then
   Ring ring_[64][kRings] = {};
-  uint64_t reach_[64][kFields] = {};  // the cells of all rings
+  uint64_t beyond_[64][kFields] = {};  // the cells of all rings but the nearest
   uint64_t strongest_[kRings + 1] = {};
+  Apart apart_[kParts][kApart] = {};
+  uint64_t strongest_from_[kReachParts][kReachParts] = {};  // at least so many parts of an edge down and across
   int32_t field_offset_[kFields] = {};
   int64_t audible_square_[kGaussSize] = {};
   int64_t farthest_ = 0;
+  int64_t sent_lu_[kGaussSize] = {};  // level at no distance, with each shadowing
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
   int32_t columns_ = 0, rows_ = 0, channels_ = 1;
   Block** chunk_ = nullptr;

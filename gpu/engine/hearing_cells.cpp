@@ -9,12 +9,7 @@
 
 namespace teiden {
 
-using Wide = unsigned __int128;
 constexpr uint64_t kNoise = 1ULL << kNoiseBits;
-
-// A node may stand at its cell's edge, so what is in the cells around may be as near as what is in its own: no bound tells
-// anything before so many rings are known.
-constexpr int kNearRings = 2;
 
 // Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and
 // after < end <= upto.
@@ -36,8 +31,9 @@ void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, 
 
 // Return among which signals all is that ends after a tick.
 Since Tile::since(int64_t after) const {
-  if (after >= world_->window_start - config().cca_us) return kLive;
-  return after >= world_->window_start - 2 * world_->longest ? kRecent : kAll;
+  const int64_t ago = world_->window_start - after;
+  if (ago <= config().cca_us) return kLive;
+  return ago <= world_->longest ? kLate : ago <= 2 * world_->longest ? kRecent : kAll;
 }
 
 // ---------------------------------------------------------------- what an event gathers
@@ -46,10 +42,10 @@ Since Tile::since(int64_t after) const {
 // (recall) what ended between `from` and `near`, too.
 void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
   heard_.clear();
-  loudest_ = 0;
+  loudest_ = {};
   ears_open_ = 0;
   ears_node_ = node;
-  ears_from_ = from;
+  ears_from_ = smaller(from, near);
   ears_near_ = near;
   ears_until_ = until;
 }
@@ -70,8 +66,8 @@ Tile::Ear& Tile::ear(int32_t channel) {
 // Gather the next ring on a channel.
 void Tile::hear_further(Ear& e) {
   each_audible(ears_node_, e.channel, e.rings++, ears_near_, kNever, ears_until_, [&](const Record& r, uint64_t power) {
-    loudest_ = larger(loudest_, power);
     heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
+    if (power > loudest_.power) loudest_ = heard_.back();
   });
 }
 
@@ -89,15 +85,15 @@ void Tile::recall(int rings) {
     while (ears_[i]->past_rings < smaller(rings, ears_[i]->rings)) recall_further(*ears_[i]);
 }
 
-// Fill what the signals that end after a tick can add at most, from each ring and those beyond.
+// Fill what the signals that end after a tick can add at most, from each ring but the nearest and those beyond.
 void Tile::bound_rings(const Ear& e, int64_t after, uint64_t* bound) const {
   constexpr uint64_t kBeyond = 1ULL << 60;
-  int64_t signals[kRings] = {};
-  cells_->count_rings(world_->spots[ears_node_].cell, e.channel, since(after), signals);
+  Wide power[kRings] = {};
+  cells_->bound_rings(world_->spots[ears_node_], e.channel, since(after), power);
   Wide sum = 0;
   bound[kRings] = 0;
-  for (int ring = kRings; ring-- > 0;) {
-    sum += Wide(signals[ring]) * cells_->strongest(ring);
+  for (int ring = kRings; ring-- > kNearRings;) {
+    sum += power[ring];
     bound[ring] = sum < kBeyond ? static_cast<uint64_t>(sum) : kBeyond;
   }
 }
@@ -118,6 +114,11 @@ uint64_t Tile::past_bound_beyond(Ear& e) const {
 
 // ---------------------------------------------------------------- who wins the lock of an idle radio
 
+// Return whether a signal is on air on a frame's channel when that starts, and goes before it.
+TEIDEN_FN bool disturbs(const Heard& h, const Heard& wanted) {
+  return h.end > wanted.start && h.channel == wanted.channel && starts_before(h, wanted);
+}
+
 // Return whether a frame of this power certainly fails to win the lock against `others` (noise included).
 bool Tile::surely_loses(uint64_t power, uint64_t others) const {
   return (Wide{power} << kNoiseBits) < Wide{others} * sure_ratio_;
@@ -130,13 +131,14 @@ bool Tile::wins_against(uint64_t power, uint64_t others) const {
 
 // Return whether a frame that started at ears_from_ or later wins against all that is on air before it.
 bool Tile::wins(const Heard& wanted) {
+  if (disturbs(loudest_, wanted) && surely_loses(wanted.power, kNoise + loudest_.power)) return false;
   Ear& e = ear(wanted.channel);
   const bool past = wanted.start < ears_near_;
   uint64_t others = noise_at(ears_node_, wanted.channel, wanted.start);
   for (int64_t seen = 0;;) {
     for (; seen < heard_.size(); ++seen) {
       const Heard& h = heard_[seen];
-      if (h.end <= wanted.start || h.channel != wanted.channel || h.id < 0 || !starts_before(h, wanted)) continue;
+      if (h.id < 0 || !disturbs(h, wanted)) continue;
       others += h.power;
       if (surely_loses(wanted.power, others)) return false;
     }
@@ -207,11 +209,12 @@ int64_t Tile::listens_until(int32_t node, int64_t tick) const {
 // at any instant from `first` to `tick`.
 bool Tile::drowned(int ring, int64_t first, int64_t tick) {
   const uint64_t power = cells_->strongest(ring);
-  if (config().channels > 1 || !surely_loses(power, kNoise + loudest_)) return false;
+  if (config().channels > 1 || !surely_loses(power, kNoise + loudest_.power)) return false;
   if (drowns(heard_, power, first, tick)) return true;
   for (int rings = 1; rings <= kNearRings; ++rings) {
+    const int64_t known = heard_.size();
     recall(rings);
-    if (drowns(heard_, power, first, tick)) return true;
+    if (heard_.size() > known && drowns(heard_, power, first, tick)) return true;
   }
   return false;
 }
@@ -255,7 +258,7 @@ bool Tile::may_be_locked(int64_t floor, const Heard& winner, int rings) {
     if (h.power < least || h.id < 0 || h.start < floor || h.end <= winner.start || !starts_before(h, winner)) continue;
     uint64_t others = kNoise;  // a part of what was on air when it started
     for (const Heard& o : heard_)
-      if (o.end > h.start && o.channel == h.channel && starts_before(o, h)) others += o.power;
+      if (disturbs(o, h)) others += o.power;
     if (!surely_loses(h.power, others)) return true;
   }
   return false;
@@ -315,7 +318,7 @@ bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
   const Heard& wanted = past_[index];
   uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (const Heard& h : past_) {
-    if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
+    if (!disturbs(h, wanted)) continue;
     others += h.power;
     if (surely_loses(wanted.power, others)) return false;
   }
@@ -331,7 +334,7 @@ bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
 int64_t Tile::last_unlocked(int32_t node, int64_t floor, int64_t upto) {
   const Node& n = at(node);
   for (int64_t from = upto; from > floor;) {
-    const int rings = gather_past(node, from - world_->longest - 1, from);
+    const int rings = gather_past(node, larger(floor, from - world_->longest - 1), from);
     int64_t earliest = from;
     for (int64_t k = 0; k < past_.size(); ++k) {
       const Heard& h = past_[k];

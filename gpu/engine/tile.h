@@ -156,7 +156,7 @@ class Tile {
 #endif
   TEIDEN_CALL void start_events();
   TEIDEN_CALL void clear_events();
-  TEIDEN_CALL void age(Since since, int64_t* first, int64_t before);
+  TEIDEN_CALL void age(Since since, int64_t before);
   template <class Visit>
   TEIDEN_CALL void each_own_slot(Visit visit);
   TEIDEN_CALL void schedule(const Event& event);
@@ -173,6 +173,7 @@ class Tile {
   TEIDEN_CALL uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
   TEIDEN_CALL void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
   TEIDEN_CALL void hear(int32_t node, int64_t after, int64_t before);
+  TEIDEN_CALL int64_t unresolved_from(int32_t node, int64_t tick) const;
   TEIDEN_CALL void resolve_lock(int32_t node, int64_t upto);
   TEIDEN_CALL bool can_lock(int32_t node, const Heard& heard) const;
   TEIDEN_CALL bool wins_lock(int32_t node, int64_t index) const;
@@ -341,11 +342,11 @@ class Tile {
   int32_t first_ = 0, last_ = 0;  // its nodes
   uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
   int32_t free_blocks_ = -1;      // of the cells
-  struct Age {                    // a record that is counted as recent, and first as live too
+  struct Age {                    // a record that counts, as live, late or recent
     int64_t start, slot;
   };
-  Array<Age> ages_;               // in order of start from first_age_ on
-  int64_t first_age_ = 0, first_live_ = 0;
+  Array<Age> ages_;               // in order of start
+  int64_t first_age_[kAll] = {};  // of those that count as live, ...
 
   Pool<Copy> copies_;
   Pool<Planned> planned_;
@@ -361,7 +362,7 @@ class Tile {
   Verdict verdict_;             // of this tick
   Array<Heard> heard_;          // scratch: what an event has heard
   Array<Heard> past_;           // scratch: the same of times before
-  uint64_t loudest_ = 0;        // of heard_
+  Heard loudest_ = {};          // of the signals heard_
   Array<Ear*> ears_;  // scratch
   int64_t ears_open_ = 0;
   int32_t ears_node_ = -1;
