@@ -3,8 +3,10 @@
 // whatever a node can hear is in its own field or the eight around it.
 //
 // A cell keeps its signals, a channel at a time, in a chain of small blocks, newest first. A look visits cells ring by
-// ring from near to far; what the rings not yet visited can add is bounded by their number of signals times the strongest
-// one, so most looks end after the first ring or two with the exact answer.
+// ring from near to far, a ring being the cells so many steps away; what the cells not yet visited can add is bounded by
+// their number of signals times the strongest one from so far away, so most looks end after the first few rings with the
+// exact answer. How many there are is kept three times: signals that may still be on air, those that may have been a frame
+// ago, and two frames ago.
 //
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
@@ -12,8 +14,11 @@
 #include "arena.h"
 #include "plane.h"
 #include "state.h"
+#include "taken.h"
 
 namespace teiden {
+
+using Wide = unsigned __int128;
 
 // What a look needs of a transmission: half a cache line.
 struct Record {
@@ -38,9 +43,17 @@ struct Spot {
   int32_t cell;
 };
 
-constexpr int kRings = 5;
-constexpr int kRingSlots = 289;  // no ring has more
-constexpr int kFields = 9;                     // the own one and those around it
+constexpr int kSteps = 8;   // a look goes no further
+constexpr int kRings = 6;   // the own cell; those 1, 2, 3, 4 to 5, 6 to 8 steps away
+// A node may stand at its cell's edge, so what is in the cells around may be as near as what is in its own: no bound tells
+// anything before so many rings are known.
+constexpr int kNearRings = 2;
+constexpr int kFields = 9;  // the own one and those around it
+constexpr int kParts = 4;   // of an edge: how exactly a bound knows the place of a node in its cell
+constexpr int kReachParts = kSteps * kParts;
+
+// Which signals a look is about: that end now or later, or one or two of the longest transmissions ago, or any.
+enum Since { kLive, kLate, kRecent, kAll };
 
 class Cells {
  public:
@@ -61,7 +74,8 @@ class Cells {
     }
     const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 4'000'000'000);
     const int64_t width = x1 - x0_ + 1, height = y1 - y0_ + 1;
-    edge_ = plane.has_links ? larger(width, height) : larger<int64_t>(reach / 8 + 1, 1000);
+    edge_ = plane.has_links ? larger(width, height) : larger<int64_t>(reach / kSteps + 1, 1000);
+    edge_ += kParts - edge_ % kParts;
     channels_ = static_cast<int32_t>(larger<int64_t>(plane.config.channels, 1));
     // no more cells than nodes can fill
     while ((width / edge_ + 1) * (height / edge_ + 1) * channels_ > 4 * int64_t{plane.size()} + 64 * channels_) edge_ *= 2;
@@ -70,12 +84,11 @@ class Cells {
     for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
     head_.fill(fields * 64, -1);
-    count_.fill(fields * 64, 0);
-    field_count_.fill(fields, 0);
     used_.fill(fields, 0);
-    recent_.fill(fields, 0);
+    for (Counts& c : counts_) c.of_slot.fill(fields * 64, 0), c.slots.fill(fields, 0);
     if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
+    measure_apart();
     look_around(plane);
   }
 
@@ -123,26 +136,28 @@ class Cells {
       b.records[b.count] = record;
       store_release(&b.count, b.count + 1);
     }
-    store_relaxed(&count_[slot], count_[slot] + 1);
-    add_atomic(&field_count_[slot >> 6], 1);
     set_bit(used_[slot >> 6], slot & 63);
-    set_bit(recent_[slot >> 6], slot & 63);
+    count(slot);
   }
 
-  // A record of a slot is no longer recent.
-  void age(int64_t slot) {
-    store_relaxed(&count_[slot], count_[slot] - 1);
-    add_atomic(&field_count_[slot >> 6], -1);
-    if (count_[slot] == 0) clear_bit(recent_[slot >> 6], slot & 63);
+  // A record of a slot is older than that.
+  void age(Since since, int64_t slot) {
+    Counts& c = counts_[since];
+    store_relaxed(&c.of_slot[slot], c.of_slot[slot] - 1);
+    if (c.of_slot[slot] == 0) clear_bit(c.slots[slot >> 6], slot & 63);
   }
   void forget_ages() {
-    for (int64_t i = 0; i < count_.size(); ++i) count_[i] = 0;
-    for (int64_t i = 0; i < recent_.size(); ++i) recent_[i] = 0, field_count_[i] = 0;
+    for (Counts& c : counts_) {
+      for (int32_t& count : c.of_slot) count = 0;
+      for (uint64_t& word : c.slots) word = 0;
+    }
   }
-  void count_again(int64_t slot) {
-    ++count_[slot];
-    ++field_count_[slot >> 6];
-    set_bit(recent_[slot >> 6], slot & 63);
+  // Count a new record of a slot.
+  void count(int64_t slot) {
+    for (Counts& c : counts_) {
+      store_relaxed(&c.of_slot[slot], c.of_slot[slot] + 1);
+      set_bit(c.slots[slot >> 6], slot & 63);
+    }
   }
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
@@ -163,8 +178,7 @@ class Cells {
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
-      prefetch(&recent_[own + row * columns_]);
-      prefetch(&field_count_[own + row * columns_]);
+      prefetch(&counts_[kLive].slots[own + row * columns_]);
     }
     prefetch(&head_[slot(cell, 0)]);
   }
@@ -179,39 +193,33 @@ class Cells {
           block(at).records[i].ticks = static_cast<int32_t>(end - start);
   }
 
-  // Visit the slots on a channel, in one ring around a cell, that have signals (only recent ones, if so asked).
+  // Visit the slots on a channel, in one ring around a cell, that have such signals.
   template <class Visit>
-  void each_slot(int32_t cell, int32_t channel, int ring, bool recent, Visit visit) const {
+  void each_slot(int32_t cell, int32_t channel, int ring, Since since, Visit visit) const {
     const int64_t own = slot(cell, channel) >> 6;
-    const uint64_t* mask = ring_[cell & 63][ring];
-    const Array<uint64_t>& words = recent ? recent_ : used_;
-    for (int k = 0; k < kFields; ++k) {
-      const int64_t field = own + field_offset_[k];
-      for (uint64_t word = load_relaxed(&words[field]) & mask[k]; word; word &= word - 1)
+    const Array<uint64_t>& words = slots_with(since);
+    const Ring& around = ring_[cell & 63][ring];
+    for (int32_t k = 0; k < around.parts; ++k) {
+      const int64_t field = own + field_offset_[around.field[k]];
+      for (uint64_t word = load_relaxed(&words[field]) & around.cells[k]; word; word &= word - 1)
         visit(field * 64 + trailing_zeros(word));
     }
   }
 
-  // Return how many recent signals there are at most in the nine fields around a cell.
-  int64_t recent_around(int32_t cell, int32_t channel) const {
-    const int64_t own = slot(cell, channel) >> 6;
-    int64_t sum = 0;
-    for (int k = 0; k < kFields; ++k) sum += load_relaxed(&field_count_[own + field_offset_[k]]);
-    return sum;
-  }
-
-  // Visit (ring, slot) of the slots on a channel in all rings but the last that have signals (recent ones, if so asked).
-  template <class Visit>
-  void each_near_slot(int32_t cell, int32_t channel, bool recent, Visit visit) const {
-    const int64_t own = slot(cell, channel) >> 6;
-    const Array<uint64_t>& words = recent ? recent_ : used_;
+  // Add to power[ring] what such signals in each ring around a place can add at most; the nearest rings are left out.
+  TEIDEN_CALL void bound_rings(const Spot& here, int32_t channel, Since since, Wide* power) const {
+    const int64_t own = slot(here.cell, channel) >> 6;
+    const Array<uint64_t>& words = slots_with(since);
+    const Apart* rows = apart_from(here.cell >> 3 & 7, here.y_mm - y0_);
+    const Apart* columns = apart_from(here.cell & 7, here.x_mm - x0_);
     for (int k = 0; k < kFields; ++k) {
       const int64_t field = own + field_offset_[k];
-      const uint64_t there = load_relaxed(&words[field]) & near_[cell & 63][k];
-      if (there == 0) continue;
-      for (int ring = 0; ring < kRings - 1; ++ring)
-        for (uint64_t word = there & ring_[cell & 63][ring][k]; word; word &= word - 1)
-          visit(ring, field * 64 + trailing_zeros(word));
+      for (uint64_t word = load_relaxed(&words[field]) & beyond_[here.cell & 63][k]; word; word &= word - 1) {
+        const int at = trailing_zeros(word);
+        const Apart down = rows[k / 3 * 8 + (at >> 3)], across = columns[k % 3 * 8 + (at & 7)];
+        power[ring_of(larger(down.cells, across.cells))] +=
+            static_cast<Wide>(signals_in(since, field * 64 + at)) * strongest_from_[down.parts][across.parts];
+      }
     }
   }
 
@@ -230,8 +238,6 @@ class Cells {
     }
   }
 
-  int32_t recent(int64_t slot) const { return load_relaxed(&count_[slot]); }  // signals, at most
-
   uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
 
   // Return the power of a record at a node: what Plane::power returns, found with less work.
@@ -242,18 +248,57 @@ class Cells {
     if (square > farthest_) return 0;
     const int32_t quantile = shadow_quantile(plane.config, plane.shadow_key, r.id, id);
     if (square > audible_square_[quantile]) return 0;
-    const int64_t level = plane.level_at(square, int64_t{r.extra_lu} + here.extra_lu, quantile);
+    const int64_t loss = distance_loss_lu(plane.config, plane.tables(), square) + r.extra_lu + here.extra_lu;
+    const int64_t level = sent_lu_[quantile] - loss;
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
   int64_t bytes() const {
-    return head_.bytes() + count_.bytes() + used_.bytes() + recent_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+    int64_t sum = head_.bytes() + used_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+    for (const Counts& c : counts_) sum += c.of_slot.bytes() + c.slots.bytes();
+    return sum;
   }
 
  private:
+  static constexpr int kApart = 31;  // from 15 cells before to 15 after
   static constexpr int kChunkBits = 8;
   static constexpr int32_t kChunkBlocks = 1 << kChunkBits;
   static constexpr int32_t kMaxChunks = 1 << 20;
+
+  struct Counts {
+    Array<int32_t> of_slot;  // how many
+    Array<uint64_t> slots;   // a field and channel: cells that have any
+  };
+  struct Ring {  // the cells of a ring, field by field
+    int32_t parts;
+    int32_t field[kFields];
+    uint64_t cells[kFields];
+  };
+
+  const Array<uint64_t>& slots_with(Since since) const { return since == kAll ? used_ : counts_[since].slots; }
+  int64_t signals_in(Since since, int64_t slot) const {
+    return since == kAll ? kMaxTileNodes : load_relaxed(&counts_[since].of_slot[slot]);
+  }
+  struct Apart {
+    int32_t cells;  // from one cell to another, along one axis
+    int32_t parts;  // of an edge from a place in the first to the second, at least
+  };
+
+  // Return how far rows, or columns, of the nine fields are from a coordinate whose cell is `own` in the middle one.
+  const Apart* apart_from(int own, int64_t mm) const { return apart_[mm / (edge_ / kParts) % kParts] + 7 - own; }
+
+  void measure_apart() {
+    for (int part = 0; part < kParts; ++part)
+      for (int i = 0; i < kApart; ++i) {
+        const int cells = i - 15;
+        const int parts = cells > 0 ? cells * kParts - 1 - part : (-cells - 1) * kParts + part;
+        apart_[part][i] = {larger(cells, -cells), cells == 0 ? 0 : smaller(parts, kReachParts - 1)};
+      }
+  }
+
+  static int ring_of(int steps) { return steps <= 3 ? steps : steps <= 5 ? 4 : 5; }
+  static int nearest_step(int ring) { return ring <= 4 ? ring : 6; }
+  static int steps(int rows, int columns) { return larger(larger(rows, -rows), larger(columns, -columns)); }
 
   // Tiles may share a word, not a bit.
   static void set_bit(uint64_t& word, int64_t bit) {
@@ -265,6 +310,8 @@ class Cells {
   void audible_within(const Plane& plane) {
     const int64_t reach = smaller<int64_t>(plane.config.reach_mm, 2'000'000'000);  // no two places are further apart
     farthest_ = -1;
+    for (int32_t quantile = 0; quantile < kGaussSize; ++quantile)
+      sent_lu_[quantile] = plane.config.tx_lu + shadow_lu(plane.config, plane.tables(), quantile);
     for (int32_t quantile = 0; quantile < kGaussSize; ++quantile) {
       int64_t low = -1, high = 2 * reach * reach;
       while (low < high) {  // the level never rises with distance
@@ -277,36 +324,42 @@ class Cells {
     }
   }
 
-  // Sort the cells around each of the 64 places in a field into rings.
+  // Sort the cells around each of the 64 places in a field into rings. A node may stand at its cell's edge, so what is in
+  // a ring is at least one edge less away than steps.
   void look_around(const Plane& plane) {
-    // rings end 0, 1, 2 and so many cells from the middle that nothing beyond is strong enough to be locked on, and 8
-    int64_t lockable = 3;
-    while (lockable < 7 && strongest_from(plane, lockable * edge_ * lockable * edge_) >=
-                               static_cast<uint64_t>(plane.config.audible_power)) ++lockable;
-    const int64_t ring_to[kRings] = {0, 1, 2, lockable, 8};
     for (int ring = 0; ring < kRings; ++ring) {
-      const int64_t nearest = ring == 0 ? 0 : ring_to[ring - 1] * edge_;
+      const int64_t nearest = larger(nearest_step(ring) - 1, 0) * edge_;
       strongest_[ring] = plane.has_links ? (ring == 0 ? UINT64_MAX >> 1 : 0) : strongest_from(plane, nearest * nearest);
       if (nearest * nearest > farthest_) strongest_[ring] = 0;
-      for (auto& of_place : ring_)
-        for (uint64_t& word : of_place[ring]) word = 0;
     }
-    for (auto& of_place : near_)
-      for (uint64_t& word : of_place) word = 0;
-    for (int place = 0; place < 64; ++place)
-      for (int row = 0; row < 24; ++row)
-        for (int column = 0; column < 24; ++column) {
-          const int dr = row - 8 - (place >> 3), dc = column - 8 - (place & 7);
-          const int down = larger(dr, -dr), across = larger(dc, -dc);
-          const int64_t dx = larger(across - 1, 0) * edge_, dy = larger(down - 1, 0) * edge_;
-          if (!plane.has_links && dx * dx + dy * dy > farthest_) continue;
-          int ring = 0;
-          while (ring < kRings && larger(down, across) > ring_to[ring]) ++ring;
-          if (ring == kRings) continue;
-          const uint64_t bit = 1ULL << ((row & 7) * 8 + (column & 7));
-          ring_[place][ring][row / 8 * 3 + column / 8] |= bit;
-          if (strongest_[ring] > 0 && ring < kRings - 1) near_[place][row / 8 * 3 + column / 8] |= bit;
-        }
+    for (int64_t row = 0; row < kReachParts; ++row)
+      for (int64_t column = 0; column < kReachParts; ++column) {
+        const int64_t dx = column * edge_ / kParts, dy = row * edge_ / kParts;
+        strongest_from_[row][column] = plane.has_links ? 0 : strongest_from(plane, dx * dx + dy * dy);
+      }
+    for (int place = 0; place < 64; ++place) {
+      for (Ring& ring : ring_[place]) ring.parts = 0;
+      for (int k = 0; k < kFields; ++k) look_at_field(plane, place, k);
+    }
+  }
+
+  void look_at_field(const Plane& plane, int place, int k) {
+    uint64_t cells[kRings] = {};
+    beyond_[place][k] = 0;
+    for (int at = 0; at < 64; ++at) {
+      const int rows = k / 3 * 8 + (at >> 3) - 8 - (place >> 3), columns = k % 3 * 8 + (at & 7) - 8 - (place & 7);
+      const int64_t dx = larger(larger(columns, -columns) - 1, 0) * edge_, dy = larger(larger(rows, -rows) - 1, 0) * edge_;
+      const int ring = ring_of(steps(rows, columns));
+      if (steps(rows, columns) > kSteps || (!plane.has_links && dx * dx + dy * dy > farthest_)) continue;
+      cells[ring] |= 1ULL << at;
+      if (ring >= kNearRings) beyond_[place][k] |= 1ULL << at;
+    }
+    for (int ring = 0; ring < kRings; ++ring) {
+      if (cells[ring] == 0) continue;
+      Ring& r = ring_[place][ring];
+      r.field[r.parts] = k;
+      r.cells[r.parts++] = cells[ring];
+    }
   }
 
   static uint64_t strongest_from(const Plane& plane, int64_t square) {
@@ -317,15 +370,17 @@ class Cells {
   }
 
   Array<int32_t> head_;              // a slot: its newest block
-  Array<int32_t> count_;             // a slot: its recent signals
-  Array<int32_t> field_count_;       // a field and channel: its recent signals
-  Array<uint64_t> used_, recent_;    // a field and channel: cells with signals; with recent ones
-  uint64_t ring_[64][kRings][kFields] = {};
-  uint64_t near_[64][kFields] = {};  // all rings but the last
-  uint64_t strongest_[kRings] = {};
+  Array<uint64_t> used_;             // a field and channel: cells with signals
+  Counts counts_[kAll];              // of signals that end since then
+  Ring ring_[64][kRings] = {};
+  uint64_t beyond_[64][kFields] = {};  // the cells of all rings but the nearest
+  uint64_t strongest_[kRings + 1] = {};
+  Apart apart_[kParts][kApart] = {};
+  uint64_t strongest_from_[kReachParts][kReachParts] = {};  // at least so many parts of an edge down and across
   int32_t field_offset_[kFields] = {};
   int64_t audible_square_[kGaussSize] = {};
   int64_t farthest_ = 0;
+  int64_t sent_lu_[kGaussSize] = {};  // level at no distance, with each shadowing
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
   int32_t columns_ = 0, rows_ = 0, channels_ = 1;
   Block** chunk_ = nullptr;

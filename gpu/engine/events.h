@@ -119,16 +119,25 @@ TEIDEN_FN void Tile::restore(const Signal& s) {
   ages_.push({s.start, slot});
 }
 
-// Let what is not recent any more go: no look of this window asks for what ended two whole frames before it begins.
+// Let what is too old not count any more: no CCA of this window sees what ended before its first instant, no look asks for
+// what ended two whole frames before it begins.
 TEIDEN_FN void Tile::begin_window(int64_t start) {
   if (!fast()) return;
-  const int64_t before = start - 3 * world_->longest;
-  while (first_age_ < ages_.size() && ages_[first_age_].start < before) cells_->age(ages_[first_age_++].slot);
-  if (first_age_ * 2 > ages_.size()) {
-    for (int64_t i = first_age_; i < ages_.size(); ++i) ages_[i - first_age_] = ages_[i];
-    ages_.cut(ages_.size() - first_age_);
-    first_age_ = 0;
-  }
+  const int64_t longest = world_->longest;
+  age(kLive, start - config().cca_us - longest);
+  age(kLate, start - 2 * longest);
+  age(kRecent, start - 3 * longest);
+  const int64_t gone = first_age_[kRecent];
+  if (gone * 2 <= ages_.size()) return;
+  for (int64_t i = gone; i < ages_.size(); ++i) ages_[i - gone] = ages_[i];
+  ages_.cut(ages_.size() - gone);
+  for (int64_t& first : first_age_) first -= gone;
+}
+
+// Uncount what starts before a tick.
+TEIDEN_FN void Tile::age(Since since, int64_t before) {
+  int64_t& first = first_age_[since];
+  for (; first < ages_.size() && ages_[first].start < before; ++first) cells_->age(since, ages_[first].slot);
 }
 
 // Free the records that start before a tick.

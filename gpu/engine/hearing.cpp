@@ -61,6 +61,11 @@ bool Tile::wins_lock(int32_t node, int64_t index) const {
   return log2_lu(tables, wanted.power) - log2_lu(tables, others) > config().lock_lu;
 }
 
+// Return from when on a start may matter for a node's lock at a tick.
+int64_t Tile::unresolved_from(int32_t node, int64_t tick) const {
+  return larger(at(node).heard_until, tick - world_->longest);
+}
+
 // Bring a node's lock up to date for every frame that starts before `upto`.
 //
 // Walk back over the frames that could have been locked on, to an instant when none was on air (or to where
@@ -70,7 +75,8 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
   Node& n = at(node);
   if (n.heard_until >= upto) return;
   if (fast()) {
-    if (ears_node_ != node || ears_until_ < upto || ears_from_ > upto - world_->longest) open_ears(node, upto - world_->longest, upto - 1, upto);
+    const int64_t from = unresolved_from(node, upto);
+    if (ears_node_ != node || ears_until_ < upto || ears_from_ > from) open_ears(node, from, upto - 1, upto);
     resolve_lock_in_cells(node, upto);
     return;
   }
@@ -108,7 +114,7 @@ void Tile::resolve_lock(int32_t node, int64_t upto) {
 // when a signal started inside the window (one that ends inside is not seen), or if the radio is locked on a frame.
 // What starts in the tick in which the window ends comes too late: ns-3 decides first.
 bool Tile::channel_busy(int32_t node, int32_t channel, int64_t tick) {
-  if (fast()) open_ears(node, tick - larger(world_->longest, config().cca_us), tick - config().cca_us, tick);
+  if (fast()) open_ears(node, unresolved_from(node, tick), tick - config().cca_us, tick);
   if (fast() ? loud_in_cells(channel, tick) : loud(node, channel, tick)) return true;
   resolve_lock(node, tick);
   return at(node).lock_id >= 0 && at(node).lock_end > tick;
@@ -152,7 +158,7 @@ bool Tile::decodes(const Reception& what, int64_t tick) {
   Node& n = at(what.dst);
   Heard wanted{};
   const bool new_start = what.start >= n.heard_until;
-  if (fast()) open_ears(what.dst, what.start - world_->longest, what.start, tick);
+  if (fast()) open_ears(what.dst, unresolved_from(what.dst, what.start), what.start, tick);
   bool locked = fast() ? could_lock(what, &wanted, new_start) : would_lock(what, &wanted, new_start);
   if (locked) {
     resolve_lock(what.dst, what.start + 1);

@@ -9,26 +9,32 @@
 
 namespace teiden {
 
-using Wide = unsigned __int128;
 constexpr uint64_t kNoise = 1ULL << kNoiseBits;
 
-// Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and end > after.
+// Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and
+// after < end <= upto.
 template <class Visit>
-void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const {
+void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t upto, int64_t before,
+                        Visit visit) const {
   const Spot& here = world_->spots[node];
   const int32_t id = at(node).id;
   const int64_t oldest = after - world_->longest;
-  cells_->each_slot(here.cell, channel, ring, is_recent(after), [&](int64_t slot) {
+  cells_->each_slot(here.cell, channel, ring, since(after), [&](int64_t slot) {
     cells_->each_record(slot, oldest, before, [&](const Record& r) {
-      if (r.start + r.ticks <= after || r.ticks <= 0 || r.id == id) return;
+      const int64_t end = r.start + r.ticks;
+      if (end <= after || end > upto || r.ticks <= 0 || r.id == id) return;
       const uint64_t power = cells_->power(*world_->plane, r, id, here);
       if (power) visit(r, power);
     });
   });
 }
 
-// Return whether all that ends after a tick is among the recent signals.
-bool Tile::is_recent(int64_t after) const { return after >= world_->window_start - 2 * world_->longest; }
+// Return among which signals all is that ends after a tick.
+Since Tile::since(int64_t after) const {
+  const int64_t ago = world_->window_start - after;
+  if (ago <= config().cca_us) return kLive;
+  return ago <= world_->longest ? kLate : ago <= 2 * world_->longest ? kRecent : kAll;
+}
 
 // ---------------------------------------------------------------- what an event gathers
 
@@ -36,105 +42,82 @@ bool Tile::is_recent(int64_t after) const { return after >= world_->window_start
 // (recall) what ended between `from` and `near`, too.
 void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
   heard_.clear();
-  kept_.clear();
-  loudest_ = 0;
+  loudest_ = {};
   ears_open_ = 0;
   ears_node_ = node;
-  ears_from_ = from;
+  ears_from_ = smaller(from, near);
   ears_near_ = near;
   ears_until_ = until;
 }
 
-// Return what has been gathered on a channel: at first, which slots there are in the near rings, and what all can add at
-// most.
+// Return what has been gathered on a channel.
 Tile::Ear& Tile::ear(int32_t channel) {
   for (int64_t i = 0; i < ears_open_; ++i)
     if (ears_[i]->channel == channel) return *ears_[i];
   if (ears_open_ == ears_.size()) ears_.push(static_cast<Ear*>(grow_block(nullptr, 0, sizeof(Ear))));
   Ear& e = *ears_[ears_open_++];
-  const int32_t cell = world_->spots[ears_node_].cell;
-  const bool recent = is_recent(ears_from_);
   e.channel = channel;
-  e.rings = 0;
-  for (int ring = 0; ring < kRings; ++ring) e.count[ring] = 0, e.signals[ring] = 0;
-  cells_->each_near_slot(cell, channel, recent, [&](int ring, int64_t slot) {
-    e.slots[ring][e.count[ring]++] = slot;
-    e.signals[ring] += recent ? cells_->recent(slot) : kMaxTileNodes;
-  });
-  e.far_known = cells_->strongest(kRings - 1) == 0;
+  e.rings = e.past_rings = 0;
+  e.bounded = e.past_bounded = false;
   hear_background(ears_node_, channel, ears_near_, ears_until_);  // as signals of nobody
-  if (!e.far_known) e.signals[kRings - 1] = recent ? cells_->recent_around(cell, channel) : kMaxTileNodes;
-  bound_rings(e);
   return e;
-}
-
-void Tile::bound_rings(Ear& e) const {
-  constexpr uint64_t kBeyond = 1ULL << 60;
-  Wide bound = 0;
-  for (int ring = kRings; ring-- > 0;) {
-    bound += Wide(e.signals[ring]) * cells_->strongest(ring);
-    e.bound[ring] = bound < kBeyond ? static_cast<uint64_t>(bound) : kBeyond;
-  }
-}
-
-// Get to know more: which slots there are in the last ring, if that is next and they are not known, or the next ring.
-void Tile::go_further(Ear& e) {
-  if (e.rings < kRings - 1 || e.far_known) hear_further(e);
-  else know_far(e);
-}
-
-// See which slots there are in the last ring.
-void Tile::know_far(Ear& e) {
-  const bool recent = is_recent(ears_from_);
-  e.far_known = true;
-  e.signals[kRings - 1] = 0;
-  cells_->each_slot(world_->spots[ears_node_].cell, e.channel, kRings - 1, recent, [&](int64_t slot) {
-    e.slots[kRings - 1][e.count[kRings - 1]++] = slot;
-    e.signals[kRings - 1] += recent ? cells_->recent(slot) : kMaxTileNodes;
-  });
-  bound_rings(e);
 }
 
 // Gather the next ring on a channel.
 void Tile::hear_further(Ear& e) {
-  const Spot& here = world_->spots[ears_node_];
-  const int32_t id = at(ears_node_).id, channel = e.channel;
-  const int64_t from = ears_from_, near = ears_near_, until = ears_until_, oldest = from - world_->longest;
-  const Plane& plane = *world_->plane;
-  if (e.rings == kRings - 1 && !e.far_known) know_far(e);
-  const int64_t* slots = e.slots[e.rings];
-  for (int32_t i = 0; i < e.count[e.rings]; ++i)
-    cells_->each_record(slots[i], oldest, until, [&](const Record& r) {
-      const int64_t end = r.start + r.ticks;
-      if (end <= from || r.ticks <= 0 || r.id == id) return;
-      if (end <= near) {
-        kept_.push({&r, channel});
-        return;
-      }
-      const uint64_t power = cells_->power(plane, r, id, here);
-      if (power == 0) return;
-      loudest_ = larger(loudest_, power);
-      heard_.push({r.start, end, power, r.id, channel});
-    });
-  ++e.rings;
+  each_audible(ears_node_, e.channel, e.rings++, ears_near_, kNever, ears_until_, [&](const Record& r, uint64_t power) {
+    heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
+    if (power > loudest_.power) loudest_ = heard_.back();
+  });
 }
 
-// Gather what ended between `from` and `near` in the rings gathered so far, and from now on in all others.
-void Tile::recall() {
-  const Spot& here = world_->spots[ears_node_];
-  const int32_t id = at(ears_node_).id;
-  for (const Kept& k : kept_) {
-    const uint64_t power = cells_->power(*world_->plane, *k.record, id, here);
-    if (power) heard_.push({k.record->start, k.record->start + k.record->ticks, power, k.record->id, k.channel});
+// Gather what ended between ears_from_ and ears_near_ in the next ring.
+void Tile::recall_further(Ear& e) {
+  each_audible(ears_node_, e.channel, e.past_rings++, ears_from_, ears_near_, ears_until_,
+               [&](const Record& r, uint64_t power) {
+                 heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
+               });
+}
+
+// Gather the same in the nearest rings of all channels that have been listened to.
+void Tile::recall(int rings) {
+  for (int64_t i = 0; i < ears_open_; ++i)
+    while (ears_[i]->past_rings < smaller(rings, ears_[i]->rings)) recall_further(*ears_[i]);
+}
+
+// Fill what the signals that end after a tick can add at most, from each ring but the nearest and those beyond.
+void Tile::bound_rings(const Ear& e, int64_t after, uint64_t* bound) const {
+  constexpr uint64_t kBeyond = 1ULL << 60;
+  Wide power[kRings] = {};
+  cells_->bound_rings(world_->spots[ears_node_], e.channel, since(after), power);
+  Wide sum = 0;
+  bound[kRings] = 0;
+  for (int ring = kRings; ring-- > kNearRings;) {
+    sum += power[ring];
+    bound[ring] = sum < kBeyond ? static_cast<uint64_t>(sum) : kBeyond;
   }
-  kept_.clear();
-  ears_near_ = ears_from_;
 }
 
 // Return what a channel's rings not yet gathered can add at most; 0: they are silent.
-uint64_t Tile::bound_beyond(const Ear& e) const { return e.rings < kRings ? e.bound[e.rings] : 0; }
+uint64_t Tile::bound_beyond(Ear& e) const {
+  if (!e.bounded) bound_rings(e, ears_near_, e.bound);
+  e.bounded = true;
+  return e.bound[e.rings];
+}
+
+// Return the same where what ended between ears_from_ and ears_near_ counts too.
+uint64_t Tile::past_bound_beyond(Ear& e) const {
+  if (!e.past_bounded) bound_rings(e, ears_from_, e.past_bound);
+  e.past_bounded = true;
+  return e.past_bound[e.past_rings];
+}
 
 // ---------------------------------------------------------------- who wins the lock of an idle radio
+
+// Return whether a signal is on air on a frame's channel when that starts, and goes before it.
+TEIDEN_FN bool disturbs(const Heard& h, const Heard& wanted) {
+  return h.end > wanted.start && h.channel == wanted.channel && starts_before(h, wanted);
+}
 
 // Return whether a frame of this power certainly fails to win the lock against `others` (noise included).
 bool Tile::surely_loses(uint64_t power, uint64_t others) const {
@@ -148,19 +131,24 @@ bool Tile::wins_against(uint64_t power, uint64_t others) const {
 
 // Return whether a frame that started at ears_from_ or later wins against all that is on air before it.
 bool Tile::wins(const Heard& wanted) {
-  if (wanted.start < ears_near_) recall();
+  if (disturbs(loudest_, wanted) && surely_loses(wanted.power, kNoise + loudest_.power)) return false;
+  Ear& e = ear(wanted.channel);
+  const bool past = wanted.start < ears_near_;
   uint64_t others = noise_at(ears_node_, wanted.channel, wanted.start);
-  int64_t seen = 0;
-  for (Ear& e = ear(wanted.channel);; go_further(e)) {
+  for (int64_t seen = 0;;) {
     for (; seen < heard_.size(); ++seen) {
       const Heard& h = heard_[seen];
-      if (h.end <= wanted.start || h.channel != wanted.channel || h.id < 0 || !starts_before(h, wanted)) continue;
+      if (h.id < 0 || !disturbs(h, wanted)) continue;
       others += h.power;
       if (surely_loses(wanted.power, others)) return false;
     }
-    const uint64_t more = bound_beyond(e);
-    if (more == 0) return wins_against(wanted.power, others);
-    if (!surely_loses(wanted.power, others + more) && wins_against(wanted.power, others + more)) return true;
+    if ((past ? e.past_rings : e.rings) >= kNearRings) {
+      const uint64_t more = past ? past_bound_beyond(e) : bound_beyond(e);
+      if (more == 0) return wins_against(wanted.power, others);
+      if (!surely_loses(wanted.power, others + more) && wins_against(wanted.power, others + more)) return true;
+    }
+    if (past && e.past_rings < e.rings) recall_further(e);
+    else hear_further(e);
   }
 }
 
@@ -217,22 +205,34 @@ int64_t Tile::listens_until(int32_t node, int64_t tick) const {
 
 // ---------------------------------------------------------------- the lock
 
-// Gather what may be locked on at a tick: whatever started within one frame before it. Return whether that is all that is
-// strong enough to be locked on, and not only what could win among it. What was on air when one of those started may have
-// been locked on a frame earlier, on another channel.
-bool Tile::hear_lockable(int64_t tick) {
+// Return whether what has been heard, with what has ended nearby, keeps anything from a ring and those beyond from winning
+// at any instant from `first` to `tick`.
+bool Tile::drowned(int ring, int64_t first, int64_t tick) {
+  const uint64_t power = cells_->strongest(ring);
+  if (config().channels > 1 || !surely_loses(power, kNoise + loudest_.power)) return false;
+  if (drowns(heard_, power, first, tick)) return true;
+  for (int rings = 1; rings <= kNearRings; ++rings) {
+    const int64_t known = heard_.size();
+    recall(rings);
+    if (heard_.size() > known && drowns(heard_, power, first, tick)) return true;
+  }
+  return false;
+}
+
+// Gather what may be locked on at a tick: whatever started within one frame before it, from `floor` on. Return how many
+// rings; nothing from beyond is strong enough to be locked on, or could win among what is nearer. What was on air when one
+// of those started may have been locked on a frame earlier, on another channel.
+int Tile::hear_lockable(int64_t floor, int64_t tick) {
   const uint64_t least = static_cast<uint64_t>(config().audible_power);
-  const int64_t first = tick - world_->longest;
-  list_channels(ears_node_, first - world_->longest, tick);
-  for (int ring = 0; ring < kRings && cells_->strongest(ring) >= least; ++ring) {
-    if (ring > 0 && surely_loses(cells_->strongest(ring), kNoise + loudest_)) {
-      recall();
-      if (drowns(heard_, cells_->strongest(ring), first, tick)) return false;
-    }
+  const int64_t first = larger(floor, tick - world_->longest);
+  list_channels(ears_node_, tick - 2 * world_->longest, tick);
+  int ring = 0;
+  for (; ring < kRings && cells_->strongest(ring) >= least; ++ring) {
+    if (ring >= kNearRings && drowned(ring, first, tick)) return ring;
     for (const int32_t channel : channels_)
       for (Ear& e = ear(channel); e.rings <= ring;) hear_further(e);
   }
-  return true;
+  return ring;
 }
 
 // Find the first of the frames that started from `floor` on, before a tick, and lasted to it, and that would win the lock
@@ -250,15 +250,15 @@ bool Tile::first_winner(int64_t floor, int64_t tick, Heard* winner) {
 }
 
 // Return whether, as far as is known, anything could have kept the radio locked when a winner started: something that
-// could be locked on was on air, or started in the same tick and goes first.
-bool Tile::may_be_locked(int64_t floor, const Heard& winner) {
-  if (winner.start < ears_near_) recall();
+// could be locked on was on air, or started in the same tick and goes first. Only the nearest rings can matter.
+bool Tile::may_be_locked(int64_t floor, const Heard& winner, int rings) {
+  if (winner.start < ears_near_) recall(rings);
   const uint64_t least = static_cast<uint64_t>(config().audible_power);
   for (const Heard& h : heard_) {
     if (h.power < least || h.id < 0 || h.start < floor || h.end <= winner.start || !starts_before(h, winner)) continue;
     uint64_t others = kNoise;  // a part of what was on air when it started
     for (const Heard& o : heard_)
-      if (o.end > h.start && o.channel == h.channel && starts_before(o, h)) others += o.power;
+      if (disturbs(o, h)) others += o.power;
     if (!surely_loses(h.power, others)) return true;
   }
   return false;
@@ -274,7 +274,8 @@ void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
     n.heard_until = upto;
     return;
   }
-  const bool all = hear_lockable(upto);
+  const int rings = hear_lockable(floor, upto);
+  const bool all = cells_->strongest(rings) < static_cast<uint64_t>(config().audible_power);
   Heard winner{};
   if (!first_winner(floor, upto, &winner)) {
     n.lock_id = -1;
@@ -283,7 +284,7 @@ void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
   }
   int64_t from = floor;  // an instant at which the radio was certainly not locked, or `floor`
   if (!was_locked || n.lock_end < winner.start) {
-    const bool alone = !may_be_locked(all ? floor : winner.start, winner);
+    const bool alone = !may_be_locked(all ? floor : winner.start, winner, rings);
     from = all && alone ? winner.start : last_unlocked(node, floor, winner.start);
     if (from == winner.start && alone) {
       n.lock_id = winner.id;
@@ -305,7 +306,7 @@ int Tile::gather_past(int32_t node, int64_t first, int64_t upto) {
     if (cells_->strongest(ring) < static_cast<uint64_t>(config().audible_power)) return ring;
     if (ring > 0 && drowns(past_, cells_->strongest(ring), first, upto)) return ring;
     for (const int32_t channel : channels_)
-      each_audible(node, channel, ring, first, upto, [&](const Record& r, uint64_t power) {
+      each_audible(node, channel, ring, first, kNever, upto, [&](const Record& r, uint64_t power) {
         past_.push({r.start, r.start + r.ticks, power, r.id, channel});
       });
   }
@@ -317,14 +318,15 @@ bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
   const Heard& wanted = past_[index];
   uint64_t others = noise_at(node, wanted.channel, wanted.start);
   for (const Heard& h : past_) {
-    if (h.end <= wanted.start || h.channel != wanted.channel || !starts_before(h, wanted)) continue;
+    if (!disturbs(h, wanted)) continue;
     others += h.power;
     if (surely_loses(wanted.power, others)) return false;
   }
   for (; rings < kRings && cells_->strongest(rings) > 0 && !surely_loses(wanted.power, others); ++rings)
-    each_audible(node, wanted.channel, rings, wanted.start, wanted.start + 1, [&](const Record& r, uint64_t power) {
-      if (r.start < wanted.start || r.id < wanted.id) others += power;
-    });
+    each_audible(node, wanted.channel, rings, wanted.start, kNever, wanted.start + 1,
+                 [&](const Record& r, uint64_t power) {
+                   if (r.start < wanted.start || r.id < wanted.id) others += power;
+                 });
   return wins_against(wanted.power, others);
 }
 
@@ -332,7 +334,7 @@ bool Tile::won_in_past(int32_t node, int64_t index, int rings) const {
 int64_t Tile::last_unlocked(int32_t node, int64_t floor, int64_t upto) {
   const Node& n = at(node);
   for (int64_t from = upto; from > floor;) {
-    const int rings = gather_past(node, from - world_->longest - 1, from);
+    const int rings = gather_past(node, larger(floor, from - world_->longest - 1), from);
     int64_t earliest = from;
     for (int64_t k = 0; k < past_.size(); ++k) {
       const Heard& h = past_[k];
@@ -371,12 +373,13 @@ bool Tile::loud_in_cells(int32_t channel, int64_t tick) {
   const uint64_t threshold = static_cast<uint64_t>(config().cca_power);
   uint64_t now = 0, ended = 0;  // on air at the tick; ended inside the window
   int64_t seen = 0;
-  for (Ear& e = ear(channel);; go_further(e)) {
+  for (Ear& e = ear(channel);; hear_further(e)) {
     for (; seen < heard_.size(); ++seen) {
       const Heard& h = heard_[seen];
       if (h.channel == channel && h.end > from) (h.end > tick ? now : ended) += h.power;
     }
     if (now >= threshold) return true;
+    if (e.rings < kNearRings) continue;
     const uint64_t more = bound_beyond(e);
     if (now + ended + more < threshold) return false;
     if (more == 0) return loud_at_a_start(channel, tick, now, threshold);
@@ -435,8 +438,8 @@ bool Tile::survives_in_cells(const Heard& wanted, uint64_t draw) {
   const uint64_t audible = static_cast<uint64_t>(config().audible_power);
   int64_t seen = 0;
   Ear& e = ear(wanted.channel);
-  if (e.rings == 0) hear_further(e);
-  for (;; go_further(e)) {
+  while (e.rings < kNearRings) hear_further(e);
+  for (;; hear_further(e)) {
     for (; hard && seen < heard_.size(); ++seen) {
       const Heard& h = heard_[seen];
       if (h.channel == wanted.channel && h.end > wanted.start && h.start < wanted.end && h.id != wanted.id &&

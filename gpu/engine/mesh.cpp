@@ -31,13 +31,13 @@ void Tile::clear_events() {
   else events_->clear();
 }
 
-// Count recent records anew after the longest transmission has grown; the counts are zero.
+// Count records anew after the longest transmission has grown; the counts are zero.
 void Tile::recount() {
   ages_.clear();
-  first_age_ = 0;
+  for (int64_t& first : first_age_) first = 0;
   each_own_slot([&](int64_t slot) {
     cells_->each_record(slot, INT64_MIN, INT64_MAX, [&](const Record& r) {
-      cells_->count_again(slot);
+      cells_->count(slot);
       ages_.push({r.start, slot});
     });
   });

@@ -156,6 +156,7 @@ class Tile {
 #endif
   TEIDEN_CALL void start_events();
   TEIDEN_CALL void clear_events();
+  TEIDEN_CALL void age(Since since, int64_t before);
   template <class Visit>
   TEIDEN_CALL void each_own_slot(Visit visit);
   TEIDEN_CALL void schedule(const Event& event);
@@ -172,6 +173,7 @@ class Tile {
   TEIDEN_CALL uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
   TEIDEN_CALL void hear_background(int32_t node, int32_t channel, int64_t after, int64_t before);
   TEIDEN_CALL void hear(int32_t node, int64_t after, int64_t before);
+  TEIDEN_CALL int64_t unresolved_from(int32_t node, int64_t tick) const;
   TEIDEN_CALL void resolve_lock(int32_t node, int64_t upto);
   TEIDEN_CALL bool can_lock(int32_t node, const Heard& heard) const;
   TEIDEN_CALL bool wins_lock(int32_t node, int64_t index) const;
@@ -186,24 +188,24 @@ class Tile {
   // hearing_cells.cpp
   struct Ear {  // what an event has gathered on a channel
     int32_t channel;
-    int rings;                  // so many of the nearest
-    bool far_known;          // whether the last ring's slots are
-    int32_t count[kRings];   // slots of each ring
-    int64_t signals[kRings]; // at most so many of each ring count
-    uint64_t bound[kRings];  // what a ring and those beyond it add at most
-    int64_t slots[kRings][kRingSlots];
+    int rings;                   // so many of the nearest, of what ends after ears_near_
+    int past_rings;              // so many of those, of what ended between ears_from_ and ears_near_
+    bool bounded, past_bounded;  // whether these are known:
+    uint64_t bound[kRings + 1];       // what ends after ears_near_ adds at most, from a ring and those beyond
+    uint64_t past_bound[kRings + 1];  // what ends after ears_from_ does
   };
   template <class Visit>
-  TEIDEN_CALL void each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t before, Visit visit) const;
-  TEIDEN_CALL bool is_recent(int64_t after) const;
+  TEIDEN_CALL void each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t upto, int64_t before,
+                                Visit visit) const;
+  TEIDEN_CALL Since since(int64_t after) const;
   TEIDEN_CALL void open_ears(int32_t node, int64_t from, int64_t near, int64_t until);
-  TEIDEN_CALL void recall();
   TEIDEN_CALL Ear& ear(int32_t channel);
-  TEIDEN_CALL void bound_rings(Ear& e) const;
-  TEIDEN_CALL void go_further(Ear& e);
-  TEIDEN_CALL void know_far(Ear& e);
   TEIDEN_CALL void hear_further(Ear& e);
-  TEIDEN_CALL uint64_t bound_beyond(const Ear& e) const;
+  TEIDEN_CALL void recall_further(Ear& e);
+  TEIDEN_CALL void recall(int rings);
+  TEIDEN_CALL void bound_rings(const Ear& e, int64_t after, uint64_t* bound) const;
+  TEIDEN_CALL uint64_t bound_beyond(Ear& e) const;
+  TEIDEN_CALL uint64_t past_bound_beyond(Ear& e) const;
   TEIDEN_CALL bool surely_loses(uint64_t power, uint64_t others) const;
   TEIDEN_CALL bool wins_against(uint64_t power, uint64_t others) const;
   TEIDEN_CALL bool wins(const Heard& wanted);
@@ -211,9 +213,10 @@ class Tile {
   TEIDEN_CALL bool drowns(const Array<Heard>& heard, uint64_t power, int64_t first, int64_t upto) const;
   TEIDEN_CALL void list_channels(int32_t node, int64_t first, int64_t upto);
   TEIDEN_CALL int64_t listens_until(int32_t node, int64_t tick) const;
-  TEIDEN_CALL bool hear_lockable(int64_t tick);
+  TEIDEN_CALL bool drowned(int ring, int64_t first, int64_t tick);
+  TEIDEN_CALL int hear_lockable(int64_t floor, int64_t tick);
   TEIDEN_CALL bool first_winner(int64_t floor, int64_t tick, Heard* winner);
-  TEIDEN_CALL bool may_be_locked(int64_t floor, const Heard& winner);
+  TEIDEN_CALL bool may_be_locked(int64_t floor, const Heard& winner, int rings);
   TEIDEN_CALL void resolve_lock_in_cells(int32_t node, int64_t upto);
   TEIDEN_CALL int gather_past(int32_t node, int64_t first, int64_t upto);
   TEIDEN_CALL bool won_in_past(int32_t node, int64_t index, int rings) const;
@@ -339,11 +342,11 @@ class Tile {
   int32_t first_ = 0, last_ = 0;  // its nodes
   uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
   int32_t free_blocks_ = -1;      // of the cells
-  struct Age {                    // a record that is recent for three times the longest transmission
+  struct Age {                    // a record that counts, as live, late or recent
     int64_t start, slot;
   };
-  Array<Age> ages_;               // in order of start from first_age_ on
-  int64_t first_age_ = 0, swept_ = 0;
+  Array<Age> ages_;               // in order of start
+  int64_t first_age_[kAll] = {};  // of those that count as live, ...
 
   Pool<Copy> copies_;
   Pool<Planned> planned_;
@@ -359,12 +362,7 @@ class Tile {
   Verdict verdict_;             // of this tick
   Array<Heard> heard_;          // scratch: what an event has heard
   Array<Heard> past_;           // scratch: the same of times before
-  struct Kept {                 // not asked for yet
-    const Record* record;
-    int32_t channel;
-  };
-  Array<Kept> kept_;            // scratch
-  uint64_t loudest_ = 0;        // of heard_
+  Heard loudest_ = {};          // of the signals heard_
   Array<Ear*> ears_;  // scratch
   int64_t ears_open_ = 0;
   int32_t ears_node_ = -1;

@@ -43,8 +43,8 @@ def test_another_layout_than_the_hosts_is_refused():
 
 
 def test_tiles_that_run_out_of_room_go_on_where_they_were():
-    expected = storm()
-    mesh = storm(form="kernels", tiles=12, region_bytes=1 << 20)
+    expected = storm(1500)
+    mesh = storm(1500, form="kernels", tiles=12, region_bytes=1 << 20)
     assert mesh._engine.radio_heap_stops(mesh._handle) > 0
     assert mesh.digest() == expected.digest()
     assert mesh.counters() == expected.counters()
