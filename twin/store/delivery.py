@@ -1,4 +1,4 @@
-"""What retailers get: each interval's values sixty minutes after its end (R50), and at the end of a month bills (R49)."""
+"""What retailers get: each interval's values sixty minutes after its end (R50), and bills (R49)."""
 
 from __future__ import annotations
 

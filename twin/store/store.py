@@ -26,9 +26,9 @@ from twin.store.schema import Mark, Series, checked
 from twin.store.sorting import Sorted, partitions, sort_batch
 
 LOG_ROWS = 1_000_000  # readings in the log that call for a compaction: some 60 MB
+LOG_BATCHES = 10_000  # batches in the log that call for one: bounds the time to open
 MOST_PARTS = 8  # of one series, day and block of meters, before they are merged
 REMEMBERED = 1_000_000  # batches whose receipts are held: some 300 MB; an older one sent again is all duplicates
-LOG_BATCHES = 10_000  # batches in the log that call for one: bounds the time to open
 
 
 class Store:
@@ -43,9 +43,8 @@ class Store:
         self._contents = Contents(root, self._manifest.of("readings"))
         self._conflicts: list[pa.Table] = []
         self._counts: dict[Series, Receipt] = defaultdict(Receipt, self._manifest.counts)
-        self._batches: dict[str, tuple[str, Receipt]] = {}
+        self._batches = ledger.newest(root, self._manifest.ledger, REMEMBERED)
         self._unledgered: list[str] = []
-        self._batches |= ledger.newest(root, self._manifest.ledger, REMEMBERED)
         self._last = self._manifest.log_through
         self._log = log.Log(root)
         self._replay()
@@ -70,11 +69,11 @@ class Store:
             If another process has it open, or a file of it is gone or damaged.
         """
         root = Path(path)
-        new = _is_new(root)
+        _refuse_other(root)
         durable.make_folder(root)
         lock = _locked(root)
         try:
-            if new:
+            if not (root / manifest.FILE).exists():
                 manifest.commit(root, manifest.Manifest())
             return cls(root, lock, log_rows)
         except BaseException:
@@ -273,13 +272,12 @@ class Store:
 _OF_NONE = {"lock", manifest.FILE + durable.UNFINISHED}  # what a kill may leave of a store just made
 
 
-def _is_new(root: Path) -> bool:
-    """Return whether a store is to be made here; refuse a folder that holds something else."""
-    if (root / manifest.FILE).exists():
-        return False
-    if root.exists() and (not root.is_dir() or any(path.name not in _OF_NONE for path in root.iterdir())):
+def _refuse_other(root: Path) -> None:
+    """Refuse a folder that holds something else."""
+    if (root / manifest.FILE).exists() or not root.exists():
+        return
+    if not root.is_dir() or any(path.name not in _OF_NONE for path in root.iterdir()):
         raise InputError(f"{root}: holds something, but no {manifest.FILE}; a store needs a folder of its own")
-    return True
 
 
 def _locked(root: Path) -> int:
