@@ -23,7 +23,7 @@ import gpu
 from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
 from twin.collection.errands import Errand
-from twin.collection.frames import CONFIRM_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
+from twin.collection.frames import CONFIRM_PSDU_BYTES, READ_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
@@ -33,10 +33,9 @@ from twin.collection.values import contents
 from twin.collection.verification import Verification
 from twin.metering.readings import join
 from twin.scenario import ms_ns, ns
-from twin.store.schema import MINUTE_NS, Series
+from twin.store.schema import MINUTE_NS
 
 WINDOW_NS = MINUTE_NS
-INSTANT = Series.FIVE_MINUTE  # an on-demand read carries what a five-minute value does: P, Q, V
 CHECKPOINT_NS = 30 * MINUTE_NS
 ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
 
@@ -297,7 +296,7 @@ class Collection:
             kind = self.classes[int(self.ledger.rows["kind"][errand.rows[0]])]
             return message_psdu_bytes(kind.series, kind.records * errand.rows.size, self.plan.scenario.meter.profile)
         if errand.kind == "read":
-            return message_psdu_bytes(INSTANT, 1, self.plan.scenario.meter.profile)
+            return READ_PSDU_BYTES
         return CONFIRM_PSDU_BYTES
 
     # ------------------------------------------------------------------ what is written down

@@ -11,6 +11,8 @@ from twin.metering.profile import find_profile
 from twin.metering.security import HEAD_END, MeterKeys, seal
 from twin.store.schema import INTERVAL_NS, Series
 
+READ_PSDU_BYTES = OVERHEAD_BYTES + size_bytes(Series.FIVE_MINUTE, 1, "seed-2021")
+"""The answer to an on-demand read: P, Q and V, as in a five-minute value; meters of today leave out Q."""
 CONFIRM_PSDU_BYTES = NOTICE_PSDU_BYTES
 """The answer to a command: the state and a counter, sealed."""
 

@@ -55,7 +55,6 @@ class Ledger:
         self._rows = np.zeros(1024, ROW)
         self._count = 0
         self._frame_row = np.zeros(1024, np.int32)
-        self._frames = 0
         self.causes: list[str] = [""]
 
     @property
@@ -82,7 +81,6 @@ class Ledger:
         end = int(frames[-1]) + 1
         self._frame_row = _grown(self._frame_row, end)
         self._frame_row[frames] = rows
-        self._frames = end
 
     def rows_of(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the message in each frame."""

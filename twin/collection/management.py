@@ -64,9 +64,9 @@ def manage(store: Store, series: Series, meters: int, until_ns: int, limit_ns: i
     for some in _blocks(meters):
         readings = store.readings(series, 0, until_ns, some)
         told = by_retailer(readings, series, some, np.zeros(some.size, np.int64), 0, until_ns, limit_ns)
-        found.in_time += pc.sum(told["in_time"]).as_py()
-        found.late += pc.sum(told["late"]).as_py()
-        found.missing += pc.sum(told["missing"]).as_py()
+        found.in_time += int(told["in_time"].to_numpy().sum())
+        found.late += int(told["late"].to_numpy().sum())
+        found.missing += int(told["missing"].to_numpy().sum())
         for entry in pc.value_counts(validate(readings, series, some, np.full(some.size, CONTRACT_A))["finding"]):
             found.findings[entry["values"].as_py()] += entry["counts"].as_py()
         estimates = estimate(store, series, some, 0, until_ns)

@@ -19,6 +19,7 @@ from twin.collection.head_end import HeadEnd
 from twin.collection.ledger import At, Ledger
 from twin.collection.settings import CollectionScenario
 from twin.collection.traffic import BILLING_CODE, COMMAND, READ, TrafficClass
+from twin.metering.profile import find_profile
 from twin.office.wan import Wan
 from twin.scenario import ms_ns, ns
 from twin.store.schema import HOUR_NS, MINUTE_NS
@@ -65,6 +66,8 @@ class Office:
             self.env, scenario.requests, self.wan, turnaround_ns, lambda meter: int(concentrator_of()[meter]), transmit
         )
         self._end_ns = end_ns
+        profile = find_profile(scenario.meter.profile)
+        self._kept_ns = {kind.code: profile.kept(kind.series).span_ns for kind in classes}
         self._asking: set[tuple[int, int]] = set()  # (class, meter) with a request open
         self._starts: list[tuple[int, Callable[[], Any]]] = []
         self._plan_checks()
@@ -102,6 +105,7 @@ class Office:
 
     def _ask_for_missing(self, kind: TrafficClass, until_ns: int) -> None:
         """Ask every meter for all it owes of the intervals up to a moment, in requests of limited size."""
+        self._expire(kind)
         rows = self.missing(kind, until_ns)
         meters = self._ledger.rows["meter"][rows]
         most = max(1, self.scenario.requests.most_values // kind.records)
@@ -122,6 +126,13 @@ class Office:
             if errand.answered_ns is None:
                 break
         self._asking.discard((kind.code, meter))
+
+    def _expire(self, kind: TrafficClass) -> None:
+        """Give up what is still at its meter and has left the meter's memory."""
+        rows = self._ledger.rows
+        forgotten = rows["interval_ns"] + self._kept_ns[kind.code] <= self.env.now
+        gone = np.flatnonzero((rows["kind"] == kind.code) & (rows["at"] == At.METER) & forgotten)
+        self._ledger.move(gone, At.EXPIRED)
 
     def missing(self, kind: TrafficClass, until_ns: int) -> NDArray[np.int64]:
         """Return the messages of a class that the head end has not got, by meter and interval.

@@ -91,7 +91,6 @@ class Commands(Table):
     at_h: Annotated[NotNegative, Field(description="When the wave begins")] = 12.0
     meters: Annotated[int, Field(ge=0, description="Meters addressed, drawn at random")] = 0
     rate_per_s: Annotated[Positive, Field(description="Commands the head end's limiter lets pass per second")] = 5.0
-    limit_a: Annotated[Positive, Field(description="Ampere limit set, with kind = limit")] = 10.0
 
 
 class Delivery(Table):

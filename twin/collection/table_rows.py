@@ -68,7 +68,7 @@ class TableRows:
             rows = self.outcome.of(kind.code)
             rows = rows[np.argsort(rows["interval_ns"], kind="stable")]
             ends, first = np.unique(rows["interval_ns"], return_index=True)
-            for end_ns, part in zip(ends.tolist(), np.split(rows, first[1:]), strict=True):
+            for end_ns, part in zip(ends.tolist(), np.split(rows, first[1:]) if rows.size else [], strict=True):
                 ages = kpis.ages_s(part)
                 stored = part["stored_ns"] != NEVER
                 ranks = kpis.percentiles(ages[stored], (50, 99))

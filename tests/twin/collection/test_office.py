@@ -64,6 +64,20 @@ def test_what_failed_on_the_radio_is_asked_for_again(play):
     assert with_requests.record.broken == []
 
 
+def test_what_a_meter_has_forgotten_is_expired_and_not_asked_for(play):
+    def forget_soon(run):
+        run.office._kept_ns = {kind.code: 20 * 60 * 10**9 for kind in run.classes}  # the check comes after 32 minutes
+
+    rough = ("delivery.offers=1", "history.share=0", "real_time.share=0", "radio.overrides.background_load=0.4",
+             "radio.overrides.max_csma_backoffs=1")  # fmt: skip
+    run = play(*rough, prepare=forget_soon)
+    rows = run.ledger.rows
+    assert (rows["at"] == At.EXPIRED).sum() > 20
+    assert not run.office.errands.all
+    assert (rows["stored_ns"][rows["at"] == At.EXPIRED] == NEVER).all()
+    assert run.record.broken == []
+
+
 def test_a_command_acts_at_the_meter_it_was_meant_for_and_once(play):
     run = play("commands.kind='limit'", "commands.at_h=0.25", "commands.meters=50", "commands.rate_per_s=2",
                "requests.timeout_s=0.5", "requests.tries=5", "time.after_h=0.1")  # fmt: skip

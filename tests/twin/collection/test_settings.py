@@ -54,3 +54,10 @@ def test_too_much_five_minute_data_is_warned_of_with_the_number(make_plan, make_
     said = float(re.search(r"asked for (\d+) %", warning).group(1)) / 100
     assert least < said < least * 1.07  # 30 of 623 ms, and a percent of rounding
     assert "of the five-minute meters asked for" in warning
+
+
+def test_meters_of_today_are_collected_and_read(play):
+    run = play("meter.profile='present'", "history.share=0", "real_time.share=0", "on_demand.reads_per_h=20",
+               "time.duration_h=0.5", "time.after_h=0.5")  # fmt: skip
+    assert run.record.broken == []
+    assert all(errand.answered_ns is not None for errand in run.office.errands.all[:5])
