@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from twin.store.store import Store
 
 
+SERIES = ("half_hour", "quarter_hour", "five_minute", "one_minute", "gas", "water")
+
+
 class Friendly(click.Group):
     """A group whose commands end with one message and an exit code for Teiden's errors."""
 
@@ -92,6 +95,34 @@ def compact(folder: Path) -> None:
     with _existing(folder) as held:
         held.compact(merge=True)
         click.echo(f"{folder}: {len(held.files.parts):,} Parquet files, nothing in the log")
+
+
+@store.command("draw")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("."), show_default=True, help="Folder to draw in.")
+@click.option("--series", type=click.Choice(SERIES), default=SERIES[0], show_default=True, help="What to draw.")
+@click.option("--within-min", default=60.0, show_default=True, help="Age by which a value should be there [min].")
+@click.option("--group", default=500, show_default=True, help="Meters of a group: so many neighbouring numbers.")
+def draw(folder: Path, out: Path, series: str, within_min: float, group: int) -> None:
+    """Draw how complete the store in DIR became with time, and which groups of meters lacked values when.
+
+    A meter that never came is unknown to a store and missing from its pictures; those of a collection run
+    know every meter.
+    """
+    from twin.store.overview import draw_overview
+    from twin.store.schema import Series
+
+    if group < 1 or within_min <= 0:
+        raise InputError(f"--group {group}, --within-min {within_min:g}: expected more than 0")
+    if not out.is_dir():
+        raise InputError(f"--out {out}: no such folder")
+    with _existing(folder) as held:
+        try:
+            pictures = draw_overview(held, Series[series.upper()], out, within_min * 60, group)
+        finally:
+            held.close(compact=False)
+    for picture in pictures:
+        click.echo(picture)
 
 
 def _existing(folder: Path) -> Store:

@@ -46,6 +46,16 @@ def test_info_adds_up_and_compact_leaves_one_file_each(root):
     assert text.count("adds up") == 2
 
 
+def test_pictures_of_a_store_are_drawn_and_what_it_lacks_is_said(root, tmp_path):
+    done = teiden("draw", root, "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert [(tmp_path / f"{name}_half_hour.png").exists() for name in ("completeness", "missing")] == [True, True]
+    nothing = teiden("draw", root, "--out", tmp_path, "--series", "gas")
+    assert nothing.exit_code == 2
+    assert "holds no gas readings" in nothing.output
+    assert teiden("draw", root, "--out", tmp_path / "none").exit_code == 2
+
+
 def test_a_row_too_few_and_a_key_twice_are_found(root):
     first, second, *_ = sorted((root / "readings" / "half_hour").rglob("*.parquet"))
     pq.write_table(pq.ParquetFile(first).read().slice(1), first)
