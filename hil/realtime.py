@@ -176,8 +176,8 @@ class RealTime:
 
     def _ask(self) -> None:
         self._number += 1
+        self._asked = (self._number, self._now_ns())  # before it is sent: the board may be read at once
         self._end.send(wire.ReadCounter(self._number))
-        self._asked = (self._number, self._now_ns())
 
     def _take_counter(self, counter: wire.Counter) -> None:
         self.book.board_behind_ns = max(self.book.board_behind_ns, counter.behind_ns)
