@@ -119,6 +119,22 @@ def test_events_come_on_the_twins_clock_within_the_bound(bench, ppm):
     assert not any(flag.startswith("invalid") for flag in driver.flags()), driver.flags()
 
 
+def test_a_reading_counts_from_before_it_was_asked_for(bench, monkeypatch):
+    """The board may be read while the twin's process, having sent the question, waits for a core."""
+    driver, _ = bench()
+    send = driver._end.send
+
+    def send_and_wait(message):
+        send(message)
+        if isinstance(message, wire.ReadCounter) and message.number in (3, 11):  # once in a burst
+            time.sleep(0.05)
+
+    monkeypatch.setattr(driver._end, "send", send_and_wait)
+    run(driver, 80)
+    driver.stop()
+    assert driver.book.clock_fault == ""
+
+
 def test_a_notice_that_is_late_goes_out_now_and_is_counted(bench):
     driver, board = bench(limit_ms=400.0)
     got = run(driver, 60, lambda window: window == 40 and board.say.append(gasp))

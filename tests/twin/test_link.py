@@ -19,7 +19,7 @@ from hil.link import RigEnd
 from teiden.errors import InputError, PartFailed
 from twin import wire
 from twin.link.channel import HEADER, Channel
-from twin.link.end import CUT_BYTES, End
+from twin.link.end import CUT_BYTES
 from twin.link.keys import load_keys, make_keys, require_keys
 from twin.link.states import State
 from twin.link.twin_end import TwinEnd
@@ -44,21 +44,6 @@ def running(end, rig=None):
         rig.state = State.RUNNING
     end.receive(10.0, "hello")
     end.state = State.RUNNING
-
-
-@pytest.fixture(autouse=True)
-def _ends_are_closed(monkeypatch):
-    """Close every end that a test that fails leaves open: ZeroMQ would wait for it for ever."""
-    made, make = [], End.__init__
-
-    def remember(end, *args):
-        made.append(end)
-        make(end, *args)
-
-    monkeypatch.setattr(End, "__init__", remember)
-    yield
-    for end in made:
-        end.close()
 
 
 def event(sequence):
@@ -240,6 +225,8 @@ link = RigEnd(sys.argv[1], heartbeat_ms=100)
 link.send(wire.Hello(wire.PROTO))
 link.receive()
 """
+
+pytestmark = pytest.mark.usefixtures("ends_are_closed")
 
 
 def test_a_frozen_peer_is_seen_by_its_heartbeat(twin):

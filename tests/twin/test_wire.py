@@ -14,25 +14,11 @@ from hil.link import RigEnd, TwinLost
 from teiden.errors import MissingPart, PartFailed
 from twin import wire
 from twin.link.channel import Channel
-from twin.link.end import End
 from twin.link.lockstep import Lockstep
 from twin.link.states import FITS, State
 from twin.link.twin_end import TwinEnd
 
-
-@pytest.fixture(autouse=True)
-def _ends_are_closed(monkeypatch):
-    """Close every end that a test that fails leaves open: ZeroMQ would wait for it for ever."""
-    made, make = [], End.__init__
-
-    def remember(end, *args):
-        made.append(end)
-        make(end, *args)
-
-    monkeypatch.setattr(End, "__init__", remember)
-    yield
-    for end in made:
-        end.close()
+pytestmark = pytest.mark.usefixtures("ends_are_closed")
 
 
 def event(sequence, t_ns=0):
