@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gpu
+from hil.manifest import RESUMED, Checkpoints, begin_manifest
 from hil.progress import Watch
 from hil.run import Finished
-from teiden import __version__
 from twin.collection.capacity import air_warnings
 from twin.collection.day import Collection
 from twin.collection.notes import modelled, not_modelled
@@ -93,13 +91,10 @@ def _play(plan: CollectionPlan, store: Store, folder: folders.RunFolder, watch: 
 
 
 def _after_window(folder: folders.RunFolder, watch: Watch) -> Callable[[int, Collection], None]:
-    written = 0
+    checkpoints = Checkpoints(folder)
 
     def after(now_ns: int, run: Collection) -> None:
-        nonlocal written
-        for t_ns, digest in run.record.checkpoints[written:]:
-            folder.checkpoint(t_ns, digest)
-        written = len(run.record.checkpoints)
+        checkpoints.write(run.record.checkpoints)
         if watch.due():
             head_end = run.office.head_end
             note = f"{head_end.stored_values:,} values stored, {head_end.waiting} batches wait"
@@ -110,22 +105,12 @@ def _after_window(folder: folders.RunFolder, watch: Watch) -> Callable[[int, Col
 
 def _begin_manifest(scenario: CollectionScenario, backend: str) -> dict[str, Any]:
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    return {
-        "status": "incomplete",
-        "version": __version__,
-        "name": scenario.name,
-        "seed": scenario.seed,
-        "backend": backend,
-        "modelled": modelled(radio),
-        "not_modelled": not_modelled(radio),
-        "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
-        "scenario": scenario.model_dump(),
-    }
+    return begin_manifest(scenario, backend, modelled(radio), not_modelled(radio), TOOLS)
 
 
 def _end_manifest(run: Collection, flags: list[str], folder: folders.RunFolder) -> dict[str, Any]:
     if folder.resumed:
-        flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
+        flags.append(RESUMED)
     return {
         "status": "complete",
         "digest": run.digest(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +9,11 @@ from typing import Any
 
 import gpu
 from hil.characterise import detection_table
+from hil.manifest import RESUMED, Checkpoints, begin_manifest
 from hil.process import RigProcess
 from hil.progress import Watch
 from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
 from hil.realtime import RealTime
-from teiden import __version__
 from teiden.errors import ScenarioError
 from twin import scenario as scenarios
 from twin import wire
@@ -159,13 +157,10 @@ def _link_record(link: Link, end: TwinEnd, driver: Lockstep | RealTime) -> dict[
 def _after_window(
     scenario: Scenario, folder: folders.RunFolder, watch: Watch, telemetry: Subscriber
 ) -> Callable[[int, Loop], None]:
-    written = 0
+    checkpoints = Checkpoints(folder)
 
     def after(now_ns: int, loop: Loop) -> None:
-        nonlocal written
-        for t_ns, digest in loop.record.checkpoints[written:]:
-            folder.checkpoint(t_ns, digest)
-        written = len(loop.record.checkpoints)
+        checkpoints.write(loop.record.checkpoints)
         if watch.due():
             beliefs = loop.office.head_end.beliefs
             note = f"{int(loop.meters.dark.sum()):,} dark, {int(beliefs.dark.sum()):,} believed"
@@ -178,17 +173,7 @@ def _after_window(
 
 def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    return {
-        "status": "incomplete",
-        "version": __version__,
-        "name": scenario.name,
-        "seed": scenario.seed,
-        "backend": backend,
-        "modelled": modelled(radio),
-        "not_modelled": not_modelled(radio),
-        "tools": {"python": platform.python_version(), **{t: importlib.metadata.version(t) for t in TOOLS}},
-        "scenario": scenario.model_dump(),
-    }
+    return begin_manifest(scenario, backend, modelled(radio), not_modelled(radio), TOOLS)
 
 
 def _end_manifest(
@@ -203,7 +188,7 @@ def _end_manifest(
     if detection is not None and detection.rtl_hash != ready.rtl_hash:
         flags.append(f"meter.detection: measured on another RTL, {detection.rtl_hash[:12]}")
     if folder.resumed:
-        flags.append("resumed: repeated from the start, all checkpoints of the interrupted run came out the same")
+        flags.append(RESUMED)
     sim_s = ns(loop.plan.scenario.time.duration_s) / 1e9
     return {
         "status": "complete",

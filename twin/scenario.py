@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import tomllib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
@@ -241,9 +242,9 @@ class Study(Table):
     title: Annotated[str, Field(description="One line for people")] = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
+    @abstractmethod
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield (key, problem) for what single values cannot show."""
-        raise NotImplementedError
 
 
 class Scenario(Study):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
@@ -35,7 +36,7 @@ WATCHED = (
 )
 
 
-class End:
+class End(ABC):
     """One end of the link.
 
     Parameters
@@ -183,17 +184,17 @@ class End:
         self._pause_s = min(2 * self._pause_s, RESEND_MOST_S)
         self._resend_at_s = time.monotonic() + self._pause_s
 
+    @abstractmethod
     def _put(self, frame: bytes) -> None:
         """Give a frame to the socket."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _get(self) -> bytes | None:
         """Return the peer's next frame, None if none is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _look(self) -> None:
         """Raise if waiting makes no sense any more."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Acknowledge what was taken and close the sockets; safe to call twice."""
@@ -206,5 +207,6 @@ class End:
         self._close_more()
         self._context.term()
 
+    @abstractmethod
     def _close_more(self) -> None:
         """Close what else is in the context."""
