@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -107,20 +107,14 @@ def react(dip: Dip) -> Reaction:
     )
 
 
-def react_all(
-    dips: Sequence[Dip], progress: Callable[[float], None] = lambda share: None, threads: int | None = None
-) -> list[Reaction]:
-    """Return the reaction to each case, in their order; ``progress`` hears the share that is done.
+def reactions(dips: Sequence[Dip], threads: int | None = None) -> Iterator[Reaction]:
+    """Yield the reaction to each case, in their order.
 
-    The compiled model runs outside Python's lock, so threads (by default one a core) work side by side.
+    The compiled model runs outside Python's lock, so threads (by default one a core) work side by side. Whoever
+    stops asking for more ends the work: cases not yet begun are let go.
     """
-    found: list[Reaction] = []
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        try:
-            for done, reaction in enumerate(pool.map(react, dips), start=1):
-                found.append(reaction)
-                progress(done / len(dips))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return found
+    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    try:
+        yield from pool.map(react, dips)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hdl.characterise import Dip, Reaction, grid, losses, react_all
+from hdl.characterise import Dip, Reaction, grid, losses, reactions
 from hdl.sim import toolchain
+from hil.kept_reactions import KeptReactions
 from teiden import __version__
 from teiden.build import cached_library, content_hash
 from teiden.errors import InputError, MissingPart
@@ -53,8 +54,16 @@ def check_board(board: str) -> None:
     )
 
 
-def characterise(out: Path, points: int, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
+def characterise(
+    out: Path,
+    points: int,
+    heard: Callable[[int, int], None] = lambda done, cases: None,
+    taken_up: Callable[[int], None] = lambda cases: None,
+) -> dict[str, Any]:
     """Drive the compiled front-end through the grid; write the table and, beside it, the picture.
+
+    What an interrupted call has measured is kept beside ``out`` and taken up by the next, as long as RTL, grid and
+    driver are the same; the table is the same as that of one uninterrupted call.
 
     Parameters
     ----------
@@ -62,8 +71,10 @@ def characterise(out: Path, points: int, progress: Callable[[float], None] = lam
         A .parquet file in a folder that exists; the picture gets the suffix .svg.
     points : int
         Points on wave, evenly over a cycle.
-    progress : callable
-        Hears the share that is done.
+    heard : callable
+        Hears after each case how many are done, and of how many.
+    taken_up : callable
+        Hears, once and before the rest, how many cases an interrupted call has left.
 
     Returns
     -------
@@ -74,12 +85,25 @@ def characterise(out: Path, points: int, progress: Callable[[float], None] = lam
 
     check_out(out)
     dips = grid(points=points)
-    reactions = react_all(dips, progress)
-    table = as_table(dips, reactions)
-    write_table(out, table)
-    picture = out.with_suffix(".svg")
-    draw(table, picture)
-    return {"table": str(out), "picture": str(picture), "rtl_hash": toolchain.rtl_hash(), **summary(dips, reactions)}
+    with KeptReactions(out.with_name(f"{out.name}.partial"), _key(repr(dips))) as kept:
+        if kept.reactions:
+            taken_up(len(kept.reactions))
+        for reaction in reactions(dips[len(kept.reactions) :]):
+            kept.add(reaction)
+            heard(len(kept.reactions), len(dips))
+        table = as_table(dips, kept.reactions)
+        write_table(out, table)
+        picture = out.with_suffix(".svg")
+        draw(table, picture)
+        kept.discard()
+    about = {"table": str(out), "picture": str(picture), "rtl_hash": toolchain.rtl_hash()}
+    return about | summary(dips, kept.reactions)
+
+
+def _key(cases: str) -> str:
+    """Return what a reaction depends on: RTL, driver, scaling, how cases are played, and which they are."""
+    sources = [toolchain.HDL / name for name in ("characterise.py", "driver.py", "scaling.py")]
+    return content_hash([*toolchain.rtl_files(), *sources], [cases, *COLUMNS.names])
 
 
 def check_out(out: Path) -> None:
@@ -179,12 +203,11 @@ def rtl_table(nominal_hz: float, tell: Callable[[str], None] = lambda text: None
         tell("detection delays of the front-end (measured once for each version of the RTL)")
         dips = losses(round(nominal_hz))
         path = work / "detection.parquet"
-        write_table(path, as_table(dips, react_all(dips)))
+        write_table(path, as_table(dips, list(reactions(dips))))
         return path
 
-    sources = [toolchain.HDL / name for name in ("characterise.py", "driver.py", "scaling.py")]
-    key = content_hash([*toolchain.rtl_files(), *sources], [f"{nominal_hz:g} Hz", *COLUMNS.names])
-    return read_table(cached_library("detection", key, build, suffix=".parquet"), nominal_hz)
+    path = cached_library("detection", _key(f"{nominal_hz:g} Hz"), build, suffix=".parquet")
+    return read_table(path, nominal_hz)
 
 
 def detection_table(chosen: str, nominal_hz: float, tell: Callable[[str], None]) -> DetectionTable | None:

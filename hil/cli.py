@@ -278,7 +278,8 @@ def characterise(board: str, out: Path, points: int, as_json: bool) -> None:
 
     The grid is residual voltage x duration x point on wave x frequency x harmonics, at 50 and 60 Hz; every
     case starts from reset. One row a case: detection_delay_ms (empty: missed), confirmed, withdrawn; the
-    table carries the hash of the RTL. A scenario takes it with meter.detection = "FILE".
+    table carries the hash of the RTL. A scenario takes it with meter.detection = "FILE". Interrupted, the same
+    command goes on where it stopped.
     """
     from hil.characterise import characterise as drive
     from hil.characterise import check_board, check_out
@@ -290,11 +291,11 @@ def characterise(board: str, out: Path, points: int, as_json: bool) -> None:
         watch.stage(f"front-end, {board} board: dips and interruptions")
         watch.start(1.0)
 
-        def progress(share: float) -> None:
+        def heard(done: int, cases: int) -> None:
             if watch.due():
-                watch.show_share(share)
+                watch.show_share(done / cases)
 
-        found = drive(out, points, progress)
+        found = drive(out, points, heard, taken_up=lambda cases: watch.stage(f"{cases} cases done before are taken up"))
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from hdl.characterise import HARMONICS, Dip, grid, losses, react, react_all, voltage
+from hdl.characterise import HARMONICS, Dip, grid, losses, react, reactions, voltage
 from hdl.sim.toolchain import rtl_hash
 from hil.characterise import as_table, characterise, detection_table, read_table, rtl_table, write_table
 from hil.cli import main
@@ -33,7 +33,7 @@ def test_a_case_is_the_voltage_it_says():
 
 def test_reactions_are_those_the_detector_declares():
     # docs/front-end.md: 0.3 and less is detected within 2 ms, 0.5 trips and is withdrawn, 0.7 never.
-    outage, half, shallow, gap = react_all([loss(0.0), loss(0.5, 100), loss(0.7, 100), loss(0.0, 1.0)])
+    outage, half, shallow, gap = reactions([loss(0.0), loss(0.5, 100), loss(0.7, 100), loss(0.0, 1.0)])
     assert 0 < outage.detection_delay_ms <= 2
     assert outage.confirmation_delay_ms == pytest.approx(outage.detection_delay_ms + 20)  # one period later
     assert outage.withdrawal_delay_ms is None
@@ -46,8 +46,8 @@ def test_reactions_are_those_the_detector_declares():
 
 def test_reactions_do_not_depend_on_threads_and_order():
     dips = losses(60)[::37]
-    assert react_all(dips, threads=2) == [react(dip) for dip in dips]
-    assert react_all(dips[::-1], threads=1) == react_all(dips)[::-1]
+    assert list(reactions(dips, threads=2)) == [react(dip) for dip in dips]
+    assert list(reactions(dips[::-1], threads=1)) == list(reactions(dips))[::-1]
 
 
 def test_the_rtls_own_table_is_current_and_within_the_bar():
@@ -61,11 +61,11 @@ def test_the_rtls_own_table_is_current_and_within_the_bar():
 
 def test_a_written_table_gives_the_twin_its_longest_falls(tmp_path):
     dips = [loss(0.0, 5.0), loss(0.0, 40.0), loss(0.0, 40.0, 77.0), loss(0.5, 40.0), loss(0.5, 40.0, 77.0)]
-    reactions = react_all(dips)
-    write_table(tmp_path / "t.parquet", as_table(dips, reactions))
+    found = list(reactions(dips))
+    write_table(tmp_path / "t.parquet", as_table(dips, found))
     table = read_table(tmp_path / "t.parquet", 50)
     assert table.residual_pu.tolist() == [0.0, 0.5]
-    assert table.delay_ns[0].tolist() == [round(reaction.detection_delay_ms * 1e6) for reaction in reactions[1:3]]
+    assert table.delay_ns[0].tolist() == [round(reaction.detection_delay_ms * 1e6) for reaction in found[1:3]]
     assert table.delay_ns[1].tolist() == [MISSED, MISSED]  # withdrawn
     with pytest.raises(InputError, match="60 Hz"):
         read_table(tmp_path / "t.parquet", 60)
@@ -100,6 +100,55 @@ def test_command_writes_table_and_picture_and_says_what_they_show(tmp_path, monk
     before = Path(said["picture"]).read_bytes()
     characterise(out, 2)
     assert Path(said["picture"]).read_bytes() == before
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def kill_after(cases):
+    def heard(done, of):
+        if done == cases:
+            raise Killed
+
+    return heard
+
+
+@pytest.fixture
+def small_grid(monkeypatch):
+    monkeypatch.setattr("hil.characterise.grid", lambda points: grid((50,), (0.0, 0.7), (2, 40), points))
+
+
+def test_an_interrupted_characterisation_goes_on_and_ends_alike(tmp_path, small_grid):
+    characterise(tmp_path / "whole.parquet", 1)
+    out = tmp_path / "t.parquet"
+    with pytest.raises(Killed):
+        characterise(out, 1, kill_after(5))
+    assert not out.exists()
+    partial = tmp_path / "t.parquet.partial"
+    partial.write_bytes(partial.read_bytes() + b"[1.23,")  # the process ended inside a line
+    with pytest.raises(Killed):
+        characterise(out, 1, kill_after(9))
+    taken_up, played = [], []
+    characterise(out, 1, lambda done, of: played.append(done), taken_up.append)
+    assert taken_up == [9]
+    assert played == list(range(10, 3 * 2 * 2 * 2 + 1))
+    assert pq.read_table(out).equals(pq.read_table(tmp_path / "whole.parquet"), check_metadata=True)
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("left", ["another grid", "no line", "no JSON"])
+def test_what_was_measured_otherwise_is_not_taken_up(left, tmp_path, small_grid):
+    out = tmp_path / "t.parquet"
+    if left == "another grid":
+        with pytest.raises(Killed):
+            characterise(out, 2, kill_after(3))
+    else:
+        (tmp_path / "t.parquet.partial").write_text({"no line": "", "no JSON": "text\ntext\n"}[left])
+    taken_up = []
+    characterise(out, 1, taken_up=taken_up.append)
+    assert not taken_up
+    assert pq.read_table(out).num_rows == 3 * 2 * 2 * 2
 
 
 @pytest.mark.parametrize(
