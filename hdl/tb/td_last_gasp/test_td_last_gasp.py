@@ -76,6 +76,52 @@ async def a_loss_is_declared_after_the_delay_and_a_short_one_never(dut: Any) -> 
 
 
 @cocotb.test()
+async def settings_and_stamps_have_their_full_width(dut: Any) -> None:
+    rng = seeded("width")
+    await start(dut, **INPUTS, **SETTINGS)
+    model = LastGasp(0, 0)
+    for _ in range(150):
+        model.delay = rng.randrange(1 << 32)
+        dut.delay_i.value = model.delay
+        # Never declared, at once, or somewhere between: the count is put just before.
+        model.declare = rng.choice([0, (1 << 28) - 1, rng.randrange(8, 1 << 28)])
+        dut.declare_i.value = model.declare
+        for detected in (1, 2, 0, 0, 0, 0, 4, 0):
+            index = rng.randrange(1 << 48)
+            if detected == 2:
+                model.waited = max(0, model.declare - rng.randrange(8))
+                dut.wait_q.value = model.waited
+            event = model.step(index, detected)
+            assert await sample(dut, index, detected) == (event.extra if event else None)
+            stamps = (model.onset, model.returned_at, model.declared, model.momentary)
+            assert shown(dut) == (model.state, *stamps, int(model.state == DECLARED))
+        if rng.random() < 0.5:
+            await pulse(dut, dut.clear_i)
+            model.clear()
+
+
+@cocotb.test()
+async def the_wait_stands_at_its_end(dut: Any) -> None:
+    await start(dut, **INPUTS, **SETTINGS | {"declare_i": (1 << 28) - 1})
+    await sample(dut, 1, 1)
+    dut.wait_q.value = (1 << 28) - 3
+    for index in range(2, 7):  # suspected, and never confirmed
+        assert await sample(dut, index, 0) is None
+    assert int(dut.waited_o.value) == (1 << 28) - 1
+    assert await sample(dut, 7, 2) == (1 << 28) - 1
+
+
+@cocotb.test()
+async def what_is_no_event_of_the_detector_is_ignored(dut: Any) -> None:
+    await start(dut, **INPUTS, **SETTINGS)
+    for kind in (0, 5, 8, 63):
+        dut.detected_kind_i.value = kind
+        await pulse(dut, dut.detected_i)
+        await sample(dut, kind, 0)
+        assert int(dut.state_o.value) == IDLE
+
+
+@cocotb.test()
 async def switched_off_it_is_idle(dut: Any) -> None:
     await start(dut, **INPUTS, **SETTINGS)
     await sample(dut, 10, 1)

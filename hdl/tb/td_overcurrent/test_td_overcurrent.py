@@ -45,3 +45,32 @@ async def depth_and_duration_are_those_of_the_event(dut: Any) -> None:
     await step(dut, rng, fresh=1, irms=2000)
     assert await step(dut, rng, fresh=1, irms=2000, enable=0) is None
     assert int(dut.active_o.value) == 0
+
+
+@cocotb.test()
+async def settings_have_their_full_width(dut: Any) -> None:
+    rng = seeded("width")
+    await start(dut, **INPUTS)
+    for _ in range(60):
+        threshold = rng.randrange(1 << 29)
+        hysteresis = rng.choice([0, threshold, rng.randrange(1 << 29)])
+        model = Overcurrent(threshold, hysteresis)
+        settings = {"threshold": threshold, "hysteresis": hysteresis}
+        await step(dut, rng, 0, 1, enable=0)
+        for _ in range(8):
+            irms = rng.choice([threshold + 1, threshold - hysteresis, rng.randrange(1 << 29)])
+            irms = min(max(irms, 0), (1 << 29) - 1)
+            assert await step(dut, rng, 0, 1, enable=1, fresh=1, irms=irms, **settings) == model.step(True, irms)
+
+
+@cocotb.test()
+async def the_duration_stands_at_its_end(dut: Any) -> None:
+    rng = seeded("long")
+    await start(dut, **INPUTS)
+    for steps in (0xFFFFFFF0, 0xAAAAAAA0, 0x55555550):
+        await step(dut, rng, fresh=1, irms=1001)
+        dut.steps_q.value = steps
+        for _ in range(20):
+            await step(dut, rng, 0, 1, fresh=0)
+        event = await step(dut, rng, fresh=1, irms=900)
+        assert event == Event(OVERCURRENT_END, 1001, min(steps + 21, 0xFFFFFFFF))
