@@ -360,7 +360,7 @@ class Intervals:
             self._close(index)
 
     def _close(self, index: int) -> None:
-        self.ticks += 1
+        self.ticks = (self.ticks + 1) % (1 << 32)
         for length in LENGTHS:
             self.inside[length] += 1
             if (self.minute + 1) % length:

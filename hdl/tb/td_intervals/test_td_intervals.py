@@ -113,3 +113,41 @@ async def minutes_add_up_to_what_the_totals_have_grown_also_over_a_freeze(dut: A
     assert sums + words[0] + first_words[0] == total >> ENERGY_SHIFT
     # The sample of minute 10 ends the tenth interval after the first, at place 9.
     assert [place for place, flag in enumerate([*flags, words[6] >> 16]) if flag & 2] == [9, 10, 11]
+
+
+@cocotb.test()
+async def an_interval_that_is_begun_anew_again_and_again_is_not_whole(dut: Any) -> None:
+    """Forty ticks within one minute's number, and every number that is none."""
+    await start(dut, **INPUTS)
+    model, totals = Intervals(), (0, 0, 0, 0)
+    for index in range(1, 41):
+        for minute in (30, 31, 0 if index < 40 else 29):
+            dut.minute_i.value = minute
+            await clocks(dut, 1)
+            assert int(dut.misuse_o.value) == 0  # a minute without the command is nothing
+            await pulse(dut, dut.align_i)
+            assert int(dut.misuse_o.value) == (not model.align(minute))
+        await pulse(dut, dut.tick_i)
+        model.tick()
+        await sample(dut, index, list(totals))
+        model.step(index, totals, False)
+    await compare(dut, model)
+    assert not any(record.whole for record in model.latest.values())
+    assert set(model.latest) == set(LENGTHS[1:])
+
+
+@cocotb.test()
+async def counts_and_totals_have_their_full_width(dut: Any) -> None:
+    rng = seeded("width")
+    await start(dut, **INPUTS)
+    model = Intervals()
+    for ticks in (0, 0xFFFFFFFF, 0x5A5A5A5A, 0xA5A5A5A5):
+        dut.ticks_q.value = model.ticks = ticks
+        for _ in range(8):
+            index = rng.randrange(1 << 48)
+            totals = (rng.getrandbits(64), rng.getrandbits(64), rng.getrandbits(64), rng.getrandbits(64))
+            await pulse(dut, dut.tick_i)
+            model.tick()
+            await sample(dut, index, list(totals))
+            model.step(index, totals, False)
+            await compare(dut, model)

@@ -95,3 +95,41 @@ async def a_dip_discards_the_change(dut: Any) -> None:
     for _ in range(COUNT + 5):
         assert await give(dut, rng, 10000) == []
     assert await give(dut, rng, 5000, disturbed=1) == []  # a dip is no rapid change
+
+
+@cocotb.test()
+async def settings_and_voltages_have_their_full_width(dut: Any) -> None:
+    """Short and long windows of voltages over all 28 bits; a limit of zero when the hysteresis is the larger."""
+    rng = seeded("width")
+    await start(dut, **INPUTS, **LIMITS)
+    kinds = set()
+    for count in (127, 64, 3, 5, 2, 17, 3, 9, 4, 2):
+        threshold, hysteresis = rng.randrange(1 << 27, 1 << 28), rng.randrange(1 << 28)
+        settings = {"threshold_i": threshold, "hysteresis_i": hysteresis, "count_i": count}
+        await step(dut, rng, enable=0, fresh=0)
+        for name, value in settings.items():
+            getattr(dut, name).value = value
+        await step(dut, rng, enable=1, fresh=0)
+        model = RapidChange(threshold, hysteresis, count)
+        for _ in range(3):
+            for level in (0, rng.randrange(1 << 28), (1 << 28) - 1):
+                for _ in range(count + 2):
+                    seen = await give(dut, rng, level)
+                    expected = [model.step(at == 0, True, level, False) for at in range(SAMPLES)]
+                    assert seen == [event for event in expected if event]
+                    assert int(dut.steady_o.value) == model.steady
+                    kinds |= {event.kind for event in seen}
+    assert kinds == {RVC_START, RVC_END}
+
+
+@cocotb.test()
+async def a_value_that_comes_before_the_last_is_judged_is_ignored(dut: Any) -> None:
+    """The limits ask for more steps between values; a shorter gap must not stop the block."""
+    rng = seeded("early")
+    await start(dut, **INPUTS, **LIMITS)
+    for _ in range(3):
+        assert await step(dut, rng, 64, 66, fresh=1, urms=10000) is None
+    for _ in range(COUNT + 3):
+        await give(dut, rng, 10000)
+    assert int(dut.steady_o.value) == 1
+    assert await give(dut, rng, 9300) == [Event(RVC_START, 9300, 10000)]
