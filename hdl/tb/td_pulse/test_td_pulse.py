@@ -50,6 +50,28 @@ async def every_pulse_is_the_models(dut: Any) -> None:
 
 
 @cocotb.test()
+async def energies_powers_and_widths_have_their_full_width(dut: Any) -> None:
+    rng = seeded("width")
+    await start(dut, valid_i=0, enable_i=0, source_i=0, energy_i=0, width_i=0, p_i=0, q_i=0, loaded_p_i=1, loaded_q_i=1)
+    for _ in range(40):
+        energy, width = rng.randrange(1 << 44, 1 << 48), rng.choice([1, 2, 0x5555, 0xAAAA, 0xFFFF])
+        dut.enable_i.value, dut.energy_i.value, dut.width_i.value = 0, energy, width
+        await clocks(dut, 2)
+        model = Pulse(PulseSettings(True, 3, energy, width))
+        dut.enable_i.value, dut.source_i.value = 1, 3
+        first = int(dut.count_o.value)
+        for _ in range(12):
+            q = rng.randrange(-(1 << 63) + 1, 1 << 63) // rng.choice([1, 3])
+            dut.q_i.value, dut.p_i.value = q, rng.randrange(-(1 << 63), 1 << 63)
+            await pulse(dut, dut.valid_i)
+            level = model.step(Measured()._replace(q=q, loaded_q=True))
+            await clocks(dut, LATENCY - 1)
+            assert int(dut.cf_o.value) == level
+            assert int(dut.count_o.value) == first + model.count
+        await reset(dut)
+
+
+@cocotb.test()
 async def switched_off_or_without_energy_there_are_no_pulses(dut: Any) -> None:
     await start(dut, valid_i=0, source_i=0, width_i=1, p_i=1 << 62, q_i=0, loaded_p_i=1, loaded_q_i=1)
     for enable, energy in ((0, 1), (1, 0)):
