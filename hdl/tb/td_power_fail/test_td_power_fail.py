@@ -118,3 +118,42 @@ async def switched_off_it_stays_off(dut: Any) -> None:
     for _ in range(40):
         assert await give(dut, 0, shown, False) == 0
     assert dut.state_o.value == OFF
+
+
+@cocotb.test()
+async def limits_have_their_full_width(dut: Any) -> None:
+    """Random limits of all sizes over a signal of all sizes: few events, but every comparison at its full width."""
+    rng = seeded("width")
+    await start(dut, valid_i=0, publish_i=0, enable_i=1, urms_valid_i=1, urms_i=0, period_i=160)
+    model = PowerFail(Settings())
+    for _ in range(40):
+        limits = Settings(
+            k=rng.choice([0, 0x1FFF, 0x1555, 0x0AAA, rng.randrange(1 << 13)]),
+            drop=rng.randrange(1 << 32),
+            low=rng.choice([0, rng.randrange(1 << 32)]),
+            floor=rng.randrange(1 << 32),
+            ratio=rng.randrange(1 << 8),
+            persist=rng.randint(1, 31),
+            confirm=rng.choice([0, 3, 0xFFFF, 0x5555, rng.randrange(1 << 16)]),
+            confirm_rms=rng.randrange(1 << 28),
+            return_rms=rng.choice([0, rng.randrange(1 << 28)]),
+            return_samples=rng.choice([2, 0xFFFF, 0xAAAA, rng.randrange(1 << 16)]),
+        )
+        set_limits(dut, limits)
+        model.settings = limits
+        if model.state == SUSPECT or rng.random() < 0.3:  # a wait does not outlast a change of its limit
+            dut.enable_i.value = 0
+            model.step(0, Published(), False, enabled=False)
+            await give(dut, 0, Published(), False)
+            dut.enable_i.value = 1
+        elif model.state == OFF:  # as if it had waited for long
+            model.wait = max(0, limits.return_samples - 4)
+            dut.wait_q.value = model.wait
+        size = rng.choice([1 << 23, 1 << 23, 1 << 14])
+        for _ in range(24):
+            sample = rng.randrange(-size, size)
+            shown = Published(urms=rng.randrange(1 << 28), urms_valid=True, period=rng.choice([1, 170, 255]))
+            fresh = rng.random() < 0.3
+            assert await give(dut, sample, shown, fresh) == model.step(sample, shown, fresh)
+            seen = (int(dut.envelope_o.value), int(dut.below_o.value), int(dut.state_o.value))
+            assert seen == (model.envelope, model.below, model.state)
