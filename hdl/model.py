@@ -294,6 +294,7 @@ class FrontEndModel:
 
     settings: Settings = field(default_factory=Settings)
     quality_on: bool = False
+    detect_on: bool = True
     meter_settings: MeterSettings = field(default_factory=MeterSettings)
     pulse_settings: PulseSettings = field(default_factory=PulseSettings)
 
@@ -309,6 +310,12 @@ class FrontEndModel:
         self.extremes: dict[int, int] = {}
         self.published: list[tuple[int, Published]] = []  # sample of publication and values
         self.measured: list[Shown] = []  # of the same publications
+
+    def set(self, settings: Settings) -> None:
+        """Take other settings from the next sample on."""
+        self.settings = settings
+        for part in (self.zero_cross, self.power_fail, self.quality):
+            part.settings = settings
 
     @property
     def shown(self) -> Published:
@@ -341,7 +348,7 @@ class FrontEndModel:
                     self.extremes[len(self.events)] = extreme
                     self.events.append((kind, index, self.shown.urms))
         self.pulse.step(self.meter.cycle)
-        kind = self.power_fail.step(codes[0], self.shown, fresh)
+        kind = self.power_fail.step(codes[0], self.shown, fresh, self.detect_on)
         if kind:
             self.events.append((kind, index, self.shown.urms))
         boundary = self.zero_cross.step(codes[0])

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from hdl import scaling
 from hdl.driver import MAX_A, Event, FrontEnd, Measurement, Power
 from hdl.metering import WIRINGS, Meter
-from hdl.sim.frontend import CHANNELS, CompiledFrontEnd
+from hdl.codes import CHANNELS
+from hdl.sim.frontend import CompiledFrontEnd
 from hil.recording import Recording, Segment, read_recording, resample
 from teiden.errors import InputError
 from teiden.files import written_whole

@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hdl.codes import as_rows
 from hdl.sim.toolchain import HDL, rtl_files, rtl_hash, tool_environment, verilator_program
 from hdl.sim.wakes import write_skipping
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 from teiden.errors import InputError, MissingPart, PartFailed
 
 SHIM, PINS, WAKES = HDL / "sim" / "shim.cpp", HDL / "sim" / "td_pins.sv", HDL / "sim" / "wakes.py"
-SAMPLE_MIN, SAMPLE_MAX = -(1 << 23), (1 << 23) - 1
 ADDRESS_END = 0x8000
 HOLDUP_CODES = 1 << 12
-CHANNELS = 4  # u1, i1, u2, i2
 LEAST_CLOCKS = 64  # budget of the RTL, docs/front-end.md
 
 
@@ -165,7 +164,7 @@ class CompiledFrontEnd:
             If a sample does not fit 24 bits, is no integer, the trigger is outside the block, or
             the currents do not fit the samples.
         """
-        block = _block(samples, currents)
+        block = as_rows(samples, currents)
         at, clock = (-1, 0) if trigger is None else trigger
         if trigger is not None and not (0 <= at < len(block) and 0 <= clock < self.clocks_per_sample):
             raise InputError(
@@ -223,30 +222,3 @@ class CompiledFrontEnd:
             raise PartFailed("front-end RTL: used after close()")
         if address % 4 or address < 0 or count < 0 or address + 4 * count > ADDRESS_END:
             raise InputError(f"address 0x{address:04X}, {count} words: expected words within 0 to 0x{ADDRESS_END:04X}")
-
-
-def _block(samples: npt.ArrayLike, currents: npt.ArrayLike | None) -> npt.NDArray[np.int32]:
-    """Return rows of u1, i1, u2, i2, (n, 4), as the C interface wants them; refuse what no ADC gives."""
-    codes = _codes("samples", samples, (1, 2, 4))
-    if currents is not None:
-        flowing = _codes("currents", currents, (1,))
-        if codes.shape[1] != 1:
-            raise InputError(f"currents beside samples of shape {codes.shape}, expected samples of shape (n,)")
-        if len(flowing) != len(codes):
-            raise InputError(f"{len(flowing)} currents, expected one for each of {len(codes)} samples")
-        codes = np.concatenate([codes, flowing], axis=1)
-    block = np.zeros((len(codes), CHANNELS), np.int32)
-    block[:, : codes.shape[1]] = codes
-    return block
-
-
-def _codes(name: str, values: npt.ArrayLike, widths: tuple[int, ...]) -> npt.NDArray[np.integer]:
-    """Return ADC codes as (n, channels)."""
-    codes = np.asarray(values)
-    shaped = codes.ndim == 1 or (codes.ndim == 2 and codes.shape[1] in widths[1:])
-    if not shaped or (codes.size and codes.dtype.kind not in "iu"):
-        expected = " or ".join(f"(n, {width})" if width > 1 else "(n,)" for width in widths)
-        raise InputError(f"{name}: {codes.dtype} of shape {codes.shape}, expected integers of shape {expected}")
-    if codes.size and (codes.min() < SAMPLE_MIN or codes.max() > SAMPLE_MAX):
-        raise InputError(f"{name} reach {codes.min()} to {codes.max()}, expected {SAMPLE_MIN} to {SAMPLE_MAX}")
-    return codes if codes.ndim == 2 else codes[:, np.newaxis]

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from hdl.model import Settings
+from hdl.model_settings import settings_of
 from hil.evidence import benches
-from hil.evidence.comparison import model_is_later_by, model_settings
+from hil.evidence.comparison import model_is_later_by
 from hil.source.program import interruption
 from hil.station import Station
 
@@ -23,7 +24,7 @@ def lost():
 
 def test_the_registers_of_a_nominal_supply_are_the_models_defaults(lost):
     """hdl.model.Settings holds the reset values for 100 V and 50 Hz, which the driver sets too."""
-    assert model_settings(lost[0].front_end) == Settings()
+    assert settings_of(lost[0].front_end.port.read32) == Settings()
 
 
 def test_board_and_model_decide_at_the_same_sample(lost):
@@ -33,8 +34,8 @@ def test_board_and_model_decide_at_the_same_sample(lost):
 def test_a_board_with_more_patience_is_told_from_its_model(lost, monkeypatch):
     """A persistence of 16 instead of 13 samples decides 3 samples later."""
     bench, played = lost
-    patient = model_settings(bench.front_end)
-    monkeypatch.setattr("hil.evidence.comparison.model_settings", lambda front_end: patient)
+    patient = settings_of(bench.front_end.port.read32)
+    monkeypatch.setattr("hil.evidence.comparison.settings_of", lambda read: patient)
     object.__setattr__(patient, "persist", patient.persist + 3)
     assert model_is_later_by(bench, played) == 3
 
