@@ -25,6 +25,7 @@ from teiden.build import require_tool
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "teiden_frontend.rdl"
 TARGET = HERE / "generated"
+ROW = 16  # words that share the high bits of their address
 MADE_BY = "Made by hdl/regs/generate.py from teiden_frontend.rdl; do not edit."
 
 
@@ -77,30 +78,40 @@ def package_text() -> str:
     return f"// {MADE_BY}\npackage td_map_pkg;\n  localparam logic [31:0] MapHash = 32'h{map_hash():08X};\nendpackage\n"
 
 
-def _ranges(words: list[int]) -> list[tuple[int, int]]:
-    """Return first and last of each run of neighbouring numbers."""
-    runs: list[tuple[int, int]] = []
-    for word in sorted(words):
-        if runs and runs[-1][1] == word - 1:
-            runs[-1] = (runs[-1][0], word)
-        else:
-            runs.append((word, word))
-    return runs
+def _blocks(places: set[int], width: int) -> list[tuple[int, int]]:
+    """Return the aligned blocks of powers of two that make up a set of numbers, largest first, as (bits, number)."""
+    blocks: list[tuple[int, int]] = []
+    left = set(places)
+    for bits in reversed(range(width + 1)):
+        for number in range(2 ** (width - bits)):
+            block = set(range(number << bits, (number + 1) << bits))
+            if block <= left:
+                blocks.append((bits, number))
+                left -= block
+    return blocks
 
 
-def _within(runs: list[tuple[int, int]], width: int) -> str:
-    """Return the SystemVerilog condition that ``address_i`` lies in one of the runs."""
+def _among(places: set[int], high: int, low: int) -> str:
+    """Return the condition that ``address_i[high:low]`` is one of these numbers: equalities, which need no carry chain."""
+    width = high + 1 - low
+    return " || ".join(
+        f"address_i[{high}:{low + bits}] == {width - bits}'h{number:X}" for bits, number in _blocks(places, width)
+    )
 
-    def bound(first: int, last: int) -> str:
-        low, high = f"{width}'h{first:0{-(-width // 4)}X}", f"{width}'h{last:0{-(-width // 4)}X}"
-        if first == last:
-            return f"address_i == {low}"
-        sides = ([] if first == 0 else [f"address_i >= {low}"]) + (
-            [] if last == 2**width - 1 else [f"address_i <= {high}"]
-        )
-        return f"({' && '.join(sides)})"
 
-    return "\n                 || ".join(bound(*run) for run in runs) or "1'b0"
+def _within(words: list[int], width: int) -> str:
+    """Return the condition that ``address_i`` is one of these words: whole rows of 16 words, then parts of rows."""
+    rows: dict[int, set[int]] = {}
+    for word in words:
+        rows.setdefault(word // ROW, set()).add(word % ROW)
+    whole = {row for row, places in rows.items() if len(places) == ROW}
+    terms = [_among(whole, width - 1, 4)] if whole else []
+    terms += [
+        f"(address_i[{width - 1}:4] == {width - 4}'h{row:X} && ({_among(places, 3, 0)}))"
+        for row, places in sorted(rows.items())
+        if row not in whole
+    ]
+    return "\n                 || ".join(terms) or "1'b0"
 
 
 def map_text(top: AddrmapNode) -> str:
@@ -122,8 +133,8 @@ module td_map (
   output logic        locked_o,
   output logic        beyond_o
 );
-  assign mapped_o = {_within(_ranges(mapped), width)};
-  assign locked_o = {_within(_ranges(locked), width)};
+  assign mapped_o = {_within(mapped, width)};
+  assign locked_o = {_within(locked, width)};
   assign beyond_o = address_i > {width}'h{max(locked, default=0):04X};
 endmodule
 """
