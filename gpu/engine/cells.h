@@ -6,7 +6,7 @@
 // ring from near to far, a ring being the cells so many steps away; what the cells not yet visited can add is bounded by
 // their number of signals times the strongest one from so far away, so most looks end after the first few rings with the
 // exact answer. How many there are is kept three times: signals that may still be on air, those that may have been a frame
-// ago, and two frames ago.
+// ago, and two frames ago. Where there are few, a look visits all cells at once instead.
 //
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
@@ -32,8 +32,8 @@ struct Record {
 constexpr int32_t kBlockRecords = 3;
 
 struct Block {
-  int32_t older;  // in its chain, or among the free ones; -1: none
-  int32_t count;
+  Block* older;  // in its chain, or among the free ones; nullptr: none
+  int64_t count;
   Record records[kBlockRecords];
 };
 
@@ -83,9 +83,10 @@ class Cells {
     rows_ = static_cast<int32_t>((height / edge_) / 8 + 3);
     for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
-    head_.fill(fields * 64, -1);
+    head_.fill(fields * 64, nullptr);
     used_.fill(fields, 0);
     for (Counts& c : counts_) c.of_slot.fill(fields * 64, 0), c.slots.fill(fields, 0);
+    late_in_field_.fill(fields, 0);
     if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
     measure_apart();
@@ -105,36 +106,29 @@ class Cells {
   int32_t cell_of_slot(int64_t slot) const { return static_cast<int32_t>(slot % (int64_t{columns_} * rows_ * 64)); }
   int32_t channel_of_slot(int64_t slot) const { return static_cast<int32_t>(slot / (int64_t{columns_} * rows_ * 64)); }
   uint64_t used(int64_t field) const { return used_[field]; }
-  const Block& block(int32_t i) const { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
-  Block& block(int32_t i) { return chunk_[i >> kChunkBits][i & (kChunkBlocks - 1)]; }
-  int32_t head(int64_t slot) const { return load_acquire(&head_[slot]); }
 
   // Return the first of a run of new blocks, linked, for a tile's list of free ones.
-  TEIDEN_CALL int32_t new_blocks() {
+  TEIDEN_CALL Block* new_blocks() {
     Block* blocks = static_cast<Block*>(grow_block(nullptr, 0, sizeof(Block) * kChunkBlocks));
-    const int32_t chunk = add_atomic(&chunks_, 1);  // as many as 2^31 blocks have
-    const int32_t first = chunk * kChunkBlocks;
-    for (int32_t i = 0; i < kChunkBlocks; ++i) blocks[i].older = i + 1 < kChunkBlocks ? first + i + 1 : -1;
-    chunk_[chunk] = blocks;
-    return first;
+    for (int32_t i = 0; i < kChunkBlocks; ++i) blocks[i].older = i + 1 < kChunkBlocks ? blocks + i + 1 : nullptr;
+    chunk_[add_atomic(&chunks_, 1)] = blocks;
+    return blocks;
   }
 
   // Add a record to a cell of the caller's; *free is its list of free blocks.
-  void add(int64_t slot, const Record& record, int32_t* free) {
-    int32_t at = head_[slot];
-    if (at < 0 || block(at).count == kBlockRecords) {
-      if (*free < 0) *free = new_blocks();
-      const int32_t fresh = *free;
-      Block& b = block(fresh);
-      *free = b.older;
-      b.older = at;
-      b.records[0] = record;
-      b.count = 1;
+  void add(int64_t slot, const Record& record, Block** free) {
+    Block* newest = head_[slot];
+    if (newest == nullptr || newest->count == kBlockRecords) {
+      if (*free == nullptr) *free = new_blocks();
+      Block* fresh = *free;
+      *free = fresh->older;
+      fresh->older = newest;
+      fresh->records[0] = record;
+      fresh->count = 1;
       store_release(&head_[slot], fresh);
     } else {
-      Block& b = block(at);
-      b.records[b.count] = record;
-      store_release(&b.count, b.count + 1);
+      newest->records[newest->count] = record;
+      store_release(&newest->count, newest->count + 1);
     }
     set_bit(used_[slot >> 6], slot & 63);
     count(slot);
@@ -145,12 +139,14 @@ class Cells {
     Counts& c = counts_[since];
     store_relaxed(&c.of_slot[slot], c.of_slot[slot] - 1);
     if (c.of_slot[slot] == 0) clear_bit(c.slots[slot >> 6], slot & 63);
+    if (since == kLate) add_atomic(&late_in_field_[slot >> 6], -1);
   }
   void forget_ages() {
     for (Counts& c : counts_) {
       for (int32_t& count : c.of_slot) count = 0;
       for (uint64_t& word : c.slots) word = 0;
     }
+    for (int32_t& count : late_in_field_) count = 0;
   }
   // Count a new record of a slot.
   void count(int64_t slot) {
@@ -158,39 +154,58 @@ class Cells {
       store_relaxed(&c.of_slot[slot], c.of_slot[slot] + 1);
       set_bit(c.slots[slot >> 6], slot & 63);
     }
+    add_atomic(&late_in_field_[slot >> 6], 1);
   }
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
-  void drop_before(int64_t slot, int64_t tick, int32_t* free) {
-    int32_t* link = &head_[slot];
-    while (*link >= 0 && newest(block(*link)) >= tick) link = &block(*link).older;
-    while (*link >= 0) {
-      Block& b = block(*link);
-      const int32_t older = b.older;
-      b.older = *free;
-      *free = *link;
-      *link = older;
+  void drop_before(int64_t slot, int64_t tick, Block** free) {
+    Block** link = &head_[slot];
+    while (*link != nullptr && newest_start(**link) >= tick) link = &(*link)->older;
+    while (*link != nullptr) {
+      Block* gone = *link;
+      *link = gone->older;
+      gone->older = *free;
+      *free = gone;
     }
-    if (head_[slot] < 0) clear_bit(used_[slot >> 6], slot & 63);
+    if (head_[slot] == nullptr) clear_bit(used_[slot >> 6], slot & 63);
   }
 
   // Bring near the words of the fields around a cell, on the first channel.
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
-      prefetch(&counts_[kLive].slots[own + row * columns_]);
+      prefetch(&counts_[kLate].slots[own + row * columns_]);
     }
     prefetch(&head_[slot(cell, 0)]);
   }
 
-  static int64_t newest(const Block& b) { return b.records[b.count - 1].start; }
+  static int64_t newest_start(const Block& b) { return b.records[b.count - 1].start; }
 
   // Move the end of a signal that is known to be here.
   void move_end(int64_t slot, int64_t start, int32_t id, int64_t end) {
-    for (int32_t at = head_[slot]; at >= 0; at = block(at).older)
-      for (int32_t i = 0; i < block(at).count; ++i)
-        if (block(at).records[i].start == start && block(at).records[i].id == id)
-          block(at).records[i].ticks = static_cast<int32_t>(end - start);
+    for (Block* b = head_[slot]; b != nullptr; b = b->older)
+      for (Record* r = b->records; r != b->records + b->count; ++r)
+        if (r->start == start && r->id == id) r->ticks = static_cast<int32_t>(end - start);
+  }
+
+  // Return about how many signals that may have been on air a frame ago there are on a channel in the fields around a cell.
+  int32_t signals_around(int32_t cell, int32_t channel) const {
+    const int64_t own = slot(cell, channel) >> 6;
+    int32_t sum = 0;
+    for (int k = 0; k < kFields; ++k) sum += load_relaxed(&late_in_field_[own + field_offset_[k]]);
+    return sum;
+  }
+
+  // Visit the slots on a channel, in all rings around a cell, that have such signals.
+  template <class Visit>
+  void each_slot_around(int32_t cell, int32_t channel, Since since, Visit visit) const {
+    const int64_t own = slot(cell, channel) >> 6;
+    const Array<uint64_t>& words = slots_with(since);
+    for (int k = 0; k < kFields; ++k) {
+      const int64_t field = own + field_offset_[k];
+      for (uint64_t word = load_relaxed(&words[field]) & within_[cell & 63][k]; word; word &= word - 1)
+        visit(field * 64 + trailing_zeros(word));
+    }
   }
 
   // Visit the slots on a channel, in one ring around a cell, that have such signals.
@@ -226,16 +241,12 @@ class Cells {
   // Visit the records of a slot, newest first, that start before a tick and after another one.
   template <class Visit>
   void each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
-    for (int32_t at = head(slot); at >= 0;) {
-      const Block& b = block(at);
-      for (int32_t i = load_acquire(&b.count); i-- > 0;) {
-        const Record& r = b.records[i];
-        if (r.start >= before) continue;
-        if (r.start <= after_start) return;
-        visit(r);
+    for (const Block* b = load_acquire(&head_[slot]); b != nullptr; b = b->older)
+      for (const Record* r = b->records + load_acquire(&b->count); r-- != b->records;) {
+        if (r->start >= before) continue;
+        if (r->start <= after_start) return;
+        visit(*r);
       }
-      at = b.older;
-    }
   }
 
   uint64_t strongest(int ring) const { return strongest_[ring]; }  // from the ring or beyond; 0: nothing is heard
@@ -254,15 +265,14 @@ class Cells {
   }
 
   int64_t bytes() const {
-    int64_t sum = head_.bytes() + used_.bytes() + int64_t{chunks_} * kChunkBlocks * 104;
+    int64_t sum = head_.bytes() + used_.bytes() + late_in_field_.bytes() + int64_t{chunks_} * kChunkBlocks * int64_t{sizeof(Block)};
     for (const Counts& c : counts_) sum += c.of_slot.bytes() + c.slots.bytes();
     return sum;
   }
 
  private:
   static constexpr int kApart = 31;  // from 15 cells before to 15 after
-  static constexpr int kChunkBits = 8;
-  static constexpr int32_t kChunkBlocks = 1 << kChunkBits;
+  static constexpr int32_t kChunkBlocks = 256;
   static constexpr int32_t kMaxChunks = 1 << 20;
 
   struct Counts {
@@ -345,13 +355,14 @@ class Cells {
 
   void look_at_field(const Plane& plane, int place, int k) {
     uint64_t cells[kRings] = {};
-    beyond_[place][k] = 0;
+    within_[place][k] = beyond_[place][k] = 0;
     for (int at = 0; at < 64; ++at) {
       const int rows = k / 3 * 8 + (at >> 3) - 8 - (place >> 3), columns = k % 3 * 8 + (at & 7) - 8 - (place & 7);
       const int64_t dx = larger(larger(columns, -columns) - 1, 0) * edge_, dy = larger(larger(rows, -rows) - 1, 0) * edge_;
       const int ring = ring_of(steps(rows, columns));
       if (steps(rows, columns) > kSteps || (!plane.has_links && dx * dx + dy * dy > farthest_)) continue;
       cells[ring] |= 1ULL << at;
+      within_[place][k] |= 1ULL << at;
       if (ring >= kNearRings) beyond_[place][k] |= 1ULL << at;
     }
     for (int ring = 0; ring < kRings; ++ring) {
@@ -369,10 +380,12 @@ class Cells {
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
-  Array<int32_t> head_;              // a slot: its newest block
+  Array<Block*> head_;               // a slot: its newest block
   Array<uint64_t> used_;             // a field and channel: cells with signals
   Counts counts_[kAll];              // of signals that end since then
+  Array<int32_t> late_in_field_;     // a field and channel: how many of kLate
   Ring ring_[64][kRings] = {};
+  uint64_t within_[64][kFields] = {};  // the cells of all rings
   uint64_t beyond_[64][kFields] = {};  // the cells of all rings but the nearest
   uint64_t strongest_[kRings + 1] = {};
   Apart apart_[kParts][kApart] = {};

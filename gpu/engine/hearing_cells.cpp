@@ -10,6 +10,7 @@
 namespace teiden {
 
 constexpr uint64_t kNoise = 1ULL << kNoiseBits;
+constexpr int32_t kFew = 48;  // signals in the nine fields around: up to so many, bounds cost more than they save
 
 // Visit (record, power) of all that reaches a node on a channel from one ring, with start < before and
 // after < end <= upto.
@@ -29,6 +30,27 @@ void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, 
   });
 }
 
+// Visit the same from all rings at once.
+template <class Visit>
+void Tile::each_audible_around(int32_t node, int32_t channel, int64_t after, int64_t upto, int64_t before,
+                               Visit visit) const {
+  const Spot& here = world_->spots[node];
+  const int32_t id = at(node).id;
+  const int64_t oldest = after - world_->longest;
+  cells_->each_slot_around(here.cell, channel, since(after), [&](int64_t slot) {
+    cells_->each_record(slot, oldest, before, [&](const Record& r) {
+      const int64_t end = r.start + r.ticks;
+      if (end <= after || end > upto || r.ticks <= 0 || r.id == id) return;
+      const uint64_t power = cells_->power(*world_->plane, r, id, here);
+      if (power) visit(r, power);
+    });
+  });
+}
+
+bool Tile::few_around(int32_t node, int32_t channel) const {
+  return cells_->signals_around(world_->spots[node].cell, channel) <= kFew;
+}
+
 // Return among which signals all is that ends after a tick.
 Since Tile::since(int64_t after) const {
   const int64_t ago = world_->window_start - after;
@@ -42,7 +64,8 @@ Since Tile::since(int64_t after) const {
 // (recall) what ended between `from` and `near`, too.
 void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
   heard_.clear();
-  loudest_ = {};
+  loudest_ = winner_ = {};
+  past_from_ = kNever;
   ears_open_ = 0;
   ears_node_ = node;
   ears_from_ = smaller(from, near);
@@ -54,13 +77,31 @@ void Tile::open_ears(int32_t node, int64_t from, int64_t near, int64_t until) {
 Tile::Ear& Tile::ear(int32_t channel) {
   for (int64_t i = 0; i < ears_open_; ++i)
     if (ears_[i]->channel == channel) return *ears_[i];
+  return open_ear(channel);
+}
+
+// Begin to listen on a channel.
+Tile::Ear& Tile::open_ear(int32_t channel) {
   if (ears_open_ == ears_.size()) ears_.push(static_cast<Ear*>(grow_block(nullptr, 0, sizeof(Ear))));
   Ear& e = *ears_[ears_open_++];
   e.channel = channel;
   e.rings = e.past_rings = 0;
   e.bounded = e.past_bounded = false;
+  e.at_once = few_around(ears_node_, channel);
   hear_background(ears_node_, channel, ears_near_, ears_until_);  // as signals of nobody
+  if (e.at_once) hear_at_once(e);
   return e;
+}
+
+// Gather all rings on a channel, in one pass.
+void Tile::hear_at_once(Ear& e) {
+  each_audible_around(ears_node_, e.channel, ears_near_, kNever, ears_until_, [&](const Record& r, uint64_t power) {
+    heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
+    if (power > loudest_.power) loudest_ = heard_.back();
+  });
+  e.rings = kRings;
+  e.bound[kRings] = e.past_bound[kRings] = 0;
+  e.bounded = e.past_bounded = true;
 }
 
 // Gather the next ring on a channel.
@@ -71,12 +112,14 @@ void Tile::hear_further(Ear& e) {
   });
 }
 
-// Gather what ended between ears_from_ and ears_near_ in the next ring.
+// Gather what ended between ears_from_ and ears_near_ in the next ring, or in all at once.
 void Tile::recall_further(Ear& e) {
-  each_audible(ears_node_, e.channel, e.past_rings++, ears_from_, ears_near_, ears_until_,
-               [&](const Record& r, uint64_t power) {
-                 heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
-               });
+  const auto keep = [&](const Record& r, uint64_t power) {
+    heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
+  };
+  if (e.at_once) each_audible_around(ears_node_, e.channel, ears_from_, ears_near_, ears_until_, keep);
+  else each_audible(ears_node_, e.channel, e.past_rings, ears_from_, ears_near_, ears_until_, keep);
+  e.past_rings = e.at_once ? kRings : e.past_rings + 1;
 }
 
 // Gather the same in the nearest rings of all channels that have been listened to.
@@ -160,7 +203,10 @@ bool Tile::could_lock(const Reception& what, Heard* wanted, bool new_start) {
   const uint64_t power = cells_->power(*world_->plane, r, at(what.dst).id, world_->spots[what.dst]);
   *wanted = {what.start, what.end, power, id, what.channel};
   if (power == 0) return false;
-  return !new_start || (can_lock(what.dst, *wanted) && wins(*wanted));
+  if (!new_start) return true;
+  if (!can_lock(what.dst, *wanted) || !wins(*wanted)) return false;
+  winner_ = *wanted;
+  return true;
 }
 
 // Return whether at every instant from `first` to `upto` something in a list keeps any signal of this power from winning
@@ -226,6 +272,9 @@ int Tile::hear_lockable(int64_t floor, int64_t tick) {
   const uint64_t least = static_cast<uint64_t>(config().audible_power);
   const int64_t first = larger(floor, tick - world_->longest);
   list_channels(ears_node_, tick - 2 * world_->longest, tick);
+  bool all = true;
+  for (const int32_t channel : channels_) all &= ear(channel).rings == kRings;
+  if (all) return kRings;
   int ring = 0;
   for (; ring < kRings && cells_->strongest(ring) >= least; ++ring) {
     if (ring >= kNearRings && drowned(ring, first, tick)) return ring;
@@ -242,7 +291,8 @@ bool Tile::first_winner(int64_t floor, int64_t tick, Heard* winner) {
   for (int64_t k = 0; k < heard_.size(); ++k) {
     const Heard h = heard_[k];
     if (h.end < tick || h.start < floor || h.start >= tick || h.id < 0 || (found && starts_before(*winner, h))) continue;
-    if (!can_lock(ears_node_, h) || !wins(h)) continue;
+    const bool known = h.start == winner_.start && h.id == winner_.id && h.power == winner_.power;
+    if (!known && (!can_lock(ears_node_, h) || !wins(h))) continue;
     *winner = h;
     found = true;
   }
@@ -300,7 +350,9 @@ void Tile::resolve_lock_in_cells(int32_t node, int64_t upto) {
 // Collect in past_ what may decide the lock for starts from `first` to `upto`, ring by ring until nothing from further
 // away can; return how many rings.
 int Tile::gather_past(int32_t node, int64_t first, int64_t upto) {
+  if (gather_past_at_once(node, first)) return kRings;
   past_.clear();
+  past_from_ = kNever;
   list_channels(node, first, upto);
   for (int ring = 0; ring < kRings; ++ring) {
     if (cells_->strongest(ring) < static_cast<uint64_t>(config().audible_power)) return ring;
@@ -311,6 +363,21 @@ int Tile::gather_past(int32_t node, int64_t first, int64_t upto) {
       });
   }
   return kRings;
+}
+
+// Collect in past_ all from a tick on, from all rings, if that is not much; return whether it is.
+bool Tile::gather_past_at_once(int32_t node, int64_t first) {
+  if (past_from_ <= first) return true;  // it is there
+  list_channels(node, first, ears_until_);
+  for (const int32_t channel : channels_)
+    if (!few_around(node, channel)) return false;
+  past_.clear();
+  for (const int32_t channel : channels_)
+    each_audible_around(node, channel, first, kNever, ears_until_, [&](const Record& r, uint64_t power) {
+      past_.push({r.start, r.start + r.ticks, power, r.id, channel});
+    });
+  past_from_ = first;
+  return true;
 }
 
 // Return whether past_[index], from the `rings` nearest rings, would win the lock of an idle radio.
@@ -357,7 +424,7 @@ void Tile::replay_lock(int32_t node, int64_t from, int64_t upto) {
   int64_t locked_until = n.lock_id >= 0 ? n.lock_end : 0;
   for (int64_t k = 0; k < past_.size(); ++k) {
     const Heard& h = past_[k];
-    if (h.start < from || h.start < locked_until) continue;
+    if (h.start < from || h.start >= upto || h.start < locked_until) continue;
     if (!can_lock(node, h) || !won_in_past(node, k, rings)) continue;
     n.lock_id = h.id;
     n.lock_end = locked_until = h.end;
@@ -399,6 +466,15 @@ bool Tile::loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t
     if (power >= threshold) return true;
   }
   return false;
+}
+
+// Return what the error cost of a reception is at most: as if all that overlaps it, and `more`, were on air all along.
+int64_t Tile::whole_cost(const Heard& wanted, uint64_t more) const {
+  const Tables tables = world_->plane->tables();
+  uint64_t others = kNoise + more;
+  for (const Heard& h : heard_)
+    if (h.channel == wanted.channel && h.end > wanted.start && h.start < wanted.end && h.id != wanted.id) others += h.power;
+  return tick_cost(tables, log2_lu(tables, wanted.power) - log2_lu(tables, others)) * (wanted.end - wanted.start);
 }
 
 // Return the error cost of a reception as Tile::reception_cost does, with what is in heard_ and `more` on air all along;
@@ -447,8 +523,9 @@ bool Tile::survives_in_cells(const Heard& wanted, uint64_t draw) {
         return false;
     }
     const uint64_t more = bound_beyond(e);
+    if (hard && more > 0 && cells_->strongest(e.rings) >= audible) continue;
+    if (draw < success_threshold(tables, whole_cost(wanted, more))) return true;
     if (more == 0) return draw < success_threshold(tables, swept_cost(wanted, at_ends, 0));
-    if (hard && cells_->strongest(e.rings) >= audible) continue;
     if (draw < success_threshold(tables, swept_cost(wanted, true, more))) return true;
     if (!(draw < success_threshold(tables, swept_cost(wanted, at_ends, 0)))) return false;
   }

@@ -188,6 +188,7 @@ class Tile {
   // hearing_cells.cpp
   struct Ear {  // what an event has gathered on a channel
     int32_t channel;
+    bool at_once;                // all rings together: there is little
     int rings;                   // so many of the nearest, of what ends after ears_near_
     int past_rings;              // so many of those, of what ended between ears_from_ and ears_near_
     bool bounded, past_bounded;  // whether these are known:
@@ -199,7 +200,13 @@ class Tile {
                                 Visit visit) const;
   TEIDEN_CALL Since since(int64_t after) const;
   TEIDEN_CALL void open_ears(int32_t node, int64_t from, int64_t near, int64_t until);
+  template <class Visit>
+  TEIDEN_CALL void each_audible_around(int32_t node, int32_t channel, int64_t after, int64_t upto, int64_t before,
+                                       Visit visit) const;
+  TEIDEN_CALL bool few_around(int32_t node, int32_t channel) const;
   TEIDEN_CALL Ear& ear(int32_t channel);
+  TEIDEN_CALL Ear& open_ear(int32_t channel);
+  TEIDEN_CALL void hear_at_once(Ear& e);
   TEIDEN_CALL void hear_further(Ear& e);
   TEIDEN_CALL void recall_further(Ear& e);
   TEIDEN_CALL void recall(int rings);
@@ -219,11 +226,13 @@ class Tile {
   TEIDEN_CALL bool may_be_locked(int64_t floor, const Heard& winner, int rings);
   TEIDEN_CALL void resolve_lock_in_cells(int32_t node, int64_t upto);
   TEIDEN_CALL int gather_past(int32_t node, int64_t first, int64_t upto);
+  TEIDEN_CALL bool gather_past_at_once(int32_t node, int64_t first);
   TEIDEN_CALL bool won_in_past(int32_t node, int64_t index, int rings) const;
   TEIDEN_CALL int64_t last_unlocked(int32_t node, int64_t floor, int64_t upto);
   TEIDEN_CALL void replay_lock(int32_t node, int64_t from, int64_t upto);
   TEIDEN_CALL bool loud_in_cells(int32_t channel, int64_t tick);
   TEIDEN_CALL bool loud_at_a_start(int32_t channel, int64_t tick, uint64_t now, uint64_t threshold) const;
+  TEIDEN_CALL int64_t whole_cost(const Heard& wanted, uint64_t more) const;
   TEIDEN_CALL int64_t swept_cost(const Heard& wanted, bool at_ends, uint64_t more);
   TEIDEN_CALL bool survives_in_cells(const Heard& wanted, uint64_t draw);
 
@@ -341,7 +350,7 @@ class Tile {
   Cells* cells_ = nullptr;
   int32_t first_ = 0, last_ = 0;  // its nodes
   uint64_t sure_ratio_ = 0;       // an SINR, linear, 1 = 2^20, at which a lock certainly fails
-  int32_t free_blocks_ = -1;      // of the cells
+  Block* free_blocks_ = nullptr;  // of the cells
   struct Age {                    // a record that counts, as live, late or recent
     int64_t start, slot;
   };
@@ -362,7 +371,9 @@ class Tile {
   Verdict verdict_;             // of this tick
   Array<Heard> heard_;          // scratch: what an event has heard
   Array<Heard> past_;           // scratch: the same of times before
+  int64_t past_from_ = kNever;  // past_ holds all that ended later and started before the event; kNever: it does not
   Heard loudest_ = {};          // of the signals heard_
+  Heard winner_ = {};           // one of them that is known to win the lock of an idle radio; power 0: none
   Array<Ear*> ears_;  // scratch
   int64_t ears_open_ = 0;
   int32_t ears_node_ = -1;

@@ -39,6 +39,7 @@ FIELDS = {
     "as in the twin": {},
     "14 channels": {"channels": 14},
     "5 channels, large": {"channels": 5, "count": 2000},
+    "14 channels, some crowded": {"channels": 14, "count": 3000, "per_km2": 20000, "window_s": 1},
     "wider than the reach": {"count": 2500, "per_km2": 300},
     "sparse": {"count": 1500, "per_km2": 60},
     "dense": {"count": 1200, "per_km2": 20000},
