@@ -105,7 +105,8 @@ def _after_window(folder: folders.RunFolder, watch: Watch) -> Callable[[int, Col
 
 def _begin_manifest(scenario: CollectionScenario, backend: str) -> dict[str, Any]:
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    return begin_manifest(scenario, backend, modelled(radio), not_modelled(radio), TOOLS)
+    beside = scenario.fleet.mesh_share < 1 or scenario.handy.crews > 0
+    return begin_manifest(scenario, backend, modelled(radio, beside), not_modelled(radio), TOOLS)
 
 
 def _end_manifest(run: Collection, flags: list[str], folder: folders.RunFolder) -> dict[str, Any]:

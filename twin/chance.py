@@ -30,6 +30,11 @@ class Purpose(IntEnum):
     WAN_OUTAGE = 0x700F
     BLACKOUT = 0x7010
     VERIFIED = 0x7011
+    FLEET_LINK = 0x7020
+    PLC_NOISE = 0x7021
+    LINK_LUCK = 0x7022
+    CELLULAR_ACCESS = 0x7023
+    CELLULAR_BACKOFF = 0x7024
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

@@ -59,9 +59,12 @@ class Blackout:
         on = np.minimum(self.on_ns[meters], until_ns + 1)
         return int(((on - 1) // period_ns - (off - 1) // period_ns).sum())
 
-    def plan_supply(self, mesh: gpu.Mesh, memory: MeterMemory) -> None:
-        """Tell radio and meters when they lose and regain the mains; nothing holds the radio up meanwhile."""
-        off = np.concatenate([self.off_ns, self.concentrator_off_ns])
+    def plan_supply(self, mesh: gpu.Mesh, memory: MeterMemory, on_mesh: NDArray[np.bool_]) -> None:
+        """Tell radio and meters when they lose and regain the mains; nothing holds the radio up meanwhile.
+
+        Nodes of meters that are not ``on_mesh`` (N,) stay as they are: they have no radio.
+        """
+        off = np.concatenate([np.where(on_mesh, self.off_ns, FAR_NS), self.concentrator_off_ns])
         on = np.concatenate([self.on_ns, self.concentrator_on_ns])
         nodes = np.flatnonzero(off < FAR_NS)
         if nodes.size:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twin.collection.ledger import At
+from twin.collection.links_figures import link_sums
 
 if TYPE_CHECKING:
     from twin.collection.day import Collection
@@ -103,6 +104,7 @@ def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
               + head_end.uncommitted_values),
         Stage("store: readings it acknowledged = values the ledger calls delivered", head_end.stored_values,
               sum(account.delivered for account in accounts)),
+        *(Stage(*found) for found in link_sums(run)),
     ]  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from twin.collection.conservation import Balance, balance
 from twin.collection.errands import Errand
 from twin.collection.frames import CONFIRM_PSDU_BYTES, READ_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
 from twin.collection.ledger import NEVER, At, Ledger
+from twin.collection.links import Heard, Links
+from twin.collection.links_handy import HandyTerminals
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
 from twin.collection.reporting import TICK_NS, Reporting
@@ -90,18 +92,24 @@ class Collection:
         self.ledger = Ledger()
         self.classes = traffic_classes(scenario)
         self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
-        self.blackout.plan_supply(plan.mesh, plan.memory)
+        self.blackout.plan_supply(plan.mesh, plan.memory, plan.fleet.on_mesh)
         self.verification = Verification(
             scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
         )
+        self.links = Links(scenario, plan.fleet, self.ledger, self.blackout, self._answer_bytes, self._take_answer)
         self.reporting = Reporting(
-            scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout
+            scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout, self.links
         )
         self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
+        self._static_lanes = np.where(plan.fleet.on_mesh, plan.concentrator_of, plan.fleet.lane)
         self.office = Office(
             scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
-            self._readings_of, self._transmit,
+            self._readings_of, self._transmit, plan.fleet.lanes,
+        )  # fmt: skip
+        self.handy = HandyTerminals(
+            self.office.env, scenario.handy, self.classes, self.ledger, self.blackout, plan.fleet.terminals_lane,
+            self.office.concentrators.take,
         )  # fmt: skip
         self._window_ns = window_ns
         self._look_ahead_ns = ms_ns(min(scenario.concentrator.turnaround_ms, scenario.delivery.answer_ms))
@@ -139,11 +147,12 @@ class Collection:
         return total.hexdigest()
 
     def concentrators_now(self) -> NDArray[np.int64]:
-        """Return (N,) the concentrator of each meter's route as it is now; -1 without one."""
+        """Return (N,) the concentrator of each meter's route as it is now, or its link's lane; -1 without one."""
         if self.plan.mesh.radio.tree == "static":
-            return self.plan.concentrator_of
+            return self._static_lanes
         sink_of = self.plan.mesh.sink_of[: self.plan.meters].astype(np.int64)
-        return np.where(sink_of < 0, -1, sink_of - self.plan.meters)
+        routed = np.where(sink_of < 0, -1, sink_of - self.plan.meters)
+        return np.where(self.plan.fleet.on_mesh, routed, self.plan.fleet.lane)
 
     # ------------------------------------------------------------------ windows
 
@@ -176,14 +185,17 @@ class Collection:
         self.plan.mesh.run_until(end_ns)
         drained = self.plan.mesh.drain()
         self.record.radio_wall_s += time.monotonic() - started
-        self._take_deliveries(drained.deliveries)
+        beside, failed = self.links.run_until(end_ns)
+        self._take_deliveries(drained.deliveries, beside)
         self._take_ends(drained.ends)
+        for row, cause in failed:
+            self._fail(np.array([row]), cause)
         self.plan.mesh.forget_ended()
         self.office.run_until(end_ns)
 
     # ------------------------------------------------------------------ radio to office
 
-    def _take_deliveries(self, deliveries: NDArray[Any]) -> None:
+    def _take_deliveries(self, deliveries: NDArray[Any], beside: Heard) -> None:
         frames = deliveries["frame"].astype(np.int64)
         nodes, times = deliveries["node"].astype(np.int64), deliveries["t_ns"]
         if self._downlinks or self._answers:
@@ -191,7 +203,8 @@ class Collection:
                 self._take_errand(int(frames[place]), int(nodes[place]), int(times[place]))
         rows = self.ledger.rows_of(frames)
         carried = rows != NEVER
-        self._hear(rows[carried], nodes[carried] - self.plan.meters, times[carried])
+        mesh = rows[carried], nodes[carried] - self.plan.meters, times[carried]
+        self._hear(*(np.concatenate(pair) for pair in zip(mesh, beside, strict=True)))
 
     def _hear(self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Let concentrators take the messages that reached them, with their riders."""
@@ -242,10 +255,14 @@ class Collection:
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
             rows = rows[rows != NEVER]
-            rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
-            final = self._final[self.ledger.rows["kind"][rows]]
-            self.ledger.fail(rows[final], gpu.OUTCOMES[code], final=True)
-            self.ledger.fail(rows[~final], gpu.OUTCOMES[code], final=False)
+            self._fail(rows, gpu.OUTCOMES[code])
+
+    def _fail(self, rows: NDArray[np.int64], cause: str) -> None:
+        """Let messages that were on their way, and their riders, be back at their meters or lost."""
+        rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
+        final = self._final[self.ledger.rows["kind"][rows]]
+        self.ledger.fail(rows[final], cause, final=True)
+        self.ledger.fail(rows[~final], cause, final=False)
 
     def _count_air(self, frames: NDArray[np.int64]) -> None:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
@@ -271,8 +288,11 @@ class Collection:
             concentrator = int(self.concentrators_now()[errand.meter])
             if concentrator < 0:
                 continue  # its meter has lost its way meanwhile: the errand will time out
-            sink = self.plan.meters + concentrator
             size = request_psdu_bytes(errand.kind, self.plan.scenario.meter.profile)
+            if self.plan.fleet.link[errand.meter]:
+                self.links.send(errand, t_ns, size)
+                continue
+            sink = self.plan.meters + concentrator
             frames = self.reporting.send(t_ns, sink, errand.meter, size, errand.priority)
             self._downlinks[int(frames[0])] = errand
 
@@ -283,13 +303,15 @@ class Collection:
             frames = self.reporting.send(t_ns + self._answer_ns, node, -1, self._answer_bytes(errand), errand.priority)
             self._answers[int(frames[0])] = errand
         elif frame in self._answers:
-            errand = self._answers[frame]
-            rows = errand.rows
-            first = rows[self.ledger.rows["radio_ns"][rows] == NEVER]
-            self.ledger.rows["radio_ns"][first] = t_ns
-            self.ledger.rows["sink"][first] = node - self.plan.meters
-            self.ledger.move(rows, At.CONCENTRATOR)
-            self.office.concentrators.take_answer(node - self.plan.meters, t_ns, rows, errand)
+            self._take_answer(self._answers[frame], node - self.plan.meters, t_ns)
+
+    def _take_answer(self, errand: Errand, concentrator: int, t_ns: int) -> None:
+        rows = errand.rows
+        first = rows[self.ledger.rows["radio_ns"][rows] == NEVER]
+        self.ledger.rows["radio_ns"][first] = t_ns
+        self.ledger.rows["sink"][first] = concentrator
+        self.ledger.move(rows, At.CONCENTRATOR)
+        self.office.concentrators.take_answer(concentrator, t_ns, rows, errand)
 
     def _answer_bytes(self, errand: Errand) -> int:
         if errand.kind == "missing":

@@ -13,15 +13,19 @@ _MODELLED = (
     "Head end: workers that take time for each batch and value, a bounded queue, group commits to a store that is on "
     "disk, re-requests of what is missing, paced requests and commands.",
 )
+_LINKS = (
+    "Other links: power-line cells (one frame at a time, noise by cell), cellular cells (random access, sessions, "
+    "registration), handy terminals (visits a day)."
+)
 _NOT_MODELLED = (
     "Placement of meters, path loss, shadowing, pipe shafts, header sizes and all delays of the office are assumed; "
     "every one is a setting of the scenario.",
 )
 
 
-def modelled(radio: Radio) -> list[str]:
-    """Return what a run with this radio models."""
-    found = list(_MODELLED)
+def modelled(radio: Radio, other_links: bool = False) -> list[str]:
+    """Return what a run with this radio models, and with other links beside it."""
+    found = [*_MODELLED, _LINKS] if other_links else list(_MODELLED)
     if radio.channels > 1:
         found.append(f"Hopping: {radio.channels} channels, own schedules.")
     if radio.tree == "living":

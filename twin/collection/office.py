@@ -43,12 +43,14 @@ class Office:
         End of the run.
     readings_of, transmit : callable
         See `HeadEnd` and `Errands`.
+    lanes : int
+        Where messages come out: concentrators, then the gateways of other links, which are never silent.
     """
 
     def __init__(
         self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
         concentrator_of: Callable[[], NDArray[np.int64]], blackout: Blackout, end_ns: int,
-        readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None],
+        readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None], lanes: int,
     ):  # fmt: skip
         self.scenario = scenario
         self.env = simpy.Environment()
@@ -57,7 +59,7 @@ class Office:
         self._concentrator_of = concentrator_of
         self.wan = Wan(self.env, scenario.wan, scenario.seed)
         self.head_end = HeadEnd(self.env, scenario.head_end, ledger, store, readings_of, self._acknowledge)
-        self.silence = _silence(scenario, blackout)
+        self.silence = _silence(scenario, blackout, lanes)
         self.concentrators = Concentrators(
             self.env, scenario.concentrator, self.wan, self.silence, ledger, self.head_end.receive
         )
@@ -172,10 +174,12 @@ class Office:
         self._starts.append((round(wave.at_h * HOUR_NS), begin))
 
 
-def _silence(scenario: CollectionScenario, blackout: Blackout) -> Silence:
+def _silence(scenario: CollectionScenario, blackout: Blackout, lanes: int) -> Silence:
     """Return when concentrators cannot speak: their line is cut, or they are dark."""
     cut, count = scenario.wan_outage, blackout.concentrator_off_ns.size
     hit = uniform(scenario.seed, np.arange(count), 0, Purpose.WAN_OUTAGE) < cut.share
     begin_ns = np.full(count, round(cut.at_h * HOUR_NS))
     end_ns = begin_ns + np.where(hit, round(cut.hours * HOUR_NS), 0)
-    return Silence([(begin_ns, end_ns), (blackout.concentrator_off_ns, blackout.concentrator_on_ns)])
+    always = np.zeros(lanes - count, np.int64)
+    spans = ((begin_ns, end_ns), (blackout.concentrator_off_ns, blackout.concentrator_on_ns))
+    return Silence([(np.concatenate([begin, always]), np.concatenate([end, always])) for begin, end in spans])

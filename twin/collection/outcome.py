@@ -12,6 +12,7 @@ from twin.collection import kpis
 from twin.collection.conservation import Stage, store_stage
 from twin.collection.day import Collection
 from twin.collection.ledger import NEVER
+from twin.collection.links_fleet import Link
 from twin.collection.management import Management, manage
 from twin.collection.restoration import Returns, returns
 from twin.collection.traffic import BILLING_CODE
@@ -29,7 +30,8 @@ class Outcome:
     ----------
     rows : ledger rows
     home : (N,) int
-        The concentrator each meter counts for: that of its route, else the nearest of its substation.
+        The concentrator each meter counts for: that of its route or line, else the nearest of its substation; -1 for
+        one with a modem, which has none.
     """
 
     def __init__(self, run: Collection):
@@ -37,7 +39,8 @@ class Outcome:
         self.scenario = run.plan.scenario
         self.rows = run.ledger.rows
         nominal = run.plan.population.meter_concentrator
-        self.home = np.where(run.plan.concentrator_of >= 0, run.plan.concentrator_of, nominal)
+        routed = np.where(run.plan.concentrator_of >= 0, run.plan.concentrator_of, nominal)
+        self.home = np.where(run.plan.fleet.link == Link.CELLULAR, -1, routed)
         self._limits_s = {
             "history": 86_400 * self.scenario.service_levels.history_days,
             "real_time": 60 * self.scenario.service_levels.real_time_min,
@@ -65,7 +68,8 @@ class Outcome:
         """Every sum in words, and those that did not hold; the store must be open when it is first asked for."""
         sums = self.run.record.balance
         assert sums is not None
-        on_time = int(self.served["on_time"].sum())
+        limit_s = self.limit_s("half_hour")
+        on_time = int((kpis.ages_s(kpis.due(self.of(BILLING_CODE), limit_s, self.run.end_ns)) <= limit_s).sum())
         retailers = Stage("retailers: values in time by the store's own times = by the ledger's",
                           self.management.in_time, on_time)  # fmt: skip
         at_the_end = [store_stage(self.run), retailers]
@@ -80,6 +84,7 @@ class Outcome:
     def served(self) -> dict[str, NDArray[Any]]:
         """(C,) counts of due billing messages by concentrator."""
         rows = kpis.due(self.of(BILLING_CODE), self.limit_s("half_hour"), self.run.end_ns)
+        rows = rows[self.home[rows["meter"]] >= 0]
         where, count = self.home[rows["meter"]], self.run.plan.concentrators
         stored = rows["stored_ns"] != NEVER
         groups = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpu
+from twin.collection.links_fleet import OFF_MESH_LOSS_DB, Fleet, make_fleet
 from twin.collection.settings import CollectionScenario
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, populate
@@ -28,10 +29,12 @@ class CollectionPlan:
     ----------
     memory : MeterMemory
         What the meters measured and still know.
+    fleet : Fleet
+        Which link each meter has.
     concentrator_of : (N,) int
         The concentrator at the end of each meter's route; -1 without a route.
     hops : (N,) int
-        -1 without a route.
+        -1 without a route, as everybody beside the mesh.
     """
 
     scenario: CollectionScenario
@@ -39,6 +42,7 @@ class CollectionPlan:
     population: Population
     mesh: gpu.Mesh
     memory: MeterMemory
+    fleet: Fleet
     concentrator_of: NDArray[np.int64]
     hops: NDArray[np.int64]
     backend: str
@@ -83,11 +87,22 @@ def make_plan(
     )  # fmt: skip
     memory = MeterMemory(loads, find_profile(scenario.meter.profile))
     tell("mesh: links and routes")
-    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    xy_m, sinks, extra_loss_db = place_nodes(population)
-    mesh = gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=extra_loss_db, backend=backend)
+    fleet = make_fleet(population, scenario.seed, scenario.fleet, scenario.plc, scenario.cellular)
+    mesh = build_mesh(scenario, population, fleet, backend)
     meters = population.meter_count
     sink_of = mesh.sink_of[:meters].astype(np.int64)
     concentrator_of = np.where(sink_of < 0, -1, sink_of - meters)
     hops = mesh.hops[:meters].astype(np.int64)
-    return CollectionPlan(scenario, grid, population, mesh, memory, concentrator_of, hops, backend)
+    return CollectionPlan(scenario, grid, population, mesh, memory, fleet, concentrator_of, hops, backend)
+
+
+def build_mesh(scenario: CollectionScenario, population: Population, fleet: Fleet, backend: str) -> gpu.Mesh:
+    """Return the mesh: meter i is node i; one beside the mesh is a node that nobody hears and that is off."""
+    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
+    xy_m, sinks, extra_loss_db = place_nodes(population)
+    beside = np.flatnonzero(~fleet.on_mesh)
+    extra_loss_db[beside] = OFF_MESH_LOSS_DB
+    mesh = gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=extra_loss_db, backend=backend)
+    if beside.size:
+        mesh.power_off(beside, 0, 0)
+    return mesh

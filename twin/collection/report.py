@@ -33,6 +33,10 @@ MANAGEMENT_NOTE = (
     "What the store's own functions make of the billing values: in time for retailers, found by validation "
     "(60 A assumed for everybody), estimated and marked so."
 )
+LINKS_NOTE = (
+    "Power line: share of the time in which a cell's line was taken. Cellular: share of the sessions a cell can hold. "
+    "Handy terminal: who owes old values over any link is visited, oldest first."
+)
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
 
@@ -72,6 +76,8 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         figures(run.path, pictures),
         _classes(summary),
         _stages(summary),
+        _by_link(summary),
+        block("Links beside the mesh", summary["links"], LINKS_NOTE),
         _worst(summary),
         block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),
@@ -131,6 +137,22 @@ def _stages(summary: dict[str, Any]) -> Html:
     ]
     note = "Of what was stored. In the meter: the random moment at which it reports."
     return _section("Where the time goes", head, rows, range(1, len(head)), note)
+
+
+def _by_link(summary: dict[str, Any]) -> Html:
+    if not summary["by_link"]:
+        return Html("")
+    head = ("Link", "Meters", "Values", "In time", "First pass", "At the end", "Of these by handy terminal",
+            "On the link p50", "p99", "Age p50", "p99")  # fmt: skip
+    rows = [
+        [name, count(found["meters"]), count(found["values"]),
+         *(_share(found[key]) for key in ("within_limit_share", "first_pass_share", "stored_share")),
+         count(found["by_handy_terminal"]),
+         *(facts.with_unit(found[key][rank], "s") for key in ("link_s", "age_s") for rank in ("p50", "p99"))]
+        for name, found in summary["by_link"].items()
+    ]  # fmt: skip
+    note = "Billing values. On the link: from the meter's first offer to where the message comes out."
+    return _section("By link", head, rows, range(1, len(head)), note)
 
 
 def _worst(summary: dict[str, Any]) -> Html:

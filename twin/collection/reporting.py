@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 import gpu
 from twin.collection.blackout import Blackout
 from twin.collection.ledger import NEVER, At, Ledger
+from twin.collection.links import Links
 from twin.collection.settings import Delivery
 from twin.collection.traffic import BILLING_CODE, TrafficClass
 from twin.scenario import ns
@@ -32,6 +33,8 @@ class Reporting:
     ledger : Ledger
     blackout : Blackout
         A meter without supply at an interval's end has nothing to report.
+    links : Links
+        Take the messages of meters beside the mesh.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class Reporting:
         mesh: gpu.Mesh,
         ledger: Ledger,
         blackout: Blackout,
+        links: Links,
     ):
         self._seed = seed
         self._classes = classes
         self._mesh = mesh
         self._ledger = ledger
         self._blackout = blackout
+        self._links = links
         self._persistence = {
             "max_offers": settings.offers,
             "reoffer_min_ns": ns(settings.reoffer_min_s),
@@ -76,7 +81,11 @@ class Reporting:
             last[place] = riding
             sizes[place] += rider.psdu_bytes
         order = np.argsort(offers_ns, kind="stable")
-        self.send(offers_ns[order], meters[order], -1, sizes[order], kind.priority, rows[order])
+        by_radio = order[self._links.fleet.on_mesh[meters[order]]]
+        if by_radio.size:
+            self.send(offers_ns[by_radio], meters[by_radio], -1, sizes[by_radio], kind.priority, rows[by_radio])
+        beside = order[~self._links.fleet.on_mesh[meters[order]]]
+        self._links.offer(rows[beside], meters[beside], offers_ns[beside], sizes[beside])
         self._ledger.move(self._ledger.with_riders(rows), At.RADIO)
 
     def send(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from twin.collection.links_settings import CellularTable, FleetTable, HandyTable, PlcTable
 from twin.scenario import (
     GridTable,
     NotNegative,
@@ -184,6 +185,10 @@ class CollectionScenario(Study):
     grid: GridTable = GridTable()
     population: PopulationTable = PopulationTable()
     radio: Radio = Radio(overrides={"channels": 14, "aggregate_frames": 8, "aggregate_wait_us": 2_000_000})
+    fleet: FleetTable = FleetTable()
+    plc: PlcTable = PlcTable()
+    cellular: CellularTable = CellularTable()
+    handy: HandyTable = HandyTable()
     meter: MeterTable = MeterTable()
     load: LoadTable = LoadTable()
     half_hour: HalfHour = HalfHour()
@@ -225,6 +230,8 @@ class CollectionScenario(Study):
             yield "requests.check_after_min", self.requests.check_after_min, sent
         if self.commands.meters > self.population.meters:
             yield "commands.meters", self.commands.meters, f"at most population.meters = {self.population.meters}"
+        yield from self.fleet.pairs()
+        yield from self.handy.pairs()
 
     def _beyond_the_present(self) -> Iterator[tuple[str, float, str]]:
         """Yield what a meter of the present generation cannot do."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.collection import kpis
+from twin.collection import kpis, links_figures
 from twin.collection.ledger import NEVER
 from twin.collection.outcome import Outcome
 from twin.collection.traffic import BILLING_CODE, TrafficClass
@@ -39,12 +40,14 @@ class Summary:
             "title": self.outcome.scenario.title,
             "sim_s": self.outcome.run.end_ns / 1e9,
             "meters": plan.meters,
-            "without_route": int((plan.concentrator_of < 0).sum()),
+            "without_route": int((plan.fleet.on_mesh & (plan.concentrator_of < 0)).sum()),
             "concentrators": plan.concentrators,
             "classes": {kind.name: self._class(kind.code) for kind in self.outcome.run.classes},
+            "by_link": self._by_link,
+            "links": links_figures.limits(self.outcome.run),
             "worst": self._worst(),
             "conservation": self.outcome.conservation,
-            "service_levels": service_levels(self.outcome.scenario.service_levels, figures),
+            "service_levels": self._levels(figures),
             "restoration": self._restoration(),
             "errands": self._errand_figures(),
             "head_end": self._head_end(),
@@ -55,6 +58,17 @@ class Summary:
             "elsewhere": self._elsewhere(),
             "speed": {"windows": record.windows},
         }
+
+    @cached_property
+    def _by_link(self) -> dict[str, dict[str, Any]]:
+        return links_figures.by_link(self.outcome, self.outcome.of(BILLING_CODE))
+
+    def _levels(self, figures: Figures) -> list[dict[str, Any]]:
+        """Return the verdicts, those of single links after the one over all."""
+        levels = self.outcome.scenario.service_levels
+        found = service_levels(levels, figures)
+        after = sum(level["id"] == "R8" for level in found)
+        return [*found[:after], *links_figures.link_levels(levels, self._by_link), *found[after:]]
 
     def _class(self, code: int) -> dict[str, Any]:
         kind, rows = self.outcome.run.classes[code], self.outcome.of(code)
@@ -94,7 +108,9 @@ class Summary:
         shares = served["on_time_share"][served["owed"] > 0]
         order = np.argsort(np.where(served["owed"] > 0, served["on_time_share"], np.inf), kind="stable")
         shown = order[: min(max(worst.size, WORST_SHOWN), shares.size)]
-        meters = np.bincount(self.outcome.home, minlength=self.outcome.run.plan.concentrators)
+        plan, home = self.outcome.run.plan, self.outcome.home
+        meters = np.bincount(home[home >= 0], minlength=plan.concentrators)
+        astray = plan.fleet.on_mesh & (plan.concentrator_of < 0)
         return {
             "on_time_share": share,
             "count": worst.size,
@@ -103,7 +119,7 @@ class Summary:
             "concentrators": [
                 {"concentrator": int(c), "meters": int(meters[c]), "on_time_share": float(served["on_time_share"][c]),
                  "first_pass_share": float(served["first_pass"][c] / served["owed"][c]),
-                 "without_route": int((self.outcome.run.plan.concentrator_of[self.outcome.home == c] < 0).sum())}
+                 "without_route": int(astray[home == c].sum())}
                 for c in shown
             ],
         }  # fmt: skip
@@ -217,7 +233,7 @@ class Summary:
         total = max(sum(record.air_us_of_class.values()), 1)
         busiest = int(np.argmax(airtime_ns))
         meters = airtime_ns[: plan.meters]
-        halves = plan.meters * self.outcome.run.generated_until_ns / 1.8e12
+        halves = max(int(plan.fleet.on_mesh.sum()), 1) * self.outcome.run.generated_until_ns / 1.8e12
         return {
             "data_frames": counts["tx_data"],
             "ack_frames": counts["tx_ack"],
@@ -225,9 +241,10 @@ class Summary:
             "data_airtime": {f"{name}_share": spent / total for name, spent in record.air_us_of_class.items() if spent},
             "busiest_node": f"concentrator {busiest - plan.meters}" if busiest >= plan.meters else f"meter {busiest}",
             "busiest_node_s_per_h": float(airtime_ns[busiest]) / 1e9 / hours,
-            "meter_airtime_ms_per_half_hour": kpis.percentiles(meters / 1e6 / (2 * hours), (50, 99)),
+            "meter_airtime_ms_per_half_hour": kpis.percentiles(meters[plan.fleet.on_mesh] / 1e6 / (2 * hours),
+                                                               (50, 99)),
             "outcomes": dict(sorted(record.outcomes.items())),
-        }
+        }  # fmt: skip
 
     def _elsewhere(self) -> list[dict[str, Any]]:
         """Return figures of this run beside closed forms and measurements of others."""

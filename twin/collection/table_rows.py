@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twin.collection import kpis
 from twin.collection.ledger import NEVER, At
+from twin.collection.links_fleet import Link
 from twin.collection.outcome import Outcome
 from twin.collection.tables import SCHEMAS
 from twin.collection.traffic import BILLING_CODE
@@ -91,7 +92,8 @@ class TableRows:
         lon, lat = _places(plan.population.concentrator_lon_lat_deg(),
                            (plan.population.concentrator_x_m, plan.population.concentrator_y_m))  # fmt: skip
         routed = plan.hops >= 0
-        meters = np.bincount(self.outcome.home, minlength=count)
+        home = self.outcome.home
+        meters = np.bincount(home[home >= 0], minlength=count)
         hops = np.bincount(self.outcome.home[routed], weights=plan.hops[routed], minlength=count)
         most = np.zeros(count, np.int64)
         np.maximum.at(most, self.outcome.home[routed], plan.hops[routed])
@@ -106,13 +108,15 @@ class TableRows:
                 name: self.outcome.served[name] for name in ("owed", "first_pass", "on_time", "stored", "on_time_share")
             },
             "airtime_s": plan.mesh.airtime_ns[plan.meters :] / 1e9,
-            "peak_kept_values": self.outcome.run.office.concentrators.peak_values,
+            "peak_kept_values": self.outcome.run.office.concentrators.peak_values[:count],
         }
 
     def _meters(self) -> dict[str, Any]:
         plan, rows = self.outcome.run.plan, self.outcome.of(BILLING_CODE)
         lon, lat = _places(plan.population.meter_lon_lat_deg(), (plan.population.meter_x_m, plan.population.meter_y_m))
         ages, stored = kpis.ages_s(rows), rows["stored_ns"] != NEVER
+        on_line = plan.fleet.link == Link.PLC
+        served = np.where(on_line, plan.fleet.lane, plan.concentrator_of)
         oldest = np.full(plan.meters, np.nan)
         np.fmax.at(oldest, rows["meter"][stored], ages[stored])
 
@@ -122,10 +126,12 @@ class TableRows:
         return {
             "meter": np.arange(plan.meters),
             "name": plan.population.meter_names(),
-            "concentrator": np.ma.MaskedArray(plan.concentrator_of, plan.concentrator_of < 0),
+            "concentrator": np.ma.MaskedArray(served, served < 0),
             "lon_deg": lon,
             "lat_deg": lat,
             "hops": np.ma.MaskedArray(plan.hops, plan.hops < 0),
+            "link": np.array([link.name.lower() for link in Link], object)[plan.fleet.link],
+            "cell": np.ma.MaskedArray(plan.fleet.cell, plan.fleet.cell < 0),
             "owed": counted(np.ones(rows.size, bool)),
             "on_time": counted(ages <= self.outcome.limit_s("half_hour")),
             "stored": counted(stored),

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-import gpu
 from twin import scenario as scenarios
 from twin.collection.day import Collection
-from twin.collection.plan import CollectionPlan
+from twin.collection.links_fleet import make_fleet
+from twin.collection.plan import CollectionPlan, build_mesh
 from twin.field.population import Population
 from twin.metering.loads import Loads
 from twin.metering.memory import MeterMemory
 from twin.metering.profile import find_profile
 from twin.metering.shapes import generate_shapes
-from twin.plan import place_nodes
 from twin.store.store import Store
 
 METERS, EDGE_M = 1000, 700.0
@@ -40,14 +39,13 @@ def town_plan(scenario):
     nearest = np.argmin(np.hypot(x_m[:, None] - MASTS_M[:, 0], y_m[:, None] - MASTS_M[:, 1]), axis=1)
     nothing = np.zeros(METERS, np.int64)
     population = Population(1, None, nothing, x_m, y_m, nearest, np.zeros(4, np.int64), *MASTS_M.T, np.zeros(METERS))
-    radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    xy_m, sinks, loss_db = place_nodes(population)
-    mesh = gpu.Mesh.build(xy_m, sinks, radio, scenario.seed, extra_loss_db=loss_db)
+    fleet = make_fleet(population, scenario.seed, scenario.fleet, scenario.plc, scenario.cellular)
+    mesh = build_mesh(scenario, population, fleet, "cpu")
     sink_of, hops = mesh.sink_of[:METERS].astype(np.int64), mesh.hops[:METERS].astype(np.int64)
     loads = Loads(generate_shapes(scenario.seed), population.meter_substation, scenario.seed)
     memory = MeterMemory(loads, find_profile(scenario.meter.profile))
     return CollectionPlan(
-        scenario, None, population, mesh, memory, np.where(sink_of < 0, -1, sink_of - METERS), hops, "cpu"
+        scenario, None, population, mesh, memory, fleet, np.where(sink_of < 0, -1, sink_of - METERS), hops, "cpu"
     )
 
 
