@@ -30,6 +30,9 @@ class Purpose(IntEnum):
     WAN_OUTAGE = 0x700F
     BLACKOUT = 0x7010
     VERIFIED = 0x7011
+    COMMAND_ASTRAY = 0x7012
+    COMMAND_REPEATED = 0x7013
+    ISLAND = 0x7014
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

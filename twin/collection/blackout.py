@@ -59,6 +59,12 @@ class Blackout:
         on = np.minimum(self.on_ns[meters], until_ns + 1)
         return int(((on - 1) // period_ns - (off - 1) // period_ns).sum())
 
+    def strike(self, meters: NDArray[np.int64], t_ns: int, mesh: gpu.Mesh, memory: MeterMemory) -> None:
+        """Take these meters' supply at a moment, for the rest of the run."""
+        self.off_ns[meters] = t_ns
+        mesh.power_off(meters, t_ns, 0)
+        memory.outages.lose(meters, t_ns)
+
     def plan_supply(self, mesh: gpu.Mesh, memory: MeterMemory) -> None:
         """Tell radio and meters when they lose and regain the mains; nothing holds the radio up meanwhile."""
         off = np.concatenate([self.off_ns, self.concentrator_off_ns])

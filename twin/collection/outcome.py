@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis
+from twin.collection.command_figures import command_figures, island_cases, island_figures
 from twin.collection.conservation import Stage, store_stage
 from twin.collection.day import Collection
+from twin.collection.island import Supply
 from twin.collection.ledger import NEVER
 from twin.collection.management import Management, manage
 from twin.collection.restoration import Returns, returns
@@ -59,6 +61,21 @@ class Outcome:
         limit_ns = round(self.limit_s("half_hour") * 1e9)
         due_ns = min(until_ns, self.run.end_ns - limit_ns)
         return manage(self.run.store, series, self.run.plan.meters, due_ns, limit_ns)
+
+    @cached_property
+    def commands(self) -> dict[str, Any] | None:
+        """What came of the wave of commands."""
+        return command_figures(self.run)
+
+    @cached_property
+    def island(self) -> dict[str, Any] | None:
+        """How the island fared."""
+        return island_figures(self.run, self.island_cases)
+
+    @cached_property
+    def island_cases(self) -> list[tuple[str, Supply]]:
+        """The island as it went, and under one limit for everybody from the first minute on."""
+        return list(island_cases(self.run))
 
     @cached_property
     def conservation(self) -> dict[str, Any]:

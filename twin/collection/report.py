@@ -22,7 +22,7 @@ from twin.study.report import REPORT, block, document, figures, flags, provenanc
 from twin.study.report_html import Html, element, joined, table
 from twin.study.tables import read_table
 
-OPTIONAL = ("trace", "returns")
+OPTIONAL = ("trace", "returns", "island")
 TRACED_ROWS = 60
 HEAD_END_NOTE = "What the office had to do; the nation is this run's mean, scaled by meters."
 RESTORATION_NOTE = (
@@ -32,6 +32,15 @@ RESTORATION_NOTE = (
 MANAGEMENT_NOTE = (
     "What the store's own functions make of the billing values: in time for retailers, found by validation "
     "(60 A assumed for everybody), estimated and marked so."
+)
+COMMANDS_NOTE = "Times from the wave's beginning, the limiter's pace included, over what was carried out or confirmed."
+SAFETY_NOTE = (
+    "Every command is a sealed DLMS request. A meter knows its invocation counter and carries a repeated one out once; "
+    "one sealed for another meter does not open and gets no answer."
+)
+ISLAND_NOTE = (
+    "Net of what roofs feed in. Customers above their limit switch something off or are locked out (settings.island); "
+    "limits of the battery's power, and loads that come back later, are left out."
 )
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
@@ -75,6 +84,8 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _worst(summary),
         block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),
+        _commands(summary),
+        _island(summary),
         _trace(run),
         block(
             "Head end",
@@ -183,6 +194,38 @@ def _errands(summary: dict[str, Any]) -> Html:
     note = ("Missing: values asked for again. Latency: from the request at the head end to the answer there, waiting "
             "for the pace included, over what was answered; a level can be set from it (R53).")  # fmt: skip
     return _section("Requests and commands", head, rows, range(1, 9), note)
+
+
+def _commands(summary: dict[str, Any]) -> Html:
+    found = summary["commands"]
+    if found is None:
+        return Html("")
+    head = ("Command", "Sent", "Carried out", "Confirmed", *(f"{what} {p}" for what in ("Carried out", "Confirmed")
+                                                            for p in ("p50", "p90", "p99")))  # fmt: skip
+    rows = [
+        [wave["kind"], count(wave["sent"]), count(wave["acted"]), count(wave["confirmed"]),
+         *(facts.with_unit(wave[what][p], "s") for what in ("acted_s", "confirmed_s") for p in ("p50", "p90", "p99"))]
+        for wave in found["waves"]
+    ]  # fmt: skip
+    rest = {key: value for key, value in found.items() if key != "waves"}
+    return joined(_section("The wave of commands", head, rows, range(1, 10), COMMANDS_NOTE),
+                  block("Safety of commands", rest, SAFETY_NOTE))  # fmt: skip
+
+
+def _island(summary: dict[str, Any]) -> Html:
+    found = summary["island"]
+    if found is None:
+        return Html("")
+    head = ("Case", "Lasted [h]", "Went dark", "Asked for [kWh]", "Drawn [kWh]", "Most at once [kW]", "Locked out")
+    rows = [
+        [case["case"], facts.number(case["lasted_h"]), "yes" if case["went_dark"] else "no",
+         facts.number(case["net_wanted_kwh"]), facts.number(case["net_drawn_kwh"]), facts.number(case["most_drawn_kw"]),
+         count(case["locked_out"])]
+        for case in found["cases"]
+    ]  # fmt: skip
+    note = (f"{count(found['commanded_before_dark'])} of {count(found['meters'])} meters had the command before the "
+            f"island went dark or the run ended. {ISLAND_NOTE}")  # fmt: skip
+    return _section("The island", head, rows, (1, 3, 4, 5, 6), note)
 
 
 def _trace(run: RunTables) -> Html:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis
+from twin.collection.command_figures import openings
+from twin.collection.errands import COMMANDS
 from twin.collection.ledger import NEVER
 from twin.collection.outcome import Outcome
 from twin.collection.traffic import BILLING_CODE, TrafficClass
@@ -47,6 +49,8 @@ class Summary:
             "service_levels": service_levels(self.outcome.scenario.service_levels, figures),
             "restoration": self._restoration(),
             "errands": self._errand_figures(),
+            "commands": self.outcome.commands,
+            "island": self.outcome.island,
             "head_end": self._head_end(),
             "store": self._store(),
             "management": self.outcome.management.summary(),
@@ -136,12 +140,10 @@ class Summary:
         return float((kpis.ages_s(rows) <= 86_400 * self.outcome.scenario.service_levels.history_days).mean())
 
     def _cut_off_kw(self, hold_s: int) -> float | None:
-        opened = [e for e in self.outcome.run.office.errands.all if e.kind == "open" and e.reached_ns is not None]
         if self.outcome.scenario.commands.kind != "open":
             return None
-        times = np.array([e.reached_ns for e in opened], np.int64)
-        meters = np.array([e.meter for e in opened], np.int64)
-        return kpis.lost_power(times, self.outcome.run.load_kw(meters, times), self.outcome.run.end_ns, ns(hold_s))
+        meters, times, until_ns = openings(self.outcome.run)
+        return kpis.lost_power(times, until_ns, self.outcome.run.load_kw(meters, times), ns(hold_s))
 
     def _restoration(self) -> dict[str, Any] | None:
         back, struck = self.outcome.returns, self.outcome.run.blackout.struck.size
@@ -160,8 +162,8 @@ class Summary:
 
     def _errand_figures(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in ("missing", "read", "limit", "open"):
-            chosen = [e for e in self.outcome.run.office.errands.all if e.kind == name]
+        for name in ("missing", "read", *COMMANDS):
+            chosen = self.outcome.run.office.errands.of(name)
             if not chosen:
                 continue
             took = np.array([(e.answered_ns - e.asked_ns) / 1e9 for e in chosen if e.answered_ns is not None])
@@ -170,7 +172,7 @@ class Summary:
                 "reached": sum(e.reached_ns is not None for e in chosen),
                 "answered": int(took.size),
                 "answered_share": took.size / len(chosen),
-                "received_twice": sum(e.carried_out > 1 for e in chosen),
+                "received_twice": sum(e.received > 1 for e in chosen),
                 "latency_s": kpis.percentiles(took),
             }
         return found
@@ -253,10 +255,17 @@ class Summary:
             "source": "members times intervals (DOMAIN 2.8); ours is what arrived",
         }
 
+    def _command_flags(self) -> list[str]:
+        """Return what must never happen to a command."""
+        said = self.outcome.commands or {}
+        names = {"acted_twice": "carried out twice", "misdirected_and_acted": "carried out by a meter it was not for"}
+        return [f"commands: {said[key]:,} {text}" for key, text in names.items() if said.get(key)]
+
     def flags(self) -> list[str]:
         """Return what a reader must know before trusting the run."""
         broken = self.outcome.conservation["broken"]
         more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
         found = [f"conservation: {broken[0]}{more}"] if broken else []
         faulty = {name: self.outcome.run.verification.counts[name] for name in Verification.FAULTS}
+        found += self._command_flags()
         return found + [f"payload: {count:,} messages {name}" for name, count in faulty.items() if count]

@@ -47,6 +47,8 @@ class TableRows:
         yield "errands", self._errands()
         if self.outcome.returns.meters.size:
             yield "returns", self._returns()
+        if self.outcome.run.island is not None:
+            yield "island", self._island()
         if self.trace_meter is not None:
             yield "trace", self._trace(self.trace_meter)
 
@@ -170,8 +172,22 @@ class TableRows:
             "reached_s": [_seconds(e.reached_ns) for e in errands],
             "answered_s": [_seconds(e.answered_ns) for e in errands],
             "tries": [e.tries for e in errands],
-            "carried_out": [e.carried_out for e in errands],
+            "received": [e.received for e in errands],
+            "acted": [e.acted for e in errands],
+            "refused": [e.refused for e in errands],
         }
+
+    def _island(self) -> dict[str, Any]:
+        cases = [(name, supply) for name, supply in self.outcome.island_cases if supply.ends_ns]
+        return {
+            "case": np.repeat([name for name, _ in cases], [sum(p.size for p in s.ends_ns) for _, s in cases]),
+            "t_s": np.concatenate([part for _, s in cases for part in s.ends_ns]) / 1e9,
+            **{
+                name: np.concatenate([part for _, s in cases for part in getattr(s, column)]) / 1000
+                for name, column in (("stored_kwh", "level_wh"), ("net_wanted_kw", "wanted_w"),
+                                     ("net_drawn_kw", "drawn_w"))
+            },
+        }  # fmt: skip
 
     def _returns(self) -> dict[str, Any]:
         back = self.outcome.returns

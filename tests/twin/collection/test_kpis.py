@@ -53,8 +53,8 @@ def test_percentiles_are_observed_values():
 
 def test_power_counts_only_when_it_stays_off_long_enough():
     off_ns = np.array([0, 30, 55]) * MINUTE_NS
-    assert kpis.lost_power(off_ns, np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS, 10 * MINUTE_NS) == 3.0
-    assert kpis.lost_power(off_ns, np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS, 60 * MINUTE_NS) == 1.0
+    assert kpis.lost_power(off_ns, np.full(3, 60 * MINUTE_NS), np.array([1.0, 2.0, 4.0]), 10 * MINUTE_NS) == 3.0
+    assert kpis.lost_power(off_ns, np.full(3, 60 * MINUTE_NS), np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS) == 1.0
 
 
 @pytest.mark.parametrize(("rate", "frames_per_s"), [(50, 24.6), (100, 45.9), (150, 62.5), (300, 99.0)])
