@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     COMMAND_ASTRAY = 0x7012
     COMMAND_REPEATED = 0x7013
     ISLAND = 0x7014
+    RETAILER = 0x7015
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.chance import Purpose, uniform
 from twin.collection import kpis
 from twin.collection.command_figures import command_figures, island_cases, island_figures
 from twin.collection.conservation import Stage, store_stage
@@ -60,7 +61,11 @@ class Outcome:
         until_ns = self.run.generated_until_ns
         limit_ns = round(self.limit_s("half_hour") * 1e9)
         due_ns = min(until_ns, self.run.end_ns - limit_ns)
-        return manage(self.run.store, series, self.run.plan.meters, due_ns, limit_ns)
+        seed, scenario = self.scenario.seed, self.scenario
+        luck = uniform(seed, np.arange(self.run.plan.meters), 0, Purpose.RETAILER)
+        retailer = np.floor(luck * scenario.data_management.retailers).astype(np.int64)
+        return manage(self.run.store, series, retailer, due_ns, limit_ns, scenario.service_levels.half_hour_share,
+                      scenario.meter.contract_a)  # fmt: skip
 
     @cached_property
     def commands(self) -> dict[str, Any] | None:
@@ -84,7 +89,7 @@ class Outcome:
         assert sums is not None
         on_time = int(self.served["on_time"].sum())
         retailers = Stage("retailers: values in time by the store's own times = by the ledger's",
-                          self.management.in_time, on_time)  # fmt: skip
+                          self.management.total("in_time"), on_time)  # fmt: skip
         at_the_end = [store_stage(self.run), retailers]
         stages = [*sums.stages, *at_the_end]
         broken = [f"t = {t_ns / 1e9:g} s: {text}" for t_ns, text in self.run.record.broken]

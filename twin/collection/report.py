@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import duckdb
 from teiden.errors import InputError
 from teiden.files import write_text
 from twin.collection.pictures import draw_pictures
+from twin.collection.report_services import attainable, commands, freshness, island, retailers, section
 from twin.collection.report_text import headline, tiles, words
 from twin.collection.tables import SCHEMAS
 from twin.study import report_facts as facts
@@ -31,16 +31,8 @@ RESTORATION_NOTE = (
 )
 MANAGEMENT_NOTE = (
     "What the store's own functions make of the billing values: in time for retailers, found by validation "
-    "(60 A assumed for everybody), estimated and marked so."
-)
-COMMANDS_NOTE = "Times from the wave's beginning, the limiter's pace included, over what was carried out or confirmed."
-SAFETY_NOTE = (
-    "Every command is a sealed DLMS request. A meter knows its invocation counter and carries a repeated one out once; "
-    "one sealed for another meter does not open and gets no answer."
-)
-ISLAND_NOTE = (
-    "Net of what roofs feed in. Customers above their limit switch something off or are locked out (settings.island); "
-    "limits of the battery's power, and loads that come back later, are left out."
+    "(everybody's contract assumed the same), estimated and marked so. Breach: time of the intervals of which less "
+    "than the share that is due was there in time."
 )
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
@@ -80,12 +72,14 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _conservation(summary),
         figures(run.path, pictures),
         _classes(summary),
+        freshness(summary),
+        attainable(summary),
         _stages(summary),
         _worst(summary),
         block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),
-        _commands(summary),
-        _island(summary),
+        commands(summary),
+        island(summary),
         _trace(run),
         block(
             "Head end",
@@ -93,6 +87,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
             HEAD_END_NOTE,
         ),
         block("Data management", summary["management"], MANAGEMENT_NOTE),
+        retailers(summary),
         _sizing(summary),
         block("Store", summary["store"], "What is on disk in the folder store/: Parquet and store.sql."),
         block("Air", summary["air"], AIR_NOTE),
@@ -141,7 +136,7 @@ def _stages(summary: dict[str, Any]) -> Html:
         for name, found in summary["classes"].items()
     ]
     note = "Of what was stored. In the meter: the random moment at which it reports."
-    return _section("Where the time goes", head, rows, range(1, len(head)), note)
+    return section("Where the time goes", head, rows, range(1, len(head)), note)
 
 
 def _worst(summary: dict[str, Any]) -> Html:
@@ -156,7 +151,7 @@ def _worst(summary: dict[str, Any]) -> Html:
     ]  # fmt: skip
     note = (f"The worst 1 % are the first {worst['count']}; the median concentrator has {percent(worst['p50_share'])} "
             "in time. A meter without a route counts for the nearest concentrator of its substation.")  # fmt: skip
-    return _section("The worst concentrators", head, rows, range(5), note)
+    return section("The worst concentrators", head, rows, range(5), note)
 
 
 def _sizing(summary: dict[str, Any]) -> Html:
@@ -168,7 +163,7 @@ def _sizing(summary: dict[str, Any]) -> Html:
         for kept in summary["sizing"]
     ]  # fmt: skip
     note = "The nation's store, one copy, from the bytes a reading took in this run's Parquet files."
-    return _section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
+    return section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
 
 
 def _elsewhere(summary: dict[str, Any]) -> Html:
@@ -178,7 +173,7 @@ def _elsewhere(summary: dict[str, Any]) -> Html:
         for line in summary["elsewhere"]
     ]
     note = "Not a verdict: whether the figures are of the right size."
-    return _section("Beside closed forms and measurements", head, rows, (1, 2), note)
+    return section("Beside closed forms and measurements", head, rows, (1, 2), note)
 
 
 def _errands(summary: dict[str, Any]) -> Html:
@@ -193,39 +188,7 @@ def _errands(summary: dict[str, Any]) -> Html:
     ]  # fmt: skip
     note = ("Missing: values asked for again. Latency: from the request at the head end to the answer there, waiting "
             "for the pace included, over what was answered; a level can be set from it (R53).")  # fmt: skip
-    return _section("Requests and commands", head, rows, range(1, 9), note)
-
-
-def _commands(summary: dict[str, Any]) -> Html:
-    found = summary["commands"]
-    if found is None:
-        return Html("")
-    head = ("Command", "Sent", "Carried out", "Confirmed", *(f"{what} {p}" for what in ("Carried out", "Confirmed")
-                                                            for p in ("p50", "p90", "p99")))  # fmt: skip
-    rows = [
-        [wave["kind"], count(wave["sent"]), count(wave["acted"]), count(wave["confirmed"]),
-         *(facts.with_unit(wave[what][p], "s") for what in ("acted_s", "confirmed_s") for p in ("p50", "p90", "p99"))]
-        for wave in found["waves"]
-    ]  # fmt: skip
-    rest = {key: value for key, value in found.items() if key != "waves"}
-    return joined(_section("The wave of commands", head, rows, range(1, 10), COMMANDS_NOTE),
-                  block("Safety of commands", rest, SAFETY_NOTE))  # fmt: skip
-
-
-def _island(summary: dict[str, Any]) -> Html:
-    found = summary["island"]
-    if found is None:
-        return Html("")
-    head = ("Case", "Lasted [h]", "Went dark", "Asked for [kWh]", "Drawn [kWh]", "Most at once [kW]", "Locked out")
-    rows = [
-        [case["case"], facts.number(case["lasted_h"]), "yes" if case["went_dark"] else "no",
-         facts.number(case["net_wanted_kwh"]), facts.number(case["net_drawn_kwh"]), facts.number(case["most_drawn_kw"]),
-         count(case["locked_out"])]
-        for case in found["cases"]
-    ]  # fmt: skip
-    note = (f"{count(found['commanded_before_dark'])} of {count(found['meters'])} meters had the command before the "
-            f"island went dark or the run ended. {ISLAND_NOTE}")  # fmt: skip
-    return _section("The island", head, rows, (1, 3, 4, 5, 6), note)
+    return section("Requests and commands", head, rows, range(1, 9), note)
 
 
 def _trace(run: RunTables) -> Html:
@@ -242,13 +205,7 @@ def _trace(run: RunTables) -> Html:
     head = ("Class", "Interval's end [s]", "Offered to the radio", "At the concentrator", "At the head end", "Stored",
             "Is now", "Trouble")  # fmt: skip
     note = f"{len(rows)} of {run.rows('trace')} messages; all are in trace.parquet. Seconds of the run."
-    return _section("One meter, stage by stage", head, rows, range(1, 6), note)
-
-
-def _section(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int], note: str
-) -> Html:
-    return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
+    return section("One meter, stage by stage", head, rows, range(1, 6), note)
 
 
 def _rounded(value: Any) -> str:

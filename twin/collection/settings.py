@@ -189,6 +189,12 @@ class Requests(Table):
     timeout_s: Annotated[Positive, Field(description="Wait for the answer to one request")] = 20.0
 
 
+class DataManagement(Table):
+    """What becomes of the values: retailers get them, bills rest on them."""
+
+    retailers: Annotated[int, Field(ge=1, le=1000, description="Retailers; a meter's is drawn evenly")] = 3
+
+
 class Levels(Table):
     """Limits for the verdicts; where the programme names none, they are our own (R53)."""
 
@@ -201,6 +207,12 @@ class Levels(Table):
     real_time_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.99
     billing_share: Annotated[Share, Field(description="R49: half hours there for billing at the end (ours)")] = 0.999
     usage_share: Annotated[Share, Field(description="R51: meters whose whole usage can be handed over (ours)")] = 0.99
+    read_s: Annotated[Positive, Field(description="R15: on-demand reads are answered within (ours)")] = 30.0
+    read_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.95
+    command_min: Annotated[
+        Positive, Field(description="R21, R25: commands are confirmed so long after the wave began (ours)")
+    ] = 60.0
+    command_share: Annotated[Share, Field(description="... for this share of the addressed meters (ours)")] = 0.95
     disruption_kw: Annotated[Positive, Field(description="R47: no more than this cut off for an hour")] = 7_000.0
     major_kw: Annotated[Positive, Field(description="R48: no more than this cut off for ten minutes")] = 70_000.0
 
@@ -229,6 +241,7 @@ class CollectionScenario(Study):
     blackout: BlackoutTable = BlackoutTable()
     head_end: Workers = Workers()
     requests: Requests = Requests()
+    data_management: DataManagement = DataManagement()
     service_levels: Levels = Levels()
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis
+from twin.collection.attainable import attainable
 from twin.collection.command_figures import openings
 from twin.collection.errands import COMMANDS
+from twin.collection.freshness import freshness
 from twin.collection.ledger import NEVER
 from twin.collection.outcome import Outcome
 from twin.collection.traffic import BILLING_CODE, TrafficClass
 from twin.collection.verdicts import Figures, service_levels
 from twin.collection.verification import Verification
 from twin.scenario import ns
+from twin.store.schema import Series
 
 WORST_SHOWN = 10
+FIVE = Series.FIVE_MINUTE
 NATION = 61_050_000  # meters in Japan, March 2020 (R1)
 
 
@@ -53,7 +57,9 @@ class Summary:
             "island": self.outcome.island,
             "head_end": self._head_end(),
             "store": self._store(),
-            "management": self.outcome.management.summary(),
+            "management": self.outcome.management.summary() | self._asked_again(),
+            "retailers": self.outcome.management.retailers(),
+            "attainable": attainable(self.outcome.run),
             "sizing": self.outcome.management.sizes,
             "air": self._air(),
             "elsewhere": self._elsewhere(),
@@ -74,9 +80,8 @@ class Summary:
             "first_pass_share": float((stored & (rows["asked"] == 0)).mean()) if rows.size else None,
             "age_s": kpis.percentiles(ages[stored]),
             "by_stage_s": self._by_stage(rows[stored]),
+            "freshness": freshness(rows, self.outcome.run.generated_until_ns) if kind.series == FIVE else None,
         }
-        if kind.urgent and stored.any():
-            found["peak_age_s"] = kpis.percentiles(ages[stored] + kind.period_ns / 1e9)
         return found
 
     @staticmethod
@@ -129,9 +134,33 @@ class Summary:
             billing=float((billing["stored_ns"] != NEVER).mean()) if billing.size else None,
             usage=float(whole.mean()),
             late_values=int(late.sum()),
-            estimated_bills=int((~whole).sum()),
+            breach_min=self.outcome.management.breach_min,
+            estimated_bills=self.outcome.management.billed("estimated"),
+            open_bills=self.outcome.management.billed("open"),
+            reads=self._reads_in_time(),
+            commands=self._commands_in_time(),
+            command=self.outcome.scenario.commands.kind,
             cut_off_kw={hold_s: self._cut_off_kw(hold_s) for hold_s in (600, 3600)},
         )
+
+    def _reads_in_time(self) -> float | None:
+        reads = self.outcome.run.office.errands.of("read")
+        limit_ns = ns(self.outcome.scenario.service_levels.read_s)
+        due = [e for e in reads if e.asked_ns + limit_ns <= self.outcome.run.end_ns]
+        in_time = sum(e.answered_ns is not None and e.answered_ns - e.asked_ns <= limit_ns for e in due)
+        return in_time / len(due) if due else None
+
+    def _commands_in_time(self) -> float | None:
+        """Return the share of all that were addressed, those without a route included."""
+        said = self.outcome.commands
+        if said is None or not said["addressed"]:
+            return None
+        wave, limit_ns = said["waves"][0], ns(60 * self.outcome.scenario.service_levels.command_min)
+        if ns(wave["begin_s"]) + limit_ns > self.outcome.run.end_ns:
+            return None
+        sent = self.outcome.run.office.errands.of(wave["kind"])
+        in_time = sum(e.answered_ns is not None and e.answered_ns - e.asked_ns <= limit_ns for e in sent)
+        return float(in_time / said["addressed"])
 
     def _history(self, rows: NDArray | None) -> float | None:
         """Return the share of the history that is stored: in a run shorter than the limit, of all that was owed."""
@@ -144,6 +173,13 @@ class Summary:
             return None
         meters, times, until_ns = openings(self.outcome.run)
         return kpis.lost_power(times, until_ns, self.outcome.run.load_kw(meters, times), ns(hold_s))
+
+    def _asked_again(self) -> dict[str, int]:
+        """Return what became of the billing values that were asked for again over the radio."""
+        rows = self.outcome.of(BILLING_CODE)
+        again = rows[rows["asked"] > 0]
+        came = int((again["stored_ns"] != NEVER).sum())
+        return {"asked_for_again": again.size, "came_when_asked": came}
 
     def _restoration(self) -> dict[str, Any] | None:
         back, struck = self.outcome.returns, self.outcome.run.blackout.struck.size

@@ -39,6 +39,7 @@ class TableRows:
     def _tables(self) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "accounts", self._accounts()
         yield "intervals", self._intervals()
+        yield "retailers", self._retailers()
         yield "curve", self._curve()
         yield "concentrators", self._concentrators()
         yield "meters", self._meters()
@@ -78,6 +79,11 @@ class TableRows:
                               int((ages <= self.outcome.limit_s(kind.name)).sum()), int(stored.sum()), ranks["p50"],
                               ranks["p99"]))  # fmt: skip
         return dict(zip(SCHEMAS["intervals"].names, zip(*found, strict=True), strict=True))
+
+    def _retailers(self) -> dict[str, Any]:
+        told = self.outcome.management.deliveries
+        columns = {name: told[name].to_numpy() for name in ("retailer", "expected", "in_time", "late", "missing")}
+        return {"interval_end_s": told["interval_end_ns"].to_numpy() / 1e9} | columns
 
     def _curve(self) -> dict[str, Any]:
         kinds = self.outcome.run.classes

@@ -19,6 +19,11 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # Share of the messages owed that are stored at an age or before.
     "curve": pa.schema([("class", STR), ("age_s", F64), ("stored_share", F64)]),
+    # One row per interval and retailer: billing values owed, there within the limit, later, never (also in the dark).
+    "retailers": pa.schema(
+        [("retailer", I32), ("interval_end_s", F64), ("expected", I64), ("in_time", I64), ("late", I64),
+         ("missing", I64)]
+    ),
     # One row per concentrator, billing values of the meters it serves.
     "concentrators": pa.schema(
         [("concentrator", I32), ("lon_deg", F64), ("lat_deg", F64), ("meters", I32), ("hops_mean", F64),
