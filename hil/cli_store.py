@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,34 @@ def compact(folder: Path) -> None:
     with _existing(folder) as held:
         held.compact(merge=True)
         click.echo(f"{folder}: {len(held.files.parts):,} Parquet files, nothing in the log")
+
+
+@store.command("send")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Day in Japan; a run begins 2025-04-01.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("."), show_default=True, help="Folder to write in."
+)
+@click.option("--after-min", default=60.0, show_default=True, help="Age by which a value must be there [min].")
+@click.option("--meter", "meters", type=int, multiple=True, help="Only this meter; may be given again.")
+def send(folder: Path, day: datetime, out: Path, after_min: float, meters: tuple[int, ...]) -> None:
+    """Write what a retailer is sent of a day: values.parquet, and records.bin with the daily records of R5.
+
+    Values are those that were there after --after-min (R50). A record is 201 bytes: meter, date, direction and 48
+    registers, 0xFFFFFFFE for no data; forward before reverse, by meter.
+    """
+    from twin.metering.retail import RECORDS, VALUES, send_day
+
+    if after_min <= 0:
+        raise InputError(f"--after-min {after_min:g}: expected more than 0")
+    if not out.is_dir():
+        raise InputError(f"--out {out}: no such folder")
+    with _existing(folder) as held:
+        try:
+            values, records = send_day(held, day.date(), out, round(after_min * 60e9), list(meters))
+        finally:
+            held.close(compact=False)
+    click.echo(f"{out / VALUES}: {values:,} values; {out / RECORDS}: {records:,} records")
 
 
 @store.command("draw")

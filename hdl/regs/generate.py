@@ -92,7 +92,7 @@ def _blocks(places: set[int], width: int) -> list[tuple[int, int]]:
 
 
 def _among(places: set[int], high: int, low: int) -> str:
-    """Return the condition that ``address_i[high:low]`` is one of these numbers: equalities, which need no carry chain."""
+    """Return the condition that ``address_i[high:low]`` is one of these: equalities, which need no carry chain."""
     width = high + 1 - low
     return " || ".join(
         f"address_i[{high}:{low + bits}] == {width - bits}'h{number:X}" for bits, number in _blocks(places, width)

@@ -59,6 +59,14 @@ class Blackout:
         on = np.minimum(self.on_ns[meters], until_ns + 1)
         return int(((on - 1) // period_ns - (off - 1) // period_ns).sum())
 
+    def strike(
+        self, meters: NDArray[np.int64], t_ns: int, mesh: gpu.Mesh, memory: MeterMemory, on_mesh: NDArray[np.bool_]
+    ) -> None:
+        """Take these meters' supply at a moment, for the rest of the run; ``on_mesh`` as in `plan_supply`."""
+        self.off_ns[meters] = t_ns
+        mesh.power_off(meters[on_mesh[meters]], t_ns, 0)
+        memory.outages.lose(meters, t_ns)
+
     def plan_supply(self, mesh: gpu.Mesh, memory: MeterMemory, on_mesh: NDArray[np.bool_]) -> None:
         """Tell radio and meters when they lose and regain the mains; nothing holds the radio up meanwhile.
 

@@ -6,13 +6,17 @@ engine's counters, the concentrators', the head end's, and the rows in the store
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twin.collection.errands import Errand
 from twin.collection.ledger import At
 from twin.collection.links_figures import link_sums
+from twin.collection.targets import wave_kinds
+from twin.store.schema import HOUR_NS
 
 if TYPE_CHECKING:
     from twin.collection.day import Collection
@@ -105,7 +109,29 @@ def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
         Stage("store: readings it acknowledged = values the ledger calls delivered", head_end.stored_values,
               sum(account.delivered for account in accounts)),
         *(Stage(*found) for found in link_sums(run)),
+        Stage("requests: carried out by meters = reached the meter they were for",
+              sum(agent.acted for agent in run.dialogue.agents.values()),
+              sum(errand.received > 0 for errand in run.office.errands.all)),
+        *_command_stages(run),
     ]  # fmt: skip
+
+
+def _command_stages(run: Collection) -> list[Stage]:
+    """Return one sum for each part of the wave that has begun: who was addressed, and what came of it."""
+    wave, found = run.plan.scenario.commands, []
+    for kind, after_h in wave_kinds(wave):
+        if round((wave.at_h + after_h) * HOUR_NS) < run.office.env.now:
+            fates = Counter(map(command_fate, run.office.errands.of(kind)))
+            told = " + ".join(f"{count:,} {fate}" for fate, count in sorted(fates.items())) or "nobody"
+            found.append(Stage(f"{kind}: meters addressed = {told}", run.office.targets.size, fates.total()))
+    return found
+
+
+def command_fate(errand: Errand) -> str:
+    """Return what has come of a command."""
+    if errand.answered_ns is not None:
+        return "confirmed"
+    return "carried out, not confirmed" if errand.acted else "not carried out"
 
 
 def store_stage(run: Collection) -> Stage:

@@ -20,16 +20,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import gpu
+from twin.chance import Purpose, uniform
 from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
-from twin.collection.errands import Errand
-from twin.collection.frames import CONFIRM_PSDU_BYTES, READ_PSDU_BYTES, message_psdu_bytes, request_psdu_bytes
+from twin.collection.dialogue import Dialogue
+from twin.collection.errands import COMMANDS, Errand
+from twin.collection.island import Island, Supply
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.links import Heard, Links
 from twin.collection.links_handy import HandyTerminals
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
 from twin.collection.reporting import TICK_NS, Reporting
+from twin.collection.targets import drawn_meters
 from twin.collection.traffic import traffic_classes
 from twin.collection.values import contents
 from twin.collection.verification import Verification
@@ -96,16 +99,19 @@ class Collection:
         self.verification = Verification(
             scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
         )
-        self.links = Links(scenario, plan.fleet, self.ledger, self.blackout, self._answer_bytes, self._take_answer)
+        self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger)
+        self.links = Links(scenario, plan.fleet, self.ledger, self.blackout, self.dialogue.reach, self._take_answer)
         self.reporting = Reporting(
             scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout, self.links
         )
         self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self._static_lanes = np.where(plan.fleet.on_mesh, plan.concentrator_of, plan.fleet.lane)
+        self.island, self.supply = self._cut_off()
+        self.addressed = self._addressed()
         self.office = Office(
             scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
-            self._readings_of, self._transmit, plan.fleet.lanes,
+            self._readings_of, self.dialogue.confirms, self._transmit, plan.fleet.lanes, self.addressed,
         )  # fmt: skip
         self.handy = HandyTerminals(
             self.office.env, scenario.handy, self.classes, self.ledger, self.blackout, plan.fleet.terminals_lane,
@@ -143,7 +149,7 @@ class Collection:
         total.update(f"{head_end.stored_values} {head_end.duplicate_values} {head_end.conflict_values}".encode())
         for errand in self.office.errands.all:
             total.update(f"{errand.kind} {errand.meter} {errand.asked_ns} {errand.reached_ns} {errand.answered_ns}"
-                         f" {errand.tries} {errand.carried_out}".encode())  # fmt: skip
+                         f" {errand.tries} {errand.received} {errand.acted}".encode())  # fmt: skip
         return total.hexdigest()
 
     def concentrators_now(self) -> NDArray[np.int64]:
@@ -153,6 +159,38 @@ class Collection:
         sink_of = self.plan.mesh.sink_of[: self.plan.meters].astype(np.int64)
         routed = np.where(sink_of < 0, -1, sink_of - self.plan.meters)
         return np.where(self.plan.fleet.on_mesh, routed, self.plan.fleet.lane)
+
+    def _cut_off(self) -> tuple[Island | None, Supply | None]:
+        """Return the island and its state, if the scenario has one."""
+        scenario = self.plan.scenario
+        if not scenario.island.meters:
+            return None, None
+        island = Island(scenario.island, self.plan.population, self.plan.memory.loads, scenario.seed)
+        return island, island.alone()
+
+    def _addressed(self) -> NDArray[np.int64]:
+        """Return the meters that the wave of commands is for."""
+        scenario = self.plan.scenario
+        to_island = self.island is not None and scenario.commands.to == "island"
+        return self.island.meters if self.island is not None and to_island else drawn_meters(scenario)
+
+    def limits_a(self, meters: NDArray[np.int64], ends_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (M, T) what meters let through at the beginning of the minutes with these ends [A]."""
+        found = np.full((meters.size, ends_ns.size), self.plan.scenario.meter.contract_a)
+        for place, meter in enumerate(meters.tolist()):
+            agent = self.dialogue.agents.get(meter)
+            if agent is not None:
+                found[place] = [agent.limit.at(end_ns - MINUTE_NS) for end_ns in ends_ns.tolist()]
+        return found
+
+    def _let_island_live(self, t_ns: int) -> None:
+        """Balance the island's last five minutes; when its battery is empty its meters are dark."""
+        island, supply = self.island, self.supply
+        if island is None or supply is None or supply.dark_ns is not None or t_ns <= island.begin_ns:
+            return
+        island.advance(supply, t_ns - TICK_NS, t_ns, lambda ends: self.limits_a(island.meters, ends))
+        if supply.dark_ns is not None:
+            self.blackout.strike(island.meters, t_ns, self.plan.mesh, self.plan.memory, self.plan.fleet.on_mesh)
 
     # ------------------------------------------------------------------ windows
 
@@ -178,6 +216,8 @@ class Collection:
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
+        if begin_ns % TICK_NS == 0:
+            self._let_island_live(begin_ns)
         if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
             self.reporting.end_intervals(begin_ns)
         self._send_errands()
@@ -288,20 +328,38 @@ class Collection:
             concentrator = int(self.concentrators_now()[errand.meter])
             if concentrator < 0:
                 continue  # its meter has lost its way meanwhile: the errand will time out
-            size = request_psdu_bytes(errand.kind, self.plan.scenario.meter.profile)
+            size = self.dialogue.request_bytes(errand)
             if self.plan.fleet.link[errand.meter]:
                 self.links.send(errand, t_ns, size)
                 continue
             sink = self.plan.meters + concentrator
-            frames = self.reporting.send(t_ns, sink, errand.meter, size, errand.priority)
-            self._downlinks[int(frames[0])] = errand
+            for _ in range(1 + self._sent_twice(errand)):
+                frames = self.reporting.send(t_ns, sink, self._routed_to(errand, concentrator), size, errand.priority)
+                self._downlinks[int(frames[0])] = errand
+
+    def _sent_twice(self, errand: Errand) -> bool:
+        """Return whether a concentrator repeats a command that it need not repeat."""
+        wave = self.plan.scenario.commands
+        return errand.kind in COMMANDS and self._drawn(errand, Purpose.COMMAND_REPEATED) < wave.repeated_share
+
+    def _routed_to(self, errand: Errand, concentrator: int) -> int:
+        """Return the meter that the frame goes to: another of its concentrator's where the routing is wrong."""
+        wave = self.plan.scenario.commands
+        if errand.kind in COMMANDS and self._drawn(errand, Purpose.COMMAND_ASTRAY) < wave.misdirected_share:
+            beside = np.flatnonzero(self.concentrators_now() == concentrator)
+            return int(beside[(np.searchsorted(beside, errand.meter) + 1) % beside.size])
+        return errand.meter
+
+    def _drawn(self, errand: Errand, purpose: Purpose) -> float:
+        return float(uniform(self.plan.scenario.seed, errand.number, 0, purpose))
 
     def _take_errand(self, frame: int, node: int, t_ns: int) -> None:
         if frame in self._downlinks:
             errand = self._downlinks[frame]
-            errand.reach(t_ns)
-            frames = self.reporting.send(t_ns + self._answer_ns, node, -1, self._answer_bytes(errand), errand.priority)
-            self._answers[int(frames[0])] = errand
+            size = self.dialogue.reach(errand, node, t_ns)
+            if size is not None:
+                frames = self.reporting.send(t_ns + self._answer_ns, node, -1, size, errand.priority)
+                self._answers[int(frames[0])] = errand
         elif frame in self._answers:
             self._take_answer(self._answers[frame], node - self.plan.meters, t_ns)
 
@@ -312,14 +370,6 @@ class Collection:
         self.ledger.rows["sink"][first] = concentrator
         self.ledger.move(rows, At.CONCENTRATOR)
         self.office.concentrators.take_answer(concentrator, t_ns, rows, errand)
-
-    def _answer_bytes(self, errand: Errand) -> int:
-        if errand.kind == "missing":
-            kind = self.classes[int(self.ledger.rows["kind"][errand.rows[0]])]
-            return message_psdu_bytes(kind.series, kind.records * errand.rows.size, self.plan.scenario.meter.profile)
-        if errand.kind == "read":
-            return READ_PSDU_BYTES
-        return CONFIRM_PSDU_BYTES
 
     # ------------------------------------------------------------------ what is written down
 

@@ -14,6 +14,9 @@ from twin.collection.settings import Requests
 from twin.office.wan import Wan
 from twin.scenario import ns
 
+COMMANDS = ("limit", "lift", "reserve", "cancel", "open", "close")
+"""An ampere limit at once and the contract's again, one that begins by itself and its end, the switch."""
+
 
 @dataclass
 class Errand:
@@ -22,11 +25,16 @@ class Errand:
     Attributes
     ----------
     kind : str
-        "missing" (re-request of ``rows``), "read", "limit" or "open".
+        "missing" (re-request of ``rows``), "read", or one of `COMMANDS`.
     rows : (R,) int
         Messages of the ledger that are asked for.
-    carried_out : int
-        How often the meter received it; a command acts once however often it comes.
+    sent_ns : int or None
+        When the head end's limiter first let it pass.
+    received, acted, refused : int
+        How often its meter received it, and how often it was carried out: once, however often it comes; how often
+        a meter that it was not sealed for refused it.
+    request, answer_bytes : bytes or None
+        Sealed.
     """
 
     number: int
@@ -36,15 +44,21 @@ class Errand:
     rows: NDArray[np.int64]
     asked_ns: int
     tries: int = 0
+    sent_ns: int | None = None
     reached_ns: int | None = None
     answered_ns: int | None = None
-    carried_out: int = 0
+    received: int = 0
+    acted: int = 0
+    refused: int = 0
+    request: bytes | None = field(default=None, repr=False)
+    answer_bytes: bytes | None = field(default=None, repr=False)
     done: simpy.Event | None = field(default=None, repr=False)
     process: simpy.Process | None = field(default=None, repr=False)
 
-    def reach(self, t_ns: int) -> None:
-        """Take note that the meter received it."""
-        self.carried_out += 1
+    def reach(self, t_ns: int, acted: bool) -> None:
+        """Take note that a meter took it, and whether it carried it out."""
+        self.received += 1
+        self.acted += acted
         if self.reached_ns is None:
             self.reached_ns = t_ns
 
@@ -88,6 +102,10 @@ class Errands:
         self.all: list[Errand] = []
         self.open = 0
 
+    def of(self, kind: str) -> list[Errand]:
+        """Return the errands of a kind, in the order in which they began."""
+        return [errand for errand in self.all if errand.kind == kind]
+
     def send(
         self, kind: str, meter: int, priority: int, tries: int, rows: NDArray[np.int64] | None = None,
         rate_per_s: float | None = None,
@@ -112,6 +130,7 @@ class Errands:
                     yield turn
                     yield self._env.timeout(ns(1 / rate_per_s))
                 errand.tries += 1
+                errand.sent_ns = int(self._env.now) if errand.sent_ns is None else errand.sent_ns
                 errand.done = self._env.event()
                 self._wan.carry(lambda: self._transmit(errand, self._env.now + self._turnaround_ns), lambda: None)
                 yield errand.done | self._env.timeout(ns(self._settings.timeout_s))

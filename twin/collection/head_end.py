@@ -11,6 +11,7 @@ import simpy
 from numpy.typing import NDArray
 
 from twin.collection.concentrators import Batch
+from twin.collection.errands import Errand
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import Workers
 from twin.scenario import ms_ns, ns
@@ -28,19 +29,23 @@ class HeadEnd:
     store : twin.store.store.Store
     readings_of : callable
         ``readings_of(rows, stored_ns)``: the readings in messages of the ledger, as a table of the store's schema.
+    confirms : callable
+        ``confirms(errand)``: whether the bytes of an answer are what they should be.
     acknowledge : callable
         ``acknowledge(batch)``: sends word to the concentrator.
     """
 
     def __init__(
         self, env: simpy.Environment, settings: Workers, ledger: Ledger, store: Any,
-        readings_of: Callable[[NDArray[np.int64], int], pa.Table], acknowledge: Callable[[Batch], None],
+        readings_of: Callable[[NDArray[np.int64], int], pa.Table], confirms: Callable[[Errand], bool],
+        acknowledge: Callable[[Batch], None],
     ):  # fmt: skip
         self._env = env
         self._settings = settings
         self._ledger = ledger
         self._store = store
         self._readings_of = readings_of
+        self._confirms = confirms
         self._acknowledge = acknowledge
         self._inbox: simpy.PriorityStore = simpy.PriorityStore(env)
         self._checked: list[Batch] = []
@@ -89,7 +94,8 @@ class HeadEnd:
         self._ledger.move(batch.rows, At.HEAD_END)
         self.checked_values += batch.values
         for errand in batch.answers:
-            errand.answer(self._env.now)
+            if self._confirms(errand):
+                errand.answer(self._env.now)
         if not self._checked:
             self._env.process(self._commit())
         self._checked.append(batch)

@@ -61,16 +61,21 @@ def percentiles(values: NDArray[np.float64], which: tuple[float, ...] = (50, 90,
 
 
 def lost_power(
-    t_ns: NDArray[np.int64], kw: NDArray[np.float64], end_ns: int, hold_ns: int
+    t_ns: NDArray[np.int64], until_ns: NDArray[np.int64], kw: NDArray[np.float64], hold_ns: int
 ) -> float:  # fmt: skip
-    """Return the most power that was cut off for at least a time without a break [kW].
+    """Return the most power that was cut off together for at least a time without a break [kW].
 
     Parameters
     ----------
-    t_ns : (K,) int
-        When each meter was cut off, for the rest of the run.
+    t_ns, until_ns : (K,) int
+        When each meter was cut off, and when it was supplied again or the run ended.
     kw : (K,) float
-        What it drew.
+        What it drew when it was cut off.
     """
-    lasting = t_ns + hold_ns <= end_ns
-    return float(kw[lasting].sum())
+    lasting = t_ns + hold_ns <= until_ns
+    begin_ns, end_ns, kw = t_ns[lasting], until_ns[lasting] - hold_ns, kw[lasting]
+    # A meter counts for every span of that length inside its own: those that begin from t to until - hold, both in.
+    moments = np.concatenate([begin_ns, end_ns])
+    change = np.concatenate([kw, -kw])
+    order = np.lexsort((np.repeat([0, 1], kw.size), moments))
+    return float(np.cumsum(change[order]).max(initial=0.0))

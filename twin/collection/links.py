@@ -34,21 +34,21 @@ class Links:
     fleet : Fleet
     ledger : Ledger
     blackout : Blackout
-    answer_bytes : callable
-        ``answer_bytes(errand)``: PSDU of the meter's answer.
+    reach : callable
+        ``reach(errand, meter, t_ns)``: a meter takes a request; returns the PSDU of its answer [B], None for none.
     take_answer : callable
         ``take_answer(errand, lane, t_ns)``: an answer has come out of its link.
     """
 
     def __init__(
         self, scenario: CollectionScenario, fleet: Fleet, ledger: Ledger, blackout: Blackout,
-        answer_bytes: Callable[[Errand], int], take_answer: Callable[[Errand, int, int], None],
+        reach: Callable[[Errand, int, int], int | None], take_answer: Callable[[Errand, int, int], None],
     ):  # fmt: skip
         self.fleet = fleet
         self._seed = scenario.seed
         self._ledger = ledger
         self._answer_ns = ms_ns(scenario.delivery.answer_ms)
-        self._answer_bytes = answer_bytes
+        self._reach = reach
         self._take_answer = take_answer
         self.plc = PlcCells(scenario.plc, fleet.cell, fleet.plc_cells, blackout, scenario.seed)
         self.cellular = CellularCells(
@@ -111,7 +111,8 @@ class Links:
     def _errand_arrived(self, t_ns: int, sending: Sending) -> None:
         errand: Any = sending.errand
         if sending.down:
-            errand.reach(t_ns)
-            self._send(errand, t_ns + self._answer_ns, self._answer_bytes(errand), down=False)
+            size = self._reach(errand, errand.meter, t_ns)
+            if size is not None:
+                self._send(errand, t_ns + self._answer_ns, size, down=False)
         else:
             self._take_answer(errand, int(self.fleet.lane[errand.meter]), t_ns)

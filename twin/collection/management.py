@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twin.store.delivery import by_retailer
+from twin.store.delivery import bills, by_retailer
 from twin.store.estimation import estimate
 from twin.store.retention import bytes_a_reading, sizing
-from twin.store.schema import Series
+from twin.store.schema import INTERVAL_NS, MINUTE_NS, Series
 from twin.store.store import Store
 from twin.store.validation import validate
 
 METERS_AT_ONCE = 20_000
-CONTRACT_A = 60.0  # assumed for everybody: the commonest contract
 
 
 @dataclass
@@ -28,52 +28,113 @@ class Management:
 
     Attributes
     ----------
-    in_time, late, missing : int
-        By the times in the store; intervals that a meter spent in the dark count as missing.
+    deliveries : pyarrow.Table
+        One row an interval and retailer: ``interval_end_ns, retailer, expected, in_time, late, missing``, by the times
+        in the store; intervals that a meter spent in the dark count as missing.
+    bills : pyarrow.Table
+        One row a retailer: ``retailer, meters, measured, estimated, open``.
     estimated : int
         Missing values that were estimated, kept beside the received ones with their mark.
     findings : Counter
         What validation found, by its name.
+    breach_min : int
+        Time of the intervals of which less than the share that is due was there in time, over all retailers.
     """
 
-    in_time: int = 0
-    late: int = 0
-    missing: int = 0
+    deliveries: pa.Table
+    bills: pa.Table
+    breach_min: int = 0
     estimated: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     sizes: list[dict[str, Any]] = field(default_factory=list)
 
+    def total(self, fate: str) -> int:
+        """Return a column of the deliveries summed up: expected, in_time, late or missing."""
+        return int(self.deliveries[fate].to_numpy().sum())
+
+    def billed(self, how: str) -> int:
+        """Return how many meters' bills are measured, estimated or open."""
+        return int(self.bills[how].to_numpy().sum())
+
     def summary(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
-            "in_time": self.in_time,
-            "late": self.late,
-            "missing": self.missing,
+            "in_time": self.total("in_time"),
+            "late": self.total("late"),
+            "missing": self.total("missing"),
+            "breach_min": self.breach_min,
             "estimated": self.estimated,
+            "bills_measured": self.billed("measured"),
+            "bills_with_estimates": self.billed("estimated"),
+            "bills_open": self.billed("open"),
             "findings": dict(sorted(self.findings.items())),
         }
 
+    def retailers(self) -> list[dict[str, Any]]:
+        """Return what each retailer got, and what its bills rest on."""
+        sums = self.deliveries.group_by("retailer").aggregate(
+            [(name, "sum") for name in ("expected", "in_time", "late", "missing")]
+        )
+        got = {row["retailer"]: row for row in sums.to_pylist()}
+        return [
+            row | {name: got[row["retailer"]][f"{name}_sum"] for name in ("expected", "in_time", "late", "missing")}
+            for row in self.bills.to_pylist()
+            if row["retailer"] in got
+        ]
 
-def manage(store: Store, series: Series, meters: int, until_ns: int, limit_ns: int) -> Management:
+
+def manage(
+    store: Store, series: Series, retailer: NDArray[np.int64], until_ns: int, limit_ns: int, due_share: float,
+    contract_a: float,
+) -> Management:  # fmt: skip
     """Validate, estimate and count what retailers got of all intervals that end by ``until_ns``.
 
-    In time: stored no later than ``limit_ns`` after the interval's end. Estimates are kept in the store, which must
-    have been compacted for its size to mean something.
+    Estimates are kept in the store, which must have been compacted for its size to mean something.
+
+    Parameters
+    ----------
+    retailer : (N,) int
+        Of each meter.
+    limit_ns : int
+        In time: stored no later than this after the interval's end.
+    due_share : float
+        An interval of which less was there in time is a breach.
+    contract_a : float
+        Everybody's, for validation.
     """
-    found = Management(sizes=sizing(bytes_a_reading(store)).to_pylist())
-    for some in _blocks(meters):
+    deliveries, billed, estimated, findings = [], [], 0, Counter[str]()
+    for some in _blocks(retailer.size):
         readings = store.readings(series, 0, until_ns, some)
-        told = by_retailer(readings, series, some, np.zeros(some.size, np.int64), 0, until_ns, limit_ns)
-        found.in_time += int(told["in_time"].to_numpy().sum())
-        found.late += int(told["late"].to_numpy().sum())
-        found.missing += int(told["missing"].to_numpy().sum())
-        for entry in pc.value_counts(validate(readings, series, some, np.full(some.size, CONTRACT_A))["finding"]):
-            found.findings[entry["values"].as_py()] += entry["counts"].as_py()
+        deliveries.append(by_retailer(readings, series, some, retailer[some], 0, until_ns, limit_ns))
+        for entry in pc.value_counts(validate(readings, series, some, np.full(some.size, contract_a))["finding"]):
+            findings[entry["values"].as_py()] += entry["counts"].as_py()
         estimates = estimate(store, series, some, 0, until_ns)
-        found.estimated += estimates.num_rows
+        estimated += estimates.num_rows
         if estimates.num_rows:
             store.keep_estimates(estimates)
-    return found
+        billed.append(bills(readings, estimates, series, some, retailer[some], 0, until_ns))
+    delivered = _summed(deliveries, ["interval_end_ns", "retailer"], ["expected", "in_time", "late", "missing"])
+    return Management(
+        delivered,
+        _summed(billed, ["retailer"], ["meters", "measured", "estimated", "open"]),
+        _breach_min(delivered, series, due_share),
+        estimated,
+        findings,
+        sizing(bytes_a_reading(store)).to_pylist(),
+    )
+
+
+def _summed(parts: list[pa.Table], keys: list[str], counts: list[str]) -> pa.Table:
+    """Return the parts' counts added up by key, sorted."""
+    added = pa.concat_tables(parts).group_by(keys).aggregate([(name, "sum") for name in counts])
+    added = added.select([*keys, *(f"{name}_sum" for name in counts)]).rename_columns([*keys, *counts])
+    return added.sort_by([(key, "ascending") for key in keys])
+
+
+def _breach_min(deliveries: pa.Table, series: Series, due_share: float) -> int:
+    everybody = deliveries.group_by("interval_end_ns").aggregate([("expected", "sum"), ("in_time", "sum")])
+    short = everybody["in_time_sum"].to_numpy() < due_share * everybody["expected_sum"].to_numpy()
+    return int(short.sum()) * INTERVAL_NS[series] // MINUTE_NS
 
 
 def _blocks(meters: int) -> Iterator[NDArray[np.int64]]:

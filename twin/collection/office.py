@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,12 @@ from twin.collection.errands import Errand, Errands
 from twin.collection.head_end import HeadEnd
 from twin.collection.ledger import At, Ledger
 from twin.collection.settings import CollectionScenario
+from twin.collection.targets import wave_kinds
 from twin.collection.traffic import BILLING_CODE, COMMAND, READ, TrafficClass
 from twin.metering.profile import find_profile
 from twin.office.wan import Wan
 from twin.scenario import ms_ns, ns
+from twin.store.rerequest import rerequests
 from twin.store.schema import HOUR_NS, MINUTE_NS
 
 GIVEN_UP = "given_up"
@@ -41,16 +43,25 @@ class Office:
     blackout : Blackout
     end_ns : int
         End of the run.
-    readings_of, transmit : callable
+    readings_of, confirms, transmit : callable
         See `HeadEnd` and `Errands`.
     lanes : int
         Where messages come out: concentrators, then the gateways of other links, which are never silent.
+    addressed : (K,) int
+        Meters that the wave of commands is for, ascending.
+
+    Attributes
+    ----------
+    targets : (T,) int
+        Those of them that radio reaches.
     """
 
     def __init__(
         self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
         concentrator_of: Callable[[], NDArray[np.int64]], blackout: Blackout, end_ns: int,
-        readings_of: Callable[[NDArray[np.int64], int], pa.Table], transmit: Callable[[Errand, int], None], lanes: int,
+        readings_of: Callable[[NDArray[np.int64], int], pa.Table], confirms: Callable[[Errand], bool],
+        transmit: Callable[[Errand, int], None], lanes: int,
+        addressed: NDArray[np.int64],
     ):  # fmt: skip
         self.scenario = scenario
         self.env = simpy.Environment()
@@ -58,7 +69,7 @@ class Office:
         self._ledger = ledger
         self._concentrator_of = concentrator_of
         self.wan = Wan(self.env, scenario.wan, scenario.seed)
-        self.head_end = HeadEnd(self.env, scenario.head_end, ledger, store, readings_of, self._acknowledge)
+        self.head_end = HeadEnd(self.env, scenario.head_end, ledger, store, readings_of, confirms, self._acknowledge)
         self.silence = _silence(scenario, blackout, lanes)
         self.concentrators = Concentrators(
             self.env, scenario.concentrator, self.wan, self.silence, ledger, self.head_end.receive
@@ -74,6 +85,7 @@ class Office:
         self._starts: list[tuple[int, Callable[[], Any]]] = []
         self._plan_checks()
         self._plan_reads()
+        self.targets = addressed[concentrator_of()[addressed] >= 0]
         self._plan_commands()
         self._starts.sort(key=lambda start: start[0])
         for t_ns, act in self._starts:
@@ -106,16 +118,30 @@ class Office:
                     self._starts.append((t_ns, partial(self._ask_for_missing, kind, t_ns - wait_ns)))
 
     def _ask_for_missing(self, kind: TrafficClass, until_ns: int) -> None:
-        """Ask every meter for all it owes of the intervals up to a moment, in requests of limited size."""
+        """Ask every meter for all it owes of the intervals up to a moment, in runs of limited size."""
         self._expire(kind)
-        rows = self.missing(kind, until_ns)
-        meters = self._ledger.rows["meter"][rows]
-        most = max(1, self.scenario.requests.most_values // kind.records)
-        for part in np.split(rows, np.flatnonzero(np.diff(meters)) + 1) if rows.size else []:
-            meter = int(self._ledger.rows["meter"][part[0]])
+        wanted: dict[int, list[NDArray[np.int64]]] = {}
+        for rows in self._runs(kind, self.missing(kind, until_ns)):
+            wanted.setdefault(int(self._ledger.rows["meter"][rows[0]]), []).append(rows)
+        for meter, parts in wanted.items():
             if (kind.code, meter) not in self._asking:
                 self._asking.add((kind.code, meter))
-                self.env.process(self._ask_meter(kind, meter, [part[k : k + most] for k in range(0, part.size, most)]))
+                self.env.process(self._ask_meter(kind, meter, parts))
+
+    def _runs(self, kind: TrafficClass, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Yield messages that follow each other at one meter, those first that it overwrites first."""
+        meter, end_ns = self._ledger.rows["meter"][rows], self._ledger.rows["interval_ns"][rows]
+        missing = pa.table({"meter": meter, "series": np.full(rows.size, kind.series, np.uint8),
+                            "interval_end_ns": end_ns})  # fmt: skip
+        kept, step = {kind.series: self._kept_ns[kind.code]}, {kind.series: kind.period_ns}
+        runs = rerequests(missing, int(self.env.now), kept, step)
+        order = meter.astype(np.int64) << 32 | end_ns // kind.period_ns
+        first_ns = runs["from_ns"].to_numpy() // kind.period_ns + 1
+        starts = np.searchsorted(order, runs["meter"].to_numpy().astype(np.int64) << 32 | first_ns)
+        most = max(1, self.scenario.requests.most_values // kind.records)
+        for start, count in zip(starts.tolist(), runs["intervals"].to_pylist(), strict=True):
+            for k in range(start, start + count, most):
+                yield rows[k : min(k + most, start + count)]
 
     def _ask_meter(
         self, kind: TrafficClass, meter: int, parts: list[NDArray[np.int64]]
@@ -159,19 +185,15 @@ class Office:
             self._starts.append((t_ns, partial(self.errands.send, "read", meter, READ, 1)))
 
     def _plan_commands(self) -> None:
+        """Plan the wave and what takes it back; one limiter paces both."""
         wave = self.scenario.commands
-        if wave.kind == "none":
-            return
-        routed = self._concentrator_of() >= 0
-        luck = uniform(self.scenario.seed, np.arange(routed.size), 0, Purpose.COMMAND_TARGET)
-        targets = np.argsort(luck, kind="stable")[: wave.meters]
-        targets = np.sort(targets[routed[targets]])
+        for kind, after_h in wave_kinds(wave):
+            self._starts.append((round((wave.at_h + after_h) * HOUR_NS), partial(self._command, kind)))
 
-        def begin() -> None:
-            for meter in targets.tolist():
-                self.errands.send(wave.kind, meter, COMMAND, self.scenario.requests.tries, rate_per_s=wave.rate_per_s)
-
-        self._starts.append((round(wave.at_h * HOUR_NS), begin))
+    def _command(self, kind: str) -> None:
+        wave = self.scenario.commands
+        for meter in self.targets.tolist():
+            self.errands.send(kind, meter, COMMAND, self.scenario.requests.tries, rate_per_s=wave.rate_per_s)
 
 
 def _silence(scenario: CollectionScenario, blackout: Blackout, lanes: int) -> Silence:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.chance import Purpose, uniform
 from twin.collection import kpis
+from twin.collection.command_figures import command_figures, island_cases, island_figures
 from twin.collection.conservation import Stage, store_stage
 from twin.collection.day import Collection
+from twin.collection.island import Supply
 from twin.collection.ledger import NEVER
 from twin.collection.links_fleet import Link
 from twin.collection.management import Management, manage
@@ -61,7 +64,26 @@ class Outcome:
         until_ns = self.run.generated_until_ns
         limit_ns = round(self.limit_s("half_hour") * 1e9)
         due_ns = min(until_ns, self.run.end_ns - limit_ns)
-        return manage(self.run.store, series, self.run.plan.meters, due_ns, limit_ns)
+        seed, scenario = self.scenario.seed, self.scenario
+        luck = uniform(seed, np.arange(self.run.plan.meters), 0, Purpose.RETAILER)
+        retailer = np.floor(luck * scenario.data_management.retailers).astype(np.int64)
+        return manage(self.run.store, series, retailer, due_ns, limit_ns, scenario.service_levels.half_hour_share,
+                      scenario.meter.contract_a)  # fmt: skip
+
+    @cached_property
+    def commands(self) -> dict[str, Any] | None:
+        """What came of the wave of commands."""
+        return command_figures(self.run)
+
+    @cached_property
+    def island(self) -> dict[str, Any] | None:
+        """How the island fared."""
+        return island_figures(self.run, self.island_cases)
+
+    @cached_property
+    def island_cases(self) -> list[tuple[str, Supply]]:
+        """The island as it went, and under one limit for everybody from the first minute on."""
+        return list(island_cases(self.run))
 
     @cached_property
     def conservation(self) -> dict[str, Any]:
@@ -71,7 +93,7 @@ class Outcome:
         limit_s = self.limit_s("half_hour")
         on_time = int((kpis.ages_s(kpis.due(self.of(BILLING_CODE), limit_s, self.run.end_ns)) <= limit_s).sum())
         retailers = Stage("retailers: values in time by the store's own times = by the ledger's",
-                          self.management.in_time, on_time)  # fmt: skip
+                          self.management.total("in_time"), on_time)  # fmt: skip
         at_the_end = [store_stage(self.run), retailers]
         stages = [*sums.stages, *at_the_end]
         broken = [f"t = {t_ns / 1e9:g} s: {text}" for t_ns, text in self.run.record.broken]

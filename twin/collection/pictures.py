@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from twin.collection.pictures_commands import commands, island
 from twin.collection.report_text import words
 from twin.study import pictures_style as style
 from twin.study.pictures import Picture
@@ -193,6 +194,12 @@ PICTURES: tuple[tuple[str, Callable, Callable[[RunTables], bool], str], ...] = (
     ("restoration.png", restoration, lambda run: run.rows("returns") > 0,
      "A curve that does not reach 100 % ends at the share that came back at all. A first value cannot be stored before "
      "the next interval has ended and its meter has reported."),
+    ("commands.png", commands, lambda run: run.summary["commands"] is not None,
+     "Of all that were addressed, those without a route included. Confirmed: the head end knows, by a sealed answer. "
+     "The slope is the limiter's; what is missing at the end could not be reached."),
+    ("island.png", island, lambda run: run.summary["island"] is not None,
+     "A curve ends where the battery is empty. The contract's limit from the start is the island without a command; "
+     "the commanded one from the start is what an immediate command would have given."),
     ("missing_map.png", missing_map, _something_missing,
      "Coloured dots are meters with values missing at the end; grey ones have none missing. Lone dots are basements "
      "and pipe shafts, patches are a concentrator or its line."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import duckdb
 from teiden.errors import InputError
 from teiden.files import write_text
 from twin.collection.pictures import draw_pictures
+from twin.collection.report_services import attainable, commands, freshness, island, retailers, section
 from twin.collection.report_text import headline, tiles, words
 from twin.collection.tables import SCHEMAS
 from twin.study import report_facts as facts
@@ -22,7 +22,7 @@ from twin.study.report import REPORT, block, document, figures, flags, provenanc
 from twin.study.report_html import Html, element, joined, table
 from twin.study.tables import read_table
 
-OPTIONAL = ("trace", "returns")
+OPTIONAL = ("trace", "returns", "island")
 TRACED_ROWS = 60
 HEAD_END_NOTE = "What the office had to do; the nation is this run's mean, scaled by meters."
 RESTORATION_NOTE = (
@@ -31,7 +31,8 @@ RESTORATION_NOTE = (
 )
 MANAGEMENT_NOTE = (
     "What the store's own functions make of the billing values: in time for retailers, found by validation "
-    "(60 A assumed for everybody), estimated and marked so."
+    "(everybody's contract assumed the same), estimated and marked so. Breach: time of the intervals of which less "
+    "than the share that is due was there in time."
 )
 LINKS_NOTE = (
     "Power line: share of the time in which a cell's line was taken. Cellular: share of the sessions a cell can hold. "
@@ -75,12 +76,16 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _conservation(summary),
         figures(run.path, pictures),
         _classes(summary),
+        freshness(summary),
+        attainable(summary),
         _stages(summary),
         _by_link(summary),
         block("Links beside the mesh", summary["links"], LINKS_NOTE),
         _worst(summary),
         block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),
+        commands(summary),
+        island(summary),
         _trace(run),
         block(
             "Head end",
@@ -88,6 +93,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
             HEAD_END_NOTE,
         ),
         block("Data management", summary["management"], MANAGEMENT_NOTE),
+        retailers(summary),
         _sizing(summary),
         block("Store", summary["store"], "What is on disk in the folder store/: Parquet and store.sql."),
         block("Air", summary["air"], AIR_NOTE),
@@ -136,7 +142,7 @@ def _stages(summary: dict[str, Any]) -> Html:
         for name, found in summary["classes"].items()
     ]
     note = "Of what was stored. In the meter: the random moment at which it reports."
-    return _section("Where the time goes", head, rows, range(1, len(head)), note)
+    return section("Where the time goes", head, rows, range(1, len(head)), note)
 
 
 def _by_link(summary: dict[str, Any]) -> Html:
@@ -152,7 +158,7 @@ def _by_link(summary: dict[str, Any]) -> Html:
         for name, found in summary["by_link"].items()
     ]  # fmt: skip
     note = "Billing values. On the link: from the meter's first offer to where the message comes out."
-    return _section("By link", head, rows, range(1, len(head)), note)
+    return section("By link", head, rows, range(1, len(head)), note)
 
 
 def _worst(summary: dict[str, Any]) -> Html:
@@ -167,7 +173,7 @@ def _worst(summary: dict[str, Any]) -> Html:
     ]  # fmt: skip
     note = (f"The worst 1 % are the first {worst['count']}; the median concentrator has {percent(worst['p50_share'])} "
             "in time. A meter without a route counts for the nearest concentrator of its substation.")  # fmt: skip
-    return _section("The worst concentrators", head, rows, range(5), note)
+    return section("The worst concentrators", head, rows, range(5), note)
 
 
 def _sizing(summary: dict[str, Any]) -> Html:
@@ -179,7 +185,7 @@ def _sizing(summary: dict[str, Any]) -> Html:
         for kept in summary["sizing"]
     ]  # fmt: skip
     note = "The nation's store, one copy, from the bytes a reading took in this run's Parquet files."
-    return _section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
+    return section("How large the nation's store would be", head, rows, range(1, 6), note) if rows else Html("")
 
 
 def _elsewhere(summary: dict[str, Any]) -> Html:
@@ -189,7 +195,7 @@ def _elsewhere(summary: dict[str, Any]) -> Html:
         for line in summary["elsewhere"]
     ]
     note = "Not a verdict: whether the figures are of the right size."
-    return _section("Beside closed forms and measurements", head, rows, (1, 2), note)
+    return section("Beside closed forms and measurements", head, rows, (1, 2), note)
 
 
 def _errands(summary: dict[str, Any]) -> Html:
@@ -204,7 +210,7 @@ def _errands(summary: dict[str, Any]) -> Html:
     ]  # fmt: skip
     note = ("Missing: values asked for again. Latency: from the request at the head end to the answer there, waiting "
             "for the pace included, over what was answered; a level can be set from it (R53).")  # fmt: skip
-    return _section("Requests and commands", head, rows, range(1, 9), note)
+    return section("Requests and commands", head, rows, range(1, 9), note)
 
 
 def _trace(run: RunTables) -> Html:
@@ -221,13 +227,7 @@ def _trace(run: RunTables) -> Html:
     head = ("Class", "Interval's end [s]", "Offered to the radio", "At the concentrator", "At the head end", "Stored",
             "Is now", "Trouble")  # fmt: skip
     note = f"{len(rows)} of {run.rows('trace')} messages; all are in trace.parquet. Seconds of the run."
-    return _section("One meter, stage by stage", head, rows, range(1, 6), note)
-
-
-def _section(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int], note: str
-) -> Html:
-    return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
+    return section("One meter, stage by stage", head, rows, range(1, 6), note)
 
 
 def _rounded(value: Any) -> str:

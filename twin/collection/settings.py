@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,9 @@ class MeterTable(Table):
         Literal["seed-2021", "final-2022", "present"],
         Field(description="What a meter measures and sends; the present one has no five-minute values"),
     ] = "seed-2021"
+    contract_a: Annotated[
+        float, Field(gt=0, le=120, description="Everybody's contract: 60 A is the commonest; assumed for all")
+    ] = 60.0
 
 
 class LoadTable(Table):
@@ -86,12 +89,38 @@ class OnDemand(Table):
 
 
 class Commands(Table):
-    """One wave of remote ampere limits or openings (R21, R25)."""
+    """One wave of remote ampere limits or openings (R21, R25), and what takes it back."""
 
     kind: Annotated[Literal["none", "limit", "open"], Field(description="What the wave commands")] = "none"
     at_h: Annotated[NotNegative, Field(description="When the wave begins")] = 12.0
-    meters: Annotated[int, Field(ge=0, description="Meters addressed, drawn at random")] = 0
+    to: Annotated[Literal["drawn", "island"], Field(description="Meters drawn at random, or those of the island")] = (
+        "drawn"
+    )
+    meters: Annotated[int, Field(ge=0, description="Meters addressed if they are drawn")] = 0
     rate_per_s: Annotated[Positive, Field(description="Commands the head end's limiter lets pass per second")] = 5.0
+    amperes: Annotated[float, Field(ge=0, le=120, description="The limit that is commanded")] = 10.0
+    starts_after_h: Annotated[
+        NotNegative, Field(description="A limit that begins by itself so long after at_h (R22); 0: at once")
+    ] = 0.0
+    lasts_h: Annotated[Positive, Field(description="... and holds for so long")] = 2.0
+    undo_after_h: Annotated[
+        NotNegative,
+        Field(description="So long after at_h: closed again, contract's limit again, reservation cancelled; 0: never"),
+    ] = 0.0
+    misdirected_share: Annotated[Share, Field(description="Commands that a wrong route takes to another meter")] = 0.0
+    repeated_share: Annotated[Share, Field(description="Commands that a concentrator sends twice")] = 0.0
+
+
+class Island(Table):
+    """A district cut off from the grid that lives on a battery and its roofs until it is dark (R23)."""
+
+    meters: Annotated[int, Field(ge=0, description="Meters of the district, near each other; 0: there is none")] = 0
+    at_h: Annotated[NotNegative, Field(description="When it is cut off, whole five minutes")] = 6.0
+    battery_kwh_per_meter: Annotated[Positive, Field(description="Common battery, per meter of the district")] = 3.0
+    charged: Annotated[float, Field(gt=0, le=1, description="How full it is when the island begins")] = 1.0
+    adapts_share: Annotated[
+        Share, Field(description="Customers who draw no more than their limit; the others are locked out above it")
+    ] = 0.8
 
 
 class Delivery(Table):
@@ -161,6 +190,12 @@ class Requests(Table):
     timeout_s: Annotated[Positive, Field(description="Wait for the answer to one request")] = 20.0
 
 
+class DataManagement(Table):
+    """What becomes of the values: retailers get them, bills rest on them."""
+
+    retailers: Annotated[int, Field(ge=1, le=1000, description="Retailers; a meter's is drawn evenly")] = 3
+
+
 class Levels(Table):
     """Limits for the verdicts; where the programme names none, they are our own (R53)."""
 
@@ -173,6 +208,12 @@ class Levels(Table):
     real_time_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.99
     billing_share: Annotated[Share, Field(description="R49: half hours there for billing at the end (ours)")] = 0.999
     usage_share: Annotated[Share, Field(description="R51: meters whose whole usage can be handed over (ours)")] = 0.99
+    read_s: Annotated[Positive, Field(description="R15: on-demand reads are answered within (ours)")] = 30.0
+    read_share: Annotated[Share, Field(description="... for this share of them (ours)")] = 0.95
+    command_min: Annotated[
+        Positive, Field(description="R21, R25: commands are confirmed so long after the wave began (ours)")
+    ] = 60.0
+    command_share: Annotated[Share, Field(description="... for this share of the addressed meters (ours)")] = 0.95
     disruption_kw: Annotated[Positive, Field(description="R47: no more than this cut off for an hour")] = 7_000.0
     major_kw: Annotated[Positive, Field(description="R48: no more than this cut off for ten minutes")] = 70_000.0
 
@@ -197,6 +238,7 @@ class CollectionScenario(Study):
     gas_water: GasWater = GasWater()
     on_demand: OnDemand = OnDemand()
     commands: Commands = Commands()
+    island: Island = Island()
     delivery: Delivery = Delivery()
     concentrator: Batching = Batching()
     wan: Wan = Wan()
@@ -204,6 +246,7 @@ class CollectionScenario(Study):
     blackout: BlackoutTable = BlackoutTable()
     head_end: Workers = Workers()
     requests: Requests = Requests()
+    data_management: DataManagement = DataManagement()
     service_levels: Levels = Levels()
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -212,7 +255,7 @@ class CollectionScenario(Study):
             yield key, f"{key} = {value!r}, expected {expected}"
         yield from radio_problems(self.radio, {})
 
-    def _pairs(self) -> Iterator[tuple[str, float, str]]:
+    def _pairs(self) -> Iterator[tuple[str, Any, str]]:
         interval_s = 60 * self.half_hour.minutes
         if self.time.duration_h * HOUR_S < interval_s:
             yield "time.duration_h", self.time.duration_h, f"one interval, {interval_s / HOUR_S:g} h, or more"
@@ -228,10 +271,26 @@ class CollectionScenario(Study):
         if 60 * self.requests.check_after_min <= self.half_hour.spread_s:
             sent = f"more than half_hour.spread_s = {self.half_hour.spread_s:g} s, when all has been sent"
             yield "requests.check_after_min", self.requests.check_after_min, sent
-        if self.commands.meters > self.population.meters:
-            yield "commands.meters", self.commands.meters, f"at most population.meters = {self.population.meters}"
+        for key, meters in (("commands.meters", self.commands.meters), ("island.meters", self.island.meters)):
+            if meters > self.population.meters:
+                yield key, meters, f"at most population.meters = {self.population.meters}"
+        yield from self._command_pairs()
         yield from self.fleet.pairs()
         yield from self.handy.pairs()
+
+    def _command_pairs(self) -> Iterator[tuple[str, Any, str]]:
+        """Yield what a wave of commands and an island cannot be."""
+        wave, island = self.commands, self.island
+        if wave.to == "island" and not island.meters:
+            yield "commands.to", wave.to, '"drawn" with island.meters = 0'
+        if wave.kind == "open" and wave.starts_after_h:
+            yield "commands.starts_after_h", wave.starts_after_h, '0 with commands.kind = "open"; only limits wait'
+        if wave.kind == "limit" and wave.amperes > self.meter.contract_a:
+            yield "commands.amperes", wave.amperes, f"at most meter.contract_a = {self.meter.contract_a:g}"
+        if island.meters and self.blackout.hours:
+            yield "island.meters", island.meters, "0 with blackout.hours above 0: one cause of darkness a run"
+        if island.at_h * 12 % 1:
+            yield "island.at_h", island.at_h, "whole five minutes, a multiple of 1/12"
 
     def _beyond_the_present(self) -> Iterator[tuple[str, float, str]]:
         """Yield what a meter of the present generation cannot do."""

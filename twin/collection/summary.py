@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis, links_figures
+from twin.collection.attainable import attainable
+from twin.collection.command_figures import openings
+from twin.collection.errands import COMMANDS
+from twin.collection.freshness import freshness
 from twin.collection.ledger import NEVER
 from twin.collection.outcome import Outcome
 from twin.collection.traffic import BILLING_CODE, TrafficClass
 from twin.collection.verdicts import Figures, service_levels
 from twin.collection.verification import Verification
 from twin.scenario import ns
+from twin.store.schema import Series
 
 WORST_SHOWN = 10
+FIVE = Series.FIVE_MINUTE
 NATION = 61_050_000  # meters in Japan, March 2020 (R1)
 
 
@@ -50,9 +56,13 @@ class Summary:
             "service_levels": self._levels(figures),
             "restoration": self._restoration(),
             "errands": self._errand_figures(),
+            "commands": self.outcome.commands,
+            "island": self.outcome.island,
             "head_end": self._head_end(),
             "store": self._store(),
-            "management": self.outcome.management.summary(),
+            "management": self.outcome.management.summary() | self._asked_again(),
+            "retailers": self.outcome.management.retailers(),
+            "attainable": attainable(self.outcome.run),
             "sizing": self.outcome.management.sizes,
             "air": self._air(),
             "elsewhere": self._elsewhere(),
@@ -84,9 +94,8 @@ class Summary:
             "first_pass_share": float((stored & (rows["asked"] == 0)).mean()) if rows.size else None,
             "age_s": kpis.percentiles(ages[stored]),
             "by_stage_s": self._by_stage(rows[stored]),
+            "freshness": freshness(rows, self.outcome.run.generated_until_ns) if kind.series == FIVE else None,
         }
-        if kind.urgent and stored.any():
-            found["peak_age_s"] = kpis.percentiles(ages[stored] + kind.period_ns / 1e9)
         return found
 
     @staticmethod
@@ -141,9 +150,33 @@ class Summary:
             billing=float((billing["stored_ns"] != NEVER).mean()) if billing.size else None,
             usage=float(whole.mean()),
             late_values=int(late.sum()),
-            estimated_bills=int((~whole).sum()),
+            breach_min=self.outcome.management.breach_min,
+            estimated_bills=self.outcome.management.billed("estimated"),
+            open_bills=self.outcome.management.billed("open"),
+            reads=self._reads_in_time(),
+            commands=self._commands_in_time(),
+            command=self.outcome.scenario.commands.kind,
             cut_off_kw={hold_s: self._cut_off_kw(hold_s) for hold_s in (600, 3600)},
         )
+
+    def _reads_in_time(self) -> float | None:
+        reads = self.outcome.run.office.errands.of("read")
+        limit_ns = ns(self.outcome.scenario.service_levels.read_s)
+        due = [e for e in reads if e.asked_ns + limit_ns <= self.outcome.run.end_ns]
+        in_time = sum(e.answered_ns is not None and e.answered_ns - e.asked_ns <= limit_ns for e in due)
+        return in_time / len(due) if due else None
+
+    def _commands_in_time(self) -> float | None:
+        """Return the share of all that were addressed, those without a route included."""
+        said = self.outcome.commands
+        if said is None or not said["addressed"]:
+            return None
+        wave, limit_ns = said["waves"][0], ns(60 * self.outcome.scenario.service_levels.command_min)
+        if ns(wave["begin_s"]) + limit_ns > self.outcome.run.end_ns:
+            return None
+        sent = self.outcome.run.office.errands.of(wave["kind"])
+        in_time = sum(e.answered_ns is not None and e.answered_ns - e.asked_ns <= limit_ns for e in sent)
+        return float(in_time / said["addressed"])
 
     def _history(self, rows: NDArray | None) -> float | None:
         """Return the share of the history that is stored: in a run shorter than the limit, of all that was owed."""
@@ -152,12 +185,17 @@ class Summary:
         return float((kpis.ages_s(rows) <= 86_400 * self.outcome.scenario.service_levels.history_days).mean())
 
     def _cut_off_kw(self, hold_s: int) -> float | None:
-        opened = [e for e in self.outcome.run.office.errands.all if e.kind == "open" and e.reached_ns is not None]
         if self.outcome.scenario.commands.kind != "open":
             return None
-        times = np.array([e.reached_ns for e in opened], np.int64)
-        meters = np.array([e.meter for e in opened], np.int64)
-        return kpis.lost_power(times, self.outcome.run.load_kw(meters, times), self.outcome.run.end_ns, ns(hold_s))
+        meters, times, until_ns = openings(self.outcome.run)
+        return kpis.lost_power(times, until_ns, self.outcome.run.load_kw(meters, times), ns(hold_s))
+
+    def _asked_again(self) -> dict[str, int]:
+        """Return what became of the billing values that were asked for again over the radio."""
+        rows = self.outcome.of(BILLING_CODE)
+        again = rows[rows["asked"] > 0]
+        came = int((again["stored_ns"] != NEVER).sum())
+        return {"asked_for_again": again.size, "came_when_asked": came}
 
     def _restoration(self) -> dict[str, Any] | None:
         back, struck = self.outcome.returns, self.outcome.run.blackout.struck.size
@@ -176,8 +214,8 @@ class Summary:
 
     def _errand_figures(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in ("missing", "read", "limit", "open"):
-            chosen = [e for e in self.outcome.run.office.errands.all if e.kind == name]
+        for name in ("missing", "read", *COMMANDS):
+            chosen = self.outcome.run.office.errands.of(name)
             if not chosen:
                 continue
             took = np.array([(e.answered_ns - e.asked_ns) / 1e9 for e in chosen if e.answered_ns is not None])
@@ -186,7 +224,7 @@ class Summary:
                 "reached": sum(e.reached_ns is not None for e in chosen),
                 "answered": int(took.size),
                 "answered_share": took.size / len(chosen),
-                "received_twice": sum(e.carried_out > 1 for e in chosen),
+                "received_twice": sum(e.received > 1 for e in chosen),
                 "latency_s": kpis.percentiles(took),
             }
         return found
@@ -270,10 +308,17 @@ class Summary:
             "source": "members times intervals (DOMAIN 2.8); ours is what arrived",
         }
 
+    def _command_flags(self) -> list[str]:
+        """Return what must never happen to a command."""
+        said = self.outcome.commands or {}
+        names = {"acted_twice": "carried out twice", "misdirected_and_acted": "carried out by a meter it was not for"}
+        return [f"commands: {said[key]:,} {text}" for key, text in names.items() if said.get(key)]
+
     def flags(self) -> list[str]:
         """Return what a reader must know before trusting the run."""
         broken = self.outcome.conservation["broken"]
         more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
         found = [f"conservation: {broken[0]}{more}"] if broken else []
         faulty = {name: self.outcome.run.verification.counts[name] for name in Verification.FAULTS}
+        found += self._command_flags()
         return found + [f"payload: {count:,} messages {name}" for name, count in faulty.items() if count]

@@ -40,6 +40,7 @@ class TableRows:
     def _tables(self) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "accounts", self._accounts()
         yield "intervals", self._intervals()
+        yield "retailers", self._retailers()
         yield "curve", self._curve()
         yield "concentrators", self._concentrators()
         yield "meters", self._meters()
@@ -48,6 +49,8 @@ class TableRows:
         yield "errands", self._errands()
         if self.outcome.returns.meters.size:
             yield "returns", self._returns()
+        if self.outcome.run.island is not None:
+            yield "island", self._island()
         if self.trace_meter is not None:
             yield "trace", self._trace(self.trace_meter)
 
@@ -77,6 +80,11 @@ class TableRows:
                               int((ages <= self.outcome.limit_s(kind.name)).sum()), int(stored.sum()), ranks["p50"],
                               ranks["p99"]))  # fmt: skip
         return dict(zip(SCHEMAS["intervals"].names, zip(*found, strict=True), strict=True))
+
+    def _retailers(self) -> dict[str, Any]:
+        told = self.outcome.management.deliveries
+        columns = {name: told[name].to_numpy() for name in ("retailer", "expected", "in_time", "late", "missing")}
+        return {"interval_end_s": told["interval_end_ns"].to_numpy() / 1e9} | columns
 
     def _curve(self) -> dict[str, Any]:
         kinds = self.outcome.run.classes
@@ -176,8 +184,22 @@ class TableRows:
             "reached_s": [_seconds(e.reached_ns) for e in errands],
             "answered_s": [_seconds(e.answered_ns) for e in errands],
             "tries": [e.tries for e in errands],
-            "carried_out": [e.carried_out for e in errands],
+            "received": [e.received for e in errands],
+            "acted": [e.acted for e in errands],
+            "refused": [e.refused for e in errands],
         }
+
+    def _island(self) -> dict[str, Any]:
+        cases = [(name, supply) for name, supply in self.outcome.island_cases if supply.ends_ns]
+        return {
+            "case": np.repeat([name for name, _ in cases], [sum(p.size for p in s.ends_ns) for _, s in cases]),
+            "t_s": np.concatenate([part for _, s in cases for part in s.ends_ns]) / 1e9,
+            **{
+                name: np.concatenate([part for _, s in cases for part in getattr(s, column)]) / 1000
+                for name, column in (("stored_kwh", "level_wh"), ("net_wanted_kw", "wanted_w"),
+                                     ("net_drawn_kw", "drawn_w"))
+            },
+        }  # fmt: skip
 
     def _returns(self) -> dict[str, Any]:
         back = self.outcome.returns

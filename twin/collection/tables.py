@@ -19,6 +19,11 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # Share of the messages owed that are stored at an age or before.
     "curve": pa.schema([("class", STR), ("age_s", F64), ("stored_share", F64)]),
+    # One row per interval and retailer: billing values owed, there within the limit, later, never (also in the dark).
+    "retailers": pa.schema(
+        [("retailer", I32), ("interval_end_s", F64), ("expected", I64), ("in_time", I64), ("late", I64),
+         ("missing", I64)]
+    ),
     # One row per concentrator, billing values of the meters it serves.
     "concentrators": pa.schema(
         [("concentrator", I32), ("lon_deg", F64), ("lat_deg", F64), ("meters", I32), ("hops_mean", F64),
@@ -43,7 +48,11 @@ SCHEMAS: dict[str, pa.Schema] = {
     # One row per request or command to one meter.
     "errands": pa.schema(
         [("errand", I64), ("kind", STR), ("meter", I32), ("asked_s", F64), ("reached_s", F64), ("answered_s", F64),
-         ("tries", I16), ("carried_out", I16)]
+         ("tries", I16), ("received", I16), ("acted", I16), ("refused", I16)]
+    ),
+    # An island minute by minute, as it went and as it would have gone with one limit for everybody from the start.
+    "island": pa.schema(
+        [("case", STR), ("t_s", F64), ("stored_kwh", F64), ("net_wanted_kw", F64), ("net_drawn_kw", F64)]
     ),
     # Meters that lost their supply and got it back; after its return: the first value stored, the last gap filled.
     "returns": pa.schema(

@@ -15,10 +15,14 @@ class Figures:
 
     Attributes
     ----------
-    half_hour, worst, history, real_time, billing, usage : float
+    half_hour, worst, history, real_time, billing, usage, reads, commands : float
         Shares.
-    late_values, estimated_bills : int
-        Billing values later than the limit; meters with a value missing at the end.
+    command : str
+        What the wave commands.
+    late_values, breach_min : int
+        Billing values later than the limit; time of the intervals of which too few were in time.
+    estimated_bills, open_bills : int
+        Meters whose bill leans on estimates, or has a gap that could not be estimated.
     cut_off_kw : dict
         By seconds: power that commands cut off for at least so long.
     """
@@ -29,8 +33,13 @@ class Figures:
     real_time: float | None
     billing: float | None
     usage: float | None
+    reads: float | None
+    commands: float | None
+    command: str
     late_values: int
+    breach_min: int
     estimated_bills: int
+    open_bills: int
     cut_off_kw: dict[int, float | None]
 
 
@@ -43,10 +52,14 @@ def service_levels(levels: Levels, found: Figures) -> list[dict[str, Any]]:
         ("R10", f"five-minute history stored within {levels.history_days:g} days", levels.history_share, found.history),
         ("R11", f"real-time values stored within {levels.real_time_min:g} min", levels.real_time_share,
          found.real_time),
-        ("R49", f"billing values there at the end ({found.estimated_bills:,} meters with a gap)", levels.billing_share,
-         found.billing),
-        ("R50", f"values for retailers {within} ({found.late_values:,} were not there)", levels.half_hour_share,
-         found.half_hour),
+        ("R15", f"on-demand reads answered within {levels.read_s:g} s", levels.read_share, found.reads),
+        ("R25" if found.command == "open" else "R21",
+         f"addressed meters that confirmed the command within {levels.command_min:g} min", levels.command_share,
+         found.commands),
+        ("R49", f"billing values there at the end ({found.estimated_bills:,} bills lean on estimates, "
+         f"{found.open_bills:,} stay open)", levels.billing_share, found.billing),
+        ("R50", f"values for retailers {within} ({found.late_values:,} were not there; too few in {found.breach_min:,} "
+         "minutes)", levels.half_hour_share, found.half_hour),
         ("R51", "meters whose whole usage can be handed over", levels.usage_share, found.usage),
     ]  # fmt: skip
     made = [_entry(*level, "1", at_least=True) for level in asked]

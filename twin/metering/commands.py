@@ -5,13 +5,10 @@ command             object                         service
 =================== ============================== ======================================================
 open, close (R25)   disconnect control, class 70   action remote_disconnect (1), remote_reconnect (2)
 ampere limit (R21)  limiter, class 71              set threshold_normal (4)
-reserved limit      limiter, class 71              set threshold_emergency (5), emergency_profile (8):
+reserved limit      limiter, class 71              set with list threshold_emergency (5), emergency_profile (8):
 (R22)                                              id, activation time, duration; duration 0 cancels
 re-request (R8)     load profile n, class 7        get buffer (2), by range of the clock, class 8
 on demand (R15)     registers, class 3             get with list, value (2) of P, Q, V
-15 minutes (R9)     load profile n, class 7        set capture_period (4)
-push window         push setup n, class 40         set randomisation_start_interval (5)
-set clock           clock, class 8                 set time (2)
 =================== ============================== ======================================================
 
 n is the series. Commands go out sealed by ``security.seal`` with the head end's system title.
@@ -20,11 +17,14 @@ n is the series. Commands go out sealed by ``security.seal`` with the head end's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dlms_cosem.cosem import CosemAttribute, CosemAttributeWithSelection, CosemMethod, Obis
 from dlms_cosem.cosem.capture_object import CaptureObject
 from dlms_cosem.cosem.selective_access import RangeDescriptor
 from dlms_cosem.dlms_data import (
+    DlmsDataParser,
     DoubleLongUnsignedData,
     IntegerData,
     OctetStringData,
@@ -34,11 +34,11 @@ from dlms_cosem.enumerations import CosemInterface
 from dlms_cosem.protocol.xdlms import ActionRequestNormal, GetRequestNormal, SetRequestNormal
 from dlms_cosem.protocol.xdlms.get import GetRequestWithList
 from dlms_cosem.protocol.xdlms.invoke_id_and_priority import InvokeIdAndPriority
-from dlms_cosem.time import datetime_to_bytes
+from dlms_cosem.time import datetime_from_bytes, datetime_to_bytes
 
 from teiden.errors import InputError
-from twin.metering.calendar import SECOND_NS, civil_time
-from twin.store.schema import INTERVAL_NS, Series
+from twin.metering.calendar import civil_time
+from twin.store.schema import Series
 
 CLOCK = Obis(0, 0, 1, 0, 0)
 DISCONNECT = Obis(0, 0, 96, 3, 10)
@@ -64,12 +64,10 @@ def limit_amperes(amperes: float, invoke_id: int = 0) -> bytes:
     return _set(CosemInterface.LIMITER, LIMITER, 4, _threshold(amperes), invoke_id)
 
 
-def reserve_limit(
-    amperes: float, number: int, from_ns: int, duration_s: int, invoke_id: int = 0
-) -> tuple[bytes, bytes]:
-    """Return the two commands of a limit that begins by itself: its amperes, then its number, beginning and duration.
+def reserve_limit(amperes: float, number: int, from_ns: int, duration_s: int, invoke_id: int = 0) -> bytes:
+    """Return the command of a limit that begins by itself: its amperes, number, beginning and duration, set as one.
 
-    A `duration_s` of 0 cancels reservation `number`.
+    A `duration_s` of 0 cancels what is reserved.
     """
     profile = (
         b"\x02\x03"
@@ -77,10 +75,39 @@ def reserve_limit(
         + OctetStringData(datetime_to_bytes(civil_time(from_ns))).to_bytes()
         + DoubleLongUnsignedData(duration_s).to_bytes()
     )
-    return (
-        _set(CosemInterface.LIMITER, LIMITER, 5, _threshold(amperes), invoke_id),
-        _set(CosemInterface.LIMITER, LIMITER, 8, profile, invoke_id),
-    )
+    # The library has no Set-Request-With-List; IEC 62056-5-3: tag, choice 4, invoke id, attributes, values.
+    names = b"".join(CosemAttribute(CosemInterface.LIMITER, LIMITER, n).to_bytes() + b"\x00" for n in (5, 8))
+    return b"\xc1\x04" + _urgent(invoke_id).to_bytes() + b"\x02" + names + b"\x02" + _threshold(amperes) + profile
+
+
+@dataclass(frozen=True)
+class Write:
+    """A set request as a meter reads it.
+
+    Attributes
+    ----------
+    invoke_id : InvokeIdAndPriority
+    values : dict
+        By (class, attribute): an int, or for an emergency profile its number, activation time and duration [s].
+    """
+
+    invoke_id: InvokeIdAndPriority
+    values: dict[tuple[CosemInterface, int], Any]
+
+
+def parse_write(apdu: bytes) -> Write:
+    """Return what a set request writes, normal or with list."""
+    invoke_id, body = InvokeIdAndPriority.from_bytes(apdu[2:3]), apdu[3:]
+    count, body = (body[0], body[1:]) if apdu[1] == 4 else (1, body)
+    names = [CosemAttribute.from_bytes(body[10 * k : 10 * k + 9]) for k in range(count)]
+    values = body[10 * count + (apdu[1] == 4) :]
+    found = DlmsDataParser().parse(bytearray(values))
+    told = {(name.interface, name.attribute): value.to_python() for name, value in zip(names, found, strict=True)}
+    profile = (CosemInterface.LIMITER, 8)
+    if profile in told:
+        number, moment, duration_s = told[profile]
+        told[profile] = (number, datetime_from_bytes(bytes(moment))[0], duration_s)
+    return Write(invoke_id, told)
 
 
 def ask_range(series: Series, from_ns: int, to_ns: int, invoke_id: int = 0) -> bytes:
@@ -98,28 +125,6 @@ def ask_now(values: Sequence[str], invoke_id: int = 0) -> bytes:
     names = [CosemAttribute(CosemInterface.REGISTER, VALUE_OF[name], 2) for name in values]
     wanted = [CosemAttributeWithSelection(name, None) for name in names]
     return bytes(GetRequestWithList(wanted, _usual(invoke_id)).to_bytes())
-
-
-def set_period(series: Series, seconds: int, invoke_id: int = 0) -> bytes:
-    """Return the command that makes a load profile capture every so many seconds."""
-    return _set(
-        CosemInterface.PROFILE_GENERIC, load_profile(series), 4, DoubleLongUnsignedData(seconds).to_bytes(), invoke_id
-    )
-
-
-def set_push_window(series: Series, seconds: int, invoke_id: int = 0) -> bytes:
-    """Return the command that spreads a push over a window; InputError where it is longer than the interval."""
-    longest = INTERVAL_NS[series] // SECOND_NS
-    if not 0 <= seconds <= longest:
-        raise InputError(f"push window of {series.label}: {seconds} s, expected 0 to {longest}")
-    push = Obis(0, int(series), 25, 9, 0)
-    return _set(CosemInterface.PUSH, push, 5, UnsignedLongData(seconds).to_bytes(), invoke_id)
-
-
-def set_clock(now_ns: int, invoke_id: int = 0) -> bytes:
-    """Return the command that sets a meter's clock."""
-    value = OctetStringData(datetime_to_bytes(civil_time(now_ns))).to_bytes()
-    return _set(CosemInterface.CLOCK, CLOCK, 2, value, invoke_id)
 
 
 def _threshold(amperes: float) -> bytes:

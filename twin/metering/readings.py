@@ -68,6 +68,12 @@ class Readings:
         )
 
 
+def from_table(table: pa.Table) -> Readings:
+    """Return the readings in a table of the store."""
+    columns = {field.name: table[field.name] for field in fields(Readings)}
+    return Readings(**{name: column.cast(pa.int64()).fill_null(ABSENT).to_numpy() for name, column in columns.items()})
+
+
 def blank(meter: int | Ints, series: int, interval_end_ns: Ints) -> dict[str, Ints]:
     """Return the columns of valid readings that carry no value yet; the keys broadcast to (R,)."""
     meters, ends_ns = np.broadcast_arrays(np.asarray(meter, np.int64), np.asarray(interval_end_ns, np.int64))

@@ -33,7 +33,12 @@ REQUESTS = pa.schema(
 )
 
 
-def rerequests(missing: pa.Table, now_ns: int, kept_ns: Mapping[Series, int] = KEPT_NS) -> pa.Table:
+def rerequests(
+    missing: pa.Table,
+    now_ns: int,
+    kept_ns: Mapping[Series, int] = KEPT_NS,
+    step_ns: Mapping[Series, int] = INTERVAL_NS,
+) -> pa.Table:
     """Return runs of missing intervals to ask for, those that expire first on top, and those that have expired.
 
     Parameters
@@ -44,11 +49,13 @@ def rerequests(missing: pa.Table, now_ns: int, kept_ns: Mapping[Series, int] = K
         Time of asking.
     kept_ns : mapping of Series to int
         How long a meter keeps an interval after its end.
+    step_ns : mapping of Series to int
+        What is asked for as one: an interval, or a message of several.
     """
     rows = missing.sort_by([(name, "ascending") for name in ("series", "meter", "interval_end_ns")])
     meter, series, end = (rows[name].to_numpy() for name in ("meter", "series", "interval_end_ns"))
-    step = np.array([INTERVAL_NS[known] for known in Series])[series]
-    expires = end + np.array([kept_ns[known] for known in Series])[series]
+    step = np.array([step_ns.get(known, 0) for known in Series])[series]
+    expires = end + np.array([kept_ns.get(known, 0) for known in Series])[series]
     expired = expires <= now_ns
     heads = np.ones(end.size, bool)
     heads[1:] = (

@@ -53,8 +53,8 @@ def test_percentiles_are_observed_values():
 
 def test_power_counts_only_when_it_stays_off_long_enough():
     off_ns = np.array([0, 30, 55]) * MINUTE_NS
-    assert kpis.lost_power(off_ns, np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS, 10 * MINUTE_NS) == 3.0
-    assert kpis.lost_power(off_ns, np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS, 60 * MINUTE_NS) == 1.0
+    assert kpis.lost_power(off_ns, np.full(3, 60 * MINUTE_NS), np.array([1.0, 2.0, 4.0]), 10 * MINUTE_NS) == 3.0
+    assert kpis.lost_power(off_ns, np.full(3, 60 * MINUTE_NS), np.array([1.0, 2.0, 4.0]), 60 * MINUTE_NS) == 1.0
 
 
 @pytest.mark.parametrize(("rate", "frames_per_s"), [(50, 24.6), (100, 45.9), (150, 62.5), (300, 99.0)])
@@ -73,12 +73,14 @@ def test_the_root_load_of_half_hours_is_reproduced():
 
 
 def test_verdicts_say_limit_and_margin():
-    found = Figures(half_hour=0.995, worst=0.8, history=None, real_time=0.9, billing=1.0, usage=1.0, late_values=3,
-                    estimated_bills=0, cut_off_kw={600: 80_000.0, 3600: 6_000.0})  # fmt: skip
+    found = Figures(half_hour=0.995, worst=0.8, history=None, real_time=0.9, billing=1.0, usage=1.0, reads=0.9,
+                    commands=None, command="limit", late_values=3, breach_min=30, estimated_bills=0, open_bills=0,
+                    cut_off_kw={600: 80_000.0, 3600: 6_000.0})  # fmt: skip
     entries = service_levels(Levels(), found)
     said = [(entry["id"], entry["verdict"]) for entry in entries]
-    assert said == [("R8", "pass"), ("R8", "fail"), ("R10", "not applicable"), ("R11", "fail"), ("R47", "pass"),
-                    ("R48", "fail"), ("R49", "pass"), ("R50", "pass"), ("R51", "pass")]  # fmt: skip
+    assert said == [("R8", "pass"), ("R8", "fail"), ("R10", "not applicable"), ("R11", "fail"), ("R15", "fail"),
+                    ("R21", "not applicable"), ("R47", "pass"), ("R48", "fail"), ("R49", "pass"), ("R50", "pass"),
+                    ("R51", "pass")]  # fmt: skip
     assert entries[0]["margin"] == pytest.approx(0.005)
-    assert entries[5]["margin"] == pytest.approx(-10_000)
+    assert entries[7]["margin"] == pytest.approx(-10_000)
     assert entries[2]["margin"] is None

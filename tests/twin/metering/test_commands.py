@@ -14,12 +14,6 @@ BY_HAND = {
     "open": (commands.switch_supply(False, 3), "c3 01 c3 0046 0000 60 03 0a ff 01 01 0f 00"),
     "close": (commands.switch_supply(True), "c3 01 c0 0046 0000 60 03 0a ff 02 01 0f 00"),
     "10 A": (commands.limit_amperes(10), "c1 01 c0 0047 0000 11 00 00 ff 04 00 12 0064"),
-    "15 minutes": (commands.set_period(Series.HALF_HOUR, 900), "c1 01 c0 0007 0100 63 00 00 ff 04 00 06 00000384"),
-    "push window": (commands.set_push_window(Series.HALF_HOUR, 600), "c1 01 c0 0028 0000 19 09 00 ff 05 00 12 0258"),
-    "clock": (  # 2025-04-02 13:30:05, weekday unset, deviation -540 min
-        commands.set_clock(DAY_NS + 13 * HOUR_NS + 1805 * 10**9),
-        "c1 01 c0 0008 0000 01 00 00 ff 02 00 09 0c 07e9 04 02 ff 0d 1e 05 00 fde4 00",
-    ),
     "on demand": (
         commands.ask_now(("p_w", "u_dv")),
         "c0 03 40 02 0003 0100 01 07 00 ff 02 00 0003 0100 20 07 00 ff 02 00",
@@ -33,12 +27,13 @@ def test_bytes_are_those_of_the_object_tables(name):
     assert got.hex() == by_hand.replace(" ", "")
 
 
-def test_a_reservation_carries_amperes_time_and_duration():
-    amperes, profile = commands.reserve_limit(10, 7, DAY_NS, 7200)
-    assert amperes.hex().endswith("ff0500120064")
-    assert profile.hex().endswith("ff0800" + "0203" + "120007" + "090c07e90402ff00000000fde400" + "0600001c20")
-    cancelled = commands.reserve_limit(10, 7, DAY_NS, 0)[1]
-    assert cancelled == profile[:-4] + bytes(4)
+def test_a_reservation_is_one_request_with_amperes_time_and_duration():
+    # set request with list: two attributes of the limiter, without selection, then their two values
+    sent = commands.reserve_limit(10, 7, DAY_NS, 7200)
+    names = "02 0047 0000 11 00 00 ff 05 00 0047 0000 11 00 00 ff 08 00"
+    values = "02 12 0064 02 03 12 0007 09 0c 07e9 04 02 ff 00 00 00 00 fde4 00 06 00001c20"
+    assert sent.hex() == f"c1 04 c0 {names} {values}".replace(" ", "")
+    assert commands.reserve_limit(10, 7, DAY_NS, 0) == sent[:-4] + bytes(4)
 
 
 def test_a_re_request_says_its_range():
@@ -61,10 +56,6 @@ def test_a_command_opens_only_for_its_meter():
     [
         (lambda: commands.limit_amperes(-1), "ampere limit -1 A, expected 0 to 120 A"),
         (lambda: commands.limit_amperes(121), "ampere limit 121 A"),
-        (
-            lambda: commands.set_push_window(Series.FIVE_MINUTE, 301),
-            "push window of five_minute: 301 s, expected 0 to 300",
-        ),
         (lambda: commands.ask_range(Series.GAS, 2, 1), "range from 2 to 1 ns"),
     ],
 )

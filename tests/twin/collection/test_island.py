@@ -1,0 +1,79 @@
+"""An island: battery and limits by hand, and a run in which it goes dark."""
+
+import numpy as np
+import pytest
+
+from teiden.errors import ScenarioError
+from twin.collection.command_figures import island_cases, island_figures
+from twin.collection.island import discharge, limited
+
+HOUR_NS = 3600 * 10**9
+
+
+def test_a_battery_is_charged_to_its_brim_and_empty_in_the_minute_that_takes_the_rest():
+    # 60 W for a minute are 1 Wh: 10, one in, one over the brim, then six a minute.
+    level, empty = discharge(10.0, 11.0, np.array([-60.0, -60.0, 360.0, 360.0]))
+    assert level.tolist() == [11, 11, 5, 0]
+    assert empty == 3
+
+
+def test_customers_above_their_limit_adapt_or_are_locked_out_with_their_roof():
+    net_w = np.array([[500, 1500, 500], [500, 1500, -700], [-700, -700, -700]])
+    drawn, out = limited(net_w, np.full((3, 3), 1000.0), np.array([True, False, False]), np.zeros(3, bool))
+    assert drawn.tolist() == [[500, 1000, 500], [500, 0, 0], [-700, -700, -700]]
+    assert out.tolist() == [False, True, False]
+    again, _ = limited(net_w[:, :1], np.full((3, 1), 1000.0), np.zeros(3, bool), out)
+    assert again[:, 0].tolist() == [500, 0, -700]
+
+
+ISLAND = ("history.share=0", "real_time.share=0", "time.duration_h=2.0", "time.after_h=0.5", "load.pv_share=0",
+          "island.meters=100", "island.at_h=0.25", "island.battery_kwh_per_meter=0.2", "commands.kind='limit'",
+          "commands.to='island'", "commands.at_h=0.3", "commands.rate_per_s=5")  # fmt: skip
+
+
+def test_an_island_lasts_as_long_as_its_battery_and_then_says_nothing_any_more(play):
+    run = play(*ISLAND)
+    said = island_figures(run, list(island_cases(run)))
+    assert run.record.broken == []
+    # A slow reference: each meter's registers, minute by minute, under the limits its agent says it had.
+    stored_wh, minute = 100 * 200.0, 15
+    adapts = run.island._adapts
+    locked = np.zeros(100, bool)
+    while stored_wh > 0:
+        ends = np.array([(minute + 1) * 60 * 10**9])
+        watts = run.plan.memory.loads.power(run.island.meters, ends, 60 * 10**9)[0][:, 0]
+        for k, meter in enumerate(run.island.meters.tolist()):
+            agent = run.dialogue.agents.get(meter)
+            limit_w = 100 * (agent.limit.at(minute * 60 * 10**9) if agent else 60)
+            locked[k] |= bool(watts[k] > limit_w and not adapts[k])
+            stored_wh -= 0 if locked[k] else min(watts[k], limit_w) / 60
+        minute += 1
+    assert said["dark_s"] == 60 * minute
+    assert 0.5 < said["cases"][0]["lasted_h"] < 1.5  # 0.2 kWh at 0.1 to 0.4 kW a home
+    assert said["commanded_before_dark"] == run.office.targets.size
+    # The meters are dark from the next five minutes on: half hours that end later are not theirs to report.
+    rows = run.ledger.rows
+    last_ns = rows["interval_ns"][np.isin(rows["meter"], run.island.meters)].max()
+    assert last_ns <= said["dark_s"] * 1e9 < last_ns + HOUR_NS / 2 + 300e9
+
+
+def test_a_lower_limit_lasts_no_shorter(play):
+    run = play(*ISLAND, "time.duration_h=0.5", "island.adapts_share=1.0")
+    lasted = {case["case"]: case["lasted_h"] for case in island_figures(run, list(island_cases(run)))["cases"]}
+    assert lasted["60 A from the start"] <= lasted["30 A from the start"] <= lasted["10 A from the start"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (("commands.kind='limit'", "commands.to='island'"), "commands.to = 'island', expected \"drawn\""),
+        (("island.meters=10", "blackout.hours=2"), "island.meters = 10, expected 0 with blackout.hours above 0"),
+        (("island.meters=10", "island.at_h=0.99"), "island.at_h = 0.99, expected whole five minutes"),
+        (("commands.kind='open'", "commands.starts_after_h=1"), "commands.starts_after_h = 1.0, expected 0 with"),
+        (("commands.kind='limit'", "commands.amperes=100"), "commands.amperes = 100.0, expected at most meter.con"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named(make_scenario, changes, expected):
+    with pytest.raises(ScenarioError) as caught:
+        make_scenario(*changes)
+    assert expected in str(caught.value)

@@ -1,0 +1,82 @@
+"""What a retailer is sent of a day: the values that were there in time, and the daily records of R5."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from teiden.errors import InputError
+from teiden.files import written_whole
+from twin.metering.calendar import DAY_NS, JST, simulated_ns
+from twin.metering.readings import Readings, from_table
+from twin.metering.record import daily_records, day_of
+from twin.store.delivery import delivered
+from twin.store.schema import Series
+from twin.store.store import Store
+
+VALUES, RECORDS = "values.parquet", "records.bin"
+
+
+def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int]) -> tuple[int, int]:
+    """Write a day's values as they were sent out after a time, and the record of each meter and direction.
+
+    Parameters
+    ----------
+    store : Store
+    day : date
+        In Japan.
+    out : Path
+        Folder; gets ``values.parquet`` and ``records.bin``, the records of R5 one after the other by meter, forward
+        before reverse, from all that the store holds.
+    after_ns : int
+        What was stored by then after its interval's end is among the values.
+    meters : list of int
+        Only these; all if empty.
+
+    Returns
+    -------
+    (int, int)
+        Values and records written.
+
+    Raises
+    ------
+    InputError
+        If the store holds no half hours of that day of these meters.
+    """
+    midnight_ns = simulated_ns(datetime.combine(day, time(), JST))
+    chosen = np.unique(np.array(meters, np.int64)) if meters else None
+    readings = store.readings(Series.HALF_HOUR, midnight_ns, midnight_ns + DAY_NS, chosen)
+    if not readings.num_rows:
+        whom = f"of meter {', '.join(map(str, meters))} " if meters else ""
+        raise InputError(f"{store.root}: no half hours {whom}on {day}; {_days_held(store)}")
+    readings = readings.sort_by([("meter", "ascending"), ("interval_end_ns", "ascending")])
+    sent = delivered(readings, after_ns)
+    records = _records(from_table(readings), day)
+    with written_whole(out / VALUES) as beside:
+        pq.write_table(sent, beside)
+    with written_whole(out / RECORDS) as beside:
+        beside.write_bytes(b"".join(records))
+    return sent.num_rows, len(records)
+
+
+def _records(readings: Readings, day: date) -> list[bytes]:
+    """Return both records of each meter; readings by meter."""
+    meters, first = np.unique(readings.meter, return_index=True)
+    cuts = [*first.tolist(), len(readings)]
+    found = []
+    for place, meter in enumerate(meters.tolist()):
+        own = readings.take(slice(cuts[place], cuts[place + 1]))
+        found += [record.to_bytes() for record in daily_records(own, meter, day)]
+    return found
+
+
+def _days_held(store: Store) -> str:
+    held = store.readings(Series.HALF_HOUR, -1, np.iinfo(np.int64).max)
+    if not held.num_rows:
+        return "it holds none at all"
+    ends = pc.min_max(held["interval_end_ns"]).as_py()
+    return f"it holds {day_of(ends['min'])} to {day_of(ends['max'])}"
