@@ -10,6 +10,6 @@ ruff check .
 ruff format --check .
 mypy
 lint-imports
-select=(-m "not slow and not gpu and not board and not pynq and not synth")
-[ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not gpu and not board and not pynq and not synth")
+select=(-m "not slow and not pynq and not synth")
+[ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not pynq and not synth")
 exec pytest -n "$(nproc)" --dist loadfile "${select[@]}" "$@"

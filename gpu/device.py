@@ -32,7 +32,7 @@ class Device(Runner):
     """
 
     def __init__(self, region_bytes: int):
-        self._cupy = _cupy()
+        self._cupy = cupy_with_device()
         self._kernel = _module(self._cupy).get_function(nvrtc.KERNELS[0])
         self._launch = _Launch(self._run_tiles)
         self.problem: Exception | None = None
@@ -63,7 +63,14 @@ class Device(Runner):
 
 
 @cache
-def _cupy() -> Any:
+def cupy_with_device() -> Any:
+    """Return the cupy module.
+
+    Raises
+    ------
+    MissingPart
+        CuPy or a device is missing.
+    """
     try:
         cupy = import_module("cupy")
     except ImportError:
