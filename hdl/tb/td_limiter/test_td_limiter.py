@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import cocotb
@@ -149,6 +150,63 @@ async def a_series_is_over_after_the_clear_time(dut: Any) -> None:
     await clocks(dut, 2)
     assert int(dut.closed_o.value) == 1
     assert await run(1001, 10) == [LIMIT_RELEASE]
+
+
+def wide_settings(rng: Random) -> LimiterSettings:
+    """Return settings of any size that the registers hold."""
+    least, most = sorted(rng.randrange(1 << 30) for _ in range(2))
+    times = {name: rng.choice([(1 << 28) - 1, rng.randrange(8, 1 << 28)]) for name in ("trip", "reclose", "clear")}
+    return LimiterSettings(**times, tries=rng.randint(2, 15), add=rng.random() < 0.5, least=least, most=most)
+
+
+async def compare(dut: Any, rng: Random, model: Limiter, index: int, currents: list[int], samples: int) -> int:
+    """Compare block and model over samples with these currents; return the number of the last one."""
+    for _ in range(samples):
+        index += 1
+        event = await step(dut, rng, 0, 2, fresh=1, index=index, irms1=currents[0], irms2=currents[1])
+        assert event == model.step(index, True, *currents)
+        assert shown(dut) == expected(model)
+    return index
+
+
+@cocotb.test()
+async def settings_counts_and_stamps_have_their_full_width(dut: Any) -> None:
+    """Counts are put to shortly before their end: a trip, a reclosing and a series that is over, at any setting."""
+    rng = seeded("width")
+    await start(dut, **inputs(SETTINGS))
+    for _ in range(50):
+        settings = wide_settings(rng)
+        await reset(dut)
+        for name, value in inputs(settings).items():
+            getattr(dut, name).value = value
+        model, index = Limiter(settings), rng.randrange((1 << 48) - 100)
+        limit = rng.choice([0, settings.least, settings.most, rng.randint(settings.least, settings.most)])
+        identity = rng.randrange(1 << 16)
+        dut.index_i.value = index
+        assert await command(dut, "apply", identity, limit) == "accepted"
+        model.command("apply", identity, index, limit)
+        load = [rng.randrange(1 << 29) for _ in range(2)]
+        index = await compare(dut, rng, model, index, load, 3)
+        if model.above:
+            model.above = settings.trip - 3
+            dut.next_q.value = model.above + 1
+            index = await compare(dut, rng, model, index, load, 5)  # open
+            model.opened = settings.reclose - 3
+            dut.next_q.value = model.opened + 1
+            load = [0, 0]
+            index = await compare(dut, rng, model, index, load, 6)  # closed, with one try on the count
+        model.below = settings.clear - 3
+        dut.next_q.value = model.below + 1
+        index = await compare(dut, rng, model, index, load, 6)  # the series is over
+        dut.next_q.value = (1 << 28) - 1
+        index = await compare(dut, rng, model, index, load, 3)
+        identity = (identity + rng.randrange(1, 1 << 16)) % (1 << 16)
+        later = rng.choice([index + 2, rng.randrange(index, 1 << 48)])
+        wanted = rng.randint(settings.least, settings.most)
+        assert await command(dut, "schedule", identity, wanted, later) == model.command(
+            "schedule", identity, index, wanted, later
+        )
+        await compare(dut, rng, model, index, load, 4)
 
 
 @cocotb.test()
