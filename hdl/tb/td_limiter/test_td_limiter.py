@@ -164,7 +164,7 @@ async def compare(dut: Any, rng: Random, model: Limiter, index: int, currents: l
     for _ in range(samples):
         index += 1
         event = await step(dut, rng, 0, 2, fresh=1, index=index, irms1=currents[0], irms2=currents[1])
-        assert event == model.step(index, True, *currents)
+        assert event == model.step(index, True, currents[0], currents[1])
         assert shown(dut) == expected(model)
     return index
 
