@@ -209,3 +209,48 @@ async def a_flipped_bit_of_a_locked_register_makes_one_event(dut: Any) -> None:
     await master.write(regs.GUARD_KEY, FIRST)
     await master.write(regs.GUARD_KEY, SECOND)
     assert (int(dut.mismatch_o.value), int(dut.learned_o.value)) == (0, 0)
+
+
+@cocotb.test()
+async def the_lock_may_turn_at_any_clock_of_the_end_of_a_pass(dut: Any) -> None:
+    """Whether the pass then counts or not, the next reference is of the registers as they stood under the lock."""
+    master, registers, seen = await begin(dut, "turn")
+    last = max(regs.LOCKED) // 4
+    counted = set()
+    for early in range(8):
+        while int(dut.scan_q.value) != last:
+            await clocks(dut, 1)
+        await RisingEdge(dut.step_i)  # the last word is read; the valid_i that ends the pass comes 43 clocks later
+        await clocks(dut, 44 - early)
+        before = int(dut.passes_o.value)
+        registers.words[master.rng.choice(regs.LOCKED)] = master.rng.getrandbits(32)  # this pass has read another
+        dut.s_awaddr_i.value, dut.s_wdata_i.value, dut.s_wstrb_i.value = regs.GUARD_KEY, LOCK, 0xF
+        address = cocotb.start_soon(master.handshake(dut.s_awvalid_i, dut.s_awready_o))
+        await master.handshake(dut.s_wvalid_i, dut.s_wready_o)
+        await address
+        await master.handshake(dut.s_bready_i, dut.s_bvalid_o)
+        await clocks(dut, 64)
+        counted.add(int(dut.passes_o.value) - before)
+        await passes(dut, 2)
+        good = checksum(registers.words[address] for address in sorted(regs.LOCKED))
+        assert (int(dut.learned_o.value), int(dut.reference_o.value), int(dut.crc_o.value)) == (1, good, good)
+        assert (int(dut.mismatch_o.value), seen["event"]) == (0, 0)
+        await master.write(regs.GUARD_KEY, FIRST)
+        await master.write(regs.GUARD_KEY, SECOND)
+        assert int(dut.locked_o.value) == 0
+    assert counted == {0, 1}
+
+
+@cocotb.test()
+async def every_address_is_looked_up(dut: Any) -> None:
+    master, _, seen = await begin(dut, "addresses")
+    unmapped = 0
+    for bit in range(2, 15):
+        for address in (1 << bit, 0x7FFC ^ 1 << bit):
+            known = seen["unmapped"]
+            await master.write(address, 0)
+            await master.read(address)
+            await clocks(dut, 2)
+            assert seen["unmapped"] - known in (0, 2)  # the map is the same for both
+            unmapped += seen["unmapped"] - known
+    assert unmapped
