@@ -71,7 +71,7 @@ PROOFS = {
     "td_power_fail": Proof(
         "td_power_fail", _rtl("td_power_fail"), 4, 14, cut=POWER_FAIL_CUT, cover_cut=("step_q", "over")
     ),
-    "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 40, cut=RAPID_CHANGE_CUT),
+    "td_rapid_change": Proof("td_rapid_change", _rtl("td_rapid_change", "td_divide"), 2, 80, cut=RAPID_CHANGE_CUT),
     "td_overcurrent": Proof("td_overcurrent", _rtl("td_overcurrent"), 2, 8),
     "td_holdup": Proof("td_holdup", _rtl("td_holdup"), 2, 8),
     "td_guard": Proof("td_guard", (MADE / "td_map.sv", *_rtl("td_guard")), 3, 14, cut=("scan_locked", "beyond")),

@@ -25,7 +25,9 @@ always_ff @(posedge clk_i) begin
     assert (send_q <= 3'd4 && (!streaming_o || frozen_o));
     // A sample that comes finds the writer free: none is lost.
     assert (!raw_valid_i || !writing_q);
-    assert (!writing_q || (3'(part_q) + 3'd1 == f_gap && index_q + 48'd1 == f_next));
+    assert (!writing_q || 3'(part_q) + 3'd1 == f_gap);
+    assert (writing_q || part_q == '0);
+    assert (write_q == (f_gap >= 3'd2 && f_gap <= 3'd5 && $past(writing_q)));
     // While it records, the newest sample, or the one being written, is the last of the window.
     if (phase_q != Frozen && count_q != '0) assert (first_o + 48'(count_q) + 48'(writing_q) == f_next);
   end

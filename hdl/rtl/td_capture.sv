@@ -1,8 +1,9 @@
 // Ring of the last Depth entries of four channels, kept around a trigger, read through a window of
 // words or drained over an AXI4-Stream.
 //
-// An entry is raw_i with raw_valid_i, or fine_i with fine_valid_i when fine_mode_i is high; channel
-// c is in bits 24 c + 23 : 24 c. index_i is the number of the newest raw sample. While the ring
+// An entry is raw_i with raw_valid_i, or fine_i with fine_valid_i when fine_mode_i is high: codes, and half
+// codes that are rounded half up and limited to codes; each holds for 4 clocks more. Channel c is in bits
+// 24 c + 23 : 24 c, or 25 c + 24 : 25 c. index_i is the number of the newest raw sample. While the ring
 // runs, a trigger (suspect_i, event_i and edge_i where enable_i has their bit 0, 1, 2, and command_i)
 // keeps what came before it, at most pre_i entries and the newest one, lets post_i more come and freezes the ring;
 // further triggers until then change nothing. freeze_i freezes at once, arm_i starts again, empty.
@@ -30,7 +31,7 @@ module td_capture #(
   input  logic [47:0]              index_i,
   input  logic                     fine_mode_i,
   input  logic                     fine_valid_i,
-  input  logic [95:0]              fine_i,
+  input  logic [99:0]              fine_i,
   input  logic                     suspect_i,
   input  logic                     event_i,
   input  logic                     edge_i,
@@ -67,14 +68,15 @@ module td_capture #(
 
   phase_e                phase_q;
   logic [PlaceWidth-1:0] place_q, left_q;
-  logic [PlaceWidth:0]   count_q, after_q, kept, dropped;
+  logic [PlaceWidth:0]   count_q, after_q;
+  logic signed [PlaceWidth+1:0] last;            // place of the newest entry behind the oldest, -1: there is none
   logic [3:0]            pending_q, fired, cause_q;
   logic                  freeze_q, arm_q;        // waiting for the end of an entry or of a stream
   logic                  entry, writes, idle, triggered, stop, arm;
-  logic                  writing_q, written;
-  logic [1:0]            part_q;                 // channel being written
-  logic [95:0]           entry_q;
-  logic [47:0]           index_q;
+  logic                  writing_q, written, fine_q;
+  logic [1:0]            part_q;                 // channel being taken, written one clock later
+  logic signed [24:0]    word, word_q;           // half codes
+  logic [47:0]           index_q;                // number of the newest entry's raw sample
   logic                  done_q;
 
   // ---- an entry, written one channel a clock --------------------------------------------------------
@@ -83,21 +85,21 @@ module td_capture #(
   assign idle    = !entry && !writing_q;
   assign written = writing_q && part_q == 2'd3;
 
+  assign word    = fine_q ? fine_i[25*part_q+:25] : {raw_i[24*part_q+:24], 1'b0};
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       writing_q <= 1'b0;
       part_q    <= '0;
-      entry_q   <= '0;
       index_q   <= '0;
+      fine_q    <= 1'b0;
     end else if (writes && !writing_q) begin
       writing_q <= 1'b1;
-      part_q    <= '0;
-      entry_q   <= fine_mode_i ? fine_i : raw_i;
-      index_q   <= index_i;
+      fine_q    <= fine_mode_i;
     end else if (writing_q) begin
-      entry_q   <= entry_q >> 24;
       part_q    <= part_q + 1'b1;
       writing_q <= part_q != 2'd3;
+      if (written) index_q <= index_i;
     end
   end
 
@@ -107,8 +109,8 @@ module td_capture #(
   assign triggered = phase_q == Run && idle && fired != '0;
   assign stop      = phase_q != Frozen && idle
                   && (freeze_i || freeze_q || (triggered && post_i == '0) || (phase_q == Finish && left_q == '0));
-  assign kept      = (PlaceWidth + 1)'(pre_i) + 1'b1;  // of what came up to the trigger
-  assign dropped   = count_q > kept ? count_q - kept : '0;
+  assign last      = $signed({1'b0, count_q}) - 1'b1;
+  assign first_o   = index_q - 48'(last);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -122,7 +124,6 @@ module td_capture #(
       arm_q     <= 1'b0;
       cause_q   <= '0;
       trigger_o <= '0;
-      first_o   <= '0;
       done_q    <= 1'b0;
     end else begin
       done_q    <= stop && !arm;
@@ -131,12 +132,7 @@ module td_capture #(
       pending_q <= phase_q == Run && !idle ? fired : '0;
       if (written) begin
         place_q <= place_q + 1'b1;
-        if (count_q == Full) begin
-          first_o <= first_o + 48'd1;
-        end else begin
-          count_q <= count_q + 1'b1;
-          if (count_q == '0) first_o <= index_q;
-        end
+        if (count_q != Full) count_q <= count_q + 1'b1;
         if (phase_q == Finish) begin
           left_q  <= left_q - 1'b1;
           after_q <= after_q + 1'b1;
@@ -150,8 +146,7 @@ module td_capture #(
       end else if (triggered) begin
         phase_q   <= stop ? Frozen : Finish;
         left_q    <= post_i;
-        count_q   <= count_q - dropped;
-        first_o   <= first_o + 48'(dropped);
+        if (last > $signed({2'd0, pre_i})) count_q <= (PlaceWidth + 1)'(pre_i) + 1'b1;
         cause_q   <= fired;
         trigger_o <= index_i;
       end else if (stop) begin
@@ -184,7 +179,7 @@ module td_capture #(
   assign more        = above != '0;
   assign lowest      = lowest_of(mask_i[2:0]);
   assign following   = lowest_of(above[2:0]);
-  assign last_entry  = (PlaceWidth + 1)'(entry_place_q) + 1'b1 == count_q;
+  assign last_entry  = {2'd0, entry_place_q} == last;
   assign streaming_o = send_q != Idle;
 
   always_ff @(posedge clk_i) begin
@@ -229,9 +224,19 @@ module td_capture #(
   logic signed [23:0]    ring_q [4*Depth];
   logic signed [23:0]    read_q;
   logic [1:0]            ack_q;
+  logic [PlaceWidth+1:0] write_place_q;
+  logic                  write_q;
+
+  function automatic logic signed [23:0] code_of(input logic signed [24:0] half_codes);
+    code_of = half_codes == 25'sh0FFFFFF ? 24'sh7FFFFF : 24'((half_codes + 25'sd1) >>> 1);
+  endfunction
 
   always_ff @(posedge clk_i) begin
-    if (writing_q) ring_q[{place_q, part_q}] <= entry_q[23:0];
+    if (writing_q) begin
+      word_q        <= word;
+      write_place_q <= {place_q, part_q};
+    end
+    if (write_q) ring_q[write_place_q] <= code_of(word_q);
     if (ack_q[0] || send_q == Fetch) read_q <= ring_q[read_place_q];
   end
 
@@ -240,7 +245,9 @@ module td_capture #(
       oldest_q     <= '0;
       read_place_q <= '0;
       ack_q        <= '0;
+      write_q      <= 1'b0;
     end else begin
+      write_q      <= writing_q;
       oldest_q     <= place_q - count_q[PlaceWidth-1:0];
       ack_q        <= {ack_q[0], req_i};
       if (req_i || send_q == Read) begin

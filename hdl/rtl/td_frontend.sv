@@ -606,10 +606,6 @@ module td_frontend #(
   logic [47:0] cap_sample;
   logic [PlaceWidth:0] cap_before;
 
-  function automatic logic [23:0] code_of(input logic signed [24:0] half_codes);  // rounded half up, limited
-    code_of = half_codes == 25'sh0FFFFFF ? 24'h7FFFFF : 24'((half_codes + 25'sd1) >>> 1);
-  endfunction
-
   td_capture #(
     .Depth(CaptureDepth)
   ) u_capture (
@@ -620,7 +616,7 @@ module td_frontend #(
     .index_i     (index),
     .fine_mode_i (cap_points),
     .fine_valid_i(point),
-    .fine_i      ({code_of(point_i2), code_of(point_u2), code_of(point_i1), code_of(point_u1)}),
+    .fine_i      ({point_i2, point_u2, point_i1, point_u1}),
     .suspect_i   (event_in && kind == 4'd1),
     .event_i     (pushed),
     .edge_i      (edge_seen),

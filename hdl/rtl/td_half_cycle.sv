@@ -53,32 +53,40 @@ module td_half_cycle #(
   localparam int MeanWidth   = 55;               // mean square x 256
   localparam int RootWidth   = 28;
 
-  // ---- f x square by shift and add (16 clocks) -------------------------------------
-  logic        [SquareWidth-1:0]  square_q;
-  logic                           squared_q, boundary_q, crossing_q, restart_q;
-  logic        [15:0]             fraction_q, multiplier_q;
-  logic        [SquareWidth+15:0] part_q;
-  logic        [4:0]              left_q;
-  logic        [SquareWidth-1:0]  part;
-  logic                           add, split;
+  // ---- f x square: three digits of 16 bits, the lowest first, by one multiplier ---------------------
+  logic [SquareWidth-1:0] square_q;
+  logic                   squared_q, boundary_q, crossing_q, restart_q;
+  logic [15:0]            fraction_q, digit, part_low_q;
+  logic [7:1]             step_q;    // clocks behind squared_q at a boundary, one-hot
+  logic [31:0]            product_q;
+  logic [32:0]            part_high_q;
+  logic [SquareWidth-1:0] part;      // complete with step 4
+  logic                   begins, add, split;
 
-  assign add   = squared_q && !boundary_q;
-  assign split = left_q == 5'd1;  // part_q is complete
-  assign part  = SquareWidth'((part_q + (SquareWidth+16)'(32768)) >> 16);
+  assign begins = squared_q && boundary_q;
+  assign add    = squared_q && !boundary_q;
+  assign split  = step_q[5];
+  assign part   = {part_high_q[31:0], part_low_q};
+  assign busy_o = squared_q || step_q != '0;
+
+  always_comb begin
+    digit = square_q[15:0];
+    if (step_q[1])      digit = square_q[31:16];
+    else if (step_q[2]) digit = square_q[47:32];
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      square_q     <= '0;
-      squared_q    <= 1'b0;
-      boundary_q   <= 1'b0;
-      crossing_q   <= 1'b0;
-      restart_q    <= 1'b0;
-      fraction_q   <= '0;
-      multiplier_q <= '0;
-      part_q       <= '0;
-      left_q       <= '0;
+      square_q   <= '0;
+      squared_q  <= 1'b0;
+      boundary_q <= 1'b0;
+      crossing_q <= 1'b0;
+      restart_q  <= 1'b0;
+      fraction_q <= '0;
+      step_q     <= '0;
     end else begin
       squared_q <= step_i;
+      step_q    <= {step_q[6:1], begins};
       if (step_i) begin
         square_q   <= square_i;
         boundary_q <= boundary_i;
@@ -86,38 +94,55 @@ module td_half_cycle #(
         restart_q  <= restart_i;
         fraction_q <= fraction_i;
       end
-      if (squared_q && boundary_q) begin
-        part_q       <= '0;
-        multiplier_q <= fraction_q;
-        left_q       <= 5'd17;
-      end else if (left_q != '0) begin
-        left_q <= left_q - 1'b1;
-        if (!split) begin
-          part_q       <= (part_q << 1) + (multiplier_q[15] ? (SquareWidth+16)'(square_q) : '0);
-          multiplier_q <= multiplier_q << 1;
-        end
-      end
     end
   end
 
-  assign busy_o = squared_q || left_q != '0;
+  always_ff @(posedge clk_i) begin
+    if (begins || step_q[1] || step_q[2]) product_q <= 32'(digit) * 32'(fraction_q);
+    if (begins) part_high_q <= '0;
+    else if (step_q[1] || step_q[2] || step_q[3]) begin  // rounded in step 1, to which nothing comes over
+      part_high_q <= 33'(product_q) + 33'({part_high_q[32], part_high_q[31] || step_q[1], part_high_q[30:16]});
+    end
+    if (step_q[3]) part_low_q <= part_high_q[15:0];
+  end
 
-  // ---- sums and lengths between boundaries --------------------------------------------------
-  logic [SumWidth-1:0]    running_q, closing, closed_q, former_q;
+  // ---- sums between boundaries: one adder, whose sum is closed, cleared and begun anew at one -------
+  logic [SumWidth-1:0] running_q, closed_q, former_q, change;
+  logic                minus;
+
+  assign minus  = step_q[7];
+  assign change = SumWidth'(step_q[4] || minus ? part : square_q) ^ {SumWidth{minus}};
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || split) begin
+      running_q <= '0;
+    end else if (add || step_q[4] || step_q[6] || minus) begin
+      running_q <= SumWidth'(({running_q, 1'b1} + {change, minus}) >> 1);
+    end
+  end
+
+  // ---- places of the last 32 crossings, and lengths: one difference a clock -------------------------
   logic [31:0]            place, place_q;  // boundary, 1/65536 sample, wraps: only differences count
-  logic [LengthWidth-1:0] length, closed_length_q, former_length_q;
+  logic [31:0]            ring_q [32];
+  logic [31:0]            apart;           // from an earlier boundary to this one
+  logic [47:0]            before_q;        // number of the sample before this one
+  logic [4:0]             ring_next_q, oldest;
+  logic [4:0]             in_row_q, in_row_next;  // half cycles in a row between crossings, up to 20
+  logic [31:0]            period10_q;
+  logic [LengthWidth-1:0] closed_length_q, former_length_q;
   logic                   after_gap_q;  // the last boundary closed no half cycle
   logic                   pair_q;       // closed_q and former_q are neighbours
   logic                   real_q;       // the last boundary closed a half cycle between crossings
   logic                   cycle_q;      // closed_q and former_q both are such
 
-  assign closing = running_q + SumWidth'(part);
-  assign place   = {16'(index_i - 48'd1), fraction_q};
-  assign length  = LengthWidth'(place - place_q);
+  assign place       = {before_q[15:0], fraction_q};
+  assign apart       = place - (split ? place_q : ring_q[oldest]);
+  assign oldest      = ring_next_q - 5'd20;
+  assign in_row_next = !crossing_q || restart_q ? 5'd0 : (in_row_q == 5'd20 ? 5'd20 : in_row_q + 1'b1);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      running_q       <= '0;
+      before_q        <= '0;
       closed_q        <= '0;
       former_q        <= '0;
       place_q         <= '0;
@@ -127,42 +152,27 @@ module td_half_cycle #(
       pair_q          <= 1'b0;
       real_q          <= 1'b0;
       cycle_q         <= 1'b0;
-    end else if (add) begin
-      running_q <= running_q + SumWidth'(square_q);
-    end else if (split) begin
-      running_q       <= SumWidth'(square_q) - SumWidth'(part);
-      place_q         <= place;
-      after_gap_q     <= restart_q;
-      real_q          <= crossing_q && !restart_q;
-      if (!restart_q) begin
-        closed_q        <= closing;
-        closed_length_q <= length;
-        former_q        <= closed_q;
-        former_length_q <= closed_length_q;
-        pair_q          <= !after_gap_q;
-        cycle_q         <= crossing_q && real_q;
+      ring_next_q     <= '0;
+      in_row_q        <= '0;
+      period10_q      <= '0;
+    end else begin
+      if (add || split) before_q <= index_i;
+      if (step_q[4]) period10_q <= in_row_next == 5'd20 ? apart : '0;
+      if (split) begin
+        place_q     <= place;
+        after_gap_q <= restart_q;
+        real_q      <= crossing_q && !restart_q;
+        ring_next_q <= ring_next_q + 1'b1;
+        in_row_q    <= in_row_next;
+        if (!restart_q) begin
+          closed_q        <= running_q;
+          closed_length_q <= LengthWidth'(apart);
+          former_q        <= closed_q;
+          former_length_q <= closed_length_q;
+          pair_q          <= !after_gap_q;
+          cycle_q         <= crossing_q && real_q;
+        end
       end
-    end
-  end
-
-  // ---- places of the last 32 crossings --------------------------------------------------------
-  logic [31:0] ring_q [32];
-  logic [4:0]  ring_next_q, oldest;
-  logic [4:0]  in_row_q, in_row_next;  // half cycles in a row between crossings, up to 20
-  logic [31:0] period10_q;
-
-  assign oldest      = ring_next_q - 5'd20;
-  assign in_row_next = !crossing_q || restart_q ? 5'd0 : (in_row_q == 5'd20 ? 5'd20 : in_row_q + 1'b1);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      ring_next_q <= '0;
-      in_row_q    <= '0;
-      period10_q  <= '0;
-    end else if (split) begin
-      ring_next_q <= ring_next_q + 1'b1;
-      in_row_q    <= in_row_next;
-      period10_q  <= in_row_next == 5'd20 ? place - ring_q[oldest] : '0;
     end
   end
 
@@ -180,8 +190,8 @@ module td_half_cycle #(
   logic [MeanWidth-1:0]   mean;
   logic [RootWidth-1:0]   root, half_root_q, cycle_root_q;
 
-  assign sum       = job_q == DivideCycle ? closed_q + former_q : closed_q;
-  assign divisor   = job_q == DivideCycle ? closed_length_q + former_length_q : closed_length_q;
+  assign sum       = closed_q + (job_q == DivideHalf ? '0 : former_q);
+  assign divisor   = closed_length_q + (job_q == DivideHalf ? '0 : former_length_q);
   assign numerator = {sum, 24'd0};
 
   td_divide #(
@@ -237,11 +247,7 @@ module td_half_cycle #(
   logic                   publish_q;
   logic [47:0]            end_index_q;
   logic [15:0]            end_fraction_q;
-  logic [LengthWidth-1:0] cycle_length;
-  logic [8:0]             cycle_samples;
-
-  assign cycle_length  = closed_length_q + former_length_q + LengthWidth'(32768);
-  assign cycle_samples = cycle_length[LengthWidth-1:16];
+  logic [8:0]             samples_q;  // of the cycle, rounded: right once the background is at rest
   assign publish_o     = publish_q;
   assign publishing_o  = valid_i && wait_q == WaitWidth'(1) && !(split && !restart_q);
   assign whole_o       = pair_q && !after_gap_q;
@@ -256,6 +262,7 @@ module td_half_cycle #(
       publish_q        <= 1'b0;
       end_index_q      <= '0;
       end_fraction_q   <= '0;
+      samples_q        <= '0;
       count_o          <= '0;
       u_half_o         <= '0;
       urms_o           <= '0;
@@ -266,10 +273,11 @@ module td_half_cycle #(
       cross_fraction_o <= '0;
     end else begin
       publish_q <= 1'b0;
+      samples_q <= divisor[LengthWidth-1:16] + 9'(divisor[15]);
       if (split && restart_q) urms_valid_o <= 1'b0;
       if (split && !restart_q) begin
         wait_q         <= WaitWidth'(PublishSamples);
-        end_index_q    <= index_i - 48'd1;
+        end_index_q    <= before_q;
         end_fraction_q <= fraction_q;
       end else if (valid_i && wait_q != '0) begin
         wait_q <= wait_q - 1'b1;
@@ -284,8 +292,8 @@ module td_half_cycle #(
             urms_o       <= cycle_root_q;
             urms_valid_o <= 1'b1;
           end
-          if (cycle_q && !after_gap_q && cycle_samples >= 9'(MinPeriod) && cycle_samples <= 9'(MaxPeriod)) begin
-            period_o <= 8'(cycle_samples);
+          if (cycle_q && !after_gap_q && samples_q >= 9'(MinPeriod) && samples_q <= 9'(MaxPeriod)) begin
+            period_o <= 8'(samples_q);
           end
         end
       end

@@ -1,6 +1,7 @@
 // Over-current: starts with an RMS current above threshold_i and ends at threshold_i - hysteresis_i.
 // event_o is high for one clock, 1 clock after step_i, with kind_o 13 start, 14 end; value_o is the
-// largest current so far, extra_o the steps from start to end, up to 2^32 - 1, 0 at a start.
+// largest current so far, extra_o the steps from start to end, up to 2^32 - 1, 0 at a start. They are good
+// with event_o only.
 module td_overcurrent (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -20,13 +21,11 @@ module td_overcurrent (
   localparam logic [5:0] KindEnd   = 6'd14;
 
   logic        active_q, above, back;
-  logic [28:0] peak_q, peak;
-  logic [31:0] steps_q, steps;
+  logic [28:0] peak_q;
+  logic [31:0] steps_q;
 
-  assign above = irms_i > threshold_i;
+  assign above = irms_i > (active_q ? peak_q : threshold_i);
   assign back  = {1'b0, irms_i} + {1'b0, hysteresis_i} <= {1'b0, threshold_i};
-  assign peak  = irms_i > peak_q ? irms_i : peak_q;
-  assign steps = steps_q == '1 ? steps_q : steps_q + 1'b1;
 
   always_ff @(posedge clk_i) begin
     event_o <= 1'b0;
@@ -34,32 +33,25 @@ module td_overcurrent (
       active_q <= 1'b0;
       peak_q   <= '0;
       steps_q  <= '0;
-      kind_o   <= '0;
-      value_o  <= '0;
-      extra_o  <= '0;
     end else if (step_i) begin
-      steps_q <= steps;
-      if (fresh_i && active_q) begin
-        peak_q <= peak;
-        if (back) begin
-          active_q <= 1'b0;
-          event_o  <= 1'b1;
-          kind_o   <= KindEnd;
-          value_o  <= peak_q;
-          extra_o  <= steps;
-        end
-      end else if (fresh_i && above) begin
-        active_q <= 1'b1;
-        peak_q   <= irms_i;
-        steps_q  <= '0;
+      if (steps_q != '1) steps_q <= steps_q + 1'b1;
+      if (fresh_i && active_q && back) begin
+        active_q <= 1'b0;
         event_o  <= 1'b1;
-        kind_o   <= KindStart;
-        value_o  <= irms_i;
-        extra_o  <= '0;
+      end else if (fresh_i && above) begin
+        peak_q <= irms_i;
+        if (!active_q) begin
+          active_q <= 1'b1;
+          steps_q  <= '0;
+          event_o  <= 1'b1;
+        end
       end
     end
   end
 
+  assign kind_o   = active_q ? KindStart : KindEnd;
+  assign value_o  = peak_q;
+  assign extra_o  = steps_q;
   assign active_o = active_q;
 
 `ifdef FORMAL

@@ -37,27 +37,30 @@ module td_zero_cross #(
   localparam int Taps     = 16;
 
   logic signed [SampleWidth-1:0] line_q [Taps];  // line_q[0]: the newest sample
-  logic signed [SumWidth-1:0]    sum_q, before_q, sum_next;
+  logic signed [SumWidth-1:0]    sum_q, before_q;
+  logic signed [SampleWidth:0]   change, change_q;  // of the sum with this sample
   logic                          decide_q;
   logic        [7:0]             count_q, count_next;
   logic                          lost_q, above_q, under_q;
 
   // ---- moving sum ---------------------------------------------------------------------------
-  assign sum_next = sum_q + SumWidth'(sample_i) - SumWidth'(line_q[Taps-1]);
+  assign change = (SampleWidth+1)'(sample_i) - (SampleWidth+1)'(line_q[Taps-1]);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       for (int k = 0; k < Taps; k++) line_q[k] <= '0;
       sum_q    <= '0;
       before_q <= '0;
+      change_q <= '0;
       decide_q <= 1'b0;
     end else begin
       decide_q <= valid_i;
       if (valid_i) begin
         line_q[0] <= sample_i;
         for (int k = 1; k < Taps; k++) line_q[k] <= line_q[k-1];
-        sum_q    <= sum_next;
+        sum_q    <= sum_q + SumWidth'(change);
         before_q <= sum_q;
+        change_q <= change;
       end
     end
   end
@@ -65,13 +68,11 @@ module td_zero_cross #(
   assign delayed_o = line_q[8];
 
   // ---- decision, one clock after the sample ---------------------------------------------------
-  logic signed [SumWidth:0]  limit;
-  logic        [SumWidth:0]  size_before, size_now;
-  logic                      rising, falling, crossing, expired, forget;
+  logic negative, beyond;  // the sum; by more than the hysteresis on its side
+  logic rising, falling, crossing, expired, forget;
 
-  assign limit       = {1'b0, hysteresis_i};
-  assign size_before = before_q[SumWidth-1] ? -((SumWidth+1)'(before_q)) : (SumWidth+1)'(before_q);
-  assign size_now    = sum_q[SumWidth-1] ? -((SumWidth+1)'(sum_q)) : (SumWidth+1)'(sum_q);
+  assign negative    = sum_q[SumWidth-1];
+  assign beyond      = {sum_q ^ {SumWidth{negative}}, negative} > {hysteresis_i, 1'b0};  // -x is ~x + 1
   assign rising      = under_q && before_q <= 0 && sum_q > 0;
   assign falling     = above_q && before_q >= 0 && sum_q < 0;
   assign count_next  = count_q == '1 ? count_q : count_q + 1'b1;
@@ -88,20 +89,28 @@ module td_zero_cross #(
     end else if (decide_q) begin
       count_q <= (crossing || expired) ? 8'd0 : count_next;
       lost_q  <= !crossing && (lost_q || expired);
-      above_q <= (above_q && !forget) || (SumWidth+1)'(sum_q) > limit;
-      under_q <= (under_q && !forget) || (SumWidth+1)'(sum_q) < -limit;
+      above_q <= (above_q && !forget) || (beyond && !negative);
+      under_q <= (under_q && !forget) || (beyond && negative);
     end
   end
 
   assign lost_o = lost_q;
 
-  // ---- interpolation: |before| / (|before| + |now|) ---------------------------------------------
+  // ---- interpolation: |before| / |now - before|, of which the sign is the other one of before's -------
   logic        divided;
   logic [15:0] quotient;
   logic        boundary_q, crossing_q, restart_q, plain_q, busy_q;
+  logic        [SampleWidth:0] size_before, size_change;  // at a crossing the former is the smaller
+
+  function automatic logic [SampleWidth:0] size_of(input logic [SampleWidth:0] value, input logic minus);
+    size_of = (value ^ {(SampleWidth + 1){minus}}) + (SampleWidth+1)'(minus);
+  endfunction
+
+  assign size_change = size_of(change_q, change_q[SampleWidth]);
+  assign size_before = size_of(before_q[SampleWidth:0], before_q[SumWidth-1]);
 
   td_divide #(
-    .DivWidth (SumWidth + 1),
+    .DivWidth (SampleWidth + 1),
     .QuotWidth(16)
   ) u_fraction (
     .clk_i,
@@ -109,7 +118,7 @@ module td_zero_cross #(
     .start_i   (decide_q && crossing),
     .high_i    (size_before),
     .low_i     ('0),
-    .divisor_i (size_before + size_now),
+    .divisor_i (size_change),
     .done_o    (divided),
     .quotient_o(quotient)
   );

@@ -19,7 +19,7 @@ from pathlib import Path
 # By module. One that is not here gets every clock: td_trigger counts them.
 WAKES = {
     "td_account": "clear_i || state_q != Rest || closed_i || publishing_i || write_low_o || write_high_o",
-    "td_capture": "entry || writing_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered || stop"
+    "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered || stop"
     " || arm_q || done_q || send_q != Idle || req_i || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
     "td_channels": "slot_i < 6'd19",
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
@@ -31,7 +31,7 @@ WAKES = {
     " || req_i || ack_q",
     "td_guard": "valid_i || step_i || phase_q != Pace || event_q || open_q != '0 || s_awvalid_i || s_wvalid_i"
     " || s_arvalid_i || locked_write_o || unmapped_o || void_q",
-    "td_half_cycle": "valid_i || step_i || squared_q || left_q != '0 || begin_q || root_done || publish_q",
+    "td_half_cycle": "valid_i || step_i || squared_q || step_q != '0 || begin_q || root_done || publish_q",
     "td_harmonics": "(phase_q != Idle && (valid_i || point_i)) || fold_on_q != '0 || last_fold_q"
     " || phase_q == Transform || phase_q == Note || on_q != '0 || req_i || ack_q",
     "td_holdup": "step_i || code_valid_i || left_q != '0 || event_q",
@@ -48,7 +48,7 @@ WAKES = {
     "td_product": "start_i || run_q != '0",
     "td_pulse": "valid_i || add_q || decide_q || late_o",
     "td_quality": "publish_i || seq_q != '0 || event_o",
-    "td_rapid_change": "step_i || (phase_q != Idle && phase_q != Wait) || event_o",
+    "td_rapid_change": "step_i || (row_q != Rest && row_q != Decide) || event_o",
     "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
     "td_results": "publishing_i || write_low_i || write_high_i || req_i || read_q || ack_o",

@@ -24,8 +24,8 @@ INPUTS = dict.fromkeys(IDLE, 0)
 INPUTS |= {"enable_i": 1, "pre_i": DEPTH - 1, "mask_i": 0xF}
 
 
-def packed(codes: Entry) -> int:
-    return sum((code & 0xFFFFFF) << 24 * channel for channel, code in enumerate(codes))
+def packed(codes: Entry, width: int = 24) -> int:
+    return sum((code & (1 << width) - 1) << width * channel for channel, code in enumerate(codes))
 
 
 def signed32(word: int) -> int:
@@ -34,6 +34,17 @@ def signed32(word: int) -> int:
 
 def random_entry(rng: Random) -> Entry:
     return (*(rng.randrange(-(1 << 23), 1 << 23) for _ in range(4)),)  # type: ignore[return-value]
+
+
+def random_half_codes(rng: Random) -> Entry:
+    """Return points in half codes, the two ends of their range among them."""
+    ends = (1 << 24) - 1, -(1 << 24)
+    return (*(rng.choice([rng.randrange(-(1 << 24), 1 << 24), *ends]) for _ in range(4)),)  # type: ignore[return-value]
+
+
+def code_of(half_codes: int) -> int:
+    """Return the code nearest to a value, the upper of two."""
+    return min((half_codes + 1) // 2, (1 << 23) - 1)
 
 
 class Bench:
@@ -54,11 +65,15 @@ class Bench:
 
     async def give(self, gap: int = 5, fine: bool = False) -> None:
         """Give an entry and, in raw mode, count it."""
-        codes = random_entry(self.rng)
-        if not fine:
+        if fine:
+            half_codes = random_half_codes(self.rng)
+            codes: Entry = (*map(code_of, half_codes),)  # type: ignore[assignment]
+            self.dut.fine_i.value = packed(half_codes, 25)
+        else:
+            codes = random_entry(self.rng)
             self.index += 1
             self.dut.index_i.value = self.index
-        (self.dut.fine_i if fine else self.dut.raw_i).value = packed(codes)
+            self.dut.raw_i.value = packed(codes)
         await pulse(self.dut, self.dut.fine_valid_i if fine else self.dut.raw_valid_i)
         await clocks(self.dut, gap)
         self.model.entry(codes, self.index)
