@@ -1,6 +1,5 @@
 // What becomes of a closed half cycle (closed_i, td_sums): RMS, powers and energies of both elements, in the
-// background, one division at a time beside one multiplication (td_product, whenever free_i lets it) or
-// root. Over one cycle (pair_i), else over the half cycle alone:
+// background. Over one cycle (pair_i), else over the half cycle alone:
 //   mean      sum 2^24 / length, towards 0: active power; reactive times 1 / sin(36 w), rounded down
 //   RMS       root of sum 2^32 / length, 1/16 code
 //   apparent  U I / 2^8; of both: S1 + S2, with two-element wiring (S1 + S2) sqrt(3) / 2
@@ -9,17 +8,21 @@
 // element and of the sum, reactive of the sum by quadrant and by sign, apparent S x length. They stand still
 // below the no-load thresholds, compared with the powers of the cycle.
 //
-// Results leave as pairs of words, index_o as METER in hdl/regs/teiden_frontend.rdl has them, all of them after each
-// closed_i; *_o of the sums of elements change with publishing_i (td_half_cycle), powers and RMS only if whole_i.
-// Done at most 900 clocks after closed_i at 64 clocks a sample or more, before publishing_i comes.
+// A small sequencer runs one program (program_of) for each half cycle. A step adds two numbers of 96 bits, 32 bits a
+// clock, and stores the sum: to = x + or - y, where x is a word of a memory and y another one, a sum of td_sums, a
+// quotient, root or product, or a setting. Beside it run one division or root (td_divide_root) and one
+// multiplication (td_product, whenever free_i lets it); steps that use what they give wait for it.
+//
+// Results leave word by word, index_o as METER in hdl/regs/teiden_frontend.rdl has the words, all of them after each
+// closed_i; words 44 to 51 are the energies of both elements by sign, for the outputs below. *_o of the sums of
+// elements change with publishing_i (td_half_cycle), powers and RMS only if whole_i.
+// Done at most 940 clocks after closed_i at 64 clocks a sample or more, before publishing_i comes.
 module td_account #(
   parameter int MinPeriod = 114,  // cycles beyond are taken for this long in sin(36 w)
   parameter int MaxPeriod = 188
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
-  input  logic               clear_i,       // empty the energy of clear_place_i
-  input  logic        [3:0]  clear_place_i,
   input  logic        [1:0]  mode_i,        // wiring
   input  logic        [31:0] no_load_p_i,   // 256 squared codes
   input  logic        [31:0] no_load_q_i,
@@ -27,20 +30,18 @@ module td_account #(
   input  logic        [24:0] half_length_i,    // 1/65536 sample
   input  logic        [24:0] former_length_i,
   input  logic               pair_i,
-  output logic        [3:0]  sum_o,         // which sums are wanted from td_sums
-  output logic        [3:0]  energy_o,
-  input  logic signed [54:0] half_i,
-  input  logic signed [54:0] former_i,
-  input  logic signed [54:0] energy_i,
+  output logic        [3:0]  sum_o,         // which sum is wanted from td_sums
+  output logic               former_o,      // of the half cycle before
+  input  logic signed [54:0] sum_i,
+  input  logic signed [54:0] more_i,        // energy of that index which belongs to no half cycle
   input  logic               free_i,        // td_product takes operands in this clock
   output logic               start_o,
-  output logic signed [51:0] a_o,
+  output logic signed [51:0] a_o,           // steady while start_o is high
   output logic signed [34:0] b_o,
   input  logic signed [80:0] product_i,     // 4 clocks after its operands
-  output logic               write_low_o,
-  output logic               write_high_o,
-  output logic        [4:0]  index_o,
-  output logic        [63:0] data_o,
+  output logic               write_o,
+  output logic        [5:0]  index_o,
+  output logic        [31:0] data_o,
   input  logic               publishing_i,
   input  logic               whole_i,
   output logic        [29:0] irms_o,
@@ -54,379 +55,445 @@ module td_account #(
   output logic        [63:0] energy_lagging_o,
   output logic        [63:0] energy_leading_o
 );
-  localparam logic [20:0] C1  = 21'd1293629;  // (pi/2)^2 / 2, 2^-20
-  localparam logic [20:0] C2  = 21'd1329959;  // 5 (pi/2)^4 / 24
-  localparam logic [20:0] C3  = 21'd1334494;  // 61 (pi/2)^6 / 720
-  localparam logic [20:0] One = 21'd1048576;
-  localparam logic [34:0] HalfRoot3 = 35'd908093;  // sqrt(3) / 2, 2^-20
-  localparam int QuotWidth = 60;
-  localparam int RootWidth = 30;
-  localparam logic [24:0] Shortest = 25'(MinPeriod << 16);
-  localparam logic [24:0] Longest  = 25'(MaxPeriod << 16);
-  localparam logic [24:0] Middle   = 25'(144 << 16);
+  // ---- what a step says ------------------------------------------------------------------------------------
+  // Numbers in the memory. 0 to 25 are the pairs of words in METER: what is stored there leaves as a result too.
+  // Energies, from 13 on, have 8 bits more than what leaves.
+  localparam logic [5:0] RmsU1 = 6'd0, RmsI1 = 6'd1, RmsU2 = 6'd1, RmsI2 = 6'd2, RmsLine = 6'd2, RmsCommon = 6'd3;
+  localparam logic [5:0] P1 = 6'd4, Q1 = 6'd5, S1 = 6'd6, P2 = 6'd7, Q2 = 6'd8, S2 = 6'd9;
+  localparam logic [5:0] P = 6'd10, Q = 6'd11, S = 6'd12;
+  localparam logic [5:0] Forward1 = 6'd13, Reverse1 = 6'd14, Forward2 = 6'd15, Reverse2 = 6'd16;
+  localparam logic [5:0] Quad1 = 6'd17, Quad2 = 6'd18, Quad3 = 6'd19, Quad4 = 6'd20, Apparent = 6'd21;
+  localparam logic [5:0] Forward = 6'd22, Reverse = 6'd23, Lagging = 6'd24, Leading = 6'd25;
+  localparam logic [5:0] EnergyP1 = 6'd26, EnergyP2 = 6'd27, EnergyP = 6'd28, EnergyQ = 6'd29, EnergyS = 6'd30;
+  localparam logic [5:0] MeanQ1 = 6'd31, MeanQ2 = 6'd32, Cycle = 6'd33, T = 6'd34, V = 6'd35, Void = 6'd36;
+  // Constants, never stored to.
+  localparam logic [5:0] Zero = 6'd48, Shortest = 6'd49, Longest = 6'd50, Middle = 6'd51, C1 = 6'd52, C2 = 6'd53;
+  localparam logic [5:0] C3 = 6'd54, One = 6'd55, Sin60 = 6'd56, Scale = 6'd57;
 
-  typedef enum logic [4:0] {
-    Rest, Begin, Ratio, Square, Third, Second, First, MeanQ, AskQ, TrueQ, EnergyQ, MeanP, KeepP, TotalP, TotalQ,
-    Loaded, MeanSquare, Root, Apparent, Sum, Scale, SumApparent, EnergyS, Select, Size, Add, Store
-  } state_e;
-  state_e       state_q;
-  logic         second_q;     // element 2
-  logic [3:0]   next_q;       // division that follows: 0, 1 reactive, 2, 3 active, 4 to 9 squares
-  logic [3:0]   energy_q;     // energy being added to
+  // When it begins.
+  localparam logic [1:0] Now = 2'd0, Closed = 2'd1, Answered = 2'd2, Divided = 2'd3;
 
-  // ---- next dividend: prepared while the division before runs ------------------------------------------
-  logic [25:0]        both;
-  logic [24:0]        cycle_q, off;
-  logic signed [54:0] sum_q;
-  logic [54:0]        size_q;
-  logic               negative_q, divided_negative_q;
+  // y: a Sum or More of td_sums, the product over 2^20 or 2^24, a number of one word, a threshold, one of the memory.
+  // Low and high words of the first five and of NoLoad are choices 0 to 9, 12 and 13.
+  localparam logic [2:0] Sum = 3'd0, More = 3'd1, Quotient = 3'd2, Product = 3'd3, Product24 = 3'd4;
+  localparam logic [2:0] Short = 3'd5, NoLoad = 3'd6, Word = 3'd7;
+  // Which: of a Sum its place, 16 more for the half cycle before; of Short the choice; of a Word the number.
+  localparam logic [5:0] Root = 6'd10, Length = 6'd11, Length2 = 6'd14, ForP = 6'd0, ForQ = 6'd1;
+  localparam logic [3:0] SignOnly = 4'd15;
 
-  // Sums of td_sums in the order of the divisions.
-  function automatic logic [3:0] sum_of(input logic [3:0] division);
-    unique case (division)
-      4'd0: sum_of = 4'd3;
-      4'd1: sum_of = 4'd8;
-      4'd2: sum_of = 4'd2;
-      4'd3: sum_of = 4'd6;
-      4'd4: sum_of = 4'd0;
-      4'd5: sum_of = 4'd1;
-      4'd6: sum_of = 4'd4;
-      4'd7: sum_of = 4'd5;
-      4'd8: sum_of = 4'd7;
-      default: sum_of = 4'd9;
+  // Sign of y: Absolute negates it if the last sum was negative, OfMean if that of the mean was.
+  localparam logic [1:0] Plus = 2'd0, Minus = 2'd1, Absolute = 2'd2, OfMean = 2'd3;
+
+  // When y counts; it is 0 otherwise. By wiring, by pair_i, by SignP; from Out1 on by the energies' signs and the load:
+  // active of an element or of both, reactive of both, quadrants, any load.
+  localparam logic [4:0] Always = 5'd0, IfJoint = 5'd1, IfThree = 5'd2, IfPair = 5'd3, IfAlone = 5'd4;
+  localparam logic [4:0] IfBack = 5'd5, IfOut = 5'd6;
+  localparam logic [4:0] Out1 = 5'd8, Back1 = 5'd9, Out2 = 5'd10, Back2 = 5'd11, Out = 5'd12, Back = 5'd13;
+  localparam logic [4:0] Lags = 5'd14, Leads = 5'd15, First = 5'd16, Second = 5'd17, Third = 5'd18, Fourth = 5'd19;
+  localparam logic [4:0] AnyLoad = 5'd20;
+
+  // Where the sum goes beside the memory.
+  localparam logic [2:0] Nowhere = 3'd0, A = 3'd1, B = 3'd2, AB = 3'd3, Size = 3'd4, Divisor = 3'd5;
+
+  // What its sign is kept as; High: it leaves as the upper word of its pair.
+  localparam logic [2:0] None = 3'd0, SignP1 = 3'd1, SignP2 = 3'd2, SignP = 3'd3, SignQ = 3'd4;
+  localparam logic [2:0] LoadP = 3'd5, LoadQ = 3'd6, High = 3'd7;
+
+  // What begins when it is done: a product, a quotient, a root, root and product; End: the program from the top.
+  localparam logic [2:0] Go = 3'd0, Multiply = 3'd1, End = 3'd2, Ratio = 3'd4, Mean = 3'd5, Square = 3'd6, Both = 3'd7;
+
+  localparam int StepWidth = 39;
+
+  // Columns: when, x, y and which, its sign, when it counts, where the sum goes twice, what is kept, what begins.
+  (* ram_style = "block" *)
+  logic [StepWidth-1:0] program_q [128];
+
+  initial begin
+    for (int j = 0; j < 128; j++) program_q[j] = '0;
+    // length of the cycle, within limits for r
+    program_q[0]  = {Closed,   Zero,     Short,     Length,   Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[1]  = {Now,      T,        Short,     Length2,  Plus,     IfPair,  T,         Nowhere, None,   Go};
+    program_q[2]  = {Now,      T,        Short,     Length,   Plus,     IfAlone, Cycle,     Nowhere, None,   Go};
+    program_q[3]  = {Now,      Cycle,    Word,      Shortest, Minus,    Always,  V,         Nowhere, SignP,  Go};
+    program_q[4]  = {Now,      Zero,     Sum,       6'h13,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
+    program_q[5]  = {Now,      Cycle,    Word,      V,        Minus,    IfBack,  T,         Nowhere, None,   Go};
+    program_q[6]  = {Now,      T,        Word,      Longest,  Minus,    Always,  V,         Nowhere, SignP,  Go};
+    program_q[7]  = {Now,      MeanQ1,   Sum,       6'h03,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
+    program_q[8]  = {Now,      T,        Word,      V,        Minus,    IfOut,   T,         Nowhere, None,   Go};
+    program_q[9]  = {Now,      T,        Word,      Middle,   Minus,    Always,  V,         Nowhere, None,   Go};
+    program_q[10] = {Now,      Zero,     Word,      V,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[11] = {Now,      T,        Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Ratio};
+    // series of r, between the means
+    program_q[12] = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      Nowhere, None,   Go};
+    program_q[13] = {Now,      Zero,     Word,      MeanQ1,   Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[14] = {Divided,  Zero,     Quotient,  Zero,     Plus,     Always,  Void,      AB,      None,   Multiply};
+    program_q[15] = {Now,      Cycle,    Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Mean};
+    program_q[16] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[17] = {Now,      C3,       Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[18] = {Now,      Zero,     Sum,       6'h18,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[19] = {Now,      T,        Sum,       6'h08,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[20] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[21] = {Answered, C2,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[22] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ1,    Nowhere, None,   Mean};
+    program_q[23] = {Answered, C1,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[24] = {Now,      Zero,     Sum,       6'h12,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[25] = {Now,      T,        Sum,       6'h02,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[26] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[27] = {Answered, One,      Product,   Zero,     Plus,     Always,  Void,      B,       None,   Go};
+    program_q[28] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ2,    Nowhere, None,   Mean};
+    // reactive powers and energies; the series stays in b
+    program_q[29] = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[30] = {Now,      Zero,     Sum,       6'h16,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[31] = {Now,      T,        Sum,       6'h06,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[32] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[33] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q1,        Nowhere, None,   Go};
+    program_q[34] = {Now,      Zero,     Sum,       6'h03,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[35] = {Now,      T,        More,      6'h03,    Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[36] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P1,        Nowhere, None,   Mean};
+    program_q[37] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  EnergyQ,   Nowhere, None,   Go};
+    program_q[38] = {Now,      MeanQ2,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[39] = {Now,      Zero,     Sum,       6'h10,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[40] = {Now,      T,        Sum,       6'h00,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[41] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q2,        Nowhere, None,   Go};
+    program_q[42] = {Now,      Q1,       Word,      Q2,       Plus,     IfJoint, Q,         Nowhere, None,   Go};
+    program_q[43] = {Now,      Zero,     Sum,       6'h08,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[44] = {Now,      T,        More,      6'h08,    Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[45] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P2,        Nowhere, None,   Square};
+    program_q[46] = {Answered, EnergyQ,  Product,   Zero,     Plus,     IfJoint, EnergyQ,   Nowhere, SignQ,  Go};
+    // no-load thresholds, active energies
+    program_q[47] = {Now,      P1,       Word,      P2,       Plus,     IfJoint, P,         Nowhere, None,   Go};
+    program_q[48] = {Now,      Zero,     Word,      P,        Absolute, Always,  T,         Nowhere, None,   Go};
+    program_q[49] = {Now,      T,        NoLoad,    ForP,     Minus,    Always,  Void,      Nowhere, LoadP,  Go};
+    program_q[50] = {Now,      Zero,     Word,      Q,        Plus,     Always,  Void,      Nowhere, None,   Go};
+    program_q[51] = {Now,      Zero,     Word,      Q,        Absolute, Always,  T,         Nowhere, None,   Go};
+    program_q[52] = {Now,      T,        NoLoad,    ForQ,     Minus,    Always,  Void,      Nowhere, LoadQ,  Go};
+    program_q[53] = {Now,      Zero,     Sum,       6'h02,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[54] = {Now,      T,        More,      6'h02,    Plus,     Always,  EnergyP1,  Nowhere, SignP1, Go};
+    program_q[55] = {Now,      Zero,     Sum,       6'h06,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[56] = {Now,      T,        More,      6'h06,    Plus,     Always,  EnergyP2,  Nowhere, SignP2, Go};
+    program_q[57] = {Now,      EnergyP1, Word,      EnergyP2, Plus,     IfJoint, EnergyP,   Nowhere, SignP,  Go};
+    // RMS, apparent powers: U 2^12 comes from a product with Scale
+    program_q[58] = {Now,      Zero,     Sum,       6'h11,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[59] = {Now,      T,        Sum,       6'h01,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[60] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU1,     A,       High,   Square};
+    program_q[61] = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[62] = {Now,      Zero,     Sum,       6'h14,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[63] = {Now,      T,        Sum,       6'h04,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[64] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[65] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI1,     B,       None,   Both};
+    program_q[66] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S1,        Nowhere, None,   Go};
+    program_q[67] = {Now,      Zero,     Sum,       6'h15,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[68] = {Now,      T,        Sum,       6'h05,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[69] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU2,     A,       High,   Square};
+    program_q[70] = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[71] = {Now,      Zero,     Sum,       6'h17,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[72] = {Now,      T,        Sum,       6'h07,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[73] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[74] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI2,     B,       None,   Both};
+    program_q[75] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S2,        Nowhere, None,   Go};
+    program_q[76] = {Now,      S1,       Word,      S2,       Plus,     IfJoint, S,         A,       None,   Go};
+    program_q[77] = {Now,      Sin60,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[78] = {Now,      Zero,     Sum,       6'h19,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[79] = {Now,      T,        Sum,       6'h09,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[80] = {Answered, S,        Product,   Zero,     Minus,    Always,  V,         Nowhere, None,   Go};
+    program_q[81] = {Now,      S,        Word,      V,        Minus,    IfThree, S,         A,       None,   Go};
+    program_q[82] = {Now,      Zero,     Short,     Length,   Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[83] = {Answered, Zero,     Product24, Zero,     Plus,     Always,  EnergyS,   Nowhere, None,   Go};
+    program_q[84] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsLine,   Nowhere, High,   Square};
+    // energies
+    program_q[85] = {Now,      Forward1, Word,      EnergyP1, Plus,     Out1,    Forward1,  Nowhere, None,   Go};
+    program_q[86] = {Now,      Reverse1, Word,      EnergyP1, Minus,    Back1,   Reverse1,  Nowhere, None,   Go};
+    program_q[87] = {Now,      Forward2, Word,      EnergyP2, Plus,     Out2,    Forward2,  Nowhere, None,   Go};
+    program_q[88] = {Now,      Reverse2, Word,      EnergyP2, Minus,    Back2,   Reverse2,  Nowhere, None,   Go};
+    program_q[89] = {Now,      Quad1,    Word,      EnergyQ,  Plus,     First,   Quad1,     Nowhere, None,   Go};
+    program_q[90] = {Now,      Quad2,    Word,      EnergyQ,  Plus,     Second,  Quad2,     Nowhere, None,   Go};
+    program_q[91] = {Now,      Quad3,    Word,      EnergyQ,  Minus,    Third,   Quad3,     Nowhere, None,   Go};
+    program_q[92] = {Now,      Quad4,    Word,      EnergyQ,  Minus,    Fourth,  Quad4,     Nowhere, None,   Go};
+    program_q[93] = {Now,      Apparent, Word,      EnergyS,  Plus,     AnyLoad, Apparent,  Nowhere, None,   Go};
+    program_q[94] = {Now,      Forward,  Word,      EnergyP,  Plus,     Out,     Forward,   Nowhere, None,   Go};
+    program_q[95] = {Now,      Reverse,  Word,      EnergyP,  Minus,    Back,    Reverse,   Nowhere, None,   Go};
+    program_q[96] = {Now,      Lagging,  Word,      EnergyQ,  Plus,     Lags,    Lagging,   Nowhere, None,   Go};
+    program_q[97] = {Now,      Leading,  Word,      EnergyQ,  Minus,    Leads,   Leading,   Nowhere, None,   Go};
+    program_q[98] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsCommon, Nowhere, None,   End};
+  end
+
+  // ---- steps, one word of 32 bits a clock through three stages ------------------------------------------------
+  // Stage 1 reads the memory, stage 2 chooses y, stage 3 adds and stores: the next step may use the sum at once.
+  logic [6:0]           at_q;    // place of the step that follows
+  logic [StepWidth-1:0] step_q;  // that step
+  logic [1:0] begin_q;           // after reset: the first step is read, is taken
+  logic       take;              // the step that follows
+  logic       due_q;             // a half cycle is
+  logic [1:0] when_q, word_q, word2_q, word3_q;
+  logic       ready, go2_q, go3_q;
+  logic [5:0] x_place_q, y_place_q, to_q, to2_q, to3_q;
+  logic [4:0] y_place2_q;
+  logic [2:0] y_kind_q, into_q, keep_q, then_q, y_kind2_q, into2_q, keep2_q, then2_q, into3_q, keep3_q, then3_q;
+  logic [1:0] sign_q, sign2_q, sign3_q;
+  logic [4:0] gate_q, gate2_q;
+  logic [3:0] choice2_q;
+  logic       last, last3, multiplying_q, dividing_q, divided, answered;
+
+  always_comb begin
+    unique case (when_q)
+      Closed:   ready = due_q;
+      Answered: ready = !multiplying_q;
+      Divided:  ready = !dividing_q;
+      default:  ready = 1'b1;
     endcase
-  endfunction
-
-  assign both = {1'b0, half_length_i} + {1'b0, pair_i ? former_length_i : half_length_i};
-  assign off  = cycle_q > Middle ? cycle_q - Middle : Middle - cycle_q;
-
-  always_ff @(posedge clk_i) begin
-    sum_q      <= half_i + (pair_i ? former_i : half_i);
-    size_q     <= sum_q[54] ? 55'(-sum_q) : 55'(sum_q);
-    negative_q <= sum_q[54];
-    sum_o      <= sum_of(next_q);
+    ready = ready && begin_q == '0;
   end
 
-  // ---- serial arithmetic --------------------------------------------------------------------------------
-  logic                 divide, first, take, divided, ready_q, rooted, squares;
-  logic [86:0]          dividend;
-  logic [QuotWidth-1:0] quotient;
-  logic [RootWidth-1:0] root;
-  logic signed [51:0]   mean_q;
-
-  assign first    = state_q == Begin;
-  assign take     = ready_q && (state_q == MeanQ || state_q == MeanP || state_q == MeanSquare);
-  assign divide   = first || (state_q == Ratio && ready_q) || (take && next_q != 4'd10);
-  assign squares  = next_q >= 4'd4;
-  assign dividend = first ? 87'(off) << 20 : (squares ? {size_q, 32'd0} : {8'd0, size_q, 24'd0});
-
-  td_divide #(
-    .DivWidth (26),
-    .QuotWidth(QuotWidth)
-  ) u_divide (
-    .clk_i,
-    .rst_ni,
-    .start_i   (divide),
-    .high_i    (26'(dividend >> QuotWidth)),
-    .low_i     (dividend[QuotWidth-1:0]),
-    .divisor_i (first ? {1'b0, cycle_q} : both),
-    .done_o    (divided),
-    .quotient_o(quotient)
-  );
-
-  td_sqrt #(
-    .RootWidth(RootWidth)
-  ) u_root (
-    .clk_i,
-    .rst_ni,
-    .start_i   (take && state_q == MeanSquare),
-    .radicand_i(quotient),
-    .done_o    (rooted),
-    .root_o    (root)
-  );
-
-  // ---- multiplication: asked for, begun when the multiplier is free, answered 4 clocks later ---------------
-  logic               ask_q, answered;
-  logic [3:1]         wait_q;
-  logic signed [51:0] a_q;
-  logic signed [34:0] b_q;
-  logic signed [60:0] answer;  // most products are wanted over 2^20
-
-  assign start_o  = ask_q && free_i;
-  assign a_o      = start_o ? a_q : '0;
-  assign b_o      = start_o ? b_q : '0;
-  assign answer   = product_i[80:20];
+  assign last  = word_q == 2'd2;
+  assign take  = last || begin_q[1];
+  assign last3 = go3_q && word3_q == 2'd2;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) {answered, wait_q} <= '0;
-    else         {answered, wait_q} <= {wait_q, start_o};
-  end
-
-  // ---- energies -----------------------------------------------------------------------------------------
-  logic [71:0]        energies_q [16];
-  logic [71:0]        total_q;
-  logic signed [54:0] energy1_q, energy2_q, energy_p_q, energy_u_q;  // of the half cycle: active of each element, sums
-  logic signed [54:0] selected, selected_q;
-  logic [54:0]        amount_q;
-  logic [54:0]        energy_s_q;
-  logic               counts, counts_q, loaded_p_q, loaded_q_q;
-
-  always_comb begin  // 0 to 3 active of the elements, 4 to 7 quadrants, 8 apparent, 9 to 12 of the sums by sign
-    unique case (energy_q)
-      4'd0: begin selected = energy1_q; counts = !energy1_q[54] && loaded_p_q; end
-      4'd1: begin selected = energy1_q; counts = energy1_q[54] && loaded_p_q; end
-      4'd2: begin selected = energy2_q; counts = !energy2_q[54] && loaded_p_q; end
-      4'd3: begin selected = energy2_q; counts = energy2_q[54] && loaded_p_q; end
-      4'd4: begin selected = energy_u_q; counts = !energy_p_q[54] && !energy_u_q[54] && loaded_q_q; end
-      4'd5: begin selected = energy_u_q; counts = energy_p_q[54] && !energy_u_q[54] && loaded_q_q; end
-      4'd6: begin selected = energy_u_q; counts = energy_p_q[54] && energy_u_q[54] && loaded_q_q; end
-      4'd7: begin selected = energy_u_q; counts = !energy_p_q[54] && energy_u_q[54] && loaded_q_q; end
-      4'd8: begin selected = energy_s_q; counts = loaded_p_q || loaded_q_q; end
-      4'd9: begin selected = energy_p_q; counts = !energy_p_q[54] && loaded_p_q; end
-      4'd10: begin selected = energy_p_q; counts = energy_p_q[54] && loaded_p_q; end
-      4'd11: begin selected = energy_u_q; counts = !energy_u_q[54] && loaded_q_q; end
-      default: begin selected = energy_u_q; counts = energy_u_q[54] && loaded_q_q; end
-    endcase
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (state_q == Select) begin
-      selected_q <= selected;
-      counts_q   <= counts;
+    step_q <= program_q[at_q];
+    if (!rst_ni) begin
+      at_q    <= '0;
+      begin_q <= 2'b01;
+    end else begin
+      begin_q <= begin_q << 1;
+      if (take) at_q <= step_q[2:0] == End ? '0 : at_q + 1'b1;
     end
-    if (state_q == Size) amount_q <= selected_q[54] ? 55'(-selected_q) : 55'(selected_q);
-    if (state_q == Add) total_q <= energies_q[energy_q] + (counts_q ? 72'(amount_q) : 72'd0);
-    if (clear_i)               energies_q[clear_place_i] <= '0;
-    else if (state_q == Store) energies_q[energy_q] <= total_q;
+    if (take) {when_q, x_place_q, y_kind_q, y_place_q, sign_q, gate_q, to_q, into_q, keep_q, then_q} <= step_q;
   end
-
-  // ---- steps --------------------------------------------------------------------------------------------
-  logic               joint;           // the sums take in element 2
-  logic        [20:0] square_q, series_q;
-  logic        [2:0]  root_q;          // u1, i1, u2, i2, line, common
-  logic signed [63:0] p_q, q_q, s_q, apparent;
-  logic        [55:0] power_size_q;  // 256 squared codes
-  logic        [29:0] u_rms_q, irms_q;
-  logic        [63:0] forward_q, reverse_q, lagging_q, leading_q;
-
-  assign joint    = mode_i != 2'd0;
-  assign apparent = 64'(product_i[80:8]);
-  assign energy_o = state_q == KeepP ? (second_q ? 4'd6 : 4'd2) : (second_q ? 4'd8 : 4'd3);
-
-  function automatic logic signed [63:0] joined(input logic signed [63:0] former, input logic signed [63:0] value);
-    joined = !second_q ? value : (joint ? former + value : former);
-  endfunction
-
-  function automatic logic [55:0] size(input logic signed [63:0] power);
-    size = 56'((power[63] ? -power : power) >> 8);
-  endfunction
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      state_q <= Rest;
-      ask_q   <= 1'b0;
-      ready_q <= 1'b0;
+      due_q         <= 1'b0;
+      word_q        <= '0;
+      go2_q         <= 1'b0;
+      go3_q         <= 1'b0;
+      multiplying_q <= 1'b0;
+      dividing_q    <= 1'b0;
     end else begin
-      if (start_o) ask_q <= 1'b0;
-      ready_q <= divided || (ready_q && !take && state_q != Ratio);
-      if (divide) divided_negative_q <= negative_q;
-      if (take && next_q != 4'd10) next_q <= next_q + 1'b1;
-      if (state_q == Ratio && ready_q) next_q <= 4'd1;
-      unique case (state_q)
-        Rest: begin
-          next_q   <= 4'd0;
-          root_q   <= 3'd0;
-          energy_q <= 4'd0;
-          second_q <= 1'b0;
-          if (closed_i) begin
-            state_q <= Begin;
-            cycle_q <= both < 26'(Shortest) ? Shortest : (both > 26'(Longest) ? Longest : both[24:0]);
-          end
-        end
-        Begin: state_q <= Ratio;
-        Ratio: if (ready_q) begin
-          state_q <= Square;
-          ask_q   <= 1'b1;
-          a_q     <= 52'(quotient[20:0]);
-          b_q     <= 35'(quotient[20:0]);
-        end
-        Square: if (answered) begin
-          state_q  <= Third;
-          square_q <= answer[20:0];
-          ask_q    <= 1'b1;
-          a_q      <= 52'(answer[20:0]);
-          b_q      <= 35'(C3);
-        end
-        Third: if (answered) begin
-          state_q <= Second;
-          ask_q   <= 1'b1;
-          a_q     <= 52'(square_q);
-          b_q     <= 35'(C2 + answer[20:0]);
-        end
-        Second: if (answered) begin
-          state_q <= First;
-          ask_q   <= 1'b1;
-          b_q     <= 35'(C1 + answer[20:0]);
-        end
-        First: if (answered) begin
-          state_q  <= MeanQ;
-          series_q <= One + answer[20:0];
-        end
-        MeanQ: if (take) begin
-          state_q <= AskQ;
-          mean_q  <= divided_negative_q ? -(52'(quotient)) : 52'(quotient);
-        end
-        AskQ: begin
-          state_q <= TrueQ;
-          ask_q   <= 1'b1;
-          a_q     <= mean_q;
-          b_q     <= 35'(series_q);
-        end
-        TrueQ: if (answered) begin
-          state_q <= EnergyQ;
-          q_q     <= joined(q_q, 64'(answer));
-          ask_q   <= 1'b1;
-          a_q     <= 52'(energy_i);
-        end
-        EnergyQ: if (answered) begin
-          state_q    <= second_q ? MeanP : MeanQ;
-          second_q   <= !second_q;
-          energy_u_q <= 55'(joined(64'(energy_u_q), 64'(answer)));
-        end
-        MeanP: if (take) begin
-          state_q <= KeepP;
-          mean_q  <= divided_negative_q ? -(52'(quotient)) : 52'(quotient);
-        end
-        KeepP: begin
-          state_q  <= second_q ? TotalP : MeanP;
-          second_q <= !second_q;
-          p_q      <= joined(p_q, 64'(mean_q));
-          if (second_q) energy2_q <= energy_i;
-          else          energy1_q <= energy_i;
-        end
-        TotalP: begin
-          state_q      <= TotalQ;
-          energy_p_q   <= joint ? energy1_q + energy2_q : energy1_q;
-          power_size_q <= size(p_q);
-        end
-        TotalQ: begin
-          state_q      <= Loaded;
-          loaded_p_q   <= power_size_q >= 56'(no_load_p_i);
-          power_size_q <= size(q_q);
-        end
-        Loaded: begin
-          state_q    <= MeanSquare;
-          loaded_q_q <= power_size_q >= 56'(no_load_q_i);
-        end
-        MeanSquare: if (take) state_q <= Root;
-        Root: if (rooted) begin
-          root_q  <= root_q + 1'b1;
-          state_q <= root_q == 3'd5 ? Rest : MeanSquare;
-          if (root_q == 3'd1) irms_q <= root;
-          if (!root_q[0]) u_rms_q <= root;
-          if (root_q == 3'd1 || root_q == 3'd3) begin
-            state_q <= Apparent;
-            ask_q   <= 1'b1;
-            a_q     <= 52'(u_rms_q);
-            b_q     <= 35'(root);
-          end
-        end
-        Apparent: if (answered) begin
-          state_q  <= second_q ? Sum : MeanSquare;
-          second_q <= !second_q;
-          s_q      <= joined(s_q, apparent);
-        end
-        Sum: begin
-          state_q <= mode_i == 2'd2 ? Scale : SumApparent;
-          ask_q   <= mode_i == 2'd2;
-          a_q     <= 52'(s_q);
-          b_q     <= HalfRoot3;
-        end
-        Scale: if (answered) begin
-          state_q <= SumApparent;
-          s_q     <= 64'(answer);
-        end
-        SumApparent: begin
-          state_q <= EnergyS;
-          ask_q   <= 1'b1;
-          a_q     <= 52'(s_q);
-          b_q     <= 35'(half_length_i);
-        end
-        EnergyS: if (answered) begin
-          state_q    <= Select;
-          energy_s_q <= product_i[78:24];
-        end
-        Select: state_q <= Size;
-        Size:   state_q <= Add;
-        Add:    state_q <= Store;
-        Store: begin
-          state_q  <= energy_q == 4'd12 ? MeanSquare : Select;
-          energy_q <= energy_q + 1'b1;
-          unique case (energy_q)
-            4'd9:  forward_q <= total_q[71:8];
-            4'd10: reverse_q <= total_q[71:8];
-            4'd11: lagging_q <= total_q[71:8];
-            4'd12: leading_q <= total_q[71:8];
-            default: ;
-          endcase
-        end
-        default: state_q <= Rest;
+      due_q <= closed_i || (due_q && (when_q != Closed || !ready));
+      if (last)                        word_q <= '0;
+      else if (word_q != '0 || ready) word_q <= word_q + 1'b1;
+      go2_q <= word_q != '0 || ready;
+      go3_q <= go2_q;
+      if (last && (then_q == Multiply || then_q == Both)) multiplying_q <= 1'b1;
+      else if (answered)                                  multiplying_q <= 1'b0;
+      if (last && then_q[2]) dividing_q <= 1'b1;
+      else if (divided)      dividing_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    {word2_q, y_kind2_q, y_place2_q, sign2_q, gate2_q, to2_q, into2_q, keep2_q, then2_q}
+        <= {word_q, y_kind_q, y_place_q[4:0], sign_q, gate_q, to_q, into_q, keep_q, then_q};
+    {word3_q, sign3_q, to3_q, into3_q, keep3_q, then3_q}
+        <= {word2_q, sign2_q, to2_q, into2_q, keep2_q, then2_q};
+    if (last || y_kind_q == Word || (y_kind_q == Short && word_q[0])) choice2_q <= SignOnly;
+    else choice2_q <= y_kind_q == Short ? y_place_q[3:0] : {y_kind_q, word_q[0]};
+  end
+
+  // ---- memory, and what else y may be ----------------------------------------------------------------------
+  logic        [31:0] memory_q [256];
+  logic        [31:0] x_read_q, y_read_q, x_q, y_word_q, y_other_q, sum;
+  logic        [63:0] total, more, quotient64, product20, product24, no_load;
+  logic        [59:0] quotient;
+  logic        [29:0] root;
+  logic [15:0] [31:0] choices;
+  logic        [80:20] product_q;
+  logic               empty_q, negative2;  // the energies are still 0; sign of y
+
+  initial begin
+    for (int j = 0; j < 256; j++) memory_q[j] = '0;
+    memory_q[{Shortest, 2'd0}]  = 32'(MinPeriod << 16);
+    memory_q[{Longest, 2'd0}]   = 32'(MaxPeriod << 16);
+    memory_q[{Middle, 2'd0}]    = 32'(144 << 16);
+    memory_q[{C1, 2'd0}]        = 32'd1293629;  // (pi/2)^2 / 2, 2^-20
+    memory_q[{C2, 2'd0}]        = 32'd1329959;  // 5 (pi/2)^4 / 24
+    memory_q[{C3, 2'd0}]        = 32'd1334494;  // 61 (pi/2)^6 / 720
+    memory_q[{One, 2'd0}]       = 32'd1048576;
+    memory_q[{Sin60, 2'd0}]     = 32'd908093;   // 2^-20
+    memory_q[{Scale, 2'd1}]     = 32'd1;        // 2^32
+  end
+
+  assign sum_o      = y_place2_q[3:0];
+  assign former_o   = y_place2_q[4] && pair_i;
+  assign total      = 64'(sum_i);
+  assign more       = 64'(more_i);
+  assign quotient64 = {4'd0, quotient};
+  assign product20  = 64'($signed(product_q[80:20]));
+  assign product24  = 64'($signed(product_q[80:24]));
+  assign no_load    = {24'd0, y_place2_q[0] ? no_load_q_i : no_load_p_i, 8'd0};
+  assign negative2  = (y_kind2_q == Sum && sum_i[54]) || (y_kind2_q == More && more_i[54])
+                   || ((y_kind2_q == Product || y_kind2_q == Product24) && product_q[80]);
+  assign choices    = {{32{negative2}}, 32'(former_length_i), no_load, 32'(half_length_i), 32'(root),
+                       product24, product20, quotient64, more, total};
+
+  always_ff @(posedge clk_i) begin
+    if (answered) product_q <= product_i[80:20];  // others follow
+    x_read_q <= memory_q[{x_place_q, word_q}];
+    y_read_q <= memory_q[{y_place_q, word_q}];
+    if (go3_q) memory_q[{to3_q, word3_q}] <= sum;
+  end
+
+  always_ff @(posedge clk_i) begin
+    x_q       <= empty_q && to2_q >= Forward1 && to2_q <= Leading ? '0 : x_read_q;
+    y_word_q  <= y_kind2_q == Word ? y_read_q : '0;
+    y_other_q <= choices[choice2_q];
+  end
+
+  // ---- addition ---------------------------------------------------------------------------------------------
+  logic counts, counts_q, negate, carry_q, carry, below_q;
+  logic back1_q, back2_q, back_q, leads_q, loaded_p_q, loaded_q_q;
+
+  always_comb begin
+    unique case (gate2_q)
+      IfJoint: counts = mode_i != 2'd0;
+      IfThree: counts = mode_i == 2'd2;
+      IfPair:  counts = pair_i;
+      IfAlone: counts = !pair_i;
+      IfBack:  counts = back_q;
+      IfOut:   counts = !back_q;
+      Out1:    counts = loaded_p_q && !back1_q;
+      Back1:   counts = loaded_p_q && back1_q;
+      Out2:    counts = loaded_p_q && !back2_q;
+      Back2:   counts = loaded_p_q && back2_q;
+      Out:     counts = loaded_p_q && !back_q;
+      Back:    counts = loaded_p_q && back_q;
+      Lags:    counts = loaded_q_q && !leads_q;
+      Leads:   counts = loaded_q_q && leads_q;
+      First:   counts = loaded_q_q && !back_q && !leads_q;
+      Second:  counts = loaded_q_q && back_q && !leads_q;
+      Third:   counts = loaded_q_q && back_q && leads_q;
+      Fourth:  counts = loaded_q_q && !back_q && leads_q;
+      AnyLoad: counts = loaded_p_q || loaded_q_q;
+      default: counts = 1'b1;
+    endcase
+    unique case (sign3_q)
+      Minus:    negate = 1'b1;
+      Absolute: negate = below_q;
+      OfMean:   negate = divided_negative_q;
+      default:  negate = 1'b0;
+    endcase
+  end
+
+  assign {carry, sum} = {1'b0, x_q} + {1'b0, ((y_word_q | y_other_q) & {32{counts_q}}) ^ {32{negate}}}
+                      + 33'(word3_q == '0 ? negate : carry_q);
+
+  always_ff @(posedge clk_i) begin
+    carry_q  <= carry;
+    counts_q <= counts;
+    if (last3) begin
+      below_q <= sum[31];
+      unique case (keep3_q)
+        SignP1:  back1_q    <= sum[31];
+        SignP2:  back2_q    <= sum[31];
+        SignP:   back_q     <= sum[31];
+        SignQ:   leads_q    <= sum[31];
+        LoadP:   loaded_p_q <= !sum[31];
+        LoadQ:   loaded_q_q <= !sum[31];
+        default: ;
       endcase
+    end
+    if (!rst_ni)                         empty_q <= 1'b1;
+    else if (last3 && to3_q == Leading) empty_q <= 1'b0;
+  end
+
+  // ---- one division or root ----------------------------------------------------------------------------------
+  logic        divide, size_negative_q, divided_negative_q;
+  logic [54:0] size_q;
+  logic [25:0] divisor_q;
+
+  assign divide = last3 && then3_q[2];
+
+  always_ff @(posedge clk_i) begin
+    if (go3_q && into3_q == Size) begin
+      if (word3_q == 2'd0) size_q[31:0] <= sum;
+      if (word3_q == 2'd1) size_q[54:32] <= sum[22:0];
+      size_negative_q <= negate;
+    end
+    if (go3_q && into3_q == Divisor && word3_q == 2'd0) divisor_q <= sum[25:0];
+    if (divide) divided_negative_q <= size_negative_q;
+  end
+
+  td_divide_root u_divide (
+    .clk_i,
+    .rst_ni,
+    .start_i   (divide),
+    .kind_i    ({then3_q[1], then3_q[0] && !then3_q[1]}),
+    .size_i    (size_q),
+    .divisor_i (divisor_q),
+    .done_o    (divided),
+    .quotient_o(quotient),
+    .root_o    (root)
+  );
+
+  // ---- one multiplication: begun when the multiplier is free, answered 4 clocks later ---------------------------
+  logic               ask_q;
+  logic        [3:1]  wait_q;
+  logic signed [51:0] a_q;
+  logic signed [34:0] b_q;
+
+  assign start_o = ask_q && free_i;
+  assign a_o     = a_q;
+  assign b_o     = b_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      {answered, wait_q} <= '0;
+      ask_q              <= 1'b0;
+    end else begin
+      {answered, wait_q} <= {wait_q, start_o};
+      if (last3 && (then3_q == Multiply || then3_q == Both)) ask_q <= 1'b1;
+      else if (free_i)                                       ask_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (go3_q && (into3_q == A || into3_q == AB)) begin
+      if (word3_q == 2'd0) a_q[31:0] <= sum;
+      if (word3_q == 2'd1) a_q[51:32] <= sum[19:0];
+    end
+    if (go3_q && (into3_q == B || into3_q == AB)) begin
+      if (word3_q == 2'd0) b_q[31:0] <= sum;
+      if (word3_q == 2'd1) b_q[34:32] <= sum[2:0];
     end
   end
 
   // ---- results --------------------------------------------------------------------------------------------
-  logic [2:0] word;  // 32-bit place of a root in METER
+  logic        energy, rms, leaves;
+  logic [31:8] before_q;  // of the word before
 
-  assign word = root_q + 3'd1;
+  assign energy = to3_q >= Forward1;
+  assign rms    = to3_q <= RmsCommon;
+  assign leaves = go3_q && to3_q <= Leading
+               && (energy ? word3_q != 2'd0 : (word3_q == 2'd0 || (word3_q == 2'd1 && !rms)));
 
   always_ff @(posedge clk_i) begin
-    write_low_o  <= 1'b0;
-    write_high_o <= 1'b0;
-    unique case (state_q)
-      TrueQ: begin
-        {write_high_o, write_low_o} <= {2{answered && rst_ni}};
-        index_o <= second_q ? 5'd8 : 5'd5;
-        data_o  <= 64'(answer);
-      end
-      KeepP: begin
-        {write_high_o, write_low_o} <= {2{rst_ni}};
-        index_o <= second_q ? 5'd7 : 5'd4;
-        data_o  <= 64'(mean_q);
-      end
-      TotalP: begin
-        {write_high_o, write_low_o} <= {2{rst_ni}};
-        index_o <= 5'd10;
-        data_o  <= p_q;
-      end
-      TotalQ: begin
-        {write_high_o, write_low_o} <= {2{rst_ni}};
-        index_o <= 5'd11;
-        data_o  <= q_q;
-      end
-      Root: begin
-        write_low_o  <= rooted && rst_ni && !word[0];
-        write_high_o <= rooted && rst_ni && word[0];
-        index_o <= 5'(word[2:1]);
-        data_o  <= {2'd0, root, 2'd0, root};
-      end
-      Apparent: begin
-        {write_high_o, write_low_o} <= {2{answered && rst_ni}};
-        index_o <= second_q ? 5'd9 : 5'd6;
-        data_o  <= apparent;
-      end
-      SumApparent: begin
-        {write_high_o, write_low_o} <= {2{rst_ni}};
-        index_o <= 5'd12;
-        data_o  <= s_q;
-      end
-      Store: begin
-        {write_high_o, write_low_o} <= {2{rst_ni && energy_q <= 4'd8}};
-        index_o <= 5'd13 + 5'(energy_q);
-        data_o  <= total_q[71:8];
-      end
-      default: ;
-    endcase
+    before_q <= sum[31:8];
+    write_o  <= rst_ni && leaves;
+    index_o  <= {to3_q[4:0], rms ? keep3_q == High : word3_q[0] != energy};
+    data_o   <= energy ? {sum[7:0], before_q} : sum;
+  end
+
+  // ---- publication ------------------------------------------------------------------------------------------
+  logic        [29:0] irms_q;
+  logic signed [63:0] p_q, q_q, s_q;
+  logic        [63:0] forward_q, reverse_q, lagging_q, leading_q;
+
+  // Takes a word of a result that has just left.
+  function automatic logic [63:0] taken(input logic [63:0] former, input logic [4:0] number);
+    taken = former;
+    if (write_o && index_o == {number, 1'b0}) taken[31:0] = data_o;
+    if (write_o && index_o == {number, 1'b1}) taken[63:32] = data_o;
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (write_o && index_o == {RmsI1[4:0], 1'b0}) irms_q <= data_o[29:0];
+    p_q       <= taken(p_q, P[4:0]);
+    q_q       <= taken(q_q, Q[4:0]);
+    s_q       <= taken(s_q, S[4:0]);
+    forward_q <= taken(forward_q, Forward[4:0]);
+    reverse_q <= taken(reverse_q, Reverse[4:0]);
+    lagging_q <= taken(lagging_q, Lagging[4:0]);
+    leading_q <= taken(leading_q, Leading[4:0]);
   end
 
   always_ff @(posedge clk_i) begin

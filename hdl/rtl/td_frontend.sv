@@ -188,9 +188,9 @@ module td_frontend #(
   logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
   logic        [1:0]       word_channel;
   logic signed [30:0]      word;          // 1/16 ADC code
-  logic                    result_low, result_high;
-  logic        [4:0]       result_index;
-  logic        [63:0]      result_data;
+  logic                    result_write;
+  logic        [5:0]       result_index;
+  logic        [31:0]      result_data;
   logic        [29:0]      irms;
   logic                    loaded_p, loaded_q;
   logic        [63:0]      p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
@@ -222,8 +222,7 @@ module td_frontend #(
     .word_valid_o    (word_valid),
     .word_channel_o  (word_channel),
     .word_o          (word),
-    .write_low_o     (result_low),
-    .write_high_o    (result_high),
+    .write_o         (result_write),
     .index_o         (result_index),
     .data_o          (result_data),
     .irms_o          (irms),
@@ -242,8 +241,7 @@ module td_frontend #(
   td_results u_results (
     .clk_i,
     .rst_ni,
-    .write_low_i (result_low),
-    .write_high_i(result_high),
+    .write_i     (result_write),
     .index_i     (result_index),
     .data_i      (result_data),
     .publishing_i(publishing),
@@ -450,7 +448,7 @@ module td_frontend #(
       irms2_next_q <= '0;
       irms2_q      <= '0;
     end else begin
-      if (result_low && result_index == 5'd2) irms2_next_q <= result_data[29:0];
+      if (result_write && result_index == 6'd4) irms2_next_q <= result_data[29:0];
       if (publishing && whole) irms2_q <= irms2_next_q;
     end
   end
@@ -726,7 +724,7 @@ module td_frontend #(
   logic [31:0] guard_key;  // the guard sees it on the bus
   logic unused;
   assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], ingress_seen,
-                    result_data[63:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
+                    result_data[31:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
                     clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step,
                     fund_addr[1:0], harm_addr[1:0]};
 

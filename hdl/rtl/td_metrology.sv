@@ -34,10 +34,9 @@ module td_metrology (
   output logic        [1:0]  word_channel_o,
   output logic signed [30:0] word_o,     // 1/16 ADC code
   // results, see td_account and td_sums
-  output logic               write_low_o,
-  output logic               write_high_o,
-  output logic        [4:0]  index_o,
-  output logic        [63:0] data_o,
+  output logic               write_o,
+  output logic        [5:0]  index_o,
+  output logic        [31:0] data_o,
   output logic        [29:0] irms_o,
   output logic signed [63:0] p_o,
   output logic signed [63:0] q_o,
@@ -94,15 +93,16 @@ module td_metrology (
     .clk_i,
     .rst_ni,
     .start_i  (start_channels || start_sums || start_account || start_square),
-    .a_i      (a_channels | a_sums | a_account | a_square),
-    .b_i      (b_channels | b_sums | b_account | b_square),
+    .a_i      (a_channels | a_sums | a_square | (start_account ? a_account : '0)),
+    .b_i      (b_channels | b_sums | b_square | (start_account ? b_account : '0)),
     .product_o(product)
   );
 
   // ---- channels, sums, accounts ------------------------------------------------------------------------------
   logic               settled, closed;
-  logic        [3:0]  sum_place, energy_place;
-  logic signed [54:0] half_sum, former_sum, energy_sum;
+  logic        [3:0]  sum_place;
+  logic               former_sum;
+  logic signed [54:0] sum, more;
 
   td_channels u_channels (
     .clk_i,
@@ -146,18 +146,15 @@ module td_metrology (
     .product_i     (product),
     .closed_o      (closed),
     .index_i       (sum_place),
-    .energy_index_i(energy_place),
-    .half_o        (half_sum),
-    .former_o      (former_sum),
-    .energy_o      (energy_sum),
+    .former_i      (former_sum),
+    .sum_o         (sum),
+    .more_o        (more),
     .run_o
   );
 
   td_account u_account (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear),
-    .clear_place_i(cleared_q[3:0]),
     .mode_i,
     .no_load_p_i,
     .no_load_q_i,
@@ -166,17 +163,15 @@ module td_metrology (
     .former_length_i,
     .pair_i,
     .sum_o        (sum_place),
-    .energy_o     (energy_place),
-    .half_i       (half_sum),
-    .former_i     (former_sum),
-    .energy_i     (energy_sum),
+    .former_o     (former_sum),
+    .sum_i        (sum),
+    .more_i       (more),
     .free_i       (free_q),
     .start_o      (start_account),
     .a_o          (a_account),
     .b_o          (b_account),
     .product_i    (product),
-    .write_low_o,
-    .write_high_o,
+    .write_o,
     .index_o,
     .data_o,
     .publishing_i,

@@ -6,10 +6,9 @@
 module td_results (
   input  logic        clk_i,
   input  logic        rst_ni,
-  input  logic        write_low_i,
-  input  logic        write_high_i,
-  input  logic [4:0]  index_i,       // pair of words
-  input  logic [63:0] data_i,
+  input  logic        write_i,
+  input  logic [5:0]  index_i,       // word; those from 44 on are not shown
+  input  logic [31:0] data_i,
   input  logic        publishing_i,
   input  logic        whole_i,
   input  logic        take_i,
@@ -21,10 +20,9 @@ module td_results (
   logic [1:0]  fill_q, shown_q, held_q, spare;
   logic        shown_valid_q, held_valid_q;
   logic [3:0]  whole_q;              // of each bank
-  logic [31:0] low_q [128];
-  logic [31:0] high_q [128];
-  logic [31:0] low_read_q, high_read_q;
-  logic        flags_q, flag_q, odd_q, valid_q, read_q;
+  logic [31:0] words_q [256];
+  logic [31:0] word_q;
+  logic        flags_q, flag_q, valid_q, read_q;
 
   // Neither the bank now shown nor the one before it, which a take_i of the same clock holds, nor the held one.
   always_comb begin
@@ -57,12 +55,8 @@ module td_results (
   end
 
   always_ff @(posedge clk_i) begin
-    if (write_low_i)  low_q[{fill_q, index_i}] <= data_i[31:0];
-    if (write_high_i) high_q[{fill_q, index_i}] <= data_i[63:32];
-    if (req_i) begin
-      low_read_q  <= low_q[{held_q, addr_i[5:1]}];
-      high_read_q <= high_q[{held_q, addr_i[5:1]}];
-    end
+    if (write_i) words_q[{fill_q, index_i}] <= data_i;
+    if (req_i)   word_q <= words_q[{held_q, addr_i}];
   end
 
   always_ff @(posedge clk_i) begin
@@ -71,12 +65,11 @@ module td_results (
     if (req_i) begin
       flags_q <= addr_i == '0;
       flag_q  <= whole_q[held_q];
-      odd_q   <= addr_i[0];
       valid_q <= held_valid_q && addr_i < 6'd44 && addr_i != 6'd7;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (read_q) data_o <= !valid_q ? '0 : (flags_q ? 32'(flag_q) : (odd_q ? high_read_q : low_read_q));
+    if (read_q) data_o <= !valid_q ? '0 : (flags_q ? 32'(flag_q) : word_q);
   end
 endmodule

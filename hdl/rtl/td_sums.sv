@@ -8,10 +8,9 @@
 // Products are rounded down by 2^16 (reactive 2^17), so sums count 2^8 squared codes x sample. At a
 // boundary the product is split by the covered fraction.
 //
-// closed_o is high for one clock in slot 49 when a half cycle ended; from then until the next one half_o,
-// former_o (the half cycle before) give the sums of index_i, energy_o that of energy_index_i. energy_o is half_o and what lies
-// between the last fixed boundary of a loss and the first crossing after it (restart_i), which belongs to no
-// half cycle. run_o is the active energy of every sample up to word n - 7, of both elements with both_i.
+// closed_o is high for one clock in slot 49 when a half cycle ended; from then until the next boundary sum_o gives the
+// sums of index_i, with former_i those of the half cycle before. Their energy is sum_o and more_o, what lies between
+// the last fixed boundary of a loss and the first crossing after it (restart_i) and belongs to no half cycle. run_o is the active energy of every sample up to word n - 7, of both elements with both_i.
 module td_sums (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -33,10 +32,9 @@ module td_sums (
   input  logic signed [80:0] product_i,   // 4 slots after its operands
   output logic               closed_o,
   input  logic        [3:0]  index_i,
-  input  logic        [3:0]  energy_index_i,
-  output logic signed [54:0] half_o,
-  output logic signed [54:0] former_o,
-  output logic signed [54:0] energy_o,
+  input  logic               former_i,
+  output logic signed [54:0] sum_o,
+  output logic signed [54:0] more_o,
   output logic signed [63:0] run_o
 );
   localparam logic [5:0] FirstRead    = 6'd18;
@@ -221,37 +219,42 @@ module td_sums (
   end
 
   // ---- closed half cycles -------------------------------------------------------------------------------
-  logic signed [54:0] half_q [16];
-  logic signed [54:0] former_q [16];
-  logic signed [54:0] energy_q [16];
-  logic signed [54:0] more_q [16];  // energy that belongs to no half cycle
-  logic signed [54:0] joined;
-  logic               split_q, closing_half;
-  logic        [3:0]  half_place;
+  logic signed [54:0] half_q [32];      // two of them by turns
+  logic signed [54:0] more_q [16];
+  logic signed [54:0] more;
+  logic               newest_q;         // which of the two
+  logic               gap_q, before_q;  // there is energy of no half cycle since the last one, before the last one
+  logic               split_q, last_q;
+  logic        [3:0]  more_place;
 
-  assign closing_half = split_q && !restart_i;
-  assign half_place   = closing_half ? k_closed_q : index_i;  // a restart_i may come while sums are being read
-  assign half_o       = half_q[half_place];
-  assign former_o     = former_q[index_i];
-  assign energy_o     = energy_q[energy_index_i];
-  assign joined       = closing_q + more_q[k_closed_q];
+  assign more_place = split_q ? k_closed_q : index_i;
+  assign more       = more_q[more_place];
+  assign sum_o      = half_q[{newest_q ^ former_i, index_i}];
+  assign more_o     = before_q ? more : '0;
 
   always_ff @(posedge clk_i) begin
-    split_q    <= rst_ni && closing_on_q;
     k_closed_q <= k_q;
-    closed_o   <= rst_ni && boundary_i && !restart_i && slot_i == FirstClosing + 6'(Sums);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (closing_half) begin
-      former_q[k_closed_q] <= half_o;
-      half_q[k_closed_q]   <= closing_q;
-      energy_q[k_closed_q] <= joined;
+    if (!rst_ni) begin
+      split_q  <= 1'b0;
+      last_q   <= 1'b0;
+      closed_o <= 1'b0;
+      newest_q <= 1'b0;
+      gap_q    <= 1'b0;
+      before_q <= 1'b0;
+    end else begin
+      split_q  <= closing_on_q;
+      last_q   <= boundary_i && slot_i == FirstClosing + 6'(Sums) - 6'd1;
+      closed_o <= last_q && !restart_i;
+      if (last_q) begin
+        newest_q <= newest_q ^ !restart_i;
+        gap_q    <= restart_i;
+        before_q <= gap_q && !restart_i;
+      end
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (clear_i)      more_q[clear_place_i] <= '0;
-    else if (split_q) more_q[k_closed_q] <= restart_i ? joined : '0;
+    if (split_q && !restart_i) half_q[{!newest_q, k_closed_q}] <= closing_q;
+    if (split_q && restart_i)  more_q[k_closed_q] <= closing_q + (gap_q ? more : '0);
   end
 endmodule

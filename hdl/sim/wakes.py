@@ -18,15 +18,16 @@ from pathlib import Path
 
 # By module. One that is not here gets every clock: td_trigger counts them.
 WAKES = {
-    "td_account": "clear_i || state_q != Rest || closed_i || publishing_i || write_low_o || write_high_o",
+    "td_account": "closed_i || due_q || at_q != 7'd1 || word_q != '0 || go2_q || go3_q || write_o || publishing_i",
     "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered || stop"
     " || arm_q || done_q || send_q != Idle || req_i || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
     "td_channels": "slot_i < 6'd19",
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
     " || crossing_lost_o",
     "td_divide": "start_i || left_q != '0 || done_q",
+    "td_divide_root": "start_i || left_q != '0 || done_o",
     "td_event_fifo": "push_i",
-    "td_frontend": "valid_i || valid_q || event_in || result_low || publishing",
+    "td_frontend": "valid_i || valid_q || event_in || result_write || publishing",
     "td_fundamental": "valid_i || point_i || run_q || on_q != '0 || close_q || closed_q || job_q != Rest"
     " || req_i || ack_q",
     "td_guard": "valid_i || step_i || phase_q != Pace || event_q || open_q != '0 || s_awvalid_i || s_wvalid_i"
@@ -51,7 +52,7 @@ WAKES = {
     "td_rapid_change": "step_i || (row_q != Rest && row_q != Decide) || event_o",
     "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
-    "td_results": "publishing_i || write_low_i || write_high_i || req_i || read_q || ack_o",
+    "td_results": "publishing_i || write_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",
     "td_sums": "slot_i == 6'd1 || (slot_i >= 6'd14 && slot_i <= (boundary_i ? 6'd51 : 6'd39)) || split_q",
     "td_zero_cross": "valid_i || busy_q",

@@ -11,7 +11,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from hdl.model_meter import COMMON, II1, II2, LINE, P1, P2, Q1, Q2, UU1, UU2, Energies, Meter, MeterSettings
 from hdl.tb.drive import pulse, reset, seeded, start
 from hdl.tb.multiplier import multiply
-from hdl.tb.td_metrology.test_td_metrology import BACKGROUND_CLOCKS, PAIRS, expected, pairs_of, shown
+from hdl.tb.td_metrology.test_td_metrology import BACKGROUND_CLOCKS, WRITTEN, expected, shown, words_of
 
 SAMPLE = 1 << 16
 SIGNED = (P1, Q1, P2, Q2)
@@ -27,38 +27,28 @@ class Bench:
     def __init__(self, dut: Any, rng: random.Random):
         self.dut, self.rng = dut, rng
         self.sums = [[0] * 10 for _ in range(3)]  # half, former, energy
-        self.pairs: dict[int, int] = {}
-        self.halves: set[tuple[int, int]] = set()
+        self.words: dict[int, int] = {}
         self.free = 1.0  # share of the clocks in which the multiplier is
 
     async def serve(self) -> None:
-        """Answer sum_o and energy_o in the same clock; collect the results."""
+        """Answer sum_o in the same clock; collect the results."""
         dut = self.dut
         while True:
             await RisingEdge(dut.clk_i)
             dut.free_i.value = self.rng.random() < self.free
             await FallingEdge(dut.clk_i)
-            place, energy = int(dut.sum_o.value) % 10, int(dut.energy_o.value) % 10
-            for name, sums, index in zip(("half", "former", "energy"), self.sums, (place, place, energy), strict=True):
-                getattr(dut, f"{name}_i").value = sums[index] & (1 << 55) - 1
-            low, high = int(dut.write_low_o.value), int(dut.write_high_o.value)
-            if low or high:
-                index, data = int(dut.index_o.value), int(dut.data_o.value)
-                mask = (0xFFFFFFFF if low else 0) | (0xFFFFFFFF << 32 if high else 0)
-                self.pairs[index] = self.pairs.get(index, 0) & ~mask | data & mask
-                self.halves |= {(index, half) for half, on in enumerate((low, high)) if on}
+            half, former, energy = (sums[int(dut.sum_o.value) % 10] for sums in self.sums)
+            dut.sum_i.value = (former if dut.former_o.value == 1 else half) & (1 << 55) - 1
+            dut.more_i.value = energy - half & (1 << 55) - 1
+            if dut.write_o.value == 1:
+                self.words[int(dut.index_o.value)] = int(dut.data_o.value)
 
     async def fresh(self, settings: MeterSettings) -> Meter:
-        """Reset the block, empty its accounts as td_metrology does; return a new model."""
+        """Reset the block; return a new model."""
         dut = self.dut
         await reset(dut)
         dut.mode_i.value = settings.wiring
         dut.no_load_p_i.value, dut.no_load_q_i.value = settings.no_load_p, settings.no_load_q
-        dut.clear_i.value = 1
-        for place in range(16):
-            dut.clear_place_i.value = place
-            await FallingEdge(dut.clk_i)
-        dut.clear_i.value = 0
         assert shown(dut) == (0,) * 10
         return Meter(settings)
 
@@ -82,16 +72,15 @@ class Bench:
     async def close(self, model: Meter) -> None:
         """Close a half cycle, wait for its results and compare them."""
         lengths = self.draw(model)
-        self.pairs.clear()
-        self.halves.clear()
+        self.words.clear()
         await pulse(self.dut, self.dut.closed_i)
         model._close(list(self.sums[2]), lengths)
         for _ in range(round(BACKGROUND_CLOCKS / min(1.0, self.free * 2))):
             await FallingEdge(self.dut.clk_i)
         assert model.pending is not None
-        due = pairs_of(*model.pending)
-        assert {k: (self.pairs.get(k), due[k]) for k in due if self.pairs.get(k) != due[k]} == {}, lengths
-        assert len(self.halves) == 2 * PAIRS - 2  # all but FLAGS and the word left out
+        due = words_of(*model.pending)
+        assert {k: (self.words.get(k), due[k]) for k in due if self.words.get(k) != due[k]} == {}, lengths
+        assert set(self.words) == WRITTEN
 
     async def publish(self, model: Meter, whole: bool) -> None:
         """Publish, and compare what is shown before and behind it."""
@@ -104,7 +93,7 @@ class Bench:
 
 async def begin(dut: Any) -> Bench:
     bench = Bench(dut, seeded("account"))
-    await start(dut, closed_i=0, publishing_i=0, whole_i=0, clear_i=0, free_i=1, half_i=0, former_i=0, energy_i=0)
+    await start(dut, closed_i=0, publishing_i=0, whole_i=0, free_i=1, sum_i=0, more_i=0)
     cocotb.start_soon(multiply(dut))
     cocotb.start_soon(bench.serve())
     return bench

@@ -1,4 +1,5 @@
-// Bench top: one td_divide, td_sqrt and td_multiply_signed side by side, with the widths the front-end uses.
+// Bench top: one td_divide, td_sqrt, td_multiply_signed and td_divide_root side by side, with the widths the
+// front-end uses.
 module td_arithmetic (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -16,7 +17,14 @@ module td_arithmetic (
   input  logic [47:0] left_i,   // signed, as the two below
   input  logic [31:0] right_i,
   output logic        signed_done_o,
-  output logic [79:0] signed_product_o
+  output logic [79:0] signed_product_o,
+  input  logic        both_start_i,
+  input  logic [1:0]  kind_i,
+  input  logic [54:0] size_i,
+  input  logic [25:0] length_i,
+  output logic        both_done_o,
+  output logic [59:0] mean_o,
+  output logic [29:0] rms_o
 );
   td_divide #(
     .DivWidth (29),
@@ -55,5 +63,17 @@ module td_arithmetic (
     .done_o   (signed_done_o),
     .high_o   (signed_product_o[79:32]),
     .low_o    (signed_product_o[31:0])
+  );
+
+  td_divide_root u_divide_root (
+    .clk_i,
+    .rst_ni,
+    .start_i   (both_start_i),
+    .kind_i,
+    .size_i,
+    .divisor_i (length_i),
+    .done_o    (both_done_o),
+    .quotient_o(mean_o),
+    .root_o    (rms_o)
   );
 endmodule

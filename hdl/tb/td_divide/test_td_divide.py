@@ -1,4 +1,4 @@
-"""td_divide, td_sqrt and both multipliers against Python's integers (the bench's top holds one of each)."""
+"""td_divide, td_sqrt, td_multiply_signed, td_divide_root against Python's integers (the top holds one of each)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import isqrt
 from typing import Any
 
 import cocotb
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import ClockCycles, FallingEdge
 
 from hdl.tb.drive import pulse, seeded, start
 
@@ -21,7 +21,7 @@ async def clocks_until(dut: Any, flag: Any, most: int) -> int:
 
 @cocotb.test()
 async def quotient_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0, both_start_i=0)
     rng = seeded("divide")
     for _ in range(200):
         divisor = rng.randrange(1, 1 << rng.randint(1, 29))
@@ -35,7 +35,7 @@ async def quotient_is_the_integer_one(dut: Any) -> None:
 
 @cocotb.test()
 async def root_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0, both_start_i=0)
     rng = seeded("root")
     values = [0, 1, 2, 3, 4, (1 << 56) - 1, (1 << 54), (1 << 54) - 1]
     values += [rng.randrange(1 << rng.randint(1, 56)) for _ in range(100)]
@@ -50,7 +50,7 @@ async def root_is_the_integer_one(dut: Any) -> None:
 
 @cocotb.test()
 async def signed_product_is_the_integer_one(dut: Any) -> None:
-    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0)
+    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0, both_start_i=0)
     rng = seeded("signed product")
     edges_a, edges_b = (0, 1, -1, (1 << 47) - 1, -(1 << 47)), (0, 1, -1, (1 << 31) - 1, -(1 << 31))
     pairs = [(a, b) for a in edges_a for b in edges_b]
@@ -61,3 +61,26 @@ async def signed_product_is_the_integer_one(dut: Any) -> None:
         waited = await clocks_until(dut, dut.signed_done_o, 40)
         assert waited == 33  # BWidth + 1
         assert dut.signed_product_o.value.to_signed() == a * b
+
+
+@cocotb.test()
+async def ratio_mean_and_root_of_a_mean_are_the_integer_ones(dut: Any) -> None:
+    await start(dut, divide_start_i=0, sqrt_start_i=0, signed_start_i=0, both_start_i=0)
+    rng = seeded("mean")
+    for _ in range(150):
+        divisor = rng.randrange(1, 1 << rng.randint(1, 26))
+        most = min(divisor << 28, 1 << 55) - 1
+        size, kind = rng.choice([0, most, rng.randrange(most + 1), rng.randrange(1 + (most >> 24))]), rng.randrange(3)
+        dut.size_i.value, dut.length_i.value, dut.kind_i.value = size, divisor, kind
+        await pulse(dut, dut.both_start_i)
+        dut.size_i.value = rng.getrandbits(55)  # taken with the start
+        waited = await clocks_until(dut, dut.both_done_o, 100)
+        assert waited == (48, 52, 90)[kind] + 1
+        if kind == 2:
+            assert int(dut.rms_o.value) == isqrt((size << 32) // divisor)
+        else:
+            assert int(dut.mean_o.value) == (size << (20, 24)[kind]) // divisor
+        if rng.random() < 0.2:  # a start while busy starts over
+            await pulse(dut, dut.both_start_i)
+            await ClockCycles(dut.clk_i, rng.randrange(1, 90))
+            await FallingEdge(dut.clk_i)

@@ -14,8 +14,8 @@ from hdl.tb.drive import clocks, pulse, reset, seeded, signed, start
 from hdl.tb.td_zero_cross.test_td_zero_cross import stream
 
 WORD_SLOT, SQUARE_SLOT, CLOSED_SLOT, LAST_SLOT, CLIP_SLOT = 14, 23, 49, 62, 5
-BACKGROUND_CLOCKS = 900  # at most, as td_account says
-PAIRS = 22  # results are written as so many pairs of words
+BACKGROUND_CLOCKS = 940  # at most, as td_account says
+WRITTEN = {*range(1, 52)} - {7}  # words of results: all but the flags and the one left out
 
 PLAIN = Calibration()
 TURNED = (PLAIN, Calibration(-5_000_000, -70_000), PLAIN, PLAIN)
@@ -54,13 +54,9 @@ def packed(values: list[int], width: int) -> int:
     return sum((value & (1 << width) - 1) << width * place for place, value in enumerate(values))
 
 
-def pairs_of(values: Measured, energies: Energies) -> dict[int, int]:
-    """Return what must be written to each pair of words; of pairs 0 and 3 only one word is."""
+def words_of(values: Measured, energies: Energies) -> dict[int, int]:
+    """Return what must be written to each word."""
     rms = (values.u1, values.i1, values.u2, values.i2, values.line, values.common)
-    words = dict(enumerate(rms, start=1))
-    pairs = {place // 2: 0 for place in words}
-    for place, value in words.items():
-        pairs[place // 2] |= value << 32 * (place % 2)
     longs: tuple[int, ...] = (
         values.p1,
         values.q1,
@@ -72,8 +68,11 @@ def pairs_of(values: Measured, energies: Energies) -> dict[int, int]:
         values.q,
         values.s,
     )
-    longs += tuple(energy >> 8 for energy in energies[:9])
-    return pairs | {4 + place: value & (1 << 64) - 1 for place, value in enumerate(longs)}
+    longs += tuple(energy >> 8 for energy in energies)
+    words = dict(enumerate(rms, start=1))
+    for place, value in enumerate(longs, start=4):
+        words |= {2 * place: value & (1 << 32) - 1, 2 * place + 1: value >> 32 & (1 << 32) - 1}
+    return words
 
 
 class Watch:
@@ -81,8 +80,7 @@ class Watch:
 
     def __init__(self, dut: Any):
         self.dut = dut
-        self.pairs: dict[int, int] = {}
-        self.halves: set[tuple[int, int]] = set()
+        self.words: dict[int, int] = {}
 
     async def run(self) -> None:
         dut = self.dut
@@ -90,12 +88,8 @@ class Watch:
             await RisingEdge(dut.u_sums.closed_o)
             for _ in range(BACKGROUND_CLOCKS):
                 await FallingEdge(dut.clk_i)
-                low, high = int(dut.write_low_o.value), int(dut.write_high_o.value)
-                if low or high:
-                    index, data = int(dut.index_o.value), int(dut.data_o.value)
-                    mask = (0xFFFFFFFF if low else 0) | (0xFFFFFFFF << 32 if high else 0)
-                    self.pairs[index] = self.pairs.get(index, 0) & ~mask | data & mask
-                    self.halves |= {(index, half) for half, on in enumerate((low, high)) if on}
+                if dut.write_o.value == 1:
+                    self.words[int(dut.index_o.value)] = int(dut.data_o.value)
 
 
 def shown(dut: Any) -> tuple[int, ...]:
@@ -142,10 +136,10 @@ async def every_word_sum_and_result_is_the_models_and_comes_at_its_sample(dut: A
             if half_cycle.publish():
                 model.publish(whole)
                 published += 1
-                due = pairs_of(*model.shown[1:])
-                assert {k: (watch.pairs.get(k), due[k]) for k in due if watch.pairs.get(k) != due[k]} == {}, where
-                assert len(watch.halves) == 2 * PAIRS - 2, where  # all but FLAGS and the word left out
-                watch.halves.clear()
+                due = words_of(*model.shown[1:])
+                assert {k: (watch.words.get(k), due[k]) for k in due if watch.words.get(k) != due[k]} == {}, where
+                assert set(watch.words) == WRITTEN, where
+                watch.words.clear()
             assert shown(dut) == expected(model), where
             boundary = crosses.step(row[0])
             half_cycle.step(index, crosses.delayed, boundary)
@@ -184,8 +178,7 @@ async def every_word_sum_and_result_is_the_models_and_comes_at_its_sample(dut: A
             assert min(model.shown.energies[:4]) > 0, "forward and reverse were both seen in both elements"
         await reset(dut)
         await FallingEdge(dut.clk_i)
-        watch.pairs.clear()
-        watch.halves.clear()
+        watch.words.clear()
         assert shown(dut) == (0,) * 10
         assert dut.run_o.value == 0
 

@@ -27,23 +27,21 @@ async def read(dut: Any, word: int) -> int:
 @cocotb.test()
 async def words_read_are_those_of_the_publication_held(dut: Any) -> None:
     rng = seeded("results")
-    await start(dut, write_low_i=0, write_high_i=0, publishing_i=0, whole_i=0, take_i=0, req_i=0, index_i=0, data_i=0)
+    await start(dut, write_i=0, publishing_i=0, whole_i=0, take_i=0, req_i=0, index_i=0, data_i=0)
     for _ in range(2):
         shown = held = [0] * 64
         together = 0
         for _ in range(60):
             filled = [rng.getrandbits(32) for _ in range(WORDS)] + [0] * (64 - WORDS)
-            places = [(pair, half) for pair in range(WORDS // 2) for half in (1, 2)]
+            places = list(range(WORDS))
             rng.shuffle(places)
-            for pair, half in places:
-                both = rng.random() < 0.3
-                dut.write_low_i.value, dut.write_high_i.value = both or half == 1, both or half == 2
-                dut.index_i.value, dut.data_i.value = pair, filled[2 * pair] | filled[2 * pair + 1] << 32
+            for place in places:
+                dut.write_i.value, dut.index_i.value, dut.data_i.value = 1, place, filled[place]
                 take = rng.random() < 0.02
                 dut.take_i.value = take
                 await FallingEdge(dut.clk_i)
                 held = shown if take else held
-                dut.write_low_i.value = dut.write_high_i.value = dut.take_i.value = 0
+                dut.write_i.value = dut.take_i.value = 0
                 if rng.random() < 0.3:
                     word = rng.randrange(64)
                     assert await read(dut, word) == held[word]
