@@ -196,6 +196,18 @@ class Cells {
     return sum;
   }
 
+  // Return whether all that can be heard in a cell, or can hear it, is in the cells from `first` up to `last`.
+  bool keeps_within(int32_t cell, int32_t first, int32_t last) const {
+    for (int k = 0; k < kFields; ++k) {
+      const int64_t field = (slot(cell, 0) >> 6) + field_offset_[k];
+      for (uint64_t word = within_[cell & 63][k]; word; word &= word - 1) {
+        const int64_t other = field * 64 + trailing_zeros(word);
+        if (other < first || other >= last) return false;
+      }
+    }
+    return true;
+  }
+
   // Visit the slots on a channel, in all rings around a cell, that have such signals.
   template <class Visit>
   void each_slot_around(int32_t cell, int32_t channel, Since since, Visit visit) const {

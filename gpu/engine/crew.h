@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -12,7 +13,7 @@ namespace teiden {
 
 class Crew {
  public:
-  explicit Crew(int size) : size_(size) {
+  explicit Crew(int size) : size_(size), clocks_(static_cast<size_t>(size)) {
     for (int i = 1; i < size; ++i) others_.emplace_back([this, i] { live(i); });
   }
   ~Crew() {
@@ -25,6 +26,16 @@ class Crew {
     for (std::thread& other : others_) other.join();
   }
   int size() const { return size_; }
+
+  // Say that a member has done everything before a tick.
+  void reach(int member, int64_t tick) { clocks_[member].tick.store(tick, std::memory_order_release); }
+
+  // Wait until all others have done everything before a tick.
+  void await(int member, int64_t tick) const {
+    for (int other = 0; other < size_; ++other)
+      for (int spins = 0; other != member && clocks_[other].tick.load(std::memory_order_acquire) < tick; ++spins)
+        if (spins >= kSpins) std::this_thread::yield();
+  }
 
   // Call job(member) for every member at once, the caller being member 0; return when all are done.
   void run(const std::function<void(int)>& job) {
@@ -53,6 +64,10 @@ class Crew {
  private:
   static constexpr int kSpins = 2000;  // some microseconds
 
+  struct alignas(64) Clock {  // a cache line each
+    std::atomic<int64_t> tick{0};
+  };
+
   void live(int member) {
     for (uint64_t seen = 0;;) {
       const std::function<void(int)>* job;
@@ -69,6 +84,7 @@ class Crew {
   }
 
   const int size_;
+  std::vector<Clock> clocks_;
   std::vector<std::thread> others_;
   std::mutex door_;
   std::condition_variable bell_;

@@ -75,6 +75,16 @@ TEIDEN_FN bool Tile::run_until(int64_t tick) {
 #endif
 }
 
+template <class Await>
+TEIDEN_FN void Tile::run_ahead(int64_t tick, Await await) {
+  const auto ties = [this](const Event& e) { return sequence(e); };
+  for (Event event; wheel_.pop_before(tick, &event, ties);) {
+    fetch_ahead();
+    await(event);
+    counters.events += handle(event);
+  }
+}
+
 TEIDEN_FN void Tile::schedule(const Event& event) {
   const auto ties = [this](const Event& e) { return sequence(e); };
 #if !defined(TEIDEN_DEVICE)

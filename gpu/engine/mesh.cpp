@@ -74,6 +74,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   world_.network_key = draw_key(seed, kNetworkDraw);
   const int64_t aggregate = config().aggregate_frames > 1 ? config().max_psdu_bytes : 0;
   world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
+  shortest_ = airtime_us(config(), config().ack_bytes);
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
@@ -102,7 +103,10 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   etx.assign(count, -1);
   is_sink.assign(count, 0);
   cut_into_tiles(fast ? std::max(tiles, 1) : 1);
-  if (fast && threads > 1) crew_ = std::make_unique<Crew>(threads);
+  if (fast && threads > 1) {
+    crew_ = std::make_unique<Crew>(threads);
+    mark_borders();
+  }
   turn_.resize(tiles_.size());
   std::iota(turn_.begin(), turn_.end(), 0);
   if (turns)
@@ -151,6 +155,7 @@ void Mesh::loaded() {
     kind_of_[{kind.reoffer_min, kind.reoffer_max, kind.psdu_bytes, kind.max_offers, kind.priority}] =
         static_cast<int32_t>(k);
     world_.longest = std::max(world_.longest, airtime_us(config(), kind.psdu_bytes));
+    shortest_ = std::min(shortest_, airtime_us(config(), kind.psdu_bytes));
   }
   for (const Frame& frame : frames_)
     if (frame.dst == kEverybody && !earshot_.laid()) earshot_.lay(plane);
@@ -167,6 +172,7 @@ int32_t Mesh::kind(const Given& g) {
     kinds_.push({g.reoffer_min, g.reoffer_max, g.psdu_bytes, g.max_offers, g.priority, 0});
     world_.kinds = kinds_.begin();
     const int64_t ticks = airtime_us(config(), g.psdu_bytes);
+    shortest_ = std::min(shortest_, ticks);
     if (ticks > world_.longest) {
       world_.longest = ticks;
       recount();
@@ -228,14 +234,33 @@ void Mesh::cut_into_tiles(int32_t wanted) {
     tiles_[k].start(&world_, &air_, &cells_, tile_first_[k], k + 1 < tiles_.size() ? tile_first_[k + 1] : count);
 }
 
-// Find the next window: from the next event on, one turnaround. Return whether there is one before a tick.
+// Find the next window, from the next event on. Return whether there is one before a tick.
 bool Mesh::next_window(int64_t tick) {
   int64_t next = kNever;
   for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
   if (next >= tick) return false;
-  window_end_ = std::min(tick, next + config().turnaround_us);
+  window_end_ = std::min(tick, next + window_ticks());
   world_.window_start = next;
   return true;
+}
+
+// Return how long the next window is: one turnaround, within which no node can tell what others do. Where all events
+// happen in order, or members wait for each other before they look, until the first reception that it may bring about.
+int64_t Mesh::window_ticks() {
+  const int64_t turnaround = config().turnaround_us;
+  ahead_ = crew_ && !living() && is_calm();
+  return ahead_ || (fast_ && !living() && !launch && tiles_.size() == 1) ? turnaround + shortest_ : turnaround;
+}
+
+// Return whether so little happens that meeting after every turnaround would cost members more than it.
+bool Mesh::is_calm() {
+  constexpr int64_t kCalm = 32;  // events a turnaround and member
+  int64_t events = 0;
+  for (const Tile& tile : tiles_) events += tile.counters.events;
+  const int64_t recent = events - events_before_;
+  events_before_ = events;
+  const int64_t ticks = std::max<int64_t>(window_end_ - world_.window_start, 1);
+  return recent * config().turnaround_us < kCalm * crew_->size() * ticks;
 }
 
 void Mesh::run_tile(int32_t k) {
@@ -287,10 +312,45 @@ void Mesh::work(int member, int64_t tick) {
     }
     crew_->meet();
     if (!at_work_) return;
-    for (int32_t k; (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
+    if (ahead_) run_ahead(member);
+    for (int32_t k; !ahead_ && (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
       if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
     crew_->meet();
     if (member == 0) barrier(window_end_);
+  }
+}
+
+// Run a member's own tiles through a window longer than a turnaround, in order of time. Only before an event at which
+// others may be heard does it matter how far they are: what they had decided a turnaround earlier is on air.
+void Mesh::run_ahead(int member) {
+  const size_t first = first_tile_of(member), last = first_tile_of(member + 1);
+  for (size_t k = first; k < last; ++k) tiles_[k].begin_window(world_.window_start);
+  for (;;) {
+    Tile* tile = nullptr;
+    int64_t next = window_end_;
+    for (size_t k = first; k < last; ++k)
+      if (tiles_[k].next_tick() < next) tile = &tiles_[k], next = tile->next_tick();
+    crew_->reach(member, next);
+    if (tile == nullptr) return;
+    tile->run_ahead(next + 1, [&](const Event& e) {
+      if (at_border_[e.node]) crew_->await(member, e.tick - config().turnaround_us);
+    });
+  }
+}
+
+// Mark the nodes from which cells of another member's tiles are in reach.
+void Mesh::mark_borders() {
+  at_border_.fill(plane.size(), 0);
+  for (int member = 0; member < crew_->size(); ++member) {
+    const size_t from = first_tile_of(member), to = first_tile_of(member + 1);
+    if (from == to) continue;
+    const int32_t first = tile_first_[from], last = to < tiles_.size() ? tile_first_[to] : plane.size();
+    const int32_t first_cell = first > 0 ? spots_[first].cell : 0;
+    const int32_t end_cell = last < plane.size() ? spots_[last].cell : INT32_MAX;
+    for (int32_t node = first; node < last; ++node)
+      at_border_[node] = node > first && spots_[node].cell == spots_[node - 1].cell
+                             ? at_border_[node - 1]
+                             : !cells_.keeps_within(spots_[node].cell, first_cell, end_cell);
   }
 }
 

@@ -147,6 +147,11 @@ class Mesh {
   void run_tile(int32_t k);
   void run_by_kernels(int64_t tick);
   void work(int member, int64_t tick);
+  int64_t window_ticks();
+  bool is_calm();
+  void run_ahead(int member);
+  void mark_borders();
+  size_t first_tile_of(int member) const { return tiles_.size() * static_cast<size_t>(member) / static_cast<size_t>(crew_->size()); }
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
@@ -171,6 +176,10 @@ class Mesh {
   std::vector<int32_t> turn_;        // tiles in the order they are taken
   int64_t window_end_ = 0;
   bool at_work_ = false;
+  bool ahead_ = false;            // this window is one in which members run ahead
+  int64_t shortest_ = INT64_MAX;  // no transmission lasts shorter
+  int64_t events_before_ = 0;     // this window
+  Array<uint8_t> at_border_;      // (N,) by place, where there is a crew: nodes of another member may be heard there
   uint64_t turns_ = 0;
   Array<int64_t> next_ticks_;  // of tiles, where kernels run them
   Array<int32_t> stopped_;     // one number

@@ -103,6 +103,8 @@ class Tile {
   TEIDEN_CALL void plan_supply(int32_t node, int64_t tick, int64_t what);
   TEIDEN_CALL void post(const Reception& what);
   TEIDEN_CALL bool run_until(int64_t tick);  // every event before the tick
+  template <class Await>
+  void run_ahead(int64_t tick, Await await);  // the same; await(event) before each
   TEIDEN_CALL int64_t next_tick();
   TEIDEN_CALL int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   TEIDEN_CALL int64_t spent_listening(int32_t node, int64_t tick) const;

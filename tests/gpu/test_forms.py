@@ -69,7 +69,15 @@ def test_both_forms_give_one_result(about):
     assert cells.counters()["delivered"] > 0
 
 
-@pytest.mark.parametrize("about", [{"count": 2500, "per_km2": 1500, "window_s": 2}, {"channels": 14, "count": 1500}])
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"count": 2500, "per_km2": 1500, "window_s": 2},
+        {"channels": 14, "count": 1500},
+        {"count": 1500, "per_km2": 60},  # most nodes are out of the reach of another thread's: they run ahead
+        {"count": 3000, "per_km2": 20000, "channels": 14, "window_s": 1},  # so busy that threads meet every turnaround
+    ],
+)
 def test_threads_and_tiles_give_one_result(about):
     """Each tile of a window for itself, in any order, by one thread or several: what a GPU's blocks do, too."""
     cuts = [{}, {"threads": 2}, {"threads": 4, "tiles": 7}, {"threads": 8}] + [
