@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -138,6 +139,38 @@ def replay(evidence: Path, as_json: bool) -> None:
     else:
         click.echo("\n".join(differences) or "every test came out the same")
     sys.exit(3 if differences else 0)
+
+
+@rig.command("serve")
+@click.argument("station", type=click.Path(path_type=Path))
+@click.option("--address", default="127.0.0.1", show_default=True,
+              help="IPv4 address to listen at; other than loopback it needs --keys.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen at.  [default: a free one]")
+@click.option("--keys", type=click.Path(path_type=Path), help="Folder with rig.key_secret and twin.key.")
+@click.option("--once", is_flag=True, help="End after one run.")
+def serve(station: Path, address: str, port: int, keys: Path | None, once: bool) -> None:
+    """Serve the bench that STATION describes to runs that call, one after the other, until Ctrl-C.
+
+    It prints its endpoint, then what becomes of each call. The output is on during a run only.
+
+    \b
+    teiden rig keys keys                                           # once; copy rig.key_secret, twin.key to the bench
+    teiden rig serve station.toml --address 0.0.0.0 --port 7000 --keys keys              # on the bench's machine
+    teiden run feeder_fault --rig tcp://bench.example:7000 --set link.keys=keys          # on the twin's
+
+    Plays on stand-ins (board.kind compiled, model or pynq-simulated); not yet run on hardware.
+    """
+    from hil.rig_server import serve_station
+    from hil.station import load_station
+
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
+    try:
+        serve_station(load_station(station), address, port, keys, click.echo, once)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("teiden: rig ended; the output is off", err=True)
 
 
 @rig.command("check")

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hdl import scaling
+from hdl.codes import CHANNELS
 from hdl.driver import MAX_A, Event, FrontEnd, Measurement, Power
 from hdl.metering import WIRINGS, Meter
-from hdl.codes import CHANNELS
 from hdl.sim.frontend import CompiledFrontEnd
 from hil.recording import Recording, Segment, read_recording, resample
 from teiden.errors import InputError
