@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from teiden.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
+PYNQ_TICKS = 12_500  # 100 MHz (hdl/pynq_z2/build.tcl) at 8 kS/s
 Angles = Annotated[tuple[Annotated[float, Field(ge=0, lt=360)], ...], Field(min_length=1, strict=False)]
 
 
@@ -29,6 +30,12 @@ class Board(Table):
     ] = "compiled"
     python: Annotated[str, Field(description="Interpreter that has pynq, for pynq-simulated; empty: this one")] = ""
     bitstream: Annotated[str, Field(description="Of a PYNQ board")] = ""
+
+    @property
+    def ticks_per_sample(self) -> int:
+        """Clocks between two samples: as set, else of a real board those of its design."""
+        given = self.kind != "pynq" or "clocks_per_sample" in self.model_fields_set
+        return self.clocks_per_sample if given else PYNQ_TICKS
 
 
 class Source(Table):

@@ -23,7 +23,7 @@ from hil.source.guard import SILENCE_S, GuardedSource
 from hil.source.server import SourceServer
 from hil.stand_in_source import stand_in_source
 from hil.station import Station
-from teiden.errors import InputError, MissingPart
+from teiden.errors import InputError, MissingPart, PartFailed
 
 STAND_IN_SILENCE_S = 60.0  # a simulated output harms nobody, and a loaded machine may stand still for seconds
 
@@ -56,14 +56,13 @@ def hardware(station: Station, transcripts: Transcripts | None, armed: bool) -> 
         If this is no PYNQ board, or no instrument answers.
     """
     require_consent(station, armed)
-    port = _open_pynq(station.board.bitstream)
+    port = open_pynq(station.board.bitstream)
     start_s = time.monotonic()
     if transcripts is not None:
         transcripts.use_clock(lambda: time.monotonic() - start_s)
     with _supervised(station, station.source.address, SILENCE_S, armed, transcripts) as source:
         bench = _bench(station, source, port, time.sleep, transcripts)
-        bitstream_hash = hashlib.sha256(Path(station.board.bitstream).read_bytes()).hexdigest()
-        yield bench, _identify(bench, f"PYNQ, {station.board.bitstream}", bitstream_hash, "a real bench")
+        yield bench, _identify(bench, *bitstream_of(station), "a real bench")
 
 
 @contextmanager
@@ -74,6 +73,12 @@ def recording(station: Station, scpi: Tape, registers: Tape) -> Iterator[Bench]:
         bench = Bench(station, source, ReplayedPort(registers), lambda s: registers.take(op="elapse", seconds=s))
         bench.front_end.identify()  # as every bench began
         yield bench
+
+
+def bitstream_of(station: Station) -> tuple[str, str]:
+    """Return what is said of a PYNQ board, and the SHA-256 of its bitstream."""
+    name = station.board.bitstream
+    return f"PYNQ, {name}", hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
 def no_hardware(station: Station) -> str:
@@ -135,12 +140,24 @@ def _identify(bench: Bench, board: str, rtl_hash: str, hardware: str) -> Identit
     return Identity(board, rtl_hash, rtl_version, f"0x{regs.MAP_HASH_EXPECTED:08X}", bench.source.identity, hardware)
 
 
-def _open_pynq(bitstream: str) -> BoardPort:
+def open_pynq(bitstream: str) -> BoardPort:
+    """Load a bitstream into the PYNQ board that this runs on, and return its port; not yet run on hardware.
+
+    Raises
+    ------
+    MissingPart
+        If there is no pynq package here.
+    PartFailed
+        If PYNQ does not load it.
+    """
     try:
         from pynq import MMIO, Overlay
     except ImportError:
         raise MissingPart(
             "board.kind = 'pynq', but there is no pynq package here; run this on the board's own Python"
         ) from None
-    Overlay(bitstream)
+    try:
+        Overlay(bitstream)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise PartFailed(f"board.bitstream = {bitstream!r}: PYNQ does not load it ({error})") from error
     return PynqPort(MMIO(BASE_ADDRESS, SIZE))
