@@ -108,7 +108,8 @@ def _play(
         loop = Loop(plan, *rigs)
         for place, (meter, rig) in enumerate(zip(plan.boards, rigs, strict=True)):
             holdup_nj = int(loop.meters.holdup_nj[meter])
-            rig.start(board_configuration(plan, place, holdup_nj, rig.end.telemetry.port))
+            ready = rig.start(board_configuration(plan, place, holdup_nj, rig.end.telemetry.port))
+            loop.record.boards[place].runs_on = ready.board
         watch.start(scenario.time.duration_s)
         loop.run(_after_window(scenario, folder, watch, rigs[0].end.telemetry))
         boards = [_board_manifest(loop, place, rig) for place, rig in enumerate(rigs)]

@@ -67,6 +67,7 @@ class BoardRecord:
 
     events: list[wire.BoardEvent] = field(default_factory=list)
     stopped: wire.Stopped | None = None
+    runs_on: str = ""  # as its rig said; a rig that is served has a board of its own
 
     def digest(self) -> str:
         """Return the SHA-256 of its events: kinds, samples, times from which they count."""

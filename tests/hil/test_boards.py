@@ -54,7 +54,7 @@ def test_rtl_and_integer_model_give_the_same_run(pair):
 def test_every_board_is_the_meter_it_stands_for(pair):
     run = pair[0]
     summary = run.summary["boards"]
-    assert [board["id"] for board in summary] == ["a", "b"]
+    assert [(board["id"], board["runs_on"]) for board in summary] == [("a", "sim"), ("b", "model")]
     assert summary[0]["meter"] != summary[1]["meter"]
     meters = read_table(run.folder, "meters").to_pydict()
     assert [meter for meter, board in zip(meters["meter"], meters["board"], strict=True) if board] == sorted(

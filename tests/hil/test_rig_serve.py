@@ -91,17 +91,23 @@ def call(served, keys):
 
 
 def test_a_run_on_a_served_rig_is_the_same_each_time(served, keys, make_small, tmp_path):
-    scenario = make_small(*SHORT, f"board.rig={served.endpoint}", f"link.keys={keys}")
+    """Beside a board whose rig the run starts itself."""
+    boards = f'boards=[{{id="own"}},{{id="lab",rig="{served.endpoint}"}}]'
+    scenario = make_small(*SHORT, boards, f"link.keys={keys}")
     first, again = (run_scenario(scenario, tmp_path / name) for name in ("first", "again"))
     assert first.manifest["digest"] == again.manifest["digest"]
-    (board,) = first.manifest["boards"]
-    assert (board["rig"], board["board"]) == (served.endpoint, "model")  # the station's, not the scenario's
-    assert board["link"]["curve"] is True
-    assert board["link"]["state"] == "stopped"
-    assert board["link"]["telemetry_received"] > 0
-    assert not (tmp_path / "first" / "rig.log").exists()
-    # 1.5 to 1.88 ms from ideal samples (HDL.md section 7), plus at most one sample
-    assert 1.5 <= first.summary["board"]["detection_latency_ms"] <= 1.88 + 0.125
+    own, lab = first.manifest["boards"]
+    assert (own["rig"], own["board"]) == ("", "sim")
+    assert (lab["rig"], lab["board"]) == (served.endpoint, "model")  # the station's, not the scenario's
+    assert [board["runs_on"] for board in first.summary["boards"]] == ["sim", "model"]
+    assert lab["link"]["curve"] is True
+    assert lab["link"]["state"] == "stopped"
+    assert lab["link"]["telemetry_received"] > 0
+    assert (tmp_path / "first" / "rig_own.log").exists()
+    assert not (tmp_path / "first" / "rig_lab.log").exists()
+    for board in first.summary["boards"]:
+        # 1.5 to 1.88 ms from ideal samples (HDL.md section 7), plus at most one sample
+        assert 1.5 <= board["detection_latency_ms"] <= 1.88 + 0.125
     served.wait_for("the run is over")
     served.wait_for("the run is over")
 

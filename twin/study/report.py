@@ -63,7 +63,9 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
             "Times count from the return of each meter's own supply, over what arrived.",
         ),
         block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
-        block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),
+        block(
+            "The board", summary.get("board"), "The metering front-end itself stands for this meter of the population."
+        ),
         _board_events(run),
         _boards(summary.get("boards") or []),
         block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
@@ -258,7 +260,7 @@ def _boards(boards: list[dict[str, Any]]) -> Html:
     rows = [
         [
             str(board["id"]),
-            str(board["adapter"]),
+            str(board["runs_on"]),
             str(board["name"]),
             str(board["substation"]),
             "–" if board["detection_latency_ms"] is None else facts.number(board["detection_latency_ms"]),
@@ -266,7 +268,7 @@ def _boards(boards: list[dict[str, Any]]) -> Html:
         ]
         for board in boards
     ]
-    head = ("Board", "Adapter", "Meter", "Substation", "Detected after [ms]", "Last Gasp")
+    head = ("Board", "Runs on", "Meter", "Substation", "Detected after [ms]", "Last Gasp")
     note = element("p", "The first is the one above; each has its tables in boards/ID/.", class_="note")
     return element("section", element("h3", "All boards"), table(head, rows, numeric=(4,)), note)
 

@@ -206,11 +206,14 @@ class Results:
         ]
 
     def _boards(self) -> list[dict[str, Any]]:
-        """Return the key figures of each board; of several each with its id and adapter."""
+        """Return the key figures of each board; of several each with its id and what it ran on."""
         found = [board_summary(self.loop, self.rows, self.fates.outcome, place) for place in range(len(self.ids))]
         if len(found) > 1:
-            boards = self.scenario.all_boards
-            found = [{"id": b.id, "adapter": b.adapter, **one} for b, one in zip(boards, found, strict=True)]
+            boards = self.loop.record.boards
+            found = [
+                {"id": identity, "runs_on": board.runs_on, **one}
+                for identity, board, one in zip(self.ids, boards, found, strict=True)
+            ]
         return found
 
     def _energy(self) -> dict[str, Any]:
