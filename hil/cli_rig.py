@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -140,16 +141,52 @@ def replay(evidence: Path, as_json: bool) -> None:
     sys.exit(3 if differences else 0)
 
 
+@rig.command("serve")
+@click.argument("station", type=click.Path(path_type=Path))
+@click.option("--address", default="127.0.0.1", show_default=True,
+              help="IPv4 address to listen at; other than loopback it needs --keys.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen at.  [default: a free one]")
+@click.option("--keys", type=click.Path(path_type=Path), help="Folder with rig.key_secret and twin.key.")
+@click.option("--once", is_flag=True, help="End after one run.")
+def serve(station: Path, address: str, port: int, keys: Path | None, once: bool) -> None:
+    """Serve the bench that STATION describes to runs that call, one after the other, until Ctrl-C.
+
+    It prints its endpoint, then what becomes of each call. The output is on during a run only.
+
+    \b
+    teiden rig keys keys                                           # once; copy rig.key_secret, twin.key to the bench
+    teiden rig serve station.toml --address 0.0.0.0 --port 7000 --keys keys              # on the bench's machine
+    teiden run feeder_fault --rig tcp://bench.example:7000 --set link.keys=keys          # on the twin's
+
+    Plays on stand-ins (board.kind compiled, model or pynq-simulated); not yet run on hardware.
+    """
+    from hil.rig_server import serve_station
+    from hil.station import load_station
+
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
+    try:
+        serve_station(load_station(station), address, port, keys, click.echo, once)
+    except TeidenError as error:
+        click.echo(f"teiden: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("teiden: rig ended; the output is off", err=True)
+
+
 @rig.command("check")
 @click.argument("station", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/rig_check"), show_default=True,
               help="Folder for check.json and check.md.")  # fmt: skip
+@click.option("--arm", is_flag=True, help="Consent to energise a real instrument.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was seen as one JSON object.")
-def check(station: Path, out: Path, as_json: bool) -> None:
+def check(station: Path, out: Path, arm: bool, as_json: bool) -> None:
     """Check the bench that STATION describes and write what was seen.
 
     Register map, counter, noise floor, voltage and frequency against the source's own read-back, the trigger wire
     and the polarity of the voltage's wires. It ends with 3 if something is not as it must be.
+
+    The board is looked at first, then the instrument with its output off. Without --arm a real one stays off, and
+    what needs its voltage is not looked at. Nothing is energised when a part is not what the station says.
 
     \b
     # station.toml; every line may be left out
@@ -168,15 +205,26 @@ def check(station: Path, out: Path, as_json: bool) -> None:
     frequency_hz = 0.02
     angle_deg = 2.0
 
-    Runs on the stand-ins, a simulated source and the RTL compiled in; not yet run on hardware.
+    # a real bench
+    [board]
+    kind = "pynq"
+    bitstream = "td_pynq_z2.bit"
+    [source]
+    address = "TCPIP::192.0.2.10::5025::SOCKET"
+    interlock = "interlock"
+
+    Not yet run on hardware: tested with what poses as a board and an instrument.
     """
     from hil.check import check_station, page, require_passed
     from hil.station import load_station
 
     try:
-        seen = check_station(load_station(station), out)
+        seen = check_station(load_station(station), out, arm)
         click.echo(json.dumps(seen) if as_json else page(seen), nl=as_json)
         require_passed(seen)
+    except KeyboardInterrupt:
+        click.echo("teiden: interrupted; the output is off, nothing was written", err=True)
+        sys.exit(INTERRUPTED)
     except TeidenError as error:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)

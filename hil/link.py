@@ -1,63 +1,44 @@
-"""The rig's end of the link to the twin: DEALER socket, credits, bounded waits."""
+"""The rig's end of the link to the twin: credits, bounded waits; it connects, or is served for twins that call."""
 
 from __future__ import annotations
 
 import time
-import uuid
+from abc import abstractmethod
 from collections import deque
-from contextlib import suppress
 from typing import Any
 
-import zmq
-
 from teiden.errors import PartFailed
-from twin.link.end import HEARTBEAT_MS, POLL_MS, UNKNOWN_KEY, End
-from twin.link.keys import Keys, guard_client
+from twin.link.caller import Caller
+from twin.link.end import HEARTBEAT_MS, POLL_MS, End
+from twin.link.keys import Keys
+from twin.link.listener import Listener
 from twin.link.telemetry import Publisher
-from twin.wire import Message
+from twin.link.twin_end import GRACE_S
+from twin.wire import PROTO, Call, Hello, Message
 
-RETRY_S = 1.0  # after a handshake failed; a cut connection is made anew within 0.05 s
+PATIENCE_S = 600.0  # longest silence of the twin: a window of a million meters may take a while
 FLUSH_S = 2.0  # for the twin to take the last messages
 
 
 class TwinLost(PartFailed):
-    """The twin has gone: nothing came from it for too long."""
+    """The twin has gone: nothing came from it for too long, or its connection broke."""
 
 
-class RigEnd(End):
-    """Talk to one twin.
+class RigSide(End):
+    """What the rig asks of its end, however it is connected."""
 
-    Parameters
-    ----------
-    endpoint : str
-        ``tcp://address:port`` of the twin's socket.
-    patience_s : float
-        Longest silence of the twin before the rig gives up: a window of a million meters may take a while.
-    keys : Keys, optional
-        Of the rig; see `twin.link.keys`.
-    heartbeat_ms : int
-        See `End`.
-    """
+    publisher: Publisher
 
-    def __init__(
-        self,
-        endpoint: str,
-        patience_s: float = 600.0,
-        keys: Keys | None = None,
-        heartbeat_ms: int = HEARTBEAT_MS,
-    ):
-        super().__init__(zmq.DEALER, heartbeat_ms)
-        self._endpoint = endpoint
+    def _begin(self, patience_s: float, keys: Keys | None) -> None:
         self._patience_s = patience_s
-        self._keys = keys
-        self._publisher: Publisher | None = None
-        self._socket.setsockopt(zmq.ROUTING_ID, uuid.uuid4().bytes)  # stays the same when the connection is made anew
-        self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
-        if keys is not None:
-            guard_client(self._socket, keys)
-        self._socket.connect(endpoint)
         self._sequence = 0
         self._events: deque[int] = deque()  # numbers of those not acknowledged
+        self.publisher = Publisher(self._context, keys)
+        self._with_it.insert(0, self.publisher.close)
+
+    def hello(self) -> None:
+        """Say the first word."""
+        self.send(Hello(PROTO))
 
     @property
     def sent(self) -> int:
@@ -101,27 +82,85 @@ class RigEnd(End):
             if not self._read():
                 self._wait(POLL_MS / 1000)
 
+    @abstractmethod
     def open_telemetry(self, port: int) -> Publisher:
-        """Return the way for telemetry to the twin, at a port of the same address; closed with the link."""
-        address = self._endpoint.rpartition(":")[0]
-        self._publisher = Publisher(self._context, f"{address}:{port}", self._keys)
-        return self._publisher
+        """Return the way for telemetry to the twin; ``port`` is the twin's, if it listens. Closed with the link."""
 
-    def _close_more(self) -> None:
-        if self._publisher is not None:
-            self._publisher.close()
 
-    def _put(self, frame: bytes) -> None:
-        with suppress(zmq.Again):  # no connection now; what is unacknowledged is sent again when there is one
-            self._socket.send(frame, zmq.NOBLOCK)
+class RigEnd(RigSide, Caller):
+    """Talk to the twin that started this rig.
 
-    def _get(self) -> bytes | None:
-        try:
-            return self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
+    Parameters
+    ----------
+    endpoint : str
+        ``tcp://address:port`` of the twin's socket.
+    patience_s : float
+        Longest silence of the twin before the rig gives up.
+    keys : Keys, optional
+        Of the rig; see `twin.link.keys`.
+    heartbeat_ms : int
+        See `End`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        patience_s: float = PATIENCE_S,
+        keys: Keys | None = None,
+        heartbeat_ms: int = HEARTBEAT_MS,
+    ):
+        super().__init__(endpoint, keys, heartbeat_ms, peer="twin", own="rig")
+        self._begin(patience_s, keys)
+
+    def open_telemetry(self, port: int) -> Publisher:
+        """Return the way for telemetry to the twin, at a port of its address; closed with the link."""
+        self.publisher.connect(self.endpoint, port)
+        self.publisher.meet()
+        return self.publisher
+
+
+class ServedRig(RigSide, Listener):
+    """Talk to the first twin that calls.
+
+    Parameters
+    ----------
+    port : int
+        TCP port; 0 takes any free one.
+    address : str
+        Where to listen; other than loopback it needs keys.
+    keys : Keys, optional
+        Of the rig: encrypts, and lets the holder of the twin's key in only.
+    heartbeat_ms : int
+        See `End`.
+    patience_s : float
+        Longest silence of the twin before the rig gives up.
+    """
+
+    begins_with = Call
+    taken = "link: this rig is in another run; wait for its end"
+
+    def __init__(
+        self,
+        port: int = 0,
+        address: str = "127.0.0.1",
+        keys: Keys | None = None,
+        heartbeat_ms: int = HEARTBEAT_MS,
+        patience_s: float = PATIENCE_S,
+    ):
+        super().__init__(port, address, keys, heartbeat_ms)
+        self._begin(patience_s, keys)
+        self._telemetry_port = self.publisher.bind(address)
+
+    def hello(self) -> None:
+        """Answer the call, and say where telemetry is."""
+        self.send(Hello(PROTO, self._telemetry_port))
+
+    def open_telemetry(self, port: int) -> Publisher:
+        """Return the way for telemetry, which the twin has connected to; closed with the link."""
+        self.publisher.meet()
+        return self.publisher
 
     def _look(self) -> None:
-        waited_s = time.monotonic() - self.refused_s
-        if UNKNOWN_KEY in self.refused or (self.refused and not self.connections and waited_s > RETRY_S):
-            raise PartFailed(f"twin at {self._endpoint}: this rig was refused: {self.refused[-1]}")
+        """Raise TwinLost if the twin that called is gone."""
+        if self._peer is not None and self.lost_s is not None and time.monotonic() - self.lost_s > GRACE_S:
+            raise TwinLost(f"twin: connection lost or frozen ({self.state})")

@@ -27,7 +27,7 @@ def begin_manifest(
         "modelled": modelled,
         "not_modelled": not_modelled,
         "tools": {"python": platform.python_version(), **{tool: importlib.metadata.version(tool) for tool in tools}},
-        "scenario": scenario.model_dump(),
+        "scenario": scenario.model_dump(mode="json"),
     }
 
 

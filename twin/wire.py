@@ -13,7 +13,7 @@ import msgspec
 
 from teiden.errors import PartFailed
 
-PROTO = 2
+PROTO = 3
 MAX_BYTES = 1 << 20  # of one message; the longest, a chunk of half cycles, takes a third of it
 
 
@@ -21,10 +21,17 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", array_like=False):
     """Base of all messages; msgspec tags each with its class name."""
 
 
+class Call(Message, frozen=True, tag="call"):
+    """Twin to a rig that is served: I speak this protocol and want you for a run; it answers with `Hello`."""
+
+    proto: int
+
+
 class Hello(Message, frozen=True, tag="hello"):
     """Rig to twin, first: somebody is there and speaks this protocol."""
 
     proto: int
+    telemetry_port: int = 0  # where a rig that is served publishes
 
 
 class Configure(Message, frozen=True, tag="configure"):
@@ -50,6 +57,9 @@ class Configure(Message, frozen=True, tag="configure"):
     credits: int
     telemetry_port: int
     real_time: bool
+    adapter: str = "compiled"  # what the front-end runs on; a rig that is served has its own
+    python: str = ""  # interpreter of that adapter, if it needs one
+    source_seed: int = 1  # of the command latencies of a simulated source
 
 
 class Configured(Message, frozen=True, tag="configured"):
@@ -59,7 +69,7 @@ class Configured(Message, frozen=True, tag="configured"):
 class Ready(Message, frozen=True, tag="ready"):
     """Rig to twin: configured, source on, board armed, at simulated time 0; and what the rig is made of."""
 
-    board: str  # "sim" or "pynq"
+    board: str  # "sim", "model" or "pynq-simulated"
     source: str  # the source's *IDN?
     rtl_hash: str
     simulator: str
@@ -193,7 +203,8 @@ class Failed(Message, frozen=True, tag="failed"):
 
 
 AnyMessage = (
-    Hello
+    Call
+    | Hello
     | Configure
     | Configured
     | Ready

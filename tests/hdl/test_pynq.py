@@ -21,6 +21,7 @@ from hdl.pynq_port import BASE_ADDRESS, SIZE, PynqPort
 from hdl.regs.generated import regs
 from hdl.sim import pynq_device
 from hdl.sim.frontend import CompiledFrontEnd
+from hdl.sim.pynq_board import SimulatedPynqBoard
 from hdl.tb.trial import codes, sine
 from teiden.build import cache_dir
 from teiden.errors import InputError, MissingPart
@@ -128,3 +129,22 @@ def test_unmodified_mmio_gives_what_the_compiled_front_end_gives(pynq_python: Pa
     for name, value in values.items():
         assert found[name] == value, name
     assert BASE_ADDRESS == 0x43C00000
+
+
+@pytest.mark.pynq
+def test_the_board_that_runs_use_is_the_compiled_front_end(pynq_python: Path) -> None:
+    """`hdl.sim.pynq_board`, the adapter pynq-simulated, over the package itself."""
+    boards = (CompiledFrontEnd(), SimulatedPynqBoard(64, str(pynq_python)))
+    wave = np.concatenate([codes(sine(50, 0.3)), np.zeros(400, np.int32)])
+    found = []
+    for board in boards:
+        driver = FrontEnd(board)
+        driver.configure(50, 100)
+        assert board.push(wave, trigger=(2000, 5)) == len(wave)
+        assert board.wait_irq(0.0)
+        values = (driver.take_interrupts(), driver.events(), driver.measure(), driver.trigger(), driver.status())
+        driver.freeze_capture()
+        found.append((*values, driver.read_capture()[1].tolist()))
+        board.close()
+    assert found[1] == found[0]
+    assert boards[1].pynq_version.startswith("3.")

@@ -34,7 +34,7 @@ def small_run(tmp_path_factory):
     return run_scenario(small("adversary.forged=20", "adversary.replayed=20", "adversary.spread_s=20"), place)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_small():
     """Give the function that makes variants of the small scenario."""
     return small

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hil import check
+from hil import check, check_places
 from hil.check import check_station, phase_deg, require_passed
 from hil.cli import main
 from hil.station import Board, Source, Station, Supply, load_station
@@ -35,7 +35,7 @@ def test_a_source_without_a_trigger_output_leaves_every_limit_open(tmp_path):
     assert "every limit that counts from t0 would be inconclusive" in (tmp_path / "check.md").read_text()
 
 
-class Twisted(check.Wiring):
+class Twisted(check_places.Wiring):
     """A bench whose source reaches the board through `twist`."""
 
     def __init__(self, source, port):
@@ -65,7 +65,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_bench_that_is_wired_wrong_is_named(what, tmp_path, monkeypatch):
     twist, named = WRONG[what]
-    monkeypatch.setattr(check, "Wiring", type("Wrong", (Twisted,), {"twist": staticmethod(twist)}))
+    monkeypatch.setattr(check_places, "Wiring", type("Wrong", (Twisted,), {"twist": staticmethod(twist)}))
     seen = check_station(Station(), tmp_path)
     with pytest.raises(PartFailed, match=named):
         require_passed(seen)
@@ -74,8 +74,8 @@ def test_a_bench_that_is_wired_wrong_is_named(what, tmp_path, monkeypatch):
 
 def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_path, monkeypatch):
     sources = []
-    make = check.simulate
-    monkeypatch.setattr(check, "simulate", lambda *key: sources.append(make(*key)) or sources[0])
+    make = check_places.stand_in_source
+    monkeypatch.setattr(check_places, "stand_in_source", lambda *key: sources.append(make(*key)) or sources[0])
     monkeypatch.setattr(check.regs, "MAP_HASH_EXPECTED", 1)
     with pytest.raises(PartFailed, match="bitstream and software are of different versions"):
         check_station(Station(), tmp_path / "out")
@@ -83,11 +83,12 @@ def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_station_of_hardware_is_not_checked_on_stand_ins(tmp_path):
-    station = Station(board=Board(kind="pynq", bitstream="x.bit"), source=Source(address="TCPIP::1::2::SOCKET"))
-    with pytest.raises(InputError, match="rig check looks at stand-ins only"):
-        check_station(station, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("kind", ["model", "compiled"])
+def test_every_board_that_is_fed_is_checked(kind, tmp_path):
+    seen = check_station(Station(board=Board(kind=kind)), tmp_path)
+    require_passed(seen)
+    assert seen["board"].startswith("integer model" if kind == "model" else "compiled RTL")
+    assert seen["not_looked_at"] == []
 
 
 @pytest.mark.parametrize("angle", [0.0, 90.0, 217.5])

@@ -30,7 +30,7 @@ def cells(detection=None, radio_overrides=None, **policy):
     radio = gpu.profile("fsk-100k-920", shadowing_db=0.0, **(radio_overrides or {}))
     xy = np.column_stack([np.append(x, [0.0, 5000.0]), np.append(y, [0.0, 0.0])])
     mesh = gpu.Mesh.build(xy, [N, N + 1], radio, 1)
-    return Meters(scenario, population, mesh, board=0, detection=detection)
+    return Meters(scenario, population, mesh, boards=[0], detection=detection)
 
 
 def run(meters, steps, until_s, window_ns=20_000_000):

@@ -26,14 +26,16 @@ def event(sequence, t_ns=0):
 
 
 def configure():
-    blank = {bytes: b"", float: 0.0, int: 0, bool: False}
+    blank = {bytes: b"", float: 0.0, int: 0, bool: False, str: ""}
     return wire.Configure(**{name: blank[kind] for name, kind in get_type_hints(wire.Configure).items()})
 
 
 @pytest.mark.parametrize(
     "message",
     [
+        wire.Call(wire.PROTO),
         wire.Hello(wire.PROTO),
+        wire.Hello(wire.PROTO, 7001),
         wire.Configured(),
         wire.Start(),
         wire.ReadCounter(3),
@@ -138,7 +140,7 @@ def test_events_come_back_in_order_of_time():
         ([event(1), wire.Done(1, 20_000_000, 2)], "does not fit window 1 with 1 events"),
         ([wire.Done(7, 20_000_000, 0)], "does not fit window 1"),
         ([wire.Hello(wire.PROTO)], "in state running, expected in state offline"),
-        ([b"\xc1garbage"], "no message of protocol 2"),
+        ([b"\xc1garbage"], "no message of protocol 3"),
         ([wire.Failed("the board caught fire")], "the board caught fire"),
         ([], "no window 1 .* within 0.5 s"),
     ],

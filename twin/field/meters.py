@@ -1,4 +1,4 @@
-"""The virtual meters: they lose supply, detect it, gasp, die, return, answer polls. One meter is the board.
+"""The virtual meters: they lose supply, detect it, gasp, die, return, answer polls. Some meters are boards.
 
 Vectorised over meters; the radio engine does what happens between a meter and a concentrator.
 Node numbers of the mesh: meter i is node i, concentrator c is node N + c.
@@ -7,7 +7,7 @@ Node numbers of the mesh: meter i is node i, concentrator c is node N + c.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -60,8 +60,8 @@ class Meters:
         N meters and C concentrators.
     mesh : gpu.Mesh
         Built over N + C nodes.
-    board : int
-        The meter that the rig plays; its notices come from there.
+    boards : sequence of int
+        The meters that rigs play; their notices come from there.
     never : (S,) bool, optional
         Substations without supply from the start; their meters are off and take no part.
     detection : DetectionTable, optional
@@ -73,17 +73,17 @@ class Meters:
         scenario: Scenario,
         population: Population,
         mesh: gpu.Mesh,
-        board: int,
+        boards: Sequence[int],
         never: NDArray[np.bool_] | None = None,
         detection: DetectionTable | None = None,
     ):
         self.scenario = scenario
         self.population = population
         self.mesh = mesh
-        self.board = board
         self._detection = detection
         self.count = population.meter_substation.size
         everyone = np.arange(self.count)
+        self.is_board = np.isin(everyone, boards)
         aged = scenario.meter.aged_least
         share = aged + (1 - aged) * uniform(scenario.seed, everyone, 0, Purpose.CAPACITOR_AGE)
         meter = scenario.meter
@@ -105,7 +105,7 @@ class Meters:
         self._lives = mesh.radio.tree == "living"  # then the mesh says when a radio has joined again
         self._declared = np.zeros(self.count, dtype=bool)  # the outage that ended was long enough to be reported
         self._joining_since_ns = np.full(self.count, NEVER, dtype=np.int64)  # supply back, radio not yet in the mesh
-        self._held_board_notice: wire.Notice | None = None
+        self._held_board_notices: dict[int, wire.Notice] = {}  # by meter, until its radio is in the mesh
         self._handoff_ns = ms_ns(scenario.meter.handoff_ms)
         if never is not None and never.any():
             self.mesh.power_off(np.flatnonzero(never[population.meter_substation]), 0, 0)
@@ -147,20 +147,20 @@ class Meters:
         while self._waiting and self._waiting[0][0] < until_ns:
             heapq.heappop(self._waiting)[3]()
 
-    def board_notice(self, notice: wire.Notice) -> None:
-        """Put the notice that the rig made on the air at the board's own node, once its radio is in the mesh."""
-        if notice.kind == "power_return" and self._joining_since_ns[self.board] != NEVER:
-            self._held_board_notice = notice
+    def board_notice(self, meter: int, notice: wire.Notice) -> None:
+        """Put the notice that a rig made on the air at its board's own node, once its radio is in the mesh."""
+        if notice.kind == "power_return" and self._joining_since_ns[meter] != NEVER:
+            self._held_board_notices[meter] = notice
             return
-        t_ns, back_ns = notice.t_ns, int(self.radio_back_ns[self.board])
-        if notice.kind == "power_return" and back_ns > self.changed_ns[self.board]:
-            start_ns = self._return_start_ns(np.array([self.board]), int(self.changed_ns[self.board]))
+        t_ns, back_ns = notice.t_ns, int(self.radio_back_ns[meter])
+        if notice.kind == "power_return" and back_ns > self.changed_ns[meter]:
+            start_ns = self._return_start_ns(np.array([meter]), int(self.changed_ns[meter]))
             t_ns = max(t_ns, back_ns + int(start_ns[0]) + self._handoff_ns)
-        self._wait(t_ns, self.board, partial(self._enter_board_notice, notice, t_ns))
+        self._wait(t_ns, meter, partial(self._enter_board_notice, meter, notice, t_ns))
 
-    def _enter_board_notice(self, notice: wire.Notice, t_ns: int) -> None:
+    def _enter_board_notice(self, meter: int, notice: wire.Notice, t_ns: int) -> None:
         row = self._enter(
-            KINDS.index(notice.kind), np.array([self.board]), np.array([t_ns]), detected_ns=notice.detected_ns,
+            KINDS.index(notice.kind), np.array([meter]), np.array([t_ns]), detected_ns=notice.detected_ns,
             sequence=notice.message_sequence, counter=notice.counter, energy_uj=notice.energy_left_uj, board=True,
         )  # fmt: skip
         self._board_bytes[int(row[0])] = notice.data
@@ -243,10 +243,9 @@ class Meters:
                 continue  # twice within a window
             self._joining_since_ns[meter] = NEVER
             self.radio_back_ns[meter] = back_ns + ANSWER_HANDOFFS * self._handoff_ns
-            if meter == self.board:
-                notice, self._held_board_notice = self._held_board_notice, None
-                if notice is not None:
-                    self.board_notice(notice)
+            if self.is_board[meter]:
+                if meter in self._held_board_notices:
+                    self.board_notice(meter, self._held_board_notices.pop(meter))
             elif self._declared[meter]:
                 one, ready = np.array([meter]), np.array([self.radio_back_ns[meter]])
                 self._plan_return(one, ready, since_ns)
@@ -266,7 +265,7 @@ class Meters:
             return
         scenario = self.scenario
         delay_ns = self._detection_ns(t_ns, lost, left_pu)
-        virtual = (lost != self.board) & (delay_ns != MISSED)
+        virtual = ~self.is_board[lost] & (delay_ns != MISSED)
         detected, virtual = t_ns + delay_ns[virtual], lost[virtual]
         start = between_ns(scenario.seed, virtual, t_ns, Purpose.GASP_START, 0, ns(scenario.policy.window_s))
         offered = detected + ns(scenario.policy.declare_s) + start + self._handoff_ns
@@ -298,7 +297,7 @@ class Meters:
             self._joining_since_ns[back[out]] = t_ns
             self._declared[back] = declared
             declared &= ~out
-        declared &= back != self.board
+        declared &= ~self.is_board[back]
         self._plan_return(back[declared], ready[declared], t_ns)
 
     def _plan_return(self, back: NDArray[np.int64], ready_ns: NDArray[np.int64], t_ns: int) -> None:

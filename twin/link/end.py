@@ -10,6 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -63,6 +64,7 @@ class End(ABC):
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * heartbeat_ms)
         self._monitor = self._socket.get_monitor_socket(WATCHED)
+        self._with_it: list[Callable[[], None]] = []  # closes what else is in the context
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._monitor, zmq.POLLIN)
@@ -204,9 +206,6 @@ class End(ABC):
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close()
-        self._close_more()
+        for close in self._with_it:
+            close()
         self._context.term()
-
-    @abstractmethod
-    def _close_more(self) -> None:
-        """Close what else is in the context."""

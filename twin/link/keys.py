@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import stat
 import struct
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from teiden.errors import InputError, MissingPart
 ENDS = ("twin", "rig")
 OPEN_TO_OTHERS = 0o077
 KEY_BYTES = 32
+ENDPOINT = re.compile(r"tcp://(?P<host>[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,34 @@ def load_keys(folder: Path, end: str) -> Keys:
     return Keys(public, secret, peer)
 
 
-def require_keys(address: str, keys: Keys | None) -> None:
-    """Raise InputError if the address is none, or can be reached from other machines and there are no keys."""
+def require_keys(address: str, keys: Keys | None, what: str = "") -> None:
+    """Raise InputError if other machines are involved and there are no keys.
+
+    Parameters
+    ----------
+    address : str
+        IPv4 address to listen at; with ``what`` the host of a peer, which may have a name.
+    keys : Keys, optional
+    what : str
+        The peer in words.
+    """
     try:
         loopback = ipaddress.IPv4Address(address).is_loopback
     except ValueError:
-        raise InputError(f"link.address = {address}, expected an IPv4 address such as 127.0.0.1") from None
+        if not what:
+            raise InputError(f"link.address = {address}, expected an IPv4 address such as 127.0.0.1") from None
+        loopback = False
     if keys is None and not loopback:
-        raise InputError(
-            f"link.address = {address} is not loopback, expected link.keys = DIR with keys of teiden rig keys DIR"
-        )
+        what = what or f"link.address = {address}"
+        raise InputError(f"{what} is not loopback, expected link.keys = DIR with keys of teiden rig keys DIR")
+
+
+def host_of(endpoint: str) -> str:
+    """Return the host of ``tcp://host:port``; InputError if it is none."""
+    found = ENDPOINT.fullmatch(endpoint)
+    if found is None or not 0 < int(found["port"]) <= LAST_PORT:
+        raise InputError(f"rig at {endpoint!r}, expected tcp://HOST:PORT, as teiden rig serve prints it")
+    return found["host"]
 
 
 def admit_only(context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> ThreadAuthenticator:

@@ -8,7 +8,7 @@ import msgspec
 
 from teiden.errors import PartFailed
 from twin import wire
-from twin.link.twin_end import TwinEnd
+from twin.link.twin_end import TwinSide
 
 
 class RigDriver(Protocol):
@@ -29,13 +29,13 @@ class Lockstep:
 
     Parameters
     ----------
-    end : TwinEnd
-        The bound socket.
+    end : TwinSide
+        The twin's socket.
     timeout_s : float
         Longest wait for an answer once the rig runs.
     """
 
-    def __init__(self, end: TwinEnd, timeout_s: float):
+    def __init__(self, end: TwinSide, timeout_s: float):
         self._end = end
         self._timeout_s = timeout_s
         self._window = 0
@@ -73,9 +73,9 @@ class Lockstep:
         return take_stopped(self._end, self._timeout_s)
 
 
-def meet(end: TwinEnd, configure: wire.Configure, patience_s: float) -> wire.Ready:
+def meet(end: TwinSide, configure: wire.Configure, patience_s: float) -> wire.Ready:
     """Meet the rig and configure it; it may take long to be ready, because it may have to compile its RTL."""
-    hello = end.receive(patience_s, "hello")
+    hello = end.meet(patience_s)
     if not isinstance(hello, wire.Hello) or hello.proto != wire.PROTO:
         raise PartFailed(f"rig: {hello!r} instead of a hello of protocol {wire.PROTO}; same version on both sides?")
     end.allow(configure.credits)
@@ -85,7 +85,7 @@ def meet(end: TwinEnd, configure: wire.Configure, patience_s: float) -> wire.Rea
     return ready
 
 
-def take_stopped(end: TwinEnd, timeout_s: float, first: Any = None) -> wire.Stopped:
+def take_stopped(end: TwinSide, timeout_s: float, first: Any = None) -> wire.Stopped:
     """Return what the rig recorded, put together from its chunks; ``first`` is a message that was taken already."""
     chunks: list[wire.HalfCycles] = []
     message = first or end.receive(timeout_s, "stopped")
@@ -104,7 +104,7 @@ def take_stopped(end: TwinEnd, timeout_s: float, first: Any = None) -> wire.Stop
     )
 
 
-def _expect(end: TwinEnd, kind: type, name: str, patience_s: float) -> Any:
+def _expect(end: TwinSide, kind: type, name: str, patience_s: float) -> Any:
     message = end.receive(patience_s, name)
     if not isinstance(message, kind):
         raise PartFailed(f"rig: {message!r} instead of {name}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twin.link.twin_end import TwinEnd
+from twin.link.twin_end import TwinSide
 
 
-def link_counts(end: TwinEnd) -> dict[str, Any]:
+def link_counts(end: TwinSide) -> dict[str, Any]:
     """Return the state and the counters of a link that is over."""
     return {
         "state": str(end.state),

@@ -26,6 +26,7 @@ class State(StrEnum):
 
 READY = (State.INITIALISED, State.RUNNING)
 FITS: dict[type, tuple[State, ...]] = {
+    wire.Call: (State.OFFLINE,),
     wire.Hello: (State.OFFLINE,),
     wire.Configure: (State.ALIVE,),
     wire.Configured: (State.ALIVE,),

@@ -19,29 +19,38 @@ LAST_S = 0.5  # for what is on its way at the end
 
 
 class Subscriber:
-    """The twin's side: it binds, keeps the newest value and counts gaps in the numbers.
+    """The twin's side: it keeps the newest value and counts gaps in the numbers.
 
     Parameters
     ----------
     context : zmq.Context
         Of the link, with whose authenticator it shares the keys.
-    address : str
-        Where to listen.
     keys : Keys, optional
         As of the link.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, keys: Keys | None):
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys | None):
         self.newest: Telemetry | None = None
         self.received = 0
         self.dropped = 0
+        self.port = 0
+        self._keys = keys
         self._socket = context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, QUEUE)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
-        if keys is not None:
-            guard_server(self._socket, keys)
+
+    def bind(self, address: str) -> None:
+        """Listen at any port of an address."""
+        if self._keys is not None:
+            guard_server(self._socket, self._keys)
         self.port = self._socket.bind_to_random_port(f"tcp://{address}")
+
+    def connect(self, endpoint: str, port: int) -> None:
+        """Listen to the publisher at a port of the endpoint's host."""
+        if self._keys is not None:
+            guard_client(self._socket, self._keys)
+        self._socket.connect(at_port(endpoint, port))
 
     def drain(self) -> None:
         """Take what is there; PartFailed for what is no telemetry."""
@@ -75,25 +84,36 @@ class Subscriber:
 
 
 class Publisher:
-    """The rig's side: it connects, and never waits for the twin but at the beginning.
+    """The rig's side; it never waits for the twin but at the beginning.
 
     Parameters
     ----------
     context : zmq.Context
-    endpoint : str
-        Of the twin's subscriber.
     keys : Keys, optional
         As of the link.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, keys: Keys | None):
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys | None):
         self.sent = 0
+        self._keys = keys
         self._socket = context.socket(zmq.XPUB)  # a PUB that is told of its subscriber
         self._socket.setsockopt(zmq.SNDHWM, QUEUE)
         self._socket.setsockopt(zmq.LINGER, 200)
-        if keys is not None:
-            guard_client(self._socket, keys)
-        self._socket.connect(endpoint)
+
+    def connect(self, endpoint: str, port: int) -> None:
+        """Publish to the subscriber at a port of the endpoint's host."""
+        if self._keys is not None:
+            guard_client(self._socket, self._keys)
+        self._socket.connect(at_port(endpoint, port))
+
+    def bind(self, address: str) -> int:
+        """Publish at any port of an address, and return it."""
+        if self._keys is not None:
+            guard_server(self._socket, self._keys)
+        return self._socket.bind_to_random_port(f"tcp://{address}")
+
+    def meet(self) -> None:
+        """Wait a moment for the subscriber, so that the first values are not dropped."""
         if self._socket.poll(round(MEET_S * 1000)):
             self._socket.recv()
 
@@ -105,3 +125,8 @@ class Publisher:
     def close(self) -> None:
         """Close the socket after what was sent is out, within a fifth of a second."""
         self._socket.close()
+
+
+def at_port(endpoint: str, port: int) -> str:
+    """Return the endpoint at another port of the same host."""
+    return f"{endpoint.rpartition(':')[0]}:{port}"

@@ -63,8 +63,11 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
             "Times count from the return of each meter's own supply, over what arrived.",
         ),
         block("Polls", summary.get("polls"), "The head end asks meters one by one; no answer counts as dark."),
-        block("The board", summary.get("board"), "One meter of the population is the metering front-end itself."),
+        block(
+            "The board", summary.get("board"), "The metering front-end itself stands for this meter of the population."
+        ),
         _board_events(run),
+        _boards(summary.get("boards") or []),
         block("Energy", summary.get("energy"), "What the meters' hold-up capacitors had and spent."),
         block("Radio", summary.get("air"), "Over all nodes and the whole run."),
         _security(summary.get("security")),
@@ -248,6 +251,26 @@ def _board_events(run: RunTables) -> Html:
     head = ("Event", "At [s]", "Sample", "After t0 [ms]", "Source of t0", "Bound on t0 [µs]")
     more = element("p", f"The first {MAX_EVENTS} of {n}.", class_="note") if n > MAX_EVENTS else Html("")
     return element("section", element("h3", "What it registered"), table(head, rows, numeric=(1, 2, 3, 5)), more)
+
+
+def _boards(boards: list[dict[str, Any]]) -> Html:
+    """Return the boards of a run that has several, the first of which is told of above."""
+    if not boards:
+        return Html("")
+    rows = [
+        [
+            str(board["id"]),
+            str(board["runs_on"]),
+            str(board["name"]),
+            str(board["substation"]),
+            "–" if board["detection_latency_ms"] is None else facts.number(board["detection_latency_ms"]),
+            str(board.get("outcome", "none made")),
+        ]
+        for board in boards
+    ]
+    head = ("Board", "Runs on", "Meter", "Substation", "Detected after [ms]", "Last Gasp")
+    note = element("p", "The first is the one above; each has its tables in boards/ID/.", class_="note")
+    return element("section", element("h3", "All boards"), table(head, rows, numeric=(4,)), note)
 
 
 def settings(run: dict[str, Any]) -> Html:

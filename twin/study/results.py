@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpu
-from twin import wire
 from twin.field.book import KINDS, NEVER
 from twin.loop import Loop
 from twin.office.headend import DARK, STATE_NAMES
@@ -18,9 +16,11 @@ from twin.office.locate import grade_location, locate_outage
 from twin.office.polling import Poll
 from twin.scenario import Scenario, ns
 from twin.study import kpis
+from twin.study.boards import board_flags, board_summary, board_tables
 from twin.study.tables import write_table
 
 SECOND_NS = 1_000_000_000
+BOARDS = "boards"  # folder of the tables of each board, where there are several
 ONE_TRANSMISSION = 128  # of the engine's ETX (mbed-os ws_common_defines.h)
 STAGE_TEXT = {
     "fault": "short circuit: the feeder's voltage dips",
@@ -49,6 +49,7 @@ class Results:
         self.frames = loop.plan.mesh.frames(self.rows["frame"])
         self.changes = loop.office.head_end.beliefs.changes
         self.end_ns = ns(self.scenario.time.duration_s)
+        self.ids = [board.id for board in self.scenario.all_boards]
         self.meters_at = np.bincount(
             self.plan.population.meter_substation, minlength=self.plan.grid.substation_bus.size
         )
@@ -59,13 +60,19 @@ class Results:
         """Write all tables."""
         for name, columns in self._tables().items():
             write_table(folder, name, columns)
+        if len(self.ids) > 1:
+            for identity, board in zip(self.ids, self.loop.record.boards, strict=True):
+                place = folder / BOARDS / identity
+                place.mkdir(parents=True)
+                for name, columns in board_tables(board).items():
+                    write_table(place, name, columns)
 
     def summary(self) -> dict[str, Any]:
         """Return the key figures, limits and verdicts (``summary.json``)."""
         gasps = kpis.account(self.rows, self.fates, "last_gasp", self.loss_ns)
         own_return_ns = self.loop.meters.first_return_ns[self.rows["meter"]]
         returns = kpis.account(self.rows, self.fates, "power_return", own_return_ns)
-        board = self._board()
+        boards = self._boards()
         summary: dict[str, Any] = {
             "name": self.scenario.name,
             "sim_s": self.end_ns / 1e9,
@@ -76,7 +83,7 @@ class Results:
             "gasps": gasps,
             "returns": returns,
             "belief": self._belief_moments(),
-            "board": board,
+            "board": boards[0],
             "energy": self._energy(),
             "air": self._air(),
             "wan": self._wan(),
@@ -84,19 +91,19 @@ class Results:
             "security": self._security(),
             "conservation": kpis.conservation({"last_gasp": gasps, "power_return": returns}),
         }
+        if len(boards) > 1:
+            summary["boards"] = boards
         if self.loop.office.polling is not None:
             summary["polls"] = self._polls()
-        summary["service_levels"] = self._service_levels(gasps, board)
+        summary["service_levels"] = self._service_levels(gasps, boards)
         return summary
 
     def flags(self) -> list[str]:
-        """Return what a reader must know before trusting the run."""
-        assert self.loop.record.stopped is not None
-        flags = list(self.loop.record.stopped.flags)
-        events = self.loop.record.board_events
-        if any(e.kind == "power_fail_confirmed" for e in events) and _confirmed_loss(events) is None:
-            flags.append("board: a loss of supply without a trigger from the source, t0 unknown")
-        return flags
+        """Return what a reader must know before trusting the run; of several boards with the board's id."""
+        boards = zip(self.ids, self.loop.record.boards, strict=True)
+        if len(self.ids) == 1:
+            return board_flags(self.loop.record.boards[0])
+        return [f"{identity}: {flag}" for identity, board in boards for flag in board_flags(board)]
 
     @property
     def loss_ns(self) -> int:
@@ -198,35 +205,16 @@ class Results:
             for t_ns, dark, state in zip(moments, meter_dark, states, strict=True)
         ]
 
-    def _board(self) -> dict[str, Any]:
-        plan, events = self.plan, self.loop.record.board_events
-        loss = _confirmed_loss(events)
-        mine = np.flatnonzero(self.rows["board"] & (self.rows["kind"] == KINDS.index("last_gasp")))
-        board: dict[str, Any] = {
-            "meter": plan.board,
-            "name": plan.population.meter_name(plan.board),
-            "substation": plan.grid.substation_name[plan.population.meter_substation[plan.board]],
-            "residual_pu": float(plan.timeline.steps[0].residual_pu[plan.population.meter_substation[plan.board]]),
-            "detection_latency_ms": None,
-        }
-        if loss is not None:
-            t0, fail = loss
-            board |= {
-                "detection_latency_ms": (fail.t_ns - t0.t_ns) / 1e6,
-                "t0_s": t0.t_ns / 1e9,
-                "t0_source": t0.t0_source,
-                "t0_bound_us": t0.t0_bound_ns / 1e3,
-                "counter_at_detection": fail.sample,
-            }
-        if mine.size:
-            row = self.rows[mine[0]]
-            board |= {
-                "sequence": int(row["sequence"]),
-                "energy_left_j": int(row["energy_uj"]) / 1e6,
-                "outcome": str(self.fates.outcome[mine[0]]),
-                "head_end_s": _seconds(int(row["head_end_ns"])),
-            }
-        return board
+    def _boards(self) -> list[dict[str, Any]]:
+        """Return the key figures of each board; of several each with its id and what it ran on."""
+        found = [board_summary(self.loop, self.rows, self.fates.outcome, place) for place in range(len(self.ids))]
+        if len(found) > 1:
+            boards = self.loop.record.boards
+            found = [
+                {"id": identity, "runs_on": board.runs_on, **one}
+                for identity, board, one in zip(self.ids, boards, found, strict=True)
+            ]
+        return found
 
     def _energy(self) -> dict[str, Any]:
         """Return what the hold-up stores held, spent and have left, over the meters that lost their supply."""
@@ -309,7 +297,7 @@ class Results:
     def _station(self, meter: int) -> int:
         return int(self.plan.population.meter_substation[meter])
 
-    def _service_levels(self, gasps: dict[str, Any], board: dict[str, Any]) -> list[dict[str, Any]]:
+    def _service_levels(self, gasps: dict[str, Any], boards: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return limit, value and verdict of each level; what the run was too short to show is not applicable."""
         limits, loss_s, end_s = self.scenario.service_levels, self.loss_ns / 1e9, self.end_ns / 1e9
         policy = self.scenario.policy
@@ -321,15 +309,14 @@ class Results:
         right = next((s["t_s"] - loss_s for s in self.sections if s["right"] and s["kind"] != "nothing"), None)
         if right is None and end_s >= loss_s + limits.section_right_s:
             right = np.inf
-        bound_ms = board.get("t0_bound_us", 0.0) / 1e3
         known_text = f"dark meters the head end knows {limits.known_after_s:g} s after the loss"
         known = self._known_share(loss_s + limits.known_after_s)
         asked = [
             ("R17", "Last Gasps at the head end / meters dark long enough", limits.delivery_ratio, share, "1", True, 0),
             ("R17", known_text, limits.known_ratio, known, "1", True, 0),
             ("R17", "90 % of what arrives is there", limits.delivery_90_s, time_90_s, "s", False, 0),
-            ("R17", "board: loss of voltage to detection", limits.detection_ms, board["detection_latency_ms"], "ms",
-             False, bound_ms),
+            *(("R17", f"{board.get('id', 'board')}: loss of voltage to detection", limits.detection_ms,
+               board["detection_latency_ms"], "ms", False, board.get("t0_bound_us", 0.0) / 1e3) for board in boards),
             ("R18", "right section named after the loss", limits.section_right_s, right, "s", False, 0),
         ]  # fmt: skip
         return [
@@ -371,7 +358,7 @@ class Results:
             "curve": self.curve,
             "air": self._air_table(),
             "sections": _columns(self.sections, "t_s stage named kind truth right jaccard distance_hops margin"),
-            **self._board_tables(),
+            **board_tables(self.loop.record.boards[0]),
         }
 
     def _lines_table(self) -> dict[str, Any]:
@@ -415,7 +402,7 @@ class Results:
             "etx": _where_routed(mesh.etx[:n] / ONE_TRANSMISSION, mesh),
             "extra_loss_db": population.extra_loss_db,
             "holdup_j": meters.holdup_nj / 1e9,
-            "board": np.arange(n) == self.plan.board,
+            "board": meters.is_board,
             "dark_s": _times_s(meters.first_dark_ns),
             "returned_s": _times_s(meters.first_return_ns),
             "died_s": _times_s(meters.died_ns),
@@ -483,49 +470,6 @@ class Results:
             "busiest_load": [a.busiest_load for a in air],
         }
 
-    def _board_tables(self) -> dict[str, dict[str, Any]]:
-        events, stopped = self.loop.record.board_events, self.loop.record.stopped
-        assert stopped is not None
-        t0_ns = _origin_ns(events)
-        wave_ns = (stopped.waveform_first + np.arange(len(stopped.waveform_v))) * 125_000
-        return {
-            "board_events": {
-                "kind": [e.kind for e in events],
-                "t_s": [e.t_ns / 1e9 for e in events],
-                "sample": [e.sample for e in events],
-                "after_t0_ms": [(e.t_ns - t0_ns) / 1e6 for e in events],
-                "t0_source": [e.t0_source for e in events],
-                "t0_bound_us": [e.t0_bound_ns / 1e3 for e in events],
-            },
-            "waveform": {"t_s": wave_ns / 1e9, "after_t0_ms": (wave_ns - t0_ns) / 1e6, "u_v": stopped.waveform_v},
-            "half_cycles": {
-                "t_s": np.asarray(stopped.half_cycle_t_ns, dtype=np.int64) / 1e9,
-                "u_rms_half_v": stopped.half_cycle_v,
-                "frequency_hz": stopped.half_cycle_hz,
-            },
-        }
-
-
-def _confirmed_loss(events: Sequence[wire.BoardEvent]) -> tuple[wire.BoardEvent, wire.BoardEvent] | None:
-    """Return the trigger and the suspicion of the first loss of supply that RMS confirmed; None if there was none.
-
-    A dip may be suspected and withdrawn before; that is not a loss.
-    """
-    confirmed = next((e for e in events if e.kind == "power_fail_confirmed"), None)
-    if confirmed is None:
-        return None
-    fail = max((e for e in events if e.kind == "power_fail" and e.t_ns <= confirmed.t_ns), key=lambda e: e.t_ns)
-    triggers = [e for e in events if e.kind == "t0" and e.t_ns <= fail.t_ns]
-    return (max(triggers, key=lambda e: e.t_ns), fail) if triggers else None
-
-
-def _origin_ns(events: Sequence[wire.BoardEvent]) -> int:
-    """Return what the board's times are counted from: the trigger of the loss, else its detection, else 0."""
-    loss = _confirmed_loss(events)
-    if loss is not None:
-        return loss[0].t_ns
-    return next((e.t_ns for e in events if e.kind == "power_fail"), 0)
-
 
 def _poll_verdict(poll: Poll) -> str:
     """Return lit or dark as the meter said, silent if it did not answer, open if the run ended before."""
@@ -546,10 +490,6 @@ def _times_s(moments_ns: NDArray[np.int64]) -> NDArray[np.float64]:
 def _where_routed(values: NDArray[Any], mesh: gpu.Mesh) -> NDArray[Any]:
     """Return the values of the meters, masked for those without a route."""
     return np.ma.MaskedArray(values, mesh.sink_of[: values.size] < 0)
-
-
-def _seconds(moment_ns: int) -> float | None:
-    return None if moment_ns == NEVER else moment_ns / 1e9
 
 
 def _first_finite(degrees: NDArray[np.float64], metres: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -182,6 +182,7 @@ INTERLOCK = 'interlock = "{folder}/interlock"\n'
         (REAL + INTERLOCK, ["--arm"], 3, "there is no pynq package here"),
         ('[source]\naddress = "TCPIP::1::2::SOCKET"\n', [], 2, "expected both of hardware"),
         ('[board]\nkind = "pynq"\n[source]\naddress = "x"\n', [], 2, "board.bitstream = '', expected a file"),
+        ('[board]\nkind = "model"\n', [], 2, "the integer model has neither the ampere limit nor the minutes"),
         ("[campaign]\nrepeats = 0\n", [], 2, "campaign.repeats = 0"),
         ("[campaign]\nfail_angles_deg = [360]\n", [], 2, "campaign.fail_angles_deg.0 = 360"),
     ],
