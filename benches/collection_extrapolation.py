@@ -35,7 +35,7 @@ ROWS = {  # figure: (unit, floor, aim) of the error
     "missed_frames_per_meter": ("%", 20.0, 5.0),
     "airtime_ms_per_meter": ("%", 10.0, 5.0),
     "without_route": ("%", 20.0, 10.0),
-    "values_per_s_peak_10_s": ("%", 20.0, 10.0),
+    "peak_values_per_second": ("%", 20.0, 10.0),
 }
 
 
@@ -66,7 +66,7 @@ def figures(nation: Nation) -> dict[str, Any]:
         "missed_frames_per_meter": missed.value / nation.scenario.nation.meters,
         "airtime_ms_per_meter": air["airtime_ms_per_meter"],
         "without_route": nation.sampled.total(lambda s: s.without_route).value,
-        "values_per_s_peak_10_s": head_end["values_per_s_peak_10_s"],
+        "peak_values_per_second": head_end["peak_values_per_second"],
         "longest_fluid_wait_s": head_end["longest_wait_s"],
     }  # fmt: skip
     return found | {"broken": nation.broken(), "digest": nation.digest()}

@@ -212,8 +212,10 @@ class Nation:
 
     def _air(self) -> dict[str, Any]:
         mesh_meters = max(self.sampled.total(lambda s: s.on_mesh).value, 1)
-        total = {key: self.sampled.total(counter(key)) for key in (
-            "tx_data", "tx_ack", "on_air_data_us", "on_air_ack_us", "missed_lock", "missed_noise")}  # fmt: skip
+        keys = ("tx_data", "tx_ack", "control_sent", "on_air_data_us", "on_air_ack_us", "missed_lock", "missed_noise")
+        total = {key: self.sampled.total(counter(key)) for key in keys}
+        time = self.scenario.time
+        control = total["control_sent"].value / mesh_meters / (2 * (time.duration_h + time.after_h))
         return {
             "meters_on_the_mesh": round(mesh_meters),
             "data_frames": round(total["tx_data"].value),
@@ -222,16 +224,16 @@ class Nation:
             "missed_by_their_receiver_share": (total["missed_lock"].value + total["missed_noise"].value)
             / max(total["tx_data"].value, 1),
             "bursts_per_meter_and_half_hour": (total["tx_data"].value + total["tx_ack"].value) / mesh_meters
-            / (2 * self.scenario.time.duration_h),
+            / (2 * time.duration_h) + control,
         }  # fmt: skip
 
     def _head_end(self) -> dict[str, Any]:
         load = self.load
         return {
             "values": round(float(load.values_per_s.sum() * BIN_S)),
-            "values_per_s_peak_10_s": float(load.values_per_s.max()),
-            "batches_per_s_peak_10_s": float(load.batches_per_s.max()),
-            "wan_mbit_per_s_peak_10_s": float(load.bytes_per_s.max() * 8 / 1e6),
+            "peak_values_per_second": round(float(load.values_per_s.max())),
+            "peak_batches_per_second": round(float(load.batches_per_s.max())),
+            "peak_wan_mbit_per_second": float(load.bytes_per_s.max() * 8 / 1e6),
             "busy_workers_peak": float(load.work.max()),
             "workers": self.scenario.office.workers,
             "longest_wait_s": float(self.wait_s.max()),
@@ -242,9 +244,9 @@ class Nation:
         peak, each = float(self.load.values_per_s.max()), self.scenario.office.store_values_per_s
         burst = self.scenario.nation.meters / 60
         return {
-            "values_per_s_peak_10_s": peak,
+            "peak_values_per_second": round(peak),
             "processes_for_the_peak": flows.store_processes(peak, each),
-            "values_per_s_if_all_report_within_a_minute": burst,
+            "values_per_second_if_all_report_within_a_minute": round(burst),
             "processes_for_that_burst": flows.store_processes(burst, each),
         }
 

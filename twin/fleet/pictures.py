@@ -61,7 +61,7 @@ def head_end(run: RunTables) -> tuple[Figure, str]:
     for axes in (rate, work):
         axes.set_ylim(bottom=0)
         axes.set_xlim(0, 1.1 * float(minutes[found["values_per_s"] > 0].max(initial=1.0)))
-    title = (f"{said['values_per_s_peak_10_s'] / 1000:.3g} thousand values a second at the peak; "
+    title = (f"{said['peak_values_per_second'] / 1000:.3g} thousand values a second at the peak; "
              f"{said['workers_enough']:,} workers are enough")  # fmt: skip
     style.headline(figure, title)
     return figure, title

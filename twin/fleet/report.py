@@ -41,23 +41,30 @@ def headline(summary: Mapping[str, Any]) -> str:
     if worst is not None:
         text += f", {percent(worst)} at the worst 1 % of the concentrators"
     return (f"{text}. Told from {count(summary['simulated_meters'])} meters in {count(summary['towns'])} towns. The "
-            f"head end checks {count(said['values_per_s_peak_10_s'])} values a second at the peak, for which "
+            f"head end checks {count(said['peak_values_per_second'])} values a second at the peak, for which "
             f"{count(said['workers_enough'])} workers are enough.")  # fmt: skip
 
 
 def tiles(summary: Mapping[str, Any]) -> list[Tile]:
     """Return the figures a reader looks for first."""
     note = f"within {seconds(summary['limit_s'])}, {count(summary['meters'])} meters"
-    found = [Tile("In time", _share(summary["in_time"]), note)]
+    found = [_share_tile("In time", summary["in_time"], note)]
     for name, figures_of in summary["by_link"].items():
-        found.append(Tile(f"... over {name}", _share(figures_of["in_time"]), f"{count(figures_of['values'])} meters"))
-    found.append(Tile("Peak at the head end", f"{count(summary['head_end']['values_per_s_peak_10_s'])}/s",
+        found.append(_share_tile(f"... over {name}", figures_of["in_time"], f"{count(figures_of['values'])} values"))
+    found.append(Tile("Peak at the head end", f"{count(summary['head_end']['peak_values_per_second'])}/s",
                       f"{count(summary['head_end']['workers_enough'])} workers are enough"))  # fmt: skip
     found += [Tile("Store", f"{kept['size_tb']:.3g}\u00a0TB", kept["requirement"]) for kept in summary["sizing"]]
     judged = [level["verdict"] for level in summary["service_levels"] if level["verdict"] in ("pass", "fail")]
     others = f"{len(summary['service_levels']) - len(judged)} more not judged"
     mood = "bad" if "fail" in judged else "good"
     return [*found, Tile("Service levels met", f"{judged.count('pass')} of {len(judged)}", others, mood)]
+
+
+def _share_tile(label: str, estimate: Mapping[str, Any] | None, note: str) -> Tile:
+    if estimate is None:
+        return Tile(label, "–", note)
+    error = "" if estimate["error"] is None else f"±\u00a0{100 * estimate['error']:.2g} points, "
+    return Tile(label, f"{100 * estimate['value']:.2f}\u00a0%", f"{error}{note}")
 
 
 def open_run(path: Path) -> RunTables:
