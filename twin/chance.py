@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     LINK_LUCK = 0x7022
     CELLULAR_ACCESS = 0x7023
     CELLULAR_BACKOFF = 0x7024
+    TOWN = 0x7025
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

@@ -319,8 +319,9 @@ class Scenario(Study):
 def _model(data: dict[str, Any], place: str) -> type[Study]:
     """Return the model of a scenario's kind; without a kind it is an outage."""
     from twin.collection.settings import CollectionScenario  # its tables are built on those of this module
+    from twin.fleet.settings import FleetScenario
 
-    models: dict[str, type[Study]] = {"outage": Scenario, "collection": CollectionScenario}
+    models: dict[str, type[Study]] = {"outage": Scenario, "collection": CollectionScenario, "fleet": FleetScenario}
     kind = data.get("kind", "outage")
     if kind not in models:
         raise ScenarioError([f"{place}: kind = {kind!r}, expected one of {', '.join(models)}"])

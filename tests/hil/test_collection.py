@@ -1,6 +1,7 @@
 """A whole collection run from the command line: what it leaves, its trace, its report, its repetition."""
 
 import json
+import random
 
 import duckdb
 import pytest
@@ -92,6 +93,25 @@ def test_an_interrupted_run_is_repeated_to_the_same_end(done, tmp_path):
     assert again.manifest["digest"] == done.manifest["digest"]
     assert again.summary == done.summary
     assert any("resumed" in flag for flag in again.manifest["flags"])
+
+
+@pytest.mark.slow
+def test_ten_interruptions_at_random_leave_nothing_behind(tmp_path):
+    # One run over three links is stopped and resumed ten times, each time at another moment.
+    changes = ("time.after_h=0.1", "head_end.commit_s=600.0", "on_demand.reads_per_h=0", "fleet.mesh_share=0.7",
+               "fleet.plc_share=0.1", "fleet.cellular_share=0.2")  # fmt: skip
+    whole = run_collection(small(*changes), tmp_path / "whole")
+    place = tmp_path / "small"
+    stops_s = random.Random(20).sample(range(60, 3900), 10)
+    for k, stop_s in enumerate(stops_s):
+        with pytest.raises(Stopped):
+            run_collection(small(*changes), place, resume=k > 0, watch=Impatient(stop_s))
+    last = run_collection(small(*changes), place, resume=True)
+    assert last.summary == whole.summary
+    assert last.manifest["digest"] == whole.manifest["digest"]
+    files = {file.name for folder in (place, tmp_path / "whole") for file in folder.glob("*.parquet")}
+    for name in files:
+        assert (place / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_resuming_notices_another_past(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,19 +163,19 @@ class Concentrators:
         self._batches += 1
         batch = Batch(self._batches, concentrator, rows, self._values(rows), answers, priority)
         self._kept[concentrator][batch.number] = batch
-        self._env.process(self._deliver(batch))
+        self._deliver(batch)
 
-    def _deliver(self, batch: Batch) -> Generator[simpy.Event, Any, None]:
-        while not (batch.acknowledged or batch.dropped):
-            silent_ns = self._silence.wait_ns(batch.concentrator, self._env.now)
-            if silent_ns:
-                yield self._env.timeout(silent_ns)
-                continue
+    def _deliver(self, batch: Batch) -> None:
+        """Send a batch now, or when its concentrator may speak; come back when it should have been acknowledged."""
+        if batch.acknowledged or batch.dropped:
+            return
+        silent_ns = self._silence.wait_ns(batch.concentrator, self._env.now)
+        if not silent_ns:
             self._ledger.move(batch.rows, At.WAN)
             batch.sendings += 1
             self.resent += batch.sendings > 1
             self._wan.carry(lambda: self._receive(batch), lambda: None)
-            yield self._env.timeout(self._ack_timeout_ns)
+        self._after(silent_ns or self._ack_timeout_ns, lambda: self._deliver(batch))
 
     def acknowledge(self, batch: Batch) -> None:
         """Let go of a batch that the head end has stored."""

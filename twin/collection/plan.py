@@ -27,6 +27,8 @@ class CollectionPlan:
 
     Attributes
     ----------
+    grid : Grid, optional
+        Towns of a nation have none.
     memory : MeterMemory
         What the meters measured and still know.
     fleet : Fleet
@@ -38,7 +40,7 @@ class CollectionPlan:
     """
 
     scenario: CollectionScenario
-    grid: Grid
+    grid: Grid | None
     population: Population
     mesh: gpu.Mesh
     memory: MeterMemory

@@ -271,11 +271,14 @@ class Summary:
         total = max(sum(record.air_us_of_class.values()), 1)
         busiest = int(np.argmax(airtime_ns))
         meters = airtime_ns[: plan.meters]
-        halves = max(int(plan.fleet.on_mesh.sum()), 1) * self.outcome.run.generated_until_ns / 1.8e12
+        senders = max(int(plan.fleet.on_mesh.sum()), 1)
+        halves = senders * self.outcome.run.generated_until_ns / 1.8e12
+        control = counts["control_sent"] / senders / (2 * hours)  # goes on when nothing is reported any more
         return {
             "data_frames": counts["tx_data"],
             "ack_frames": counts["tx_ack"],
-            "bursts_per_meter_and_half_hour": (counts["tx_data"] + counts["tx_ack"]) / halves,
+            "control_frames": counts["control_sent"],
+            "bursts_per_meter_and_half_hour": (counts["tx_data"] + counts["tx_ack"]) / halves + control,
             "data_airtime": {f"{name}_share": spent / total for name, spent in record.air_us_of_class.items() if spent},
             "busiest_node": f"concentrator {busiest - plan.meters}" if busiest >= plan.meters else f"meter {busiest}",
             "busiest_node_s_per_h": float(airtime_ns[busiest]) / 1e9 / hours,

@@ -216,9 +216,9 @@ def test_a_fleet_without_a_mesh_is_collected(play):
 def test_crews_read_whom_no_link_reaches_within_their_capacity(play):
     # Nobody has coverage; 1,000 modems and 2 crews with 30 visits each: 60 meters, all they owe until then.
     run = play("fleet.mesh_share=0.0", "fleet.cellular_share=1.0", "cellular.uncovered_share=1.0",
-               "time.duration_h=0.5", "history.share=0", "real_time.share=0",
-               "handy.crews=2", "handy.visits_per_day=30", "handy.from_h=0.6", "handy.to_h=0.9",
-               "handy.upload_h=1.2", "handy.after_h=0.05")  # fmt: skip
+               "time.duration_h=0.5", "history.share=0", "real_time.share=0", "handy.crews=2",
+               "handy.visits_per_day=30", "handy.from_h=0.6", "handy.to_h=0.9", "handy.upload_h=1.2",
+               "handy.after_h=0.05")  # fmt: skip
     rows = run.ledger.rows
     stored = rows["stored_ns"] != NEVER
     assert run.record.broken == []

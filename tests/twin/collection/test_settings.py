@@ -22,7 +22,7 @@ from twin.collection.settings import CollectionScenario
         ("commands.meters=5000", "commands.meters = 5000, expected at most population.meters = 1000"),
         ("delivery.offer=3", "did you mean offers?"),
         ("radio.overrides.channel=3", "radio.overrides.channel = 3"),
-        ("kind='collecting'", "kind = 'collecting', expected one of outage, collection"),
+        ("kind='collecting'", "kind = 'collecting', expected one of outage, collection, fleet"),
         ("time.duration_h=0.2", "time.duration_h = 0.2, expected one interval, 0.5 h, or more"),
     ],
 )
