@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,10 @@ from twin.field.population import Population, populate
 from twin.metering.feeder import build_feeder
 from twin.metering.loads import Loads
 from twin.metering.memory import MeterMemory
+from twin.metering.places import read_municipalities
 from twin.metering.profile import find_profile
-from twin.metering.shapes import generate_shapes
+from twin.metering.settle import Settled, choose, settle
+from twin.metering.shapes import generate_shapes, read_shapes
 from twin.plan import place_nodes
 
 
@@ -26,22 +29,27 @@ class CollectionPlan:
 
     Attributes
     ----------
+    grid : Grid or None
+        None where meters stand in towns of a table: every town's medium voltage is nominal then.
     memory : MeterMemory
         What the meters measured and still know.
     concentrator_of : (N,) int
         The concentrator at the end of each meter's route; -1 without a route.
     hops : (N,) int
         -1 without a route.
+    settled : Settled or None
+        The municipalities of meters that a table placed.
     """
 
     scenario: CollectionScenario
-    grid: Grid
+    grid: Grid | None
     population: Population
     mesh: gpu.Mesh
     memory: MeterMemory
     concentrator_of: NDArray[np.int64]
     hops: NDArray[np.int64]
     backend: str
+    settled: Settled | None = None
 
     @property
     def meters(self) -> int:
@@ -67,19 +75,15 @@ def make_plan(
     tell : callable
         Hears what is being built.
     """
-    tell(f"grid {scenario.grid.network}")
-    grid = load_grid(scenario.grid.network)
-    people = scenario.population
-    tell(f"{people.meters:,} meters")
-    population = populate(
-        grid, people.meters, scenario.seed,
-        density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
-        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
-    )  # fmt: skip
+    settlement = _settle(scenario, tell) if scenario.population.places else _around_substations(scenario, tell)
+    grid, population = settlement.grid, settlement.population
     tell("loads and meters' memories")
+    days, share = scenario.load.shapes, scenario.load.pv_share
+    shapes = read_shapes(Path(days), scenario.seed) if days else generate_shapes(scenario.seed)
     loads = Loads(
-        generate_shapes(scenario.seed), population.meter_substation, scenario.seed,
-        feeder=build_feeder(grid), substation_p_mw=grid.substation_p_mw, pv_share=scenario.load.pv_share,
+        shapes, population.meter_substation, scenario.seed, pv_share=share,
+        feeder=None if grid is None else build_feeder(grid),
+        substation_p_mw=None if grid is None else grid.substation_p_mw,
     )  # fmt: skip
     memory = MeterMemory(loads, find_profile(scenario.meter.profile))
     tell("mesh: links and routes")
@@ -90,4 +94,38 @@ def make_plan(
     sink_of = mesh.sink_of[:meters].astype(np.int64)
     concentrator_of = np.where(sink_of < 0, -1, sink_of - meters)
     hops = mesh.hops[:meters].astype(np.int64)
-    return CollectionPlan(scenario, grid, population, mesh, memory, concentrator_of, hops, backend)
+    return CollectionPlan(scenario, grid, population, mesh, memory, concentrator_of, hops, backend, settlement.settled)
+
+
+@dataclass(frozen=True)
+class _Settlement:
+    """Where meters are: around the substations of a grid, or in towns, of which no grid is known."""
+
+    grid: Grid | None
+    population: Population
+    settled: Settled | None
+
+
+def _around_substations(scenario: CollectionScenario, tell: Callable[[str], None]) -> _Settlement:
+    tell(f"grid {scenario.grid.network}")
+    grid, people = load_grid(scenario.grid.network), scenario.population
+    tell(f"{people.meters:,} meters")
+    population = populate(
+        grid, people.meters, scenario.seed,
+        density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
+        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
+    )  # fmt: skip
+    return _Settlement(grid, population, None)
+
+
+def _settle(scenario: CollectionScenario, tell: Callable[[str], None]) -> _Settlement:
+    people = scenario.population
+    tell(f"municipalities {people.places}")
+    table = read_municipalities(Path(people.places), Path(people.towns) if people.towns else None)
+    chosen = choose(table, people.municipalities, people.prefecture, people.utility)
+    tell(f"{people.meters:,} meters in {chosen.count:,} municipalities")
+    settled = settle(
+        chosen, people.meters, scenario.seed, meters_per_concentrator=people.meters_per_concentrator,
+        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
+    )  # fmt: skip
+    return _Settlement(None, settled.population, settled)
