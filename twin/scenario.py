@@ -602,6 +602,8 @@ def _keys(table: Table) -> Iterator[str]:
 def _literal(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_literal(item)}" for key, item in value.items()) + " }" if value else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
     return (

@@ -19,8 +19,9 @@ from pathlib import Path
 # By module. One that is not here gets every clock: td_trigger counts them.
 WAKES = {
     "td_account": "closed_i || due_q || at_q != 7'd1 || word_q != '0 || go2_q || go3_q || write_o || publishing_i",
-    "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered || stop"
-    " || arm_q || done_q || send_q != Idle || req_i || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
+    "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered"
+    " || stop || arm_q || done_q || send_q != Idle || req_i"
+    " || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
     "td_channels": "slot_i < 6'd19",
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
     " || crossing_lost_o",

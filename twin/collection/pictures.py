@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from twin.collection.pictures_commands import commands, island
+from twin.collection.pictures_places import places
 from twin.collection.report_text import words
 from twin.study import pictures_style as style
 from twin.study.pictures import Picture
@@ -191,6 +192,9 @@ PICTURES: tuple[tuple[str, Callable, Callable[[RunTables], bool], str], ...] = (
     ("completeness.png", completeness, _always,
      "First pass: without having been asked for again. The gap between first pass and in time is what re-requests "
      "mended; the last intervals may lie too late to be judged."),
+    ("places.png", places, lambda run: bool(run.summary["municipalities"]),
+     "Each dot is a meter, by the hops of its route; triangles are concentrators. Empty land between clusters is towns "
+     "that were not drawn, for lack of meters."),
     ("restoration.png", restoration, lambda run: run.rows("returns") > 0,
      "A curve that does not reach 100 % ends at the share that came back at all. A first value cannot be stored before "
      "the next interval has ended and its meter has reported."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from twin.field.population import Population, populate
 from twin.metering.feeder import build_feeder
 from twin.metering.loads import Loads
 from twin.metering.memory import MeterMemory
+from twin.metering.places import read_municipalities
 from twin.metering.profile import find_profile
-from twin.metering.shapes import generate_shapes
+from twin.metering.settle import Settled, choose, settle
+from twin.metering.shapes import generate_shapes, read_shapes
 from twin.plan import place_nodes
 
 
@@ -27,8 +30,8 @@ class CollectionPlan:
 
     Attributes
     ----------
-    grid : Grid, optional
-        Towns of a nation have none.
+    grid : Grid or None
+        None where meters stand in towns: every town's medium voltage is nominal then.
     memory : MeterMemory
         What the meters measured and still know.
     fleet : Fleet
@@ -37,6 +40,8 @@ class CollectionPlan:
         The concentrator at the end of each meter's route; -1 without a route.
     hops : (N,) int
         -1 without a route, as everybody beside the mesh.
+    settled : Settled or None
+        The municipalities of meters that a table placed.
     """
 
     scenario: CollectionScenario
@@ -48,6 +53,7 @@ class CollectionPlan:
     concentrator_of: NDArray[np.int64]
     hops: NDArray[np.int64]
     backend: str
+    settled: Settled | None = None
 
     @property
     def meters(self) -> int:
@@ -73,19 +79,15 @@ def make_plan(
     tell : callable
         Hears what is being built.
     """
-    tell(f"grid {scenario.grid.network}")
-    grid = load_grid(scenario.grid.network)
-    people = scenario.population
-    tell(f"{people.meters:,} meters")
-    population = populate(
-        grid, people.meters, scenario.seed,
-        density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
-        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
-    )  # fmt: skip
+    settlement = _settle(scenario, tell) if scenario.population.places else _around_substations(scenario, tell)
+    grid, population = settlement.grid, settlement.population
     tell("loads and meters' memories")
+    days, share = scenario.load.shapes, scenario.load.pv_share
+    shapes = read_shapes(Path(days), scenario.seed) if days else generate_shapes(scenario.seed)
     loads = Loads(
-        generate_shapes(scenario.seed), population.meter_substation, scenario.seed,
-        feeder=build_feeder(grid), substation_p_mw=grid.substation_p_mw, pv_share=scenario.load.pv_share,
+        shapes, population.meter_substation, scenario.seed, pv_share=share,
+        feeder=None if grid is None else build_feeder(grid),
+        substation_p_mw=None if grid is None else grid.substation_p_mw,
     )  # fmt: skip
     memory = MeterMemory(loads, find_profile(scenario.meter.profile))
     tell("mesh: links and routes")
@@ -95,7 +97,9 @@ def make_plan(
     sink_of = mesh.sink_of[:meters].astype(np.int64)
     concentrator_of = np.where(sink_of < 0, -1, sink_of - meters)
     hops = mesh.hops[:meters].astype(np.int64)
-    return CollectionPlan(scenario, grid, population, mesh, memory, fleet, concentrator_of, hops, backend)
+    return CollectionPlan(
+        scenario, grid, population, mesh, memory, fleet, concentrator_of, hops, backend, settlement.settled
+    )
 
 
 def build_mesh(scenario: CollectionScenario, population: Population, fleet: Fleet, backend: str) -> gpu.Mesh:
@@ -108,3 +112,37 @@ def build_mesh(scenario: CollectionScenario, population: Population, fleet: Flee
     if beside.size:
         mesh.power_off(beside, 0, 0)
     return mesh
+
+
+@dataclass(frozen=True)
+class _Settlement:
+    """Where meters are: around the substations of a grid, or in towns, of which no grid is known."""
+
+    grid: Grid | None
+    population: Population
+    settled: Settled | None
+
+
+def _around_substations(scenario: CollectionScenario, tell: Callable[[str], None]) -> _Settlement:
+    tell(f"grid {scenario.grid.network}")
+    grid, people = load_grid(scenario.grid.network), scenario.population
+    tell(f"{people.meters:,} meters")
+    population = populate(
+        grid, people.meters, scenario.seed,
+        density_per_km2=people.density_per_km2, meters_per_concentrator=people.meters_per_concentrator,
+        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
+    )  # fmt: skip
+    return _Settlement(grid, population, None)
+
+
+def _settle(scenario: CollectionScenario, tell: Callable[[str], None]) -> _Settlement:
+    people = scenario.population
+    tell(f"municipalities {people.places}")
+    table = read_municipalities(Path(people.places), Path(people.towns) if people.towns else None)
+    chosen = choose(table, people.municipalities, people.prefecture, people.utility)
+    tell(f"{people.meters:,} meters in {chosen.count:,} municipalities")
+    settled = settle(
+        chosen, people.meters, scenario.seed, meters_per_concentrator=people.meters_per_concentrator,
+        pipe_shaft_share=people.pipe_shaft_share, pipe_shaft_loss_db=people.pipe_shaft_loss_db,
+    )  # fmt: skip
+    return _Settlement(None, settled.population, settled)

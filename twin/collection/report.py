@@ -10,7 +10,7 @@ import duckdb
 from teiden.errors import InputError
 from teiden.files import write_text
 from twin.collection.pictures import draw_pictures
-from twin.collection.report_services import attainable, commands, freshness, island, retailers, section
+from twin.collection.report_services import attainable, commands, freshness, island, municipalities, retailers, section
 from twin.collection.report_text import headline, tiles, words
 from twin.collection.tables import SCHEMAS
 from twin.study import report_facts as facts
@@ -81,6 +81,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _stages(summary),
         _by_link(summary),
         block("Links beside the mesh", summary["links"], LINKS_NOTE),
+        municipalities(summary),
         _worst(summary),
         block("Restoration", summary["restoration"], RESTORATION_NOTE),
         _errands(summary),

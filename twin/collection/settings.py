@@ -43,8 +43,24 @@ class MeterTable(Table):
     ] = 60.0
 
 
+class Settlement(PopulationTable):
+    """The low-voltage meters: around the grid's substations, or in the towns of a table of municipalities."""
+
+    places: Annotated[
+        str, Field(description="CSV of municipalities (docs/metering.md); empty: around the grid's substations")
+    ] = ""
+    towns: Annotated[str, Field(description="CSV of their towns; empty: each has its office only")] = ""
+    municipalities: list[str] = Field(default_factory=list, description="Codes or names to keep; none: all")
+    prefecture: Annotated[str, Field(description="Keep those of this prefecture, as the table writes it")] = ""
+    utility: Annotated[str, Field(description="Keep those of this supply area, as the table writes it")] = ""
+
+
 class LoadTable(Table):
     """What the meters' customers draw and feed in."""
+
+    shapes: Annotated[
+        str, Field(description="CSV of days, minute and kW per home (docs/metering.md); empty: made-up homes")
+    ] = ""
 
     pv_share: Annotated[Share, Field(description="Meters with a roof")] = 0.1
 
@@ -224,7 +240,7 @@ class CollectionScenario(Study):
     kind: Literal["collection"] = "collection"
     time: CollectionTime = CollectionTime()
     grid: GridTable = GridTable()
-    population: PopulationTable = PopulationTable()
+    population: Settlement = Settlement()
     radio: Radio = Radio(overrides={"channels": 14, "aggregate_frames": 8, "aggregate_wait_us": 2_000_000})
     fleet: FleetTable = FleetTable()
     plc: PlcTable = PlcTable()
@@ -274,6 +290,11 @@ class CollectionScenario(Study):
         for key, meters in (("commands.meters", self.commands.meters), ("island.meters", self.island.meters)):
             if meters > self.population.meters:
                 yield key, meters, f"at most population.meters = {self.population.meters}"
+        if not self.population.places:
+            for key in ("towns", "municipalities", "prefecture", "utility"):
+                value = getattr(self.population, key)
+                if value:
+                    yield f"population.{key}", value, "none without population.places"
         yield from self._command_pairs()
         yield from self.fleet.pairs()
         yield from self.handy.pairs()

@@ -48,6 +48,7 @@ class Summary:
             "meters": plan.meters,
             "without_route": int((plan.fleet.on_mesh & (plan.concentrator_of < 0)).sum()),
             "concentrators": plan.concentrators,
+            "municipalities": self._municipalities(),
             "classes": {kind.name: self._class(kind.code) for kind in self.outcome.run.classes},
             "by_link": self._by_link,
             "links": links_figures.limits(self.outcome.run),
@@ -79,6 +80,23 @@ class Summary:
         found = service_levels(levels, figures)
         after = sum(level["id"] == "R8" for level in found)
         return [*found[:after], *links_figures.link_levels(levels, self._by_link), *found[after:]]
+
+    def _municipalities(self) -> list[dict[str, Any]]:
+        """Return where a table placed the meters, and how each municipality is served."""
+        plan = self.outcome.run.plan
+        if plan.settled is None:
+            return []
+        rows = kpis.due(self.outcome.of(BILLING_CODE), self.outcome.limit_s("half_hour"), self.outcome.run.end_ns)
+        where, count = plan.settled.municipality, plan.settled.names.size
+        in_time = kpis.ages_s(rows) <= self.outcome.limit_s("half_hour")
+        owed = np.bincount(where[rows["meter"]], minlength=count)
+        kept = np.bincount(where[rows["meter"][in_time]], minlength=count)
+        meters, lone = (np.bincount(chosen, minlength=count) for chosen in (where, where[plan.hops < 0]))
+        return [
+            {"name": str(plan.settled.names[m]), "meters": int(meters[m]), "without_route": int(lone[m]),
+             "on_time_share": float(kept[m] / owed[m]) if owed[m] else None}
+            for m in range(count) if meters[m]
+        ]  # fmt: skip
 
     def _class(self, code: int) -> dict[str, Any]:
         kind, rows = self.outcome.run.classes[code], self.outcome.of(code)

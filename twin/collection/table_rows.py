@@ -134,6 +134,7 @@ class TableRows:
         return {
             "meter": np.arange(plan.meters),
             "name": plan.population.meter_names(),
+            "municipality": self._municipalities(),
             "concentrator": np.ma.MaskedArray(served, served < 0),
             "lon_deg": lon,
             "lat_deg": lat,
@@ -146,6 +147,14 @@ class TableRows:
             "oldest_age_s": oldest,
             "airtime_ms": plan.mesh.airtime_ns[: plan.meters] / 1e6,
         }
+
+    def _municipalities(self) -> list[str | None]:
+        """Return (N,) names, None where no table placed the meters."""
+        settled = self.outcome.run.plan.settled
+        if settled is None:
+            return [None] * self.outcome.run.plan.meters
+        found: list[str | None] = settled.names[settled.municipality].tolist()
+        return found
 
     def _missing(self) -> dict[str, Any]:
         rows = self.outcome.rows[self.outcome.rows["stored_ns"] == NEVER]

@@ -32,8 +32,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # One row per meter, billing values.
     "meters": pa.schema(
-        [("meter", I32), ("name", STR), ("concentrator", I32), ("lon_deg", F64), ("lat_deg", F64), ("hops", I16),
-         ("link", STR), ("cell", I32), ("owed", I32), ("on_time", I32), ("stored", I32), ("oldest_age_s", F64),
+        [("meter", I32), ("name", STR), ("municipality", STR), ("concentrator", I32), ("lon_deg", F64),
+         ("lat_deg", F64), ("hops", I16), ("link", STR), ("cell", I32), ("owed", I32), ("on_time", I32),
+         ("stored", I32), ("oldest_age_s", F64),
          ("airtime_ms", F64)]
     ),
     # Every message that is not stored at the end, and why.

@@ -147,25 +147,60 @@ def populate(
     radius_m = np.maximum(radius_m, 2 * POLE_CLEARANCE_M)
     ids = np.arange(meters, dtype=np.int64)
     east_m, north_m = _place_in_discs(seed, ids, radius_m[station])
-    x_m = grid.substation_x_m[station] + east_m
-    y_m = grid.substation_y_m[station] + north_m
+    meter_m = (grid.substation_x_m[station] + east_m, grid.substation_y_m[station] + north_m)
+    return with_concentrators(
+        seed, grid.origin_deg, station, meter_m, (grid.substation_x_m, grid.substation_y_m), radius_m,
+        meters_per_concentrator=meters_per_concentrator, pipe_shaft_share=pipe_shaft_share,
+        pipe_shaft_loss_db=pipe_shaft_loss_db, pipe_shaft_side_db=pipe_shaft_side_db,
+    )  # fmt: skip
+
+
+def with_concentrators(
+    seed: int,
+    origin_deg: tuple[float, float] | None,
+    station: Ints,
+    meter_m: tuple[Floats, Floats],
+    station_m: tuple[Floats, Floats],
+    radius_m: Floats,
+    *,
+    meters_per_concentrator: int,
+    pipe_shaft_share: float,
+    pipe_shaft_loss_db: float,
+    pipe_shaft_side_db: float = 7.0,
+) -> Population:
+    """Return placed meters with the concentrators of their substations, some of them in pipe shafts.
+
+    Parameters
+    ----------
+    seed, origin_deg
+        See `Population`.
+    station : (N,) int
+        Of each meter, ascending.
+    meter_m, station_m : pair of (N,) and (S,) float
+        x and y in the plane.
+    radius_m : (S,) float
+        Within which a substation's meters stand.
+    meters_per_concentrator, pipe_shaft_share, pipe_shaft_loss_db, pipe_shaft_side_db
+        See `populate`.
+    """
+    counts = np.bincount(station, minlength=radius_m.size)
+    ids = np.arange(station.size, dtype=np.int64)
     concentrators = -(-counts // meters_per_concentrator)
     where = np.repeat(np.arange(counts.size), concentrators)
     spread_x_m, spread_y_m = _spread(concentrators, radius_m)
-    concentrator_x_m = grid.substation_x_m[where] + spread_x_m
-    concentrator_y_m = grid.substation_y_m[where] + spread_y_m
+    concentrator_m = (station_m[0][where] + spread_x_m, station_m[1][where] + spread_y_m)
     in_shaft = rng.draw_unit(seed, IN_SHAFT, ids) < pipe_shaft_share
     side = np.where(rng.draw_unit(seed, SHAFT_SIDE, ids) < 0.5, 0.5, -0.5)
     return Population(
         seed=seed,
-        origin_deg=grid.origin_deg,
+        origin_deg=origin_deg,
         meter_substation=station,
-        meter_x_m=x_m,
-        meter_y_m=y_m,
-        meter_concentrator=_nearest(counts, concentrators, (x_m, y_m), (concentrator_x_m, concentrator_y_m)),
+        meter_x_m=meter_m[0],
+        meter_y_m=meter_m[1],
+        meter_concentrator=_nearest(counts, concentrators, meter_m, concentrator_m),
         concentrator_substation=where,
-        concentrator_x_m=concentrator_x_m,
-        concentrator_y_m=concentrator_y_m,
+        concentrator_x_m=concentrator_m[0],
+        concentrator_y_m=concentrator_m[1],
         extra_loss_db=np.where(in_shaft, pipe_shaft_loss_db + side * pipe_shaft_side_db, 0.0),
     )
 

@@ -128,7 +128,7 @@ class FleetScenario(Study):
     ) -> collection.CollectionScenario:
         """Return the collection scenario of one town."""
         shared = {key: getattr(self, key) for key in _SHARED}
-        people = collection.PopulationTable(
+        people = collection.Settlement(
             meters=self.sample.town_meters, density_per_km2=density_per_km2,
             meters_per_concentrator=self.town.meters_per_concentrator,
             pipe_shaft_share=self.town.pipe_shaft_share, pipe_shaft_loss_db=self.town.pipe_shaft_loss_db,

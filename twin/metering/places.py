@@ -35,7 +35,7 @@ class Municipalities:
     ----------
     code, name, utility : (G,) str
         JIS code of five digits, prefecture and name, supply area.
-    households, area_km2 : (G,) float
+    households, area_km2, did_households, did_area_km2 : (G,) float
     town_first, town_count : (G,) int
         Which of the town points are a municipality's own; a municipality without any has its office as the only one.
     town_lat_deg, town_lon_deg : (H,) float
@@ -46,6 +46,8 @@ class Municipalities:
     utility: npt.NDArray[np.str_]
     households: Floats
     area_km2: Floats
+    did_households: Floats
+    did_area_km2: Floats
     town_first: Ints
     town_count: Ints
     town_lat_deg: Floats
@@ -65,10 +67,13 @@ class Places:
     ----------
     meter_municipality : (N,) int
         Ascending: the meters of one municipality stand together.
+    town : (N,) int
+        Place of the town it is near.
     lat_deg, lon_deg : (N,) float
     """
 
     meter_municipality: Ints
+    town: Ints
     lat_deg: Floats
     lon_deg: Floats
 
@@ -107,6 +112,8 @@ def read_municipalities(path: Path, towns: Path | None = None) -> Municipalities
         utility=text["utility"],
         households=number["households_2015"],
         area_km2=number["area_km2"],
+        did_households=number["did_households"],
+        did_area_km2=number["did_area_km2"],
         town_first=first,
         town_count=count,
         town_lat_deg=lat[order],
@@ -114,7 +121,7 @@ def read_municipalities(path: Path, towns: Path | None = None) -> Municipalities
     )
 
 
-def place_meters(where: Municipalities, meters: int, seed: int, utility: str | None = None) -> Places:
+def place_meters(where: Municipalities, meters: int, seed: int) -> Places:
     """Return meters shared out by households, each near a town of its municipality.
 
     Towns of a municipality are equally likely (their households are not in the table). A meter lies within the radius
@@ -125,8 +132,6 @@ def place_meters(where: Municipalities, meters: int, seed: int, utility: str | N
     where : Municipalities
     meters : int
     seed : int
-    utility : str, optional
-        Only this supply area.
 
     Raises
     ------
@@ -135,15 +140,9 @@ def place_meters(where: Municipalities, meters: int, seed: int, utility: str | N
     """
     if meters < 1:
         raise InputError(f"places: meters = {meters}, expected 1 or more")
-    known = sorted(set(where.utility.tolist()))
-    if utility is not None and utility not in known:
-        raise InputError(f"places: utility = {utility!r}, expected one of {', '.join(known)}")
-    own = (where.households > 0) & ((where.utility == utility) if utility is not None else True)
-    inhabited = np.flatnonzero(own)
+    inhabited = np.flatnonzero(where.households > 0)
     if not inhabited.size:
-        raise InputError(
-            f"places: no households in {utility or 'any municipality'}, expected some to share meters out by"
-        )
+        raise InputError("places: no households in any municipality, expected some to share meters out by")
     at = np.repeat(inhabited, share_out(meters, where.households[inhabited]))
     ids = np.arange(meters, dtype=np.int64)
     town = where.town_first[at] + np.floor(rng.draw_unit(seed, _TOWN, ids) * where.town_count[at]).astype(np.int64)
@@ -153,7 +152,7 @@ def place_meters(where: Municipalities, meters: int, seed: int, utility: str | N
     north_deg = np.degrees(distance_m * np.cos(bearing_rad) / EARTH_RADIUS_M)
     east_deg = np.degrees(distance_m * np.sin(bearing_rad) / EARTH_RADIUS_M)
     lat_deg = where.town_lat_deg[town] + north_deg
-    return Places(at, lat_deg, where.town_lon_deg[town] + east_deg / np.cos(np.radians(where.town_lat_deg[town])))
+    return Places(at, town, lat_deg, where.town_lon_deg[town] + east_deg / np.cos(np.radians(where.town_lat_deg[town])))
 
 
 def _towns_of(
