@@ -248,9 +248,8 @@ def test_gurux_reads_what_we_push():
         (commands.switch_supply(False), {"ClassId": "0046", "InstanceId": "000060030AFF", "MethodId": "01"}),
         (commands.limit_amperes(10), {"ClassId": "0047", "AttributeId": "04", "UInt16": "0064"}),
         (commands.ask_range(Series.FIVE_MINUTE, 0, 10**12), {"ClassId": "0007", "InstanceId": "0100630200FF"}),
-        (commands.set_push_window(Series.HALF_HOUR, 600), {"ClassId": "0028", "AttributeId": "05", "UInt16": "0258"}),
     ],
-    ids=["open", "limit", "range", "window"],
+    ids=["open", "limit", "range"],
 )
 def test_gurux_reads_what_we_command(command, fields):
     found = gurux_xml(seal(command, HEAD_END, 8, KEYS), HEAD_END)
