@@ -16,7 +16,8 @@
 // Results leave word by word, index_o as METER in hdl/regs/teiden_frontend.rdl has the words, all of them after each
 // closed_i; words 44 to 51 are the energies of both elements by sign, for the outputs below. *_o of the sums of
 // elements change with publishing_i (td_half_cycle), powers and RMS only if whole_i.
-// Done at most 940 clocks after closed_i at 64 clocks a sample or more, before publishing_i comes.
+// Done at most 940 clocks after closed_i at 64 clocks a sample or more, before publishing_i comes. Its energies are
+// emptied in the first 60 clocks after reset; a closed_i among them waits.
 module td_account #(
   parameter int MinPeriod = 114,  // cycles beyond are taken for this long in sin(36 w)
   parameter int MaxPeriod = 188
@@ -27,13 +28,13 @@ module td_account #(
   input  logic        [31:0] no_load_p_i,   // 256 squared codes
   input  logic        [31:0] no_load_q_i,
   input  logic               closed_i,
+  input  logic               gap_i,         // from td_sums: a piece that belongs to no half cycle
   input  logic        [24:0] half_length_i,    // 1/65536 sample
   input  logic        [24:0] former_length_i,
   input  logic               pair_i,
   output logic        [3:0]  sum_o,         // which sum is wanted from td_sums
   output logic               former_o,      // of the half cycle before
   input  logic signed [54:0] sum_i,
-  input  logic signed [54:0] more_i,        // energy of that index which belongs to no half cycle
   input  logic               free_i,        // td_product takes operands in this clock
   output logic               start_o,
   output logic signed [51:0] a_o,           // steady while start_o is high
@@ -66,6 +67,7 @@ module td_account #(
   localparam logic [5:0] Forward = 6'd22, Reverse = 6'd23, Lagging = 6'd24, Leading = 6'd25;
   localparam logic [5:0] EnergyP1 = 6'd26, EnergyP2 = 6'd27, EnergyP = 6'd28, EnergyQ = 6'd29, EnergyS = 6'd30;
   localparam logic [5:0] MeanQ1 = 6'd31, MeanQ2 = 6'd32, Cycle = 6'd33, T = 6'd34, V = 6'd35, Void = 6'd36;
+  localparam logic [5:0] MoreP1 = 6'd37, MoreP2 = 6'd38, MoreQ1 = 6'd39, MoreQ2 = 6'd40;  // energies of no half cycle
   // Constants, never stored to.
   localparam logic [5:0] Zero = 6'd48, Shortest = 6'd49, Longest = 6'd50, Middle = 6'd51, C1 = 6'd52, C2 = 6'd53;
   localparam logic [5:0] C3 = 6'd54, One = 6'd55, Sin60 = 6'd56, Scale = 6'd57;
@@ -73,12 +75,13 @@ module td_account #(
   // When it begins.
   localparam logic [1:0] Now = 2'd0, Closed = 2'd1, Answered = 2'd2, Divided = 2'd3;
 
-  // y: a Sum or More of td_sums, the product over 2^20 or 2^24, a number of one word, a threshold, one of the memory.
-  // Low and high words of the first five and of NoLoad are choices 0 to 9, 12 and 13.
-  localparam logic [2:0] Sum = 3'd0, More = 3'd1, Quotient = 3'd2, Product = 3'd3, Product24 = 3'd4;
-  localparam logic [2:0] Short = 3'd5, NoLoad = 3'd6, Word = 3'd7;
-  // Which: of a Sum its place, 16 more for the half cycle before; of Short the choice; of a Word the number.
-  localparam logic [5:0] Root = 6'd10, Length = 6'd11, Length2 = 6'd14, ForP = 6'd0, ForQ = 6'd1;
+  // y: a Sum of td_sums, the quotient, the product over 2^20 or 2^24, a threshold, a number of one word, one of the memory.
+  // Low and high words of the first five are choices 0 to 9.
+  localparam logic [2:0] Sum = 3'd0, Quotient = 3'd1, Product = 3'd2, Product24 = 3'd3, NoLoad = 3'd4;
+  localparam logic [2:0] Short = 3'd5, Word = 3'd7;
+  // Which: of a Sum its place, 16 more for the half cycle before if it is a neighbour, 48 more for what was before in
+  // any case; of Short the choice; of a Word the number.
+  localparam logic [5:0] Root = 6'd10, Length = 6'd11, Length2 = 6'd12, ForP = 6'd0, ForQ = 6'd1;
   localparam logic [3:0] SignOnly = 4'd15;
 
   // Sign of y: Absolute negates it if the last sum was negative, OfMean if that of the mean was.
@@ -103,6 +106,7 @@ module td_account #(
   localparam logic [2:0] Go = 3'd0, Multiply = 3'd1, End = 3'd2, Ratio = 3'd4, Mean = 3'd5, Square = 3'd6, Both = 3'd7;
 
   localparam int StepWidth = 39;
+  localparam logic [6:0] GapStart = 7'd103, ClearStart = 7'd107;  // places of two more programs
 
   // Columns: when, x, y and which, its sign, when it counts, where the sum goes twice, what is kept, what begins.
   (* ram_style = "block" *)
@@ -111,110 +115,137 @@ module td_account #(
   initial begin
     for (int j = 0; j < 128; j++) program_q[j] = '0;
     // length of the cycle, within limits for r
-    program_q[0]  = {Closed,   Zero,     Short,     Length,   Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[1]  = {Now,      T,        Short,     Length2,  Plus,     IfPair,  T,         Nowhere, None,   Go};
-    program_q[2]  = {Now,      T,        Short,     Length,   Plus,     IfAlone, Cycle,     Nowhere, None,   Go};
-    program_q[3]  = {Now,      Cycle,    Word,      Shortest, Minus,    Always,  V,         Nowhere, SignP,  Go};
-    program_q[4]  = {Now,      Zero,     Sum,       6'h13,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
-    program_q[5]  = {Now,      Cycle,    Word,      V,        Minus,    IfBack,  T,         Nowhere, None,   Go};
-    program_q[6]  = {Now,      T,        Word,      Longest,  Minus,    Always,  V,         Nowhere, SignP,  Go};
-    program_q[7]  = {Now,      MeanQ1,   Sum,       6'h03,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
-    program_q[8]  = {Now,      T,        Word,      V,        Minus,    IfOut,   T,         Nowhere, None,   Go};
-    program_q[9]  = {Now,      T,        Word,      Middle,   Minus,    Always,  V,         Nowhere, None,   Go};
-    program_q[10] = {Now,      Zero,     Word,      V,        Absolute, Always,  Void,      Size,    None,   Go};
-    program_q[11] = {Now,      T,        Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Ratio};
+    program_q[0]   = {Closed,   Zero,     Short,     Length,   Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[1]   = {Now,      T,        Short,     Length2,  Plus,     IfPair,  T,         Nowhere, None,   Go};
+    program_q[2]   = {Now,      T,        Short,     Length,   Plus,     IfAlone, Cycle,     Nowhere, None,   Go};
+    program_q[3]   = {Now,      Cycle,    Word,      Shortest, Minus,    Always,  V,         Nowhere, SignP,  Go};
+    program_q[4]   = {Now,      Zero,     Sum,       6'h16,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
+    program_q[5]   = {Now,      Cycle,    Word,      V,        Minus,    IfBack,  T,         Nowhere, None,   Go};
+    program_q[6]   = {Now,      T,        Word,      Longest,  Minus,    Always,  V,         Nowhere, SignP,  Go};
+    program_q[7]   = {Now,      MeanQ1,   Sum,       6'h06,    Plus,     Always,  MeanQ1,    Nowhere, None,   Go};
+    program_q[8]   = {Now,      T,        Word,      V,        Minus,    IfOut,   T,         Nowhere, None,   Go};
+    program_q[9]   = {Now,      T,        Word,      Middle,   Minus,    Always,  V,         Nowhere, None,   Go};
+    program_q[10]  = {Now,      Zero,     Word,      V,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[11]  = {Now,      T,        Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Ratio};
     // series of r, between the means
-    program_q[12] = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      Nowhere, None,   Go};
-    program_q[13] = {Now,      Zero,     Word,      MeanQ1,   Absolute, Always,  Void,      Size,    None,   Go};
-    program_q[14] = {Divided,  Zero,     Quotient,  Zero,     Plus,     Always,  Void,      AB,      None,   Multiply};
-    program_q[15] = {Now,      Cycle,    Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Mean};
-    program_q[16] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
-    program_q[17] = {Now,      C3,       Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[18] = {Now,      Zero,     Sum,       6'h18,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[19] = {Now,      T,        Sum,       6'h08,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[20] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
-    program_q[21] = {Answered, C2,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[22] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ1,    Nowhere, None,   Mean};
-    program_q[23] = {Answered, C1,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[24] = {Now,      Zero,     Sum,       6'h12,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[25] = {Now,      T,        Sum,       6'h02,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[26] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
-    program_q[27] = {Answered, One,      Product,   Zero,     Plus,     Always,  Void,      B,       None,   Go};
-    program_q[28] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ2,    Nowhere, None,   Mean};
+    program_q[12]  = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      Nowhere, None,   Go};
+    program_q[13]  = {Now,      Zero,     Word,      MeanQ1,   Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[14]  = {Divided,  Zero,     Quotient,  Zero,     Plus,     Always,  Void,      AB,      None,   Multiply};
+    program_q[15]  = {Now,      Cycle,    Word,      Zero,     Plus,     Always,  Void,      Divisor, None,   Mean};
+    program_q[16]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[17]  = {Now,      C3,       Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[18]  = {Now,      Zero,     Sum,       6'h17,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[19]  = {Now,      T,        Sum,       6'h07,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[20]  = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[21]  = {Answered, C2,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[22]  = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ1,    Nowhere, None,   Mean};
+    program_q[23]  = {Answered, C1,       Product,   Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[24]  = {Now,      Zero,     Sum,       6'h10,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[25]  = {Now,      T,        Sum,       6'h00,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[26]  = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[27]  = {Answered, One,      Product,   Zero,     Plus,     Always,  Void,      B,       None,   Go};
+    program_q[28]  = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  MeanQ2,    Nowhere, None,   Mean};
     // reactive powers and energies; the series stays in b
-    program_q[29] = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
-    program_q[30] = {Now,      Zero,     Sum,       6'h16,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[31] = {Now,      T,        Sum,       6'h06,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[32] = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
-    program_q[33] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q1,        Nowhere, None,   Go};
-    program_q[34] = {Now,      Zero,     Sum,       6'h03,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[35] = {Now,      T,        More,      6'h03,    Plus,     Always,  Void,      A,       None,   Multiply};
-    program_q[36] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P1,        Nowhere, None,   Mean};
-    program_q[37] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  EnergyQ,   Nowhere, None,   Go};
-    program_q[38] = {Now,      MeanQ2,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
-    program_q[39] = {Now,      Zero,     Sum,       6'h10,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[40] = {Now,      T,        Sum,       6'h00,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[41] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q2,        Nowhere, None,   Go};
-    program_q[42] = {Now,      Q1,       Word,      Q2,       Plus,     IfJoint, Q,         Nowhere, None,   Go};
-    program_q[43] = {Now,      Zero,     Sum,       6'h08,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[44] = {Now,      T,        More,      6'h08,    Plus,     Always,  Void,      A,       None,   Multiply};
-    program_q[45] = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P2,        Nowhere, None,   Square};
-    program_q[46] = {Answered, EnergyQ,  Product,   Zero,     Plus,     IfJoint, EnergyQ,   Nowhere, SignQ,  Go};
+    program_q[29]  = {Now,      MeanQ1,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[30]  = {Now,      Zero,     Sum,       6'h11,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[31]  = {Now,      T,        Sum,       6'h01,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[32]  = {Now,      Zero,     Word,      T,        Absolute, Always,  Void,      Size,    None,   Go};
+    program_q[33]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q1,        Nowhere, None,   Go};
+    program_q[34]  = {Now,      Zero,     Sum,       6'h06,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[35]  = {Now,      T,        Word,      MoreQ1,   Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[36]  = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreQ1,    Nowhere, None,   Go};
+    program_q[37]  = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P1,        Nowhere, None,   Mean};
+    program_q[38]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  EnergyQ,   Nowhere, None,   Go};
+    program_q[39]  = {Now,      MeanQ2,   Word,      Zero,     Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[40]  = {Now,      Zero,     Sum,       6'h12,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[41]  = {Now,      T,        Sum,       6'h02,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[42]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Q2,        Nowhere, None,   Go};
+    program_q[43]  = {Now,      Q1,       Word,      Q2,       Plus,     IfJoint, Q,         Nowhere, None,   Go};
+    program_q[44]  = {Now,      Zero,     Sum,       6'h07,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[45]  = {Now,      T,        Word,      MoreQ2,   Plus,     Always,  Void,      A,       None,   Multiply};
+    program_q[46]  = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreQ2,    Nowhere, None,   Go};
+    program_q[47]  = {Divided,  Zero,     Quotient,  Zero,     OfMean,   Always,  P2,        Nowhere, None,   Square};
+    program_q[48]  = {Answered, EnergyQ,  Product,   Zero,     Plus,     IfJoint, EnergyQ,   Nowhere, SignQ,  Go};
     // no-load thresholds, active energies
-    program_q[47] = {Now,      P1,       Word,      P2,       Plus,     IfJoint, P,         Nowhere, None,   Go};
-    program_q[48] = {Now,      Zero,     Word,      P,        Absolute, Always,  T,         Nowhere, None,   Go};
-    program_q[49] = {Now,      T,        NoLoad,    ForP,     Minus,    Always,  Void,      Nowhere, LoadP,  Go};
-    program_q[50] = {Now,      Zero,     Word,      Q,        Plus,     Always,  Void,      Nowhere, None,   Go};
-    program_q[51] = {Now,      Zero,     Word,      Q,        Absolute, Always,  T,         Nowhere, None,   Go};
-    program_q[52] = {Now,      T,        NoLoad,    ForQ,     Minus,    Always,  Void,      Nowhere, LoadQ,  Go};
-    program_q[53] = {Now,      Zero,     Sum,       6'h02,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[54] = {Now,      T,        More,      6'h02,    Plus,     Always,  EnergyP1,  Nowhere, SignP1, Go};
-    program_q[55] = {Now,      Zero,     Sum,       6'h06,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[56] = {Now,      T,        More,      6'h06,    Plus,     Always,  EnergyP2,  Nowhere, SignP2, Go};
-    program_q[57] = {Now,      EnergyP1, Word,      EnergyP2, Plus,     IfJoint, EnergyP,   Nowhere, SignP,  Go};
+    program_q[49]  = {Now,      P1,       Word,      P2,       Plus,     IfJoint, P,         Nowhere, None,   Go};
+    program_q[50]  = {Now,      Zero,     Word,      P,        Absolute, Always,  T,         Nowhere, None,   Go};
+    program_q[51]  = {Now,      T,        NoLoad,    ForP,     Minus,    Always,  Void,      Nowhere, LoadP,  Go};
+    program_q[52]  = {Now,      Zero,     Word,      Q,        Plus,     Always,  Void,      Nowhere, None,   Go};
+    program_q[53]  = {Now,      Zero,     Word,      Q,        Absolute, Always,  T,         Nowhere, None,   Go};
+    program_q[54]  = {Now,      T,        NoLoad,    ForQ,     Minus,    Always,  Void,      Nowhere, LoadQ,  Go};
+    program_q[55]  = {Now,      Zero,     Sum,       6'h00,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[56]  = {Now,      T,        Word,      MoreP1,   Plus,     Always,  EnergyP1,  Nowhere, SignP1, Go};
+    program_q[57]  = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreP1,    Nowhere, None,   Go};
+    program_q[58]  = {Now,      Zero,     Sum,       6'h01,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[59]  = {Now,      T,        Word,      MoreP2,   Plus,     Always,  EnergyP2,  Nowhere, SignP2, Go};
+    program_q[60]  = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreP2,    Nowhere, None,   Go};
+    program_q[61]  = {Now,      EnergyP1, Word,      EnergyP2, Plus,     IfJoint, EnergyP,   Nowhere, SignP,  Go};
     // RMS, apparent powers: U 2^12 comes from a product with Scale
-    program_q[58] = {Now,      Zero,     Sum,       6'h11,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[59] = {Now,      T,        Sum,       6'h01,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[60] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU1,     A,       High,   Square};
-    program_q[61] = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[62] = {Now,      Zero,     Sum,       6'h14,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[63] = {Now,      T,        Sum,       6'h04,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[64] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
-    program_q[65] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI1,     B,       None,   Both};
-    program_q[66] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S1,        Nowhere, None,   Go};
-    program_q[67] = {Now,      Zero,     Sum,       6'h15,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[68] = {Now,      T,        Sum,       6'h05,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[69] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU2,     A,       High,   Square};
-    program_q[70] = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[71] = {Now,      Zero,     Sum,       6'h17,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[72] = {Now,      T,        Sum,       6'h07,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[73] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
-    program_q[74] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI2,     B,       None,   Both};
-    program_q[75] = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S2,        Nowhere, None,   Go};
-    program_q[76] = {Now,      S1,       Word,      S2,       Plus,     IfJoint, S,         A,       None,   Go};
-    program_q[77] = {Now,      Sin60,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[78] = {Now,      Zero,     Sum,       6'h19,    Plus,     Always,  T,         Nowhere, None,   Go};
-    program_q[79] = {Now,      T,        Sum,       6'h09,    Plus,     Always,  Void,      Size,    None,   Go};
-    program_q[80] = {Answered, S,        Product,   Zero,     Minus,    Always,  V,         Nowhere, None,   Go};
-    program_q[81] = {Now,      S,        Word,      V,        Minus,    IfThree, S,         A,       None,   Go};
-    program_q[82] = {Now,      Zero,     Short,     Length,   Plus,     Always,  Void,      B,       None,   Multiply};
-    program_q[83] = {Answered, Zero,     Product24, Zero,     Plus,     Always,  EnergyS,   Nowhere, None,   Go};
-    program_q[84] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsLine,   Nowhere, High,   Square};
+    program_q[62]  = {Now,      Zero,     Sum,       6'h13,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[63]  = {Now,      T,        Sum,       6'h03,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[64]  = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU1,     A,       High,   Square};
+    program_q[65]  = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[66]  = {Now,      Zero,     Sum,       6'h14,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[67]  = {Now,      T,        Sum,       6'h04,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[68]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[69]  = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI1,     B,       None,   Both};
+    program_q[70]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S1,        Nowhere, None,   Go};
+    program_q[71]  = {Now,      Zero,     Sum,       6'h15,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[72]  = {Now,      T,        Sum,       6'h05,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[73]  = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsU2,     A,       High,   Square};
+    program_q[74]  = {Now,      Scale,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[75]  = {Now,      Zero,     Sum,       6'h18,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[76]  = {Now,      T,        Sum,       6'h08,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[77]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  Void,      A,       None,   Go};
+    program_q[78]  = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsI2,     B,       None,   Both};
+    program_q[79]  = {Answered, Zero,     Product,   Zero,     Plus,     Always,  S2,        Nowhere, None,   Go};
+    program_q[80]  = {Now,      S1,       Word,      S2,       Plus,     IfJoint, S,         A,       None,   Go};
+    program_q[81]  = {Now,      Sin60,    Word,      Zero,     Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[82]  = {Now,      Zero,     Sum,       6'h19,    Plus,     Always,  T,         Nowhere, None,   Go};
+    program_q[83]  = {Now,      T,        Sum,       6'h09,    Plus,     Always,  Void,      Size,    None,   Go};
+    program_q[84]  = {Answered, S,        Product,   Zero,     Minus,    Always,  V,         Nowhere, None,   Go};
+    program_q[85]  = {Now,      S,        Word,      V,        Minus,    IfThree, S,         A,       None,   Go};
+    program_q[86]  = {Now,      Zero,     Short,     Length,   Plus,     Always,  Void,      B,       None,   Multiply};
+    program_q[87]  = {Answered, Zero,     Product24, Zero,     Plus,     Always,  EnergyS,   Nowhere, None,   Go};
+    program_q[88]  = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsLine,   Nowhere, High,   Square};
     // energies
-    program_q[85] = {Now,      Forward1, Word,      EnergyP1, Plus,     Out1,    Forward1,  Nowhere, None,   Go};
-    program_q[86] = {Now,      Reverse1, Word,      EnergyP1, Minus,    Back1,   Reverse1,  Nowhere, None,   Go};
-    program_q[87] = {Now,      Forward2, Word,      EnergyP2, Plus,     Out2,    Forward2,  Nowhere, None,   Go};
-    program_q[88] = {Now,      Reverse2, Word,      EnergyP2, Minus,    Back2,   Reverse2,  Nowhere, None,   Go};
-    program_q[89] = {Now,      Quad1,    Word,      EnergyQ,  Plus,     First,   Quad1,     Nowhere, None,   Go};
-    program_q[90] = {Now,      Quad2,    Word,      EnergyQ,  Plus,     Second,  Quad2,     Nowhere, None,   Go};
-    program_q[91] = {Now,      Quad3,    Word,      EnergyQ,  Minus,    Third,   Quad3,     Nowhere, None,   Go};
-    program_q[92] = {Now,      Quad4,    Word,      EnergyQ,  Minus,    Fourth,  Quad4,     Nowhere, None,   Go};
-    program_q[93] = {Now,      Apparent, Word,      EnergyS,  Plus,     AnyLoad, Apparent,  Nowhere, None,   Go};
-    program_q[94] = {Now,      Forward,  Word,      EnergyP,  Plus,     Out,     Forward,   Nowhere, None,   Go};
-    program_q[95] = {Now,      Reverse,  Word,      EnergyP,  Minus,    Back,    Reverse,   Nowhere, None,   Go};
-    program_q[96] = {Now,      Lagging,  Word,      EnergyQ,  Plus,     Lags,    Lagging,   Nowhere, None,   Go};
-    program_q[97] = {Now,      Leading,  Word,      EnergyQ,  Minus,    Leads,   Leading,   Nowhere, None,   Go};
-    program_q[98] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsCommon, Nowhere, None,   End};
+    program_q[89]  = {Now,      Forward1, Word,      EnergyP1, Plus,     Out1,    Forward1,  Nowhere, None,   Go};
+    program_q[90]  = {Now,      Reverse1, Word,      EnergyP1, Minus,    Back1,   Reverse1,  Nowhere, None,   Go};
+    program_q[91]  = {Now,      Forward2, Word,      EnergyP2, Plus,     Out2,    Forward2,  Nowhere, None,   Go};
+    program_q[92]  = {Now,      Reverse2, Word,      EnergyP2, Minus,    Back2,   Reverse2,  Nowhere, None,   Go};
+    program_q[93]  = {Now,      Quad1,    Word,      EnergyQ,  Plus,     First,   Quad1,     Nowhere, None,   Go};
+    program_q[94]  = {Now,      Quad2,    Word,      EnergyQ,  Plus,     Second,  Quad2,     Nowhere, None,   Go};
+    program_q[95]  = {Now,      Quad3,    Word,      EnergyQ,  Minus,    Third,   Quad3,     Nowhere, None,   Go};
+    program_q[96]  = {Now,      Quad4,    Word,      EnergyQ,  Minus,    Fourth,  Quad4,     Nowhere, None,   Go};
+    program_q[97]  = {Now,      Apparent, Word,      EnergyS,  Plus,     AnyLoad, Apparent,  Nowhere, None,   Go};
+    program_q[98]  = {Now,      Forward,  Word,      EnergyP,  Plus,     Out,     Forward,   Nowhere, None,   Go};
+    program_q[99]  = {Now,      Reverse,  Word,      EnergyP,  Minus,    Back,    Reverse,   Nowhere, None,   Go};
+    program_q[100] = {Now,      Lagging,  Word,      EnergyQ,  Plus,     Lags,    Lagging,   Nowhere, None,   Go};
+    program_q[101] = {Now,      Leading,  Word,      EnergyQ,  Minus,    Leads,   Leading,   Nowhere, None,   Go};
+    program_q[102] = {Divided,  Zero,     Short,     Root,     Plus,     Always,  RmsCommon, Nowhere, None,   End};
+    // a piece that belongs to no half cycle
+    program_q[103] = {Now,      MoreP1,   Sum,       6'h30,    Plus,     Always,  MoreP1,    Nowhere, None,   Go};
+    program_q[104] = {Now,      MoreP2,   Sum,       6'h31,    Plus,     Always,  MoreP2,    Nowhere, None,   Go};
+    program_q[105] = {Now,      MoreQ1,   Sum,       6'h36,    Plus,     Always,  MoreQ1,    Nowhere, None,   Go};
+    program_q[106] = {Now,      MoreQ2,   Sum,       6'h37,    Plus,     Always,  MoreQ2,    Nowhere, None,   End};
+    // all that is kept is 0 after reset
+    program_q[107] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Forward1,  Nowhere, None,   Go};
+    program_q[108] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Reverse1,  Nowhere, None,   Go};
+    program_q[109] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Forward2,  Nowhere, None,   Go};
+    program_q[110] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Reverse2,  Nowhere, None,   Go};
+    program_q[111] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Quad1,     Nowhere, None,   Go};
+    program_q[112] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Quad2,     Nowhere, None,   Go};
+    program_q[113] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Quad3,     Nowhere, None,   Go};
+    program_q[114] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Quad4,     Nowhere, None,   Go};
+    program_q[115] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Apparent,  Nowhere, None,   Go};
+    program_q[116] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Forward,   Nowhere, None,   Go};
+    program_q[117] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Reverse,   Nowhere, None,   Go};
+    program_q[118] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Lagging,   Nowhere, None,   Go};
+    program_q[119] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  Leading,   Nowhere, None,   Go};
+    program_q[120] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreP1,    Nowhere, None,   Go};
+    program_q[121] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreP2,    Nowhere, None,   Go};
+    program_q[122] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreQ1,    Nowhere, None,   Go};
+    program_q[123] = {Now,      Zero,     Word,      Zero,     Plus,     Always,  MoreQ2,    Nowhere, None,   End};
   end
 
   // ---- steps, one word of 32 bits a clock through three stages ------------------------------------------------
@@ -223,11 +254,11 @@ module td_account #(
   logic [StepWidth-1:0] step_q;  // that step
   logic [1:0] begin_q;           // after reset: the first step is read, is taken
   logic       take;              // the step that follows
-  logic       due_q;             // a half cycle is
+  logic       due_q, gap_q;      // a half cycle or a piece is due; it is a piece
   logic [1:0] when_q, word_q, word2_q, word3_q;
   logic       ready, go2_q, go3_q;
   logic [5:0] x_place_q, y_place_q, to_q, to2_q, to3_q;
-  logic [4:0] y_place2_q;
+  logic [5:0] y_place2_q;
   logic [2:0] y_kind_q, into_q, keep_q, then_q, y_kind2_q, into2_q, keep2_q, then2_q, into3_q, keep3_q, then3_q;
   logic [1:0] sign_q, sign2_q, sign3_q;
   logic [4:0] gate_q, gate2_q;
@@ -251,11 +282,12 @@ module td_account #(
   always_ff @(posedge clk_i) begin
     step_q <= program_q[at_q];
     if (!rst_ni) begin
-      at_q    <= '0;
+      at_q    <= ClearStart;
       begin_q <= 2'b01;
     end else begin
       begin_q <= begin_q << 1;
-      if (take) at_q <= step_q[2:0] == End ? '0 : at_q + 1'b1;
+      if (take)                                             at_q <= step_q[2:0] == End ? '0 : at_q + 1'b1;
+      else if (gap_q && when_q == Closed && word_q == '0) at_q <= GapStart;
     end
     if (take) {when_q, x_place_q, y_kind_q, y_place_q, sign_q, gate_q, to_q, into_q, keep_q, then_q} <= step_q;
   end
@@ -263,13 +295,15 @@ module td_account #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       due_q         <= 1'b0;
+      gap_q         <= 1'b0;
       word_q        <= '0;
       go2_q         <= 1'b0;
       go3_q         <= 1'b0;
       multiplying_q <= 1'b0;
       dividing_q    <= 1'b0;
     end else begin
-      due_q <= closed_i || (due_q && (when_q != Closed || !ready));
+      due_q <= closed_i || gap_i || (due_q && (when_q != Closed || !ready));
+      gap_q <= gap_i || (gap_q && when_q != Closed);
       if (last)                        word_q <= '0;
       else if (word_q != '0 || ready) word_q <= word_q + 1'b1;
       go2_q <= word_q != '0 || ready;
@@ -283,7 +317,7 @@ module td_account #(
 
   always_ff @(posedge clk_i) begin
     {word2_q, y_kind2_q, y_place2_q, sign2_q, gate2_q, to2_q, into2_q, keep2_q, then2_q}
-        <= {word_q, y_kind_q, y_place_q[4:0], sign_q, gate_q, to_q, into_q, keep_q, then_q};
+        <= {word_q, y_kind_q, y_place_q, sign_q, gate_q, to_q, into_q, keep_q, then_q};
     {word3_q, sign3_q, to3_q, into3_q, keep3_q, then3_q}
         <= {word2_q, sign2_q, to2_q, into2_q, keep2_q, then2_q};
     if (last || y_kind_q == Word || (y_kind_q == Short && word_q[0])) choice2_q <= SignOnly;
@@ -293,12 +327,12 @@ module td_account #(
   // ---- memory, and what else y may be ----------------------------------------------------------------------
   logic        [31:0] memory_q [256];
   logic        [31:0] x_read_q, y_read_q, x_q, y_word_q, y_other_q, sum;
-  logic        [63:0] total, more, quotient64, product20, product24, no_load;
+  logic        [63:0] total, quotient64, product20, product24, no_load;
   logic        [59:0] quotient;
   logic        [29:0] root;
   logic [15:0] [31:0] choices;
   logic        [80:20] product_q;
-  logic               empty_q, negative2;  // the energies are still 0; sign of y
+  logic               negative2;
 
   initial begin
     for (int j = 0; j < 256; j++) memory_q[j] = '0;
@@ -314,17 +348,16 @@ module td_account #(
   end
 
   assign sum_o      = y_place2_q[3:0];
-  assign former_o   = y_place2_q[4] && pair_i;
+  assign former_o   = y_place2_q[4] && (y_place2_q[5] || pair_i);
   assign total      = 64'(sum_i);
-  assign more       = 64'(more_i);
   assign quotient64 = {4'd0, quotient};
   assign product20  = 64'($signed(product_q[80:20]));
   assign product24  = 64'($signed(product_q[80:24]));
   assign no_load    = {24'd0, y_place2_q[0] ? no_load_q_i : no_load_p_i, 8'd0};
-  assign negative2  = (y_kind2_q == Sum && sum_i[54]) || (y_kind2_q == More && more_i[54])
+  assign negative2  = (y_kind2_q == Sum && sum_i[54])
                    || ((y_kind2_q == Product || y_kind2_q == Product24) && product_q[80]);
-  assign choices    = {{32{negative2}}, 32'(former_length_i), no_load, 32'(half_length_i), 32'(root),
-                       product24, product20, quotient64, more, total};
+  assign choices    = {{3{{32{negative2}}}}, 32'(former_length_i), 32'(half_length_i), 32'(root),
+                       no_load, product24, product20, quotient64, total};
 
   always_ff @(posedge clk_i) begin
     if (answered) product_q <= product_i[80:20];  // others follow
@@ -334,7 +367,7 @@ module td_account #(
   end
 
   always_ff @(posedge clk_i) begin
-    x_q       <= empty_q && to2_q >= Forward1 && to2_q <= Leading ? '0 : x_read_q;
+    x_q       <= x_read_q;
     y_word_q  <= y_kind2_q == Word ? y_read_q : '0;
     y_other_q <= choices[choice2_q];
   end
@@ -392,8 +425,6 @@ module td_account #(
         default: ;
       endcase
     end
-    if (!rst_ni)                         empty_q <= 1'b1;
-    else if (last3 && to3_q == Leading) empty_q <= 1'b0;
   end
 
   // ---- one division or root ----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Two elements (u1, i1 and u2, i2) measured over the half cycles of u1: channels, sums and accounts on one
 // multiplier. The slot counter runs once for each valid_i; every use of the multiplier has its slots:
-//   1 to 4 gain   9 to 12 all-pass   19 square of the raw u1   23 to 32 products   33 to 42 parts at a boundary
+//   1 to 4 gain   9 to 12 all-pass   19 square of the raw u1   22 to 56 products and, at a boundary, parts (td_sums)
 // and td_account takes what is free. Nothing that is measured depends on the clocks between samples.
 // Limits: 64 clocks a sample, boundaries >= 24 samples apart.
 module td_metrology (
@@ -53,13 +53,12 @@ module td_metrology (
   localparam logic [5:0] LastSlot   = 6'd62;
   localparam logic [5:0] SquareSlot = 6'd19;
   logic [5:0] slot_d, slot_q;
-  logic [4:0] cleared_q;  // places emptied: the channels' in 4 clocks, used from slot 6 on; sums' in 16, from 28 on
-  logic       clear, clear_channels;
+  logic [2:0] cleared_q;  // places of the channels emptied: in 4 clocks, used from slot 6 on
+  logic       clear;
 
   assign busy_o         = slot_q != '0;
-  assign clear          = !cleared_q[4];
+  assign clear          = !cleared_q[2];
   assign slot_d         = valid_i ? 6'd1 : (slot_q == LastSlot || slot_q == '0 ? '0 : slot_q + 1'b1);
-  assign clear_channels = cleared_q[4:2] == '0;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -72,7 +71,7 @@ module td_metrology (
   end
 
   // ---- the multiplier -------------------------------------------------------------------------------------
-  logic               start_channels, start_sums, start_account, start_square, free_q;
+  logic               start_channels, start_sums, start_account, start_square, next_sums, free_q;
   logic signed [51:0] a_channels, a_sums, a_account, a_square;
   logic signed [34:0] b_channels, b_sums, b_account, b_square;
   logic signed [80:0] product;
@@ -83,10 +82,10 @@ module td_metrology (
   assign squared_o    = slot_q == SquareSlot + 6'd4;
   assign square_o     = product[47:0];
 
-  // td_account may use slot 0, 5 to 8, 13 to 18, 20 to 22, 33 to 42 without a boundary, and 43 to the last.
+  // td_account may use slot 0, 5 to 8, 13 to 18, and from 20 on those that td_sums leaves.
   always_ff @(posedge clk_i) begin
-    free_q <= slot_d == '0 || (slot_d >= 6'd5 && slot_d <= 6'd8) || (slot_d >= 6'd13 && slot_d <= 6'd18)
-           || (slot_d >= 6'd20 && slot_d <= 6'd22) || (slot_d >= 6'd33 && (slot_d >= 6'd43 || !boundary_i));
+    free_q <= !next_sums && (slot_d == '0 || (slot_d >= 6'd5 && slot_d <= 6'd8)
+                          || (slot_d >= 6'd13 && slot_d <= 6'd18) || slot_d >= 6'd20);
   end
 
   td_product u_product (
@@ -99,15 +98,15 @@ module td_metrology (
   );
 
   // ---- channels, sums, accounts ------------------------------------------------------------------------------
-  logic               settled, closed;
+  logic               settled, closed, gap;
   logic        [3:0]  sum_place;
   logic               former_sum;
-  logic signed [54:0] sum, more;
+  logic signed [54:0] sum;
 
   td_channels u_channels (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear_channels),
+    .clear_i      (clear),
     .clear_place_i(cleared_q[1:0]),
     .slot_i       (slot_q),
     .settled_i    (settled),
@@ -128,8 +127,6 @@ module td_metrology (
   td_sums u_sums (
     .clk_i,
     .rst_ni,
-    .clear_i       (clear),
-    .clear_place_i (cleared_q[3:0]),
     .slot_i        (slot_q),
     .opposed_i     (mode_i == 2'd2),
     .both_i        (mode_i != 2'd0),
@@ -140,15 +137,16 @@ module td_metrology (
     .boundary_i,
     .restart_i,
     .fraction_i,
+    .next_o        (next_sums),
     .start_o       (start_sums),
     .a_o           (a_sums),
     .b_o           (b_sums),
     .product_i     (product),
     .closed_o      (closed),
+    .gap_o         (gap),
     .index_i       (sum_place),
     .former_i      (former_sum),
     .sum_o         (sum),
-    .more_o        (more),
     .run_o
   );
 
@@ -159,13 +157,13 @@ module td_metrology (
     .no_load_p_i,
     .no_load_q_i,
     .closed_i     (closed),
+    .gap_i        (gap),
     .half_length_i,
     .former_length_i,
     .pair_i,
     .sum_o        (sum_place),
     .former_o     (former_sum),
     .sum_i        (sum),
-    .more_i       (more),
     .free_i       (free_q),
     .start_o      (start_account),
     .a_o          (a_account),

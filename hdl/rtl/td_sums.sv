@@ -1,21 +1,25 @@
 // Products of the four channels and their sums over the half cycles of u1, on the shared multiplier
 // (td_product), in fixed clocks of a sample (slot_i). n: the newest word of td_channels, which is one
-// sample behind the ADC; index k of a sum:
-//   0 u1 u1   1 i1 i1   2 u1 i1   4 u2 u2   5 i2 i2   6 u2 i2       of word n - 7, split at a boundary
-//   7 (u1 + u2)^2   9 (i1 - i2)^2, with opposed_i (u1 - u2)^2 and (i1 + i2)^2
-//   3, 8  reactive: i[n-36] (u[n-72] - u[n]) / 2 of elements 1 and 2, mean sin(36 w) Q, w = 2 pi f / fs:
+// sample behind the ADC; places of the sums:
+//   0 u1 i1   1 u2 i2   2 u1 u1   3 i1 i1   4 u2 u2   5 i2 i2       of word n - 7, split at a boundary
+//   8 (u1 + u2)^2   9 (i1 - i2)^2, with opposed_i (u1 - u2)^2 and (i1 + i2)^2
+//   6, 7  reactive: i[n-36] (u[n-72] - u[n]) / 2 of elements 1 and 2, mean sin(36 w) Q, w = 2 pi f / fs:
 //         exactly 90 degrees at any frequency; divided by sin(36 w) in td_account
 // Products are rounded down by 2^16 (reactive 2^17), so sums count 2^8 squared codes x sample. At a
 // boundary the product is split by the covered fraction.
 //
-// closed_o is high for one clock in slot 49 when a half cycle ended; from then until the next boundary sum_o gives the
-// sums of index_i, with former_i those of the half cycle before. Their energy is sum_o and more_o, what lies between
-// the last fixed boundary of a loss and the first crossing after it (restart_i) and belongs to no half cycle. run_o is the active energy of every sample up to word n - 7, of both elements with both_i.
+// closed_o is high for one clock behind slot 62 when a half cycle ended; from then until the next boundary sum_o gives
+// the sums of index_i, with former_i those of the half cycle before. gap_o comes in its place when a restart_i ended
+// what belongs to no half cycle, between the last fixed boundary of a loss and the first crossing after it: its sums
+// are then those with former_i. run_o is the active energy of every sample up to word n - 7, of both elements with
+// both_i.
+//
+// A sum has three slots, one after the other. In steps, of sum k, from slot 17 + 3 k on: words are read, brought
+// together (19), multiplied (22); the product comes (26), is added (27), at a boundary multiplied by the fraction
+// (29); that part comes (33), closes the sum and begins the next one (34, 35).
 module td_sums (
   input  logic               clk_i,
   input  logic               rst_ni,
-  input  logic               clear_i,     // empty the sums of index clear_place_i
-  input  logic        [3:0]  clear_place_i,
   input  logic        [5:0]  slot_i,
   input  logic               opposed_i,
   input  logic               both_i,
@@ -26,34 +30,55 @@ module td_sums (
   input  logic               boundary_i,  // from td_zero_cross, steady from slot 20 on
   input  logic               restart_i,
   input  logic        [15:0] fraction_i,
+  output logic               next_o,      // start_o comes with the next clock
   output logic               start_o,     // operands for td_product; 0 in other slots
   output logic signed [51:0] a_o,
   output logic signed [34:0] b_o,
   input  logic signed [80:0] product_i,   // 4 slots after its operands
   output logic               closed_o,
+  output logic               gap_o,
   input  logic        [3:0]  index_i,
   input  logic               former_i,
   output logic signed [54:0] sum_o,
-  output logic signed [54:0] more_o,
   output logic signed [63:0] run_o
 );
-  localparam logic [5:0] FirstRead    = 6'd18;
-  localparam logic [5:0] FirstWord    = 6'd20;  // read, two clocks later
-  localparam logic [5:0] FirstProduct = 6'd22;  // operands chosen; they leave with the next clock
-  localparam logic [5:0] FirstValue   = 6'd28;  // product rounded
-  localparam logic [5:0] FirstPart    = 6'd32;  // operands chosen
-  localparam logic [5:0] FirstClosing = 6'd38;  // part rounded
-  localparam logic [3:0] Sums         = 4'd10;
+  localparam logic [5:0] FirstRead = 6'd17;
+  localparam logic [3:0] Sums      = 4'd10;
+  localparam logic [3:0] Values    = 4'd3;   // sums further on when a product is added
+  localparam logic [3:0] Parts     = 4'd5;   // and when its part is
+  localparam logic [3:0] Last      = Parts + Sums - 4'd1;
+  localparam logic [4:0] Run       = 5'd12;  // place of run_o among the sums
 
-  // Whether a run of one clock a sum is on; for what is registered, from the clock before.
-  function automatic logic in_run(input logic [5:0] slot, input logic [5:0] first);
-    in_run = slot >= first && slot < first + 6'(Sums);
-  endfunction
+  // ---- steps ---------------------------------------------------------------------------------------------
+  logic       read_on_q, on_q;  // words are read; one clock later
+  logic [3:0] read_k_q, k_q;    // sum
+  logic [1:0] read_step_q, step_q;
+  logic       end_of;
+
+  assign end_of = read_k_q == Last + 4'd1;  // on_q ends one clock later
+
+  always_ff @(posedge clk_i) begin
+    on_q   <= rst_ni && read_on_q && !end_of;
+    k_q    <= read_k_q;
+    step_q <= read_step_q;
+    if (!rst_ni || end_of)                 read_on_q <= 1'b0;
+    else if (slot_i == FirstRead - 6'd1) read_on_q <= 1'b1;
+    if (!read_on_q) begin
+      read_k_q    <= '0;
+      read_step_q <= '0;
+    end else begin
+      read_step_q <= read_step_q[1] ? '0 : read_step_q + 1'b1;
+      if (read_step_q[1]) read_k_q <= read_k_q + 1'b1;
+    end
+  end
 
   // ---- words of the last samples: one memory, one read a clock -------------------------------------------
+  typedef enum logic [1:0] {Then, Newest, Quarter, Half} age_e;  // 7, 0, 36, 72 samples ago
   logic        [6:0]  place_q, delay;  // place of the newest word
   logic        [12:0] count_q;         // samples so far, this one included, up to 4097
   logic        [1:0]  channel;
+  age_e               age;
+  logic        [3:0]  use_d, use1_q, use2_q;  // of the word: to a, to b, kept, taken off what was kept
   logic signed [30:0] line_q [512];
   logic signed [30:0] read_q, word_q;
   logic               held_q;          // that sample has been
@@ -70,20 +95,36 @@ module td_sums (
     end
   end
 
-  always_comb begin  // u, i, i 36 ago, u 72 ago, newest u of element 1, then of element 2
+  always_comb begin
     channel = 2'd0;
-    delay   = 7'd7;
-    unique case (slot_i)
-      FirstRead + 6'd1: channel = 2'd1;
-      FirstRead + 6'd2: begin channel = 2'd1; delay = 7'd36; end
-      FirstRead + 6'd3: delay = 7'd72;
-      FirstRead + 6'd4: delay = 7'd0;
-      FirstRead + 6'd5: channel = 2'd2;
-      FirstRead + 6'd6: channel = 2'd3;
-      FirstRead + 6'd7: begin channel = 2'd3; delay = 7'd36; end
-      FirstRead + 6'd8: begin channel = 2'd2; delay = 7'd72; end
-      FirstRead + 6'd9: begin channel = 2'd2; delay = 7'd0; end
+    age     = Then;
+    use_d   = 4'b0000;
+    unique case ({read_k_q, read_step_q})
+      {4'd0, 2'd0}: use_d = 4'b1000;
+      {4'd0, 2'd1}: begin channel = 2'd1; use_d = 4'b0100; end
+      {4'd1, 2'd0}: begin channel = 2'd2; use_d = 4'b1000; end
+      {4'd1, 2'd1}: begin channel = 2'd3; use_d = 4'b0100; end
+      {4'd2, 2'd0}: use_d = 4'b1100;
+      {4'd3, 2'd0}: begin channel = 2'd1; use_d = 4'b1100; end
+      {4'd4, 2'd0}: begin channel = 2'd2; use_d = 4'b1100; end
+      {4'd5, 2'd0}: begin channel = 2'd3; use_d = 4'b1100; end
+      {4'd6, 2'd0}: begin age = Half; use_d = 4'b0010; end
+      {4'd6, 2'd1}: begin age = Newest; use_d = 4'b0101; end
+      {4'd6, 2'd2}: begin channel = 2'd1; age = Quarter; use_d = 4'b1000; end
+      {4'd7, 2'd0}: begin channel = 2'd2; age = Half; use_d = 4'b0010; end
+      {4'd7, 2'd1}: begin channel = 2'd2; age = Newest; use_d = 4'b0101; end
+      {4'd7, 2'd2}: begin channel = 2'd3; age = Quarter; use_d = 4'b1000; end
+      {4'd8, 2'd0}: use_d = 4'b0010;
+      {4'd8, 2'd1}: begin channel = 2'd2; use_d = {3'b110, opposed_i}; end
+      {4'd9, 2'd0}: begin channel = 2'd1; use_d = 4'b0010; end
+      {4'd9, 2'd1}: begin channel = 2'd3; use_d = {3'b110, !opposed_i}; end
       default: ;
+    endcase
+    unique case (age)
+      Newest:  delay = 7'd0;
+      Quarter: delay = 7'd36;
+      Half:    delay = 7'd72;
+      default: delay = 7'd7;
     endcase
   end
 
@@ -94,167 +135,107 @@ module td_sums (
   end
 
   always_ff @(posedge clk_i) begin
+    use1_q <= read_on_q ? use_d : '0;
+    use2_q <= use1_q;
     word_q <= held_q ? read_q : '0;  // a memory without reset: what was not written yet counts as 0
   end
 
   // ---- operands ---------------------------------------------------------------------------------------
-  logic signed [30:0] u_q, i_q, i36_q;
-  logic signed [31:0] turn_q, line_sum_q, common_q;
+  logic signed [31:0] kept_q, joined, a_q, b_q;
+  logic signed [47:0] value_q;
+  logic               next_product, next_part, product_q, part_q;
+
+  assign joined       = use2_q[0] ? kept_q - 32'(word_q) : kept_q + 32'(word_q);
+  assign next_product = on_q && step_q == 2'd0 && k_q >= 4'd1 && k_q <= Sums;  // a clock behind the last word
+  assign next_part    = on_q && step_q == 2'd1 && boundary_i && k_q >= Values && k_q < Values + Sums;
+  assign next_o       = next_product || next_part;
+  assign start_o      = product_q || part_q;
+  assign a_o          = product_q ? 52'(a_q) : (part_q ? 52'(value_q) : '0);
+  assign b_o          = product_q ? 35'(b_q) : (part_q ? $signed({19'd0, fraction_i}) : '0);
 
   always_ff @(posedge clk_i) begin
-    unique case (slot_i)
-      FirstWord: u_q <= word_q;
-      FirstWord + 6'd1: begin
-        i_q        <= word_q;
-        line_sum_q <= 32'(u_q);
-      end
-      FirstWord + 6'd2: begin
-        i36_q    <= word_q;
-        common_q <= 32'(i_q);
-      end
-      FirstWord + 6'd3, FirstWord + 6'd8:  turn_q <= 32'(word_q);
-      FirstWord + 6'd4, FirstWord + 6'd9:  turn_q <= turn_q - 32'(word_q);
-      FirstWord + 6'd5: u_q <= word_q;
-      FirstWord + 6'd6: begin
-        i_q        <= word_q;
-        line_sum_q <= opposed_i ? line_sum_q - 32'(u_q) : line_sum_q + 32'(u_q);
-      end
-      FirstWord + 6'd7: begin
-        i36_q    <= word_q;
-        common_q <= opposed_i ? common_q + 32'(i_q) : common_q - 32'(i_q);
-      end
-      default: ;
-    endcase
+    product_q <= rst_ni && next_product;
+    part_q    <= rst_ni && next_part;
+    kept_q    <= use2_q[1] ? joined : '0;
+    if (use2_q[3]) a_q <= joined;
+    if (use2_q[2]) b_q <= joined;
   end
 
-  logic signed [47:0] product_q [16];  // of each sum, this sample's
-  logic        [3:0]  k_q, k_part_q, k_closed_q;  // k_q: of values, then of closing sums
-  logic               value_on_q, part_on_q, closing_on_q;
+  // ---- sums: first the products of this sample, then what was before them ------------------------------------
+  // Places of the memory: since the last boundary; 16 more: products of this sample; Run.
+  logic signed [63:0] sums_q [32];
+  logic signed [63:0] x_q, sum;
+  logic signed [47:0] y_q, y;    // product, then its part; what is added
+  logic               round_q;   // half of the last bit of y_q
+  logic               fresh_q;   // no sample has been since reset: sums are 0
+  logic               part_on, run_on, minus, halved, write, end_on;
+  logic        [3:0]  value_k, part_k;
+  logic        [4:0]  x_place, place;
 
-  always_ff @(posedge clk_i) begin
-    k_q          <= slot_i == FirstValue - 6'd1 || slot_i == FirstClosing - 6'd1 ? '0 : k_q + 1'b1;
-    k_part_q     <= slot_i == FirstPart - 6'd1 ? '0 : k_part_q + 1'b1;
-    value_on_q   <= rst_ni && in_run(slot_i, FirstValue - 6'd1);
-    part_on_q    <= rst_ni && boundary_i && in_run(slot_i, FirstPart - 6'd1);
-    closing_on_q <= rst_ni && boundary_i && in_run(slot_i, FirstClosing - 6'd1);
-  end
-
-  logic signed [51:0] a;
-  logic signed [34:0] b;
+  assign value_k = k_q - Values;
+  assign part_k  = k_q - Parts;
+  assign part_on = boundary_i && k_q >= Parts;
+  assign run_on  = !part_on && (value_k == 4'd0 || (value_k == 4'd1 && both_i));
+  assign halved  = k_q == 4'd8 || k_q == 4'd9;  // product_i is a reactive one
+  assign minus   = part_on && step_q == 2'd2;
+  assign end_on  = on_q && k_q == Last && step_q == 2'd2;
 
   always_comb begin
-    a = '0;
-    b = '0;
-    unique case (slot_i)
-      FirstProduct, FirstProduct + 6'd4: begin
-        a = 52'(u_q);
-        b = 35'(u_q);
+    unique case (step_q)
+      2'd0: begin
+        x_place = {1'b0, boundary_i ? part_k : value_k};
+        place   = {1'b1, value_k};
+        write   = on_q;
       end
-      FirstProduct + 6'd1, FirstProduct + 6'd5: begin
-        a = 52'(i_q);
-        b = 35'(i_q);
-      end
-      FirstProduct + 6'd2, FirstProduct + 6'd6: begin
-        a = 52'(u_q);
-        b = 35'(i_q);
-      end
-      FirstProduct + 6'd3, FirstProduct + 6'd8: begin
-        a = 52'(i36_q);
-        b = 35'(turn_q);
-      end
-      FirstProduct + 6'd7: begin
-        a = 52'(line_sum_q);
-        b = 35'(line_sum_q);
-      end
-      FirstProduct + 6'd9: begin
-        a = 52'(common_q);
-        b = 35'(common_q);
+      2'd1: begin
+        x_place = part_on ? {1'b1, part_k} : Run;
+        place   = {1'b0, value_k};
+        write   = on_q && !boundary_i;
       end
       default: begin
-        if (part_on_q) begin
-          a = 52'(product_q[k_part_q]);
-          b = $signed({19'd0, fraction_i});
-        end
+        x_place = Run;
+        place   = part_on ? {1'b0, part_k} : Run;
+        write   = on_q && (part_on || run_on);
       end
     endcase
   end
 
-  always_ff @(posedge clk_i) begin
-    start_o <= rst_ni && (in_run(slot_i, FirstProduct) || part_on_q);
-    a_o     <= a;
-    b_o     <= b;
-  end
-
-  // ---- products and their parts -----------------------------------------------------------------------
-  logic signed [47:0] value_q, part_q;
-  logic               halved;  // the product that comes out is a reactive one
-
-  assign halved = slot_i == FirstValue + 6'd2 || slot_i == FirstValue + 6'd7;
+  assign y   = minus ? ~y_q : y_q;
+  assign sum = x_q + 64'(y) + 64'(part_on && step_q != 2'd0 && (round_q ^ minus));
 
   always_ff @(posedge clk_i) begin
-    if (in_run(slot_i, FirstValue - 6'd1)) value_q <= halved ? product_i[64:17] : product_i[63:16];
-    if (in_run(slot_i, FirstClosing - 6'd1)) part_q <= product_i[63:16] + 48'(product_i[15]);
-    if (value_on_q) product_q[k_q] <= value_q;
-  end
-
-  // ---- sums: running_q since the last boundary, closing_q up to this one ----------------------------------
-  logic signed [54:0] running_q [16];
-  logic signed [54:0] closing_q, held_sum;
-
-  assign held_sum = running_q[k_q];
-
-  always_ff @(posedge clk_i) begin
-    if (clear_i)                         running_q[clear_place_i] <= '0;
-    else if (closing_on_q)               running_q[k_q] <= 55'(product_q[k_q]) - 55'(part_q);
-    else if (value_on_q && !boundary_i) running_q[k_q] <= held_sum + 55'(value_q);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (closing_on_q) closing_q <= held_sum + 55'(part_q);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) run_o <= '0;
-    else if (slot_i == FirstValue + 6'd2 || (both_i && slot_i == FirstValue + 6'd6)) run_o <= run_o + 64'(value_q);
-  end
-
-  // ---- closed half cycles -------------------------------------------------------------------------------
-  logic signed [54:0] half_q [32];      // two of them by turns
-  logic signed [54:0] more_q [16];
-  logic signed [54:0] more;
-  logic               newest_q;         // which of the two
-  logic               gap_q, before_q;  // there is energy of no half cycle since the last one, before the last one
-  logic               split_q, last_q;
-  logic        [3:0]  more_place;
-
-  assign more_place = split_q ? k_closed_q : index_i;
-  assign more       = more_q[more_place];
-  assign sum_o      = half_q[{newest_q ^ former_i, index_i}];
-  assign more_o     = before_q ? more : '0;
-
-  always_ff @(posedge clk_i) begin
-    k_closed_q <= k_q;
-    if (!rst_ni) begin
-      split_q  <= 1'b0;
-      last_q   <= 1'b0;
-      closed_o <= 1'b0;
-      newest_q <= 1'b0;
-      gap_q    <= 1'b0;
-      before_q <= 1'b0;
-    end else begin
-      split_q  <= closing_on_q;
-      last_q   <= boundary_i && slot_i == FirstClosing + 6'(Sums) - 6'd1;
-      closed_o <= last_q && !restart_i;
-      if (last_q) begin
-        newest_q <= newest_q ^ !restart_i;
-        gap_q    <= restart_i;
-        before_q <= gap_q && !restart_i;
-      end
+    if (step_q == 2'd2 || (fresh_q && !(step_q == 2'd1 && part_on))) x_q <= '0;
+    else x_q <= sums_q[x_place];
+    if (write) sums_q[place] <= sum;
+    if (step_q == 2'd2) y_q <= halved ? product_i[64:17] : product_i[63:16];
+    if (step_q == 2'd0) value_q <= y_q;
+    if (step_q == 2'd0 && part_on) begin
+      y_q     <= product_i[63:16];
+      round_q <= product_i[15];
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (split_q && !restart_i) half_q[{!newest_q, k_closed_q}] <= closing_q;
-    if (split_q && restart_i)  more_q[k_closed_q] <= closing_q + (gap_q ? more : '0);
+    if (!rst_ni) begin
+      fresh_q <= 1'b1;
+      run_o   <= '0;
+    end else begin
+      if (end_on) fresh_q <= 1'b0;
+      if (on_q && step_q == 2'd2 && run_on) run_o <= sum;
+    end
+  end
+
+  // ---- closed half cycles -------------------------------------------------------------------------------
+  logic signed [54:0] half_q [32];  // two of them by turns
+  logic               newest_q;     // which of the two
+
+  assign sum_o = half_q[{newest_q ^ former_i, index_i}];
+
+  always_ff @(posedge clk_i) begin
+    if (on_q && step_q == 2'd1 && part_on) half_q[{!newest_q, part_k}] <= sum[54:0];
+    closed_o <= rst_ni && end_on && boundary_i && !restart_i;
+    gap_o    <= rst_ni && end_on && boundary_i && restart_i;
+    if (!rst_ni)                                    newest_q <= 1'b0;
+    else if (end_on && boundary_i && !restart_i) newest_q <= !newest_q;
   end
 endmodule

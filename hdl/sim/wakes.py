@@ -18,7 +18,8 @@ from pathlib import Path
 
 # By module. One that is not here gets every clock: td_trigger counts them.
 WAKES = {
-    "td_account": "closed_i || due_q || at_q != 7'd1 || word_q != '0 || go2_q || go3_q || write_o || publishing_i",
+    "td_account": "closed_i || gap_i || due_q || at_q != 7'd1 || word_q != '0 || go2_q || go3_q || write_o"
+    " || publishing_i",
     "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered"
     " || stop || arm_q || done_q || send_q != Idle || req_i"
     " || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
@@ -55,7 +56,7 @@ WAKES = {
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
     "td_results": "publishing_i || write_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",
-    "td_sums": "slot_i == 6'd1 || (slot_i >= 6'd14 && slot_i <= (boundary_i ? 6'd51 : 6'd39)) || split_q",
+    "td_sums": "slot_i == 6'd1 || slot_i == 6'd16 || write_i || read_on_q || on_q || start_o || closed_o || gap_o",
     "td_zero_cross": "valid_i || busy_q",
 }
 

@@ -13,7 +13,7 @@ from hdl.model_meter import Calibration, Energies, Measured, Meter, MeterSetting
 from hdl.tb.drive import clocks, pulse, reset, seeded, signed, start
 from hdl.tb.td_zero_cross.test_td_zero_cross import stream
 
-WORD_SLOT, SQUARE_SLOT, CLOSED_SLOT, LAST_SLOT, CLIP_SLOT = 14, 23, 49, 62, 5
+WORD_SLOT, SQUARE_SLOT, LENGTH_SLOT, LAST_SLOT, CLIP_SLOT = 14, 23, 49, 62, 5
 BACKGROUND_CLOCKS = 940  # at most, as td_account says
 WRITTEN = {*range(1, 52)} - {7}  # words of results: all but the flags and the one left out
 
@@ -161,12 +161,12 @@ async def every_word_sum_and_result_is_the_models_and_comes_at_its_sample(dut: A
             await clocks(dut, SQUARE_SLOT - WORD_SLOT - 4)
             assert dut.squared_o.value == 1
             assert int(dut.square_o.value) == crosses.delayed**2, where
-            await clocks(dut, CLOSED_SLOT - SQUARE_SLOT - 1)
+            await clocks(dut, LENGTH_SLOT - SQUARE_SLOT - 1)
             if boundary is not None and not boundary.restart:
                 lengths = [length for _, length in half_cycle.closed]
                 dut.half_length_i.value, dut.former_length_i.value = lengths[-1], lengths[0]
                 dut.pair_i.value = len(lengths) == 2
-            await clocks(dut, LAST_SLOT - CLOSED_SLOT + 1)
+            await clocks(dut, LAST_SLOT - LENGTH_SLOT + 1)
             assert dut.busy_o.value == 1
             await clocks(dut, 1 + rng.choice([0, extra]))
             assert dut.busy_o.value == 0
