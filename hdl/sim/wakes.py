@@ -19,8 +19,9 @@ from pathlib import Path
 # By module. One that is not here gets every clock: td_trigger counts them.
 WAKES = {
     "td_account": "clear_i || state_q != Rest || closed_i || publishing_i || write_low_o || write_high_o",
-    "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered || stop"
-    " || arm_q || done_q || send_q != Idle || req_i || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
+    "td_capture": "entry || writing_q || write_q || suspect_i || event_i || edge_i || pending_q != '0 || triggered"
+    " || stop || arm_q || done_q || send_q != Idle || req_i || ack_q != '0"
+    " || oldest_q != place_q - count_q[PlaceWidth-1:0]",
     "td_channels": "slot_i < 6'd19",
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
     " || crossing_lost_o",
