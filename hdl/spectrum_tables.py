@@ -100,18 +100,16 @@ def sine_text() -> str:
         "  input  logic        [6:0]  place_i,",
         "  output logic signed [17:0] sine_o",
         ");",
-        "  logic [5:0]  quarter;  // distance from the nearer zero",
-        "  logic [16:0] size;",
+        '  (* ram_style = "block" *) logic signed [17:0] table_q [128];',
         "",
-        "  assign quarter = place_i[5] ? 6'd32 - {1'b0, place_i[4:0]} : {1'b0, place_i[4:0]};",
+        "  always_ff @(posedge clk_i) sine_o <= table_q[place_i];",
         "",
-        "  always_ff @(posedge clk_i) sine_o <= place_i[6] ? -{1'b0, size} : {1'b0, size};",
-        "",
-        "  always_comb begin",
-        "    unique case (quarter)",
+        "  initial begin",
     ]
-    lines += [f"      6'd{place}: size = 17'd{value};" for place, value in enumerate(sine()[:-1])]
-    return "\n".join([*lines, f"      default: size = 17'd{sine()[-1]};", "    endcase", "  end", "endmodule", ""])
+    half = [*sine(), *sine()[-2:0:-1]]
+    cycle = [*half, *(-value for value in half)]
+    lines += [f"    table_q[{place}] = 18'h{value & 0x3FFFF:05X};" for place, value in enumerate(cycle)]
+    return "\n".join([*lines, "  end", "endmodule", ""])
 
 
 def generate() -> dict[str, str]:

@@ -36,15 +36,16 @@ module td_fundamental #(
   output logic        [31:0] data_o
 );
   localparam int SumWidth = 52;  // 1280 points of 25 bits times 17 bits
+  localparam logic signed [SumWidth-1:0] RoundUp = SumWidth'(1) <<< 18;  // half of the part's last bit
   localparam logic [10:0] LastPlace = 11'd1279;
 
   // ---- sums: eight products a point, one a clock, by one multiplier -----------------------------------
   logic               run_q;
-  logic        [2:0]  slot_q, slot1_q, slot2_q, slot3_q;
-  logic signed [24:0] value, value_q;
-  logic signed [17:0] sine;
+  logic        [2:0]  slot_q, slot1_q, slot2_q, slot3_q, slot4_q;
+  logic signed [24:0] value, value1_q, value2_q;
+  logic signed [17:0] sine, sine2_q;
   logic signed [42:0] point_product;
-  logic        [3:1]  on_q;
+  logic        [4:1]  on_q;
   logic               first_q, last_q;
   logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
   logic signed [SumWidth-1:0] sum_next, closing_q;
@@ -72,12 +73,12 @@ module td_fundamental #(
   td_point_product u_product (
     .clk_i,
     .run_i    (run_q || on_q != '0),
-    .point_i  (value_q),
-    .sine_i   (sine),
+    .point_i  (value2_q),
+    .sine_i   (sine2_q),
     .product_o(point_product)
   );
 
-  assign sum_next = (first_q ? '0 : sum_q[slot3_q]) + SumWidth'(point_product);
+  assign sum_next = (first_q ? RoundUp : sum_q[slot4_q]) + SumWidth'(point_product);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -93,8 +94,8 @@ module td_fundamental #(
     end else begin
       run_q    <= point_i || (run_q && slot_q != 3'd7);
       slot_q   <= run_q ? slot_q + 3'd1 : 3'd0;
-      on_q     <= {on_q[2:1], run_q};
-      close_q  <= on_q[3] && last_q;
+      on_q     <= {on_q[3:1], run_q};
+      close_q  <= on_q[4] && last_q;
       closed_q <= close_q && close_slot_q == 3'd7;
       if (point_i) begin
         first_q <= place_i == '0;
@@ -109,15 +110,18 @@ module td_fundamental #(
 
   always_ff @(posedge clk_i) begin  // stands still between points
     if (run_q || on_q != '0) begin
-      value_q      <= value;
+      value1_q     <= value;
+      value2_q     <= value1_q;
+      sine2_q      <= sine;
       slot1_q      <= slot_q;
       slot2_q      <= slot1_q;
       slot3_q      <= slot2_q;
+      slot4_q      <= slot3_q;
       closing_q    <= sum_next;
-      close_slot_q <= slot3_q;
-      if (on_q[3]) sum_q[slot3_q] <= sum_next;
+      close_slot_q <= slot4_q;
+      if (on_q[4]) sum_q[slot4_q] <= sum_next;
     end
-    if (close_q) x_q[close_slot_q] <= 32'((closing_q + SumWidth'(262144)) >>> 19);
+    if (close_q) x_q[close_slot_q] <= 32'(closing_q >>> 19);
   end
 
   // ---- background: RMS of four channels, then P, Q and their energies of two elements ---------------------
@@ -136,13 +140,11 @@ module td_fundamental #(
   logic        [31:0] product_low;
   logic signed [63:0] product;
   logic signed [63:0] total_q;
-  logic        [31:0] energy_q [16];  // low and high words
-  logic        [31:0] gain, energy_word;
+  logic        [31:0] energy_q [32];  // low and high words; then the windows since reset
+  logic        [31:0] energy_word_q, gain;
   logic        [32:0] energy_next;
-  logic        [3:0]  clear_q;
-  logic        [2:0]  energy_place;
-  logic               powers, write_energy, mine, high, carry, carry_q;
-  logic        [31:0] windows_q;
+  logic        [4:0]  clear_q, energy_place, energy_place_q;
+  logic               powers, minus, one, other, mine, high, carry, carry_q;
 
   assign powers = item_q[2];
   // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic.
@@ -178,16 +180,29 @@ module td_fundamental #(
     .root_o    (root)
   );
 
+  assign minus = job_q == Second && powers && item_q[0];
+
   // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up, word by
-  // word: a negative energy is taken off, as its complement with a carry into the low word.
-  assign high         = job_q == OneHigh || job_q == OtherHigh || (job_q == Clear && clear_q[0]);
-  assign mine         = locked_q && ((job_q == OneLow || job_q == OneHigh) ^ total_q[63]);  // this side gets the energy
-  assign energy_place = job_q == Clear ? clear_q[3:1] : {item_q[1:0], job_q == OtherLow || job_q == OtherHigh};
-  assign write_energy = job_q == OneLow || job_q == OneHigh || job_q == OtherLow || job_q == OtherHigh;
-  assign gain         = (high ? 32'($signed(product_high[47:32])) : product_high[31:0]) ^ {32{total_q[63]}};
-  assign carry        = high ? carry_q : total_q[63];
-  assign energy_next  = {1'b0, energy_q[{energy_place, high}]} + {1'b0, mine ? gain : 32'd0} + 33'(mine && carry);
-  assign energy_word  = job_q == Clear ? '0 : energy_next[31:0];
+  // word: a negative energy is taken off, as its complement with a carry into the low word. A word is read in
+  // the clock before it is added to.
+  assign one         = job_q == OneLow || job_q == OneHigh;
+  assign other       = job_q == OtherLow || job_q == OtherHigh;
+  assign high        = job_q == OneHigh || job_q == OtherHigh;
+  assign mine        = locked_q && (total_q[63] ? other : one);  // this side gets the energy
+  assign gain        = (high ? 32'($signed(product_high[47:32])) : product_high[31:0]) ^ {32{total_q[63]}};
+  assign carry       = job_q == Windows || (mine && (high ? carry_q : total_q[63]));
+  assign energy_next = 33'(({1'b0, energy_word_q, 1'b1} + {1'b0, mine ? gain : 32'd0, carry}) >> 1);
+
+  always_comb begin
+    unique case (job_q)
+      Clear:     energy_place = clear_q;
+      OneLow:    energy_place = {1'b0, item_q[1:0], 2'b01};
+      OneHigh:   energy_place = {1'b0, item_q[1:0], 2'b10};
+      OtherLow:  energy_place = {1'b0, item_q[1:0], 2'b11};
+      OtherHigh: energy_place = 5'd16;
+      default:   energy_place = {1'b0, item_q[1:0], 2'b00};
+    endcase
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -197,30 +212,30 @@ module td_fundamental #(
       begin_q   <= 1'b0;
       item_q    <= '0;
       total_q   <= '0;
-      windows_q <= '0;
     end else begin
       begin_q <= 1'b0;
+      if (begin_q && job_q == First) total_q <= '0;
+      else if (multiplied && (job_q == First || job_q == Second)) begin
+        total_q <= 64'(({total_q, 1'b1} + {product ^ {64{minus}}, minus}) >> 1);
+      end
       carry_q <= energy_next[32];
       unique case (job_q)
         Clear: begin  // the memory of the energies, which has no reset
-          clear_q <= clear_q + 4'd1;
+          clear_q <= clear_q + 5'd1;
           if (clear_q == '1) job_q <= Rest;
         end
         Rest: if (closed_q) begin
           job_q     <= First;
           begin_q   <= 1'b1;
           item_q    <= '0;
-          windows_q <= windows_q + 32'd1;
         end
         First: if (multiplied) begin
           job_q   <= Second;
           begin_q <= 1'b1;
-          total_q <= product;
         end
         Second: if (multiplied) begin
           job_q   <= powers ? Low : Root;
           begin_q <= !powers;
-          total_q <= powers && item_q[0] ? total_q - product : total_q + product;
         end
         Root: if (rooted) begin
           job_q   <= First;
@@ -249,7 +264,10 @@ module td_fundamental #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (job_q == Clear || write_energy) energy_q[{energy_place, high}] <= energy_word;
+    energy_place_q <= energy_place;
+    if (job_q == Clear) energy_word_q <= '0;
+    else                energy_word_q <= energy_q[energy_place];
+    if (job_q == Clear || one || other || job_q == Windows) energy_q[energy_place_q] <= energy_next[31:0];
   end
 
   // ---- results: written into a bank that nobody looks at, shown at a fixed sample ------------------------
@@ -258,7 +276,7 @@ module td_fundamental #(
   logic [31:0]          bank_q [128];
   logic [31:0]          word, read_q;
   logic [4:0]           word_place;
-  logic                 write, ack_q, blank_q;
+  logic                 write, ack_q;
   logic                 read_any_q, shown_any_q;  // the bank was written since reset
   logic [1:0]           filled_q, shown_q, reading_q;  // banks
 
@@ -282,10 +300,10 @@ module td_fundamental #(
       end
       OneLow, OneHigh, OtherLow, OtherHigh: begin
         word       = energy_next[31:0];
-        word_place = {1'b1, energy_place, high};
+        word_place = {1'b1, energy_place_q[3:0]};
       end
       Windows: begin
-        word       = windows_q;
+        word       = energy_next[31:0];
         word_place = 5'd4;
       end
       Length: begin
@@ -311,7 +329,6 @@ module td_fundamental #(
       shown_any_q <= 1'b0;
       read_any_q  <= 1'b0;
       ack_q       <= 1'b0;
-      blank_q     <= 1'b0;
     end else begin
       if (point_i && place_i == LastPlace) wait_q <= WaitWidth'(PublishSamples);
       else if (valid_i && wait_q != '0)    wait_q <= wait_q - 1'b1;
@@ -328,16 +345,18 @@ module td_fundamental #(
         reading_q  <= shown_q;
         read_any_q <= shown_any_q;
       end
-      ack_q   <= req_i;
-      blank_q <= !read_any_q || addr_i == 5'd7;
+      ack_q <= req_i;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (write) bank_q[{filled_q, word_place}] <= word;
-    if (req_i) read_q <= bank_q[{reading_q, addr_i}];
+    if (req_i) begin
+      if (!read_any_q || addr_i == 5'd7) read_q <= '0;
+      else                               read_q <= bank_q[{reading_q, addr_i}];
+    end
   end
 
   assign ack_o  = ack_q;
-  assign data_o = blank_q ? '0 : read_q;
+  assign data_o = read_q;
 endmodule

@@ -36,6 +36,7 @@ module td_harmonics #(
 );
   localparam int FoldWidth = 29;  // ten points of 25 bits
   localparam int SumWidth  = 50;  // 128 products of 25 by 18 bits
+  localparam logic signed [SumWidth-1:0] RoundUp = SumWidth'(1) <<< 14;  // half of a word's last bit
   localparam logic [10:0] LastPlace = 11'd1279;
   localparam logic [5:0]  Orders    = 6'd40;
 
@@ -125,7 +126,7 @@ module td_harmonics #(
       sine2_q  <= sine;
       value3_q <= 25'((fold_word_q + FoldWidth'(8)) >>> 4);
       sine3_q  <= sine2_q;
-      sum_q    <= (first_q[5] ? '0 : sum_q) + SumWidth'(product);
+      sum_q    <= (first_q[5] ? RoundUp : sum_q) + SumWidth'(product);
     end
   end
 
@@ -205,12 +206,12 @@ module td_harmonics #(
   // ---- words: in the order they are read ------------------------------------------------------------
   logic [31:0] words_q [128];
   logic [31:0] word, read_q;
-  logic        write, ack_q, beyond_q;
+  logic        write, ack_q;
 
   assign write = last_q[6] || (phase_q == Note && on_q == '0);
 
   always_comb begin
-    if (last_q[6])             word = 32'((sum_q + SumWidth'(16384)) >>> 15);
+    if (last_q[6])             word = 32'(sum_q >>> 15);
     else if (word_q == 7'd82)  word = 32'(period_q);
     else                       word = {29'd0, channel_q, locked_q};
   end
@@ -222,19 +223,17 @@ module td_harmonics #(
 
   always_ff @(posedge clk_i) begin
     if (write) words_q[word_q] <= word;
-    if (req_i) read_q <= words_q[addr_i];
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      ack_q    <= 1'b0;
-      beyond_q <= 1'b0;
-    end else begin
-      ack_q    <= req_i;
-      beyond_q <= addr_i > 7'd83;
+    if (req_i) begin
+      if (!done_o || addr_i > 7'd83) read_q <= '0;
+      else                           read_q <= words_q[addr_i];
     end
   end
 
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) ack_q <= 1'b0;
+    else         ack_q <= req_i;
+  end
+
   assign ack_o  = ack_q;
-  assign data_o = done_o && !beyond_q ? read_q : '0;
+  assign data_o = read_q;
 endmodule

@@ -43,29 +43,33 @@ module td_power_fail #(
 );
   localparam int VoltWidth = 18;
 
-  // ---- one step a clock after the sample: one pipelined 20 x 20 multiplier for all three products ---
-  // Digits of 17 bits, the top one of 3 signed bits: one 18 x 18 product and three of 3 bits.
+  // ---- one step a clock after the sample: two 18 x 18 multipliers, each with an adder behind ----------
+  // One makes 4 h k + l k of the difference 4 h + l, then 16 h h + 8 h l + l l of d, from the left, so that the
+  // sum moves up by 2 bits with every product. The other one adds up v v, v w, v w and w w of the two voltages.
   logic        [16:1]          step_q;  // one-hot
-  logic signed [VoltWidth-1:0] volt, volt1_q, volt2_q;
-  logic signed [VoltWidth:0]   plus_q, minus_q;
-  logic signed [19:0]          diff_q, a_q, b_q;
-  logic signed [17:0]          a0, b0;
-  logic signed [35:0]          low_q;
-  logic signed [20:0]          cross_a_q, cross_b_q;
-  logic signed [21:0]          cross_q;
-  logic signed [5:0]           high_q;
-  logic signed [39:0]          outer_q, product_q;
-  logic        [37:0]          square_q;
+  logic signed [VoltWidth-1:0] volt, volt1_q, volt2_q, volt3_q;
+  logic signed [19:0]          turned_q;  // the difference, then d
+  logic signed [17:0]          high, low_a, left, right, one, other;
+  logic        [1:0]           rest;
+  logic signed [35:0]          turned_product_q, square_product_q;
+  logic signed [39:0]          product_q;
+  logic signed [38:0]          square_q;
   logic        [31:0]          envelope_q;
 
-  assign volt = sample_i[SampleWidth-1-:VoltWidth];
-  assign a0   = {1'b0, a_q[16:0]};
-  assign b0   = {1'b0, b_q[16:0]};
+  assign volt  = sample_i[SampleWidth-1-:VoltWidth];
+  assign high  = turned_q[19:2];
+  assign rest  = turned_q[1:0];
+  assign low_a = {16'd0, rest};
+  assign left  = step_q[2] || step_q[7] ? low_a : high;
+  assign one   = step_q[4] ? volt3_q : volt1_q;
+  assign other = step_q[1] ? volt1_q : volt3_q;
 
-  function automatic logic signed [20:0] by_digit(input logic signed [17:0] value, input logic [2:0] digit);
-    by_digit = (digit[0] ? 21'(value) : 21'sd0) + (digit[1] ? 21'(value) <<< 1 : 21'sd0)
-             - (digit[2] ? 21'(value) <<< 2 : 21'sd0);
-  endfunction
+  always_comb begin
+    right = {5'd0, k_i};
+    if (step_q[5])      right = high;
+    else if (step_q[6]) right = {15'd0, rest, 1'b0};
+    else if (step_q[7]) right = low_a;
+  end
 
   function automatic logic signed [19:0] clamp(input logic signed [31:0] wide);
     clamp = wide[19:0];
@@ -78,43 +82,29 @@ module td_power_fail #(
       step_q     <= '0;
       volt1_q    <= '0;
       volt2_q    <= '0;
-      plus_q     <= '0;
-      minus_q    <= '0;
-      diff_q     <= '0;
-      square_q   <= '0;
+      volt3_q    <= '0;
+      turned_q   <= '0;
       envelope_q <= '0;
     end else begin
       step_q <= {step_q[15:1], valid_i};
       if (valid_i) begin
-        volt1_q <= volt;
-        volt2_q <= volt1_q;
-        plus_q  <= (VoltWidth+1)'(volt) + (VoltWidth+1)'(volt2_q);
-        minus_q <= (VoltWidth+1)'(volt) - (VoltWidth+1)'(volt2_q);
+        volt1_q  <= volt;
+        volt2_q  <= volt1_q;
+        volt3_q  <= volt2_q;
+        turned_q <= 20'(volt) - 20'(volt2_q);
       end
-      if (step_q[5]) diff_q <= clamp(product_q[39:8]);
-      if (step_q[6]) square_q <= product_q[37:0];
-      if (step_q[10]) envelope_q <= 32'((39'(square_q) + 39'(product_q[38:0])) >> 8);
+      if (step_q[4]) turned_q <= clamp(product_q[39:8]);
+      if (step_q[9]) envelope_q <= 32'((39'(square_q) + product_q[38:0]) >> 8);
     end
   end
 
-  always_ff @(posedge clk_i) begin  // a pair goes in with step 1, 2 and 6; its product stands 4 clocks later
-    if (step_q[1]) begin
-      a_q <= 20'(minus_q);
-      b_q <= {7'd0, k_i};
-    end else if (step_q[2]) begin
-      a_q <= 20'(plus_q);
-      b_q <= 20'(plus_q);
-    end else begin
-      a_q <= diff_q;
-      b_q <= diff_q;
-    end
-    low_q     <= a0 * b0;
-    cross_a_q <= by_digit(a0, b_q[19:17]);
-    cross_b_q <= by_digit(b0, a_q[19:17]);
-    high_q    <= 6'($signed(a_q[19:17])) * 6'($signed(b_q[19:17]));
-    cross_q   <= 22'(cross_a_q) + 22'(cross_b_q);
-    outer_q   <= {high_q, 34'd0} + 40'(low_q);
-    product_q <= outer_q + {cross_q[21], cross_q, 17'd0};
+  always_ff @(posedge clk_i) begin
+    turned_product_q <= left * right;
+    square_product_q <= one * other;
+    if (step_q[1] || step_q[5])                      product_q <= '0;
+    else if (step_q[3:2] != '0 || step_q[8:6] != '0) product_q <= 40'(turned_product_q) + (product_q <<< 2);
+    if (step_q[1])                                   square_q <= '0;
+    else if (step_q[5:2] != '0)                      square_q <= square_q + 39'(square_product_q);
   end
 
   assign busy_o     = step_q != '0;
@@ -126,7 +116,8 @@ module td_power_fail #(
   logic [31:0] read_q, earlier_q, reference_q;
   logic [23:0] bound_low_q, bound_high_q;
   logic [39:0] bound_q;
-  logic        under_drop_q, under_ratio_q, under_low_q;
+  logic [32:0] limit;  // twice what the envelope is held against, rounded up
+  logic        under, under_drop_q, under_ratio_q, under_low_q;
   logic        below_d, below_q;
   logic [4:0]  row_d, row_q;  // samples below in a row, up to persist_i
   logic        tripped;
@@ -135,6 +126,13 @@ module td_power_fail #(
   assign row_d   = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
   assign tripped = row_q >= persist_i;
   assign below_o = below_q;
+  assign under   = {envelope_q, 1'b0} < limit;
+
+  always_comb begin
+    limit = {bound_q[39:8], bound_q[7:0] != '0};
+    if (step_q[10])      limit = {drop_i, 1'b0};
+    else if (step_q[11]) limit = {low_i, 1'b0};
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -148,17 +146,20 @@ module td_power_fail #(
     end
   end
 
-  always_ff @(posedge clk_i) begin  // each one clock behind the other: the ratio's limit stands with step 14
+  // Each one clock behind the other: the ratio's limit stands with step 12 for the earlier envelope and with
+  // step 13 for the floor; to be under the limit of either is to be under that of the larger.
+  always_ff @(posedge clk_i) begin
     earlier_place_q <= place_q - period_i;
     read_q          <= line_q[earlier_place_q];
     earlier_q       <= read_q;
-    reference_q     <= earlier_q > floor_i ? earlier_q : floor_i;
+    reference_q     <= step_q[10] ? floor_i : earlier_q;
     bound_low_q     <= 24'(reference_q[15:0]) * 24'(ratio_i);
     bound_high_q    <= 24'(reference_q[31:16]) * 24'(ratio_i);
     bound_q         <= {bound_high_q, 16'd0} + 40'(bound_low_q);
-    under_drop_q    <= envelope_q < drop_i;
-    under_ratio_q   <= {envelope_q, 8'd0} < bound_q;
-    under_low_q     <= envelope_q < low_i;
+    if (step_q[10]) under_drop_q <= under;
+    if (step_q[11]) under_low_q <= under;
+    if (step_q[12]) under_ratio_q <= under;
+    if (step_q[13] && under) under_ratio_q <= 1'b1;
     if (step_q[15]) line_q[place_q] <= envelope_q;
   end
 
@@ -169,17 +170,20 @@ module td_power_fail #(
   localparam logic [3:0] KindWithdrawn = 4'd3;
   localparam logic [3:0] KindReturn    = 4'd4;
 
-  localparam logic [16:0] MoreSamples = 17'd32;
+  localparam logic signed [17:0] MoreSamples = 18'sd32;
 
   state_e      state_d, state_q;
   logic [16:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
-  logic        fresh_d, fresh_q, due, over, back;
+  logic        fresh_d, fresh_q, due, over, back, high_rms;
+  logic signed [17:0] spare;  // samples beyond those of the state
   logic [3:0]  kind_d, kind_q;
 
-  assign state_o = state_q;
-  assign due     = wait_q >= {1'b0, confirm_i};
-  assign over    = wait_q >= {1'b0, confirm_i} + MoreSamples;
-  assign back    = urms_valid_i && urms_i >= return_rms_i;
+  assign state_o  = state_q;
+  assign spare    = {1'b0, wait_q} - 18'(state_q == Suspect ? confirm_i : return_i);
+  assign due      = spare >= 18'sd0;
+  assign over     = spare >= MoreSamples;
+  assign high_rms = urms_i >= (state_q == Suspect ? confirm_rms_i : return_rms_i);
+  assign back     = urms_valid_i && high_rms;
 
   always_comb begin
     state_d = state_q;
@@ -191,7 +195,7 @@ module td_power_fail #(
       unique case (state_q)
         Off, Confirmed: begin
           wait_d = back ? wait_q + 1'b1 : 17'd0;
-          if (back && wait_q >= {1'b0, return_i}) begin
+          if (back && due) begin
             state_d = Idle;
             kind_d  = state_q == Confirmed ? KindReturn : '0;
           end
@@ -206,7 +210,7 @@ module td_power_fail #(
         end
         Suspect: begin
           wait_d = over ? wait_q : wait_q + 1'b1;
-          if (due && (tripped || (fresh_q && urms_i < confirm_rms_i))) begin
+          if (due && (tripped || (fresh_q && !high_rms))) begin
             state_d = Confirmed;
             wait_d  = '0;
             kind_d  = KindConfirmed;

@@ -37,6 +37,7 @@ module td_resample #(
   localparam int Taps     = 14;
   localparam int Half     = Taps / 2;
   localparam int AccWidth = 46;  // 25 x 18 bits, taps of less than 2 in sum
+  localparam logic signed [AccWidth-1:0] RoundUp = AccWidth'(1) <<< 16;  // half a code of points, in a sum
   localparam logic [10:0] LastPlace = 11'd1279;
   localparam logic [4:0]  LastSlot  = 5'(2 * Taps - 1);
 
@@ -113,8 +114,8 @@ module td_resample #(
   assign issue    = go || again;
   assign take     = waiting_q && (restart || (issue && place_q == '0));
   assign slot_d   = run_q && slot_q != LastSlot ? slot_q + 5'd1 : 5'd0;
-  assign mu_d     = restart ? 16'd0 : (issue ? due_q[31:16] : mu_q);
-  assign due_next = (restart ? 34'd0 : due_q) + 34'(take ? next_step_q : step_q);
+  assign mu_d     = issue ? due_q[31:16] : mu_q;
+  assign due_next = due_q + 34'(take ? next_step_q : step_q);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -155,6 +156,7 @@ module td_resample #(
       end else if (ready || (run_q && slot_q == LastSlot)) begin  // nothing more at this sample
         due_q <= due_q - (34'd1 << 32);
       end
+      if (valid_i && !locked_q && (fresh_q || waiting_q)) due_q <= '0;  // a restart, if there are samples enough
       run_q  <= issue || (run_q && slot_q != LastSlot);
       slot_q <= slot_d;
       mu_q   <= mu_d;
@@ -188,7 +190,7 @@ module td_resample #(
   assign second       = slot_q >= 5'(Taps);
   assign tap          = tap_of(slot_q);
   assign behind       = tap >= 4'(Half);
-  assign part         = behind ? 11'd1024 - {1'b0, mu_q[9:0]} : {1'b0, mu_q[9:0]};
+  assign part         = {1'b0, mu_q[9:0] ^ {10{behind}}} + 11'(behind);  // 1024 - mu_q behind it
   assign sample_place = now_q - 4'(Taps) + tap;
 
   td_kernel_rom u_kernel (
@@ -226,15 +228,15 @@ module td_resample #(
       si_q     <= lane_i_q[from2_q];
       mu_u_q   <= su_q * tap_q;
       mu_i_q   <= si_q * tap_q;
-      acc_u_q  <= (first_q[4] ? '0 : acc_u_q) + AccWidth'(mu_u_q);
-      acc_i_q  <= (first_q[4] ? '0 : acc_i_q) + AccWidth'(mu_i_q);
+      acc_u_q  <= (first_q[4] ? RoundUp : acc_u_q) + AccWidth'(mu_u_q);
+      acc_i_q  <= (first_q[4] ? RoundUp : acc_i_q) + AccWidth'(mu_i_q);
     end
   end
 
   // ---- points -------------------------------------------------------------------------------------
   function automatic logic signed [24:0] pointed(input logic signed [AccWidth-1:0] acc);
     logic signed [AccWidth-18:0] all;
-    all     = (AccWidth-17)'((acc + (AccWidth'(1) <<< 16)) >>> 17);
+    all     = (AccWidth-17)'(acc >>> 17);
     pointed = all[AccWidth-18:24] == {(AccWidth-41){all[AccWidth-18]}}
             ? all[24:0] : {all[AccWidth-18], {24{!all[AccWidth-18]}}};
   endfunction
