@@ -34,6 +34,10 @@ class Purpose(IntEnum):
     COMMAND_REPEATED = 0x7013
     ISLAND = 0x7014
     RETAILER = 0x7015
+    IMAGE_BYTES = 0x7016
+    IMAGE_CONCENTRATOR = 0x7017
+    IMAGE_TURN = 0x7018
+    IMAGE_MOMENT = 0x7019
 
 
 def uniform(seed: int, ids: ArrayLike, occasion: int, purpose: Purpose) -> NDArray[np.float64]:

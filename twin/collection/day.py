@@ -25,6 +25,7 @@ from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
+from twin.collection.firmware import FIRST_ROW, Firmware
 from twin.collection.island import Island, Supply
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.office import Office
@@ -104,7 +105,8 @@ class Collection:
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self.island, self.supply = self._cut_off()
         self.addressed = self._addressed()
-        self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger)
+        self.firmware = self._new_image()
+        self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger, self.firmware)
         self.office = Office(
             scenario, self.classes, self.ledger, store, self.concentrators_now, self.blackout, self.end_ns,
             self._readings_of, self.dialogue.confirms, self._transmit, self.addressed,
@@ -114,6 +116,7 @@ class Collection:
         self._answer_ns = ms_ns(scenario.delivery.answer_ms)
         self._sendings: list[tuple[int, Errand]] = []  # errands for the radio, from the next window on
         self._downlinks: dict[int, Errand] = {}  # engine frame -> errand on its way to a meter
+        self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
@@ -159,6 +162,21 @@ class Collection:
         island = Island(scenario.island, self.plan.population, self.plan.memory.loads, scenario.seed)
         return island, island.alone()
 
+    def _new_image(self) -> Firmware | None:
+        """Return the image that meters are to get, if the scenario has one."""
+        scenario = self.plan.scenario
+        if not scenario.firmware.image_kb:
+            return None
+        return Firmware(scenario.firmware, scenario.seed, self.plan.mesh, self.concentrators_now,
+                        self.plan.concentrators, self.ledger.bind)  # fmt: skip
+
+    def _send_image(self, t_ns: int) -> None:
+        """Let blocks be broadcast in the next five minutes, and begin the repair where that is over."""
+        if self.firmware is not None:
+            for concentrator in self.firmware.tick(t_ns):
+                self._repairs_begin = True
+                self.firmware.repair(self.office.env, self.office.errands, concentrator)
+
     def _addressed(self) -> NDArray[np.int64]:
         """Return the meters that the wave of commands is for."""
         scenario = self.plan.scenario
@@ -188,7 +206,11 @@ class Collection:
     def _windows(self) -> Iterator[tuple[int, int]]:
         begin_ns = 0
         while begin_ns < self.end_ns:
+            if begin_ns % TICK_NS == 0:
+                self._let_island_live(begin_ns)
+                self._send_image(begin_ns)
             until_ns = self._window_end(begin_ns)
+            self._repairs_begin = False
             yield begin_ns, until_ns
             begin_ns = until_ns
 
@@ -197,7 +219,9 @@ class Collection:
         starts = self.office.start_times_ns
         place = bisect_left(starts, begin_ns)
         next_ns = starts[place] if place < len(starts) else self.end_ns
-        waiting = self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
+        waiting = (
+            self._repairs_begin or self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
+        )
         if waiting:
             after = bisect_left(starts, begin_ns + 1)
             next_ns = starts[after] if after < len(starts) else self.end_ns
@@ -207,8 +231,6 @@ class Collection:
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
-        if begin_ns % TICK_NS == 0:
-            self._let_island_live(begin_ns)
         if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
             self.reporting.end_intervals(begin_ns)
         self._send_errands()
@@ -230,7 +252,11 @@ class Collection:
             for place in np.flatnonzero(self.ledger.rows_of(frames) == NEVER).tolist():
                 self._take_errand(int(frames[place]), int(nodes[place]), int(times[place]))
         rows = self.ledger.rows_of(frames)
-        carried = rows != NEVER
+        if self.firmware is not None:
+            blocks = np.flatnonzero(rows <= FIRST_ROW)
+            blocks = blocks[np.lexsort((nodes[blocks], times[blocks]))]
+            self.firmware.hear(nodes[blocks], FIRST_ROW - rows[blocks], times[blocks])
+        carried = rows >= 0
         self._hear(rows[carried], nodes[carried] - self.plan.meters, times[carried])
 
     def _hear(self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]) -> None:
@@ -281,7 +307,7 @@ class Collection:
         arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
-            rows = rows[rows != NEVER]
+            rows = rows[rows >= 0]
             rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
             final = self._final[self.ledger.rows["kind"][rows]]
             self.ledger.fail(rows[final], gpu.OUTCOMES[code], final=True)
@@ -291,11 +317,12 @@ class Collection:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
         told = self.plan.mesh.frames(frames)
         rows = self.ledger.rows_of(frames)
-        kinds = np.full(rows.size, len(self.classes))  # the last is that of errands
-        kinds[rows != NEVER] = self.ledger.rows["kind"][rows[rows != NEVER]]
+        kinds = np.full(rows.size, len(self.classes))  # then come errands, and blocks of an image
+        kinds[rows >= 0] = self.ledger.rows["kind"][rows[rows >= 0]]
+        kinds[rows <= FIRST_ROW] = len(self.classes) + 1
         weight = told["attempts"].astype(np.int64) * told["psdu_bytes"]
-        spent = np.bincount(kinds, weights=weight, minlength=len(self.classes) + 1)
-        for name, share in zip([*(c.name for c in self.classes), "errands"], spent.tolist(), strict=True):
+        spent = np.bincount(kinds, weights=weight, minlength=len(self.classes) + 2)
+        for name, share in zip([*(c.name for c in self.classes), "errands", "firmware"], spent.tolist(), strict=True):
             self.record.air_us_of_class[name] += round(share)
         for code, count in zip(*np.unique(told["outcome"], return_counts=True), strict=True):
             self.record.outcomes[gpu.OUTCOMES[code]] += int(count)

@@ -22,7 +22,7 @@ from twin.study.report import REPORT, block, document, figures, flags, provenanc
 from twin.study.report_html import Html, element, joined, table
 from twin.study.tables import read_table
 
-OPTIONAL = ("trace", "returns", "island")
+OPTIONAL = ("trace", "returns", "island", "firmware")
 TRACED_ROWS = 60
 HEAD_END_NOTE = "What the office had to do; the nation is this run's mean, scaled by meters."
 RESTORATION_NOTE = (
@@ -33,6 +33,11 @@ MANAGEMENT_NOTE = (
     "What the store's own functions make of the billing values: in time for retailers, found by validation "
     "(everybody's contract assumed the same), estimated and marked so. Breach: time of the intervals of which less "
     "than the share that is due was there in time."
+)
+FIRMWARE_NOTE = (
+    "Broadcast, passed on by relays, repaired meter by meter, activated. Concentrators work side by side, so a fleet "
+    "takes as long as its slowest one; in waves, that many times. Meanwhile: billing values offered while the image "
+    "was on air."
 )
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
@@ -81,6 +86,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _errands(summary),
         commands(summary),
         island(summary),
+        block("New image", summary["firmware"], FIRMWARE_NOTE),
         _trace(run),
         block(
             "Head end",
