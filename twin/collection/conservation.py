@@ -113,7 +113,17 @@ def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
               sum(agent.acted for agent in run.dialogue.agents.values()),
               sum(errand.received > 0 for errand in run.office.errands.all)),
         *_command_stages(run),
+        *_image_stages(run),
     ]  # fmt: skip
+
+
+def _image_stages(run: Collection) -> list[Stage]:
+    """Return one sum for the blocks of an image: what meters hold, and how it came to them."""
+    if run.firmware is None:
+        return []
+    image = run.firmware
+    return [Stage("firmware: blocks that meters hold = first heard as broadcasts + brought one by one",
+                  int(image.held.sum()), image.heard + image.repaired)]  # fmt: skip
 
 
 def _command_stages(run: Collection) -> list[Stage]:

@@ -25,6 +25,7 @@ from twin.collection.blackout import Blackout
 from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
+from twin.collection.firmware import FIRST_ROW, Firmware
 from twin.collection.island import Island, Supply
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.links import Heard, Links
@@ -99,7 +100,8 @@ class Collection:
         self.verification = Verification(
             scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
         )
-        self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger)
+        self.firmware = self._new_image()
+        self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger, self.firmware)
         self.links = Links(scenario, plan.fleet, self.ledger, self.blackout, self.dialogue.reach, self._take_answer)
         self.reporting = Reporting(
             scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout, self.links
@@ -122,6 +124,7 @@ class Collection:
         self._answer_ns = ms_ns(scenario.delivery.answer_ms)
         self._sendings: list[tuple[int, Errand]] = []  # errands for the radio, from the next window on
         self._downlinks: dict[int, Errand] = {}  # engine frame -> errand on its way to a meter
+        self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
@@ -156,9 +159,14 @@ class Collection:
         """Return (N,) the concentrator of each meter's route as it is now, or its link's lane; -1 without one."""
         if self.plan.mesh.radio.tree == "static":
             return self._static_lanes
+        return np.where(self.plan.fleet.on_mesh, self._routes_now(), self.plan.fleet.lane)
+
+    def _routes_now(self) -> NDArray[np.int64]:
+        """Return (N,) the concentrator of each meter's route as it is now; -1 without one, as beside the mesh."""
+        if self.plan.mesh.radio.tree == "static":
+            return self.plan.concentrator_of
         sink_of = self.plan.mesh.sink_of[: self.plan.meters].astype(np.int64)
-        routed = np.where(sink_of < 0, -1, sink_of - self.plan.meters)
-        return np.where(self.plan.fleet.on_mesh, routed, self.plan.fleet.lane)
+        return np.where((sink_of < 0) | ~self.plan.fleet.on_mesh, -1, sink_of - self.plan.meters)
 
     def _cut_off(self) -> tuple[Island | None, Supply | None]:
         """Return the island and its state, if the scenario has one."""
@@ -167,6 +175,21 @@ class Collection:
             return None, None
         island = Island(scenario.island, self.plan.population, self.plan.memory.loads, scenario.seed)
         return island, island.alone()
+
+    def _new_image(self) -> Firmware | None:
+        """Return the image that meters are to get, if the scenario has one."""
+        scenario = self.plan.scenario
+        if not scenario.firmware.image_kb:
+            return None
+        return Firmware(scenario.firmware, scenario.seed, self.plan.mesh, self._routes_now,
+                        self.plan.concentrators, self.ledger.bind)  # fmt: skip
+
+    def _send_image(self, t_ns: int) -> None:
+        """Let blocks be broadcast in the next five minutes, and begin the repair where that is over."""
+        if self.firmware is not None:
+            for concentrator in self.firmware.tick(t_ns):
+                self._repairs_begin = True
+                self.firmware.repair(self.office.env, self.office.errands, concentrator)
 
     def _addressed(self) -> NDArray[np.int64]:
         """Return the meters that the wave of commands is for."""
@@ -197,7 +220,11 @@ class Collection:
     def _windows(self) -> Iterator[tuple[int, int]]:
         begin_ns = 0
         while begin_ns < self.end_ns:
+            if begin_ns % TICK_NS == 0:
+                self._let_island_live(begin_ns)
+                self._send_image(begin_ns)
             until_ns = self._window_end(begin_ns)
+            self._repairs_begin = False
             yield begin_ns, until_ns
             begin_ns = until_ns
 
@@ -206,7 +233,9 @@ class Collection:
         starts = self.office.start_times_ns
         place = bisect_left(starts, begin_ns)
         next_ns = starts[place] if place < len(starts) else self.end_ns
-        waiting = self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
+        waiting = (
+            self._repairs_begin or self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
+        )
         if waiting:
             after = bisect_left(starts, begin_ns + 1)
             next_ns = starts[after] if after < len(starts) else self.end_ns
@@ -216,8 +245,6 @@ class Collection:
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
-        if begin_ns % TICK_NS == 0:
-            self._let_island_live(begin_ns)
         if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
             self.reporting.end_intervals(begin_ns)
         self._send_errands()
@@ -242,7 +269,11 @@ class Collection:
             for place in np.flatnonzero(self.ledger.rows_of(frames) == NEVER).tolist():
                 self._take_errand(int(frames[place]), int(nodes[place]), int(times[place]))
         rows = self.ledger.rows_of(frames)
-        carried = rows != NEVER
+        if self.firmware is not None:
+            blocks = np.flatnonzero(rows <= FIRST_ROW)
+            blocks = blocks[np.lexsort((nodes[blocks], times[blocks]))]
+            self.firmware.hear(nodes[blocks], FIRST_ROW - rows[blocks], times[blocks])
+        carried = rows >= 0
         mesh = rows[carried], nodes[carried] - self.plan.meters, times[carried]
         self._hear(*(np.concatenate(pair) for pair in zip(mesh, beside, strict=True)))
 
@@ -294,7 +325,7 @@ class Collection:
         arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
-            rows = rows[rows != NEVER]
+            rows = rows[rows >= 0]
             self._fail(rows, gpu.OUTCOMES[code])
 
     def _fail(self, rows: NDArray[np.int64], cause: str) -> None:
@@ -308,11 +339,12 @@ class Collection:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
         told = self.plan.mesh.frames(frames)
         rows = self.ledger.rows_of(frames)
-        kinds = np.full(rows.size, len(self.classes))  # the last is that of errands
-        kinds[rows != NEVER] = self.ledger.rows["kind"][rows[rows != NEVER]]
+        kinds = np.full(rows.size, len(self.classes))  # then come errands, and blocks of an image
+        kinds[rows >= 0] = self.ledger.rows["kind"][rows[rows >= 0]]
+        kinds[rows <= FIRST_ROW] = len(self.classes) + 1
         weight = told["attempts"].astype(np.int64) * told["psdu_bytes"]
-        spent = np.bincount(kinds, weights=weight, minlength=len(self.classes) + 1)
-        for name, share in zip([*(c.name for c in self.classes), "errands"], spent.tolist(), strict=True):
+        spent = np.bincount(kinds, weights=weight, minlength=len(self.classes) + 2)
+        for name, share in zip([*(c.name for c in self.classes), "errands", "firmware"], spent.tolist(), strict=True):
             self.record.air_us_of_class[name] += round(share)
         for code, count in zip(*np.unique(told["outcome"], return_counts=True), strict=True):
             self.record.outcomes[gpu.OUTCOMES[code]] += int(count)

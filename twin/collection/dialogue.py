@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from twin.collection.errands import Errand
+from twin.collection.firmware import Firmware
 from twin.collection.frames import message_psdu_bytes
 from twin.collection.ledger import Ledger
 from twin.collection.settings import CollectionScenario
@@ -14,6 +15,7 @@ from twin.collection.traffic import TrafficClass
 from twin.field.notice import OVERHEAD_BYTES
 from twin.metering import commands
 from twin.metering.agent import MeterAgent, Reaction
+from twin.metering.image import GET_DATA, activate, ask_blocks, read_blocks, transfer_block
 from twin.metering.memory import MeterMemory
 from twin.metering.security import HEAD_END, PayloadRefused, claimed_sender, meter_keys, seal, unseal
 from twin.store.schema import HOUR_NS, INTERVAL_NS
@@ -33,6 +35,8 @@ class Dialogue:
         What meters measure, and how their clocks err.
     classes : list of TrafficClass
     ledger : Ledger
+    firmware : Firmware or None
+        The image that meters get.
 
     Attributes
     ----------
@@ -44,8 +48,10 @@ class Dialogue:
     """
 
     def __init__(
-        self, scenario: CollectionScenario, memory: MeterMemory, classes: list[TrafficClass], ledger: Ledger
+        self, scenario: CollectionScenario, memory: MeterMemory, classes: list[TrafficClass], ledger: Ledger,
+        firmware: Firmware | None,
     ):  # fmt: skip
+        self.firmware = firmware
         self._scenario = scenario
         self._memory = memory
         self._classes = classes
@@ -65,6 +71,7 @@ class Dialogue:
     def reach(self, errand: Errand, meter: int, t_ns: int) -> int | None:
         """Let a meter take the request; return the PSDU of its answer [B], None if it stays silent."""
         assert errand.request is not None
+        lacked = self._lacks_block(errand)
         reaction = self._agent(meter).take(errand.request, t_ns)
         if meter != errand.meter:
             self.counts["strayed"] += 1
@@ -74,8 +81,13 @@ class Dialogue:
             return None
         if meter == errand.meter:
             errand.reach(t_ns, reaction.acted)
+            if lacked and reaction.acted and self.firmware is not None:
+                self.firmware.take_repair(meter, errand.block, t_ns)
         errand.answer_bytes = reaction.answer
         return self._answer_psdu_bytes(errand, reaction)
+
+    def _lacks_block(self, errand: Errand) -> bool:
+        return self.firmware is not None and errand.block >= 0 and not self.firmware.held[errand.meter, errand.block]
 
     def confirms(self, errand: Errand) -> bool:
         """Return whether the head end takes the answer: of that meter, genuine, to this request, and done."""
@@ -93,6 +105,9 @@ class Dialogue:
             return False
         if claimed_sender(data) != errand.meter or apdu[2] % 16 != errand.number % 16:
             return False
+        if errand.kind == "image_status" and self.firmware is not None:
+            errand.blocks_held = read_blocks(apdu, self.firmware.blocks)
+            return apdu[:2] == GET_DATA
         return errand.kind == "read" or SUCCESS.get(apdu[:2]) == apdu[3:]
 
     def _agent(self, meter: int) -> MeterAgent:
@@ -102,6 +117,8 @@ class Dialogue:
                 lambda t_ns: self._measured(meter, t_ns),
                 lambda t_ns: int(self._memory.clock_offset_ns([meter], [t_ns])[0, 0]),
             )  # fmt: skip
+            if self.firmware is not None:
+                self.agents[meter].image = self.firmware.held[meter]
         return self.agents[meter]
 
     def _measured(self, meter: int, t_ns: int) -> dict[str, int]:
@@ -120,6 +137,13 @@ class Dialogue:
                 return commands.switch_supply(errand.kind == "close", number)
             case "limit":
                 return commands.limit_amperes(wave.amperes, number)
+            case "image_status":
+                return ask_blocks(number)
+            case "image_block":
+                assert self.firmware is not None
+                return transfer_block(errand.block, self.firmware.data[errand.block], number)
+            case "image_activate":
+                return activate(number)
             case "lift":
                 return commands.limit_amperes(self._scenario.meter.contract_a, number)
         begin_ns = round((wave.at_h + wave.starts_after_h) * HOUR_NS)

@@ -18,6 +18,10 @@ COMMANDS = ("limit", "lift", "reserve", "cancel", "open", "close")
 """An ampere limit at once and the contract's again, one that begins by itself and its end, the switch."""
 
 
+REPAIRS = ("image_status", "image_block", "image_activate")
+"""Which blocks of a new image are there, one of them, and to use it."""
+
+
 @dataclass
 class Errand:
     """One question or command to one meter.
@@ -25,7 +29,7 @@ class Errand:
     Attributes
     ----------
     kind : str
-        "missing" (re-request of ``rows``), "read", or one of `COMMANDS`.
+        "missing" (re-request of ``rows``), "read", one of `COMMANDS` or of `REPAIRS`.
     rows : (R,) int
         Messages of the ledger that are asked for.
     sent_ns : int or None
@@ -35,6 +39,10 @@ class Errand:
         a meter that it was not sealed for refused it.
     request, answer_bytes : bytes or None
         Sealed.
+    block : int
+        Of an image, that it brings; -1 for none.
+    blocks_held : (B,) bool or None
+        What the meter answered to "image_status".
     """
 
     number: int
@@ -43,6 +51,8 @@ class Errand:
     priority: int
     rows: NDArray[np.int64]
     asked_ns: int
+    block: int = -1
+    blocks_held: NDArray[np.bool_] | None = field(default=None, repr=False)
     tries: int = 0
     sent_ns: int | None = None
     reached_ns: int | None = None
@@ -108,11 +118,12 @@ class Errands:
 
     def send(
         self, kind: str, meter: int, priority: int, tries: int, rows: NDArray[np.int64] | None = None,
-        rate_per_s: float | None = None,
+        rate_per_s: float | None = None, block: int = -1,
     ) -> Errand:  # fmt: skip
         """Begin an errand now."""
         nothing = np.empty(0, np.int64)
         errand = Errand(len(self.all), kind, meter, priority, nothing if rows is None else rows, int(self._env.now))
+        errand.block = block
         self.all.append(errand)
         self.open += 1
         errand.process = self._env.process(self._run(errand, tries, rate_per_s or self._settings.rate_per_s))

@@ -11,7 +11,7 @@ _MODELLED = (
     "queues, ETX routes, and messages that share a transmission.",
     "Concentrators: batches that are kept and sent again until the head end has acknowledged them; a bounded memory.",
     "Head end: workers that take time for each batch and value, a bounded queue, group commits to a store that is on "
-    "disk, re-requests of what is missing, paced requests and commands.",
+    "disk, re-requests of what is missing, paced requests and commands in sealed bytes that meters open and answer.",
 )
 _LINKS = (
     "Other links: power-line cells (one frame at a time, noise by cell), cellular cells (random access, sessions, "

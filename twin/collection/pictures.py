@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from twin.collection.pictures_commands import commands, island
+from twin.collection.pictures_firmware import firmware
 from twin.collection.pictures_places import places
 from twin.collection.report_text import words
 from twin.study import pictures_style as style
@@ -204,6 +205,9 @@ PICTURES: tuple[tuple[str, Callable, Callable[[RunTables], bool], str], ...] = (
     ("island.png", island, lambda run: run.summary["island"] is not None,
      "A curve ends where the battery is empty. The contract's limit from the start is the island without a command; "
      "the commanded one from the start is what an immediate command would have given."),
+    ("firmware.png", firmware, lambda run: run.summary["firmware"] is not None,
+     "Steps are five minutes, in which blocks are handed to the radio; the steep end is the repair. Below: whether "
+     "half hours get older while the image is on air."),
     ("missing_map.png", missing_map, _something_missing,
      "Coloured dots are meters with values missing at the end; grey ones have none missing. Lone dots are basements "
      "and pipe shafts, patches are a concentrator or its line."),

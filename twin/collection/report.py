@@ -22,7 +22,7 @@ from twin.study.report import REPORT, block, document, figures, flags, provenanc
 from twin.study.report_html import Html, element, joined, table
 from twin.study.tables import read_table
 
-OPTIONAL = ("trace", "returns", "island")
+OPTIONAL = ("trace", "returns", "island", "firmware")
 TRACED_ROWS = 60
 HEAD_END_NOTE = "What the office had to do; the nation is this run's mean, scaled by meters."
 RESTORATION_NOTE = (
@@ -37,6 +37,11 @@ MANAGEMENT_NOTE = (
 LINKS_NOTE = (
     "Power line: share of the time in which a cell's line was taken. Cellular: share of the sessions a cell can hold. "
     "Handy terminal: who owes old values over any link is visited, oldest first."
+)
+FIRMWARE_NOTE = (
+    "Broadcast, passed on by relays, repaired meter by meter, activated. Concentrators work side by side, so a fleet "
+    "takes as long as its slowest one; in waves, that many times. Meanwhile: billing values offered while the image "
+    "was on air."
 )
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
@@ -87,6 +92,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         _errands(summary),
         commands(summary),
         island(summary),
+        block("New image", summary["firmware"], FIRMWARE_NOTE),
         _trace(run),
         block(
             "Head end",

@@ -139,6 +139,23 @@ class Island(Table):
     ] = 0.8
 
 
+class Firmware(Table):
+    """A new image for the meters, sent in the background with the lowest priority."""
+
+    image_kb: Annotated[int, Field(ge=0, le=4096, description="Its size; 0: there is none")] = 0
+    at_h: Annotated[NotNegative, Field(description="When it begins")] = 1.0
+    share: Annotated[Share, Field(description="Concentrators whose meters get it")] = 1.0
+    block_bytes: Annotated[int, Field(ge=64, le=1800, description="A block; one frame")] = 1024
+    airtime_share: Annotated[
+        float, Field(gt=0, le=0.5, description="Share of the time that blocks may be on air around a concentrator")
+    ] = 0.05
+    copies: Annotated[int, Field(ge=1, le=100, description="A relay that heard a block so often keeps silent")] = 3
+    tries: Annotated[int, Field(ge=1, le=20, description="Times each request of the repair is sent")] = 3
+    repair_rate_per_s: Annotated[
+        Positive, Field(description="Requests of the repair the head end sends per second")
+    ] = 5.0
+
+
 class Delivery(Table):
     """How a meter or relay persists with a message."""
 
@@ -255,6 +272,7 @@ class CollectionScenario(Study):
     on_demand: OnDemand = OnDemand()
     commands: Commands = Commands()
     island: Island = Island()
+    firmware: Firmware = Firmware()
     delivery: Delivery = Delivery()
     concentrator: Batching = Batching()
     wan: Wan = Wan()

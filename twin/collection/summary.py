@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from twin.collection import kpis, links_figures
 from twin.collection.attainable import attainable
 from twin.collection.command_figures import openings
-from twin.collection.errands import COMMANDS
+from twin.collection.errands import COMMANDS, REPAIRS
+from twin.collection.firmware_figures import firmware_figures
 from twin.collection.freshness import freshness
 from twin.collection.ledger import NEVER
 from twin.collection.outcome import Outcome
@@ -59,6 +60,7 @@ class Summary:
             "errands": self._errand_figures(),
             "commands": self.outcome.commands,
             "island": self.outcome.island,
+            "firmware": firmware_figures(self.outcome.run),
             "head_end": self._head_end(),
             "store": self._store(),
             "management": self.outcome.management.summary() | self._asked_again(),
@@ -232,7 +234,7 @@ class Summary:
 
     def _errand_figures(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in ("missing", "read", *COMMANDS):
+        for name in ("missing", "read", *COMMANDS, *REPAIRS):
             chosen = self.outcome.run.office.errands.of(name)
             if not chosen:
                 continue

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection import kpis
+from twin.collection.firmware import Firmware
+from twin.collection.firmware_figures import activations_ns
 from twin.collection.ledger import NEVER, At
 from twin.collection.links_fleet import Link
 from twin.collection.outcome import Outcome
@@ -49,6 +51,8 @@ class TableRows:
         yield "errands", self._errands()
         if self.outcome.returns.meters.size:
             yield "returns", self._returns()
+        if self.outcome.run.firmware is not None:
+            yield "firmware", self._firmware(self.outcome.run.firmware)
         if self.outcome.run.island is not None:
             yield "island", self._island()
         if self.trace_meter is not None:
@@ -196,6 +200,16 @@ class TableRows:
             "received": [e.received for e in errands],
             "acted": [e.acted for e in errands],
             "refused": [e.refused for e in errands],
+        }
+
+    def _firmware(self, image: Firmware) -> dict[str, Any]:
+        meters = np.flatnonzero(image.members)
+        complete_ns, activated = image.complete_ns[meters], activations_ns(self.outcome.run)
+        return {
+            "meter": meters,
+            "blocks_held": image.held[meters].sum(axis=1),
+            "complete_s": np.ma.MaskedArray(complete_ns / 1e9, complete_ns == NEVER),
+            "activated_s": [_seconds(activated.get(meter)) for meter in meters.tolist()],
         }
 
     def _island(self) -> dict[str, Any]:

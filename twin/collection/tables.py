@@ -55,6 +55,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     "island": pa.schema(
         [("case", STR), ("t_s", F64), ("stored_kwh", F64), ("net_wanted_kw", F64), ("net_drawn_kw", F64)]
     ),
+    # One row per meter that was to get a new image.
+    "firmware": pa.schema([("meter", I32), ("blocks_held", I32), ("complete_s", F64), ("activated_s", F64)]),
     # Meters that lost their supply and got it back; after its return: the first value stored, the last gap filled.
     "returns": pa.schema(
         [("meter", I32), ("dark_s", F64), ("returned_s", F64), ("first_value_s", F64), ("filled_s", F64)]

@@ -17,7 +17,8 @@ from dlms_cosem.protocol.xdlms import ActionRequestNormal, ActionResponseNormal,
 from dlms_cosem.protocol.xdlms.get import GetRequestWithList, GetResponseWithList
 from dlms_cosem.protocol.xdlms.set import SetResponseNormal
 
-from twin.metering import commands
+from twin.field.topology import Bools
+from twin.metering import commands, image
 from twin.metering.calendar import simulated_ns
 from twin.metering.limiter import AmpereLimit
 from twin.metering.security import HEAD_END, MeterKeys, PayloadRefused, claimed_sender, seal, unseal
@@ -83,6 +84,8 @@ class MeterAgent:
         Requests it did not listen to, by reason.
     acted : int
         Requests it carried out.
+    image : (B,) bool or None
+        Which blocks of a new image it has; None while there is none.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class MeterAgent:
         self.switch: list[tuple[int, bool]] = []
         self.refused: Counter[str] = Counter()
         self.acted = 0
+        self.image: Bools | None = None
         self._window = SequenceWindow()
         self._known: dict[bytes, Reaction] = {}
         self._answers = 0
@@ -131,15 +135,29 @@ class MeterAgent:
             return self._sealed(self._set(apdu, t_ns))
         if kind == b"\xc0\x03":
             return self._sealed(self._measured(GetRequestWithList.from_bytes(apdu), t_ns))
-        return self._range(GetRequestNormal.from_bytes(apdu))
+        request = GetRequestNormal.from_bytes(apdu)
+        if request.cosem_attribute.interface is CosemInterface.IMAGE_TRANSFER and self.image is not None:
+            return self._sealed(image.tell_blocks(self.image, request.invoke_id_and_priority.to_bytes()))
+        return self._range(request)
 
     def _do(self, request: ActionRequestNormal, t_ns: int) -> bytes:
         method = request.cosem_method
+        if method.interface is CosemInterface.IMAGE_TRANSFER and self.image is not None:
+            status = self._imaged(method.method, bytes(request.data or b""))
+            return bytes(ActionResponseNormal(status, request.invoke_id_and_priority).to_bytes())
         known = method.interface is CosemInterface.DISCONNECT_CONTROL and method.instance == commands.DISCONNECT
         if known and method.method in (1, 2):
             self.switch.append((t_ns, method.method == 2))
         status = ActionResultStatus.SUCCESS if known else ActionResultStatus.OBJECT_UNDEFINED
         return bytes(ActionResponseNormal(status, request.invoke_id_and_priority).to_bytes())
+
+    def _imaged(self, method: int, data: bytes) -> ActionResultStatus:
+        """Take a block, or use the image if all of it is there."""
+        assert self.image is not None
+        if method == image.BLOCK:
+            self.image[image.block_number(data)] = True
+        whole = method == image.BLOCK or bool(self.image.all())
+        return ActionResultStatus.SUCCESS if whole else ActionResultStatus.TEMPORARY_FAILURE
 
     def _set(self, apdu: bytes, t_ns: int) -> bytes:
         write = commands.parse_write(apdu)
