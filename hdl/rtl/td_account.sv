@@ -354,8 +354,8 @@ module td_account #(
   assign product20  = 64'($signed(product_q[80:20]));
   assign product24  = 64'($signed(product_q[80:24]));
   assign no_load    = {24'd0, y_place2_q[0] ? no_load_q_i : no_load_p_i, 8'd0};
-  assign negative2  = (y_kind2_q == Sum && sum_i[54])
-                   || ((y_kind2_q == Product || y_kind2_q == Product24) && product_q[80]);
+  // The product over 2^24, an apparent energy, has no sign.
+  assign negative2  = (y_kind2_q == Sum && sum_i[54]) || (y_kind2_q == Product && product_q[80]);
   assign choices    = {{3{{32{negative2}}}}, 32'(former_length_i), 32'(half_length_i), 32'(root),
                        no_load, product24, product20, quotient64, total};
 

@@ -72,7 +72,4 @@ module td_divide_root (
     if (turn)                            root_q <= '0;
     else if (rooting_q && left_q != '0) root_q <= {root_q[28:0], fits};
   end
-
-  logic unused;
-  assign unused = &{1'b0, rest[31:30]};  // a rest is below its trial
 endmodule
