@@ -83,9 +83,9 @@ class Cells {
     rows_ = static_cast<int32_t>((height / edge_) / 8 + 3);
     for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
-    head_.fill(fields * 64, nullptr);
+    slots_.fill(fields * 64, Slot{});
     used_.fill(fields, 0);
-    for (Counts& c : counts_) c.of_slot.fill(fields * 64, 0), c.slots.fill(fields, 0);
+    for (Array<uint64_t>& words : used_since_) words.fill(fields, 0);
     late_in_field_.fill(fields, 0);
     if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
     audible_within(plane);
@@ -101,7 +101,7 @@ class Cells {
     return (((row >> 3) * columns_ + (column >> 3)) << 6) | (row & 7) << 3 | (column & 7);
   }
 
-  int64_t slots() const { return head_.size(); }  // of cells, channel by channel
+  int64_t slots() const { return slots_.size(); }  // of cells, channel by channel
   int64_t slot(int32_t cell, int32_t channel) const { return int64_t{columns_} * rows_ * 64 * channel + cell; }
   int32_t cell_of_slot(int64_t slot) const { return static_cast<int32_t>(slot % (int64_t{columns_} * rows_ * 64)); }
   int32_t channel_of_slot(int64_t slot) const { return static_cast<int32_t>(slot / (int64_t{columns_} * rows_ * 64)); }
@@ -117,7 +117,8 @@ class Cells {
 
   // Add a record to a cell of the caller's; *free is its list of free blocks.
   void add(int64_t slot, const Record& record, Block** free) {
-    Block* newest = head_[slot];
+    Slot& s = slots_[slot];
+    Block* newest = s.newest;
     if (newest == nullptr || newest->count == kBlockRecords) {
       if (*free == nullptr) *free = new_blocks();
       Block* fresh = *free;
@@ -125,7 +126,7 @@ class Cells {
       fresh->older = newest;
       fresh->records[0] = record;
       fresh->count = 1;
-      store_release(&head_[slot], fresh);
+      store_release(&s.newest, fresh);
     } else {
       newest->records[newest->count] = record;
       store_release(&newest->count, newest->count + 1);
@@ -136,30 +137,31 @@ class Cells {
 
   // A record of a slot is older than that.
   void age(Since since, int64_t slot) {
-    Counts& c = counts_[since];
-    store_relaxed(&c.of_slot[slot], c.of_slot[slot] - 1);
-    if (c.of_slot[slot] == 0) clear_bit(c.slots[slot >> 6], slot & 63);
+    int32_t& count = slots_[slot].signals[since];
+    store_relaxed(&count, count - 1);
+    if (count == 0) clear_bit(used_since_[since][slot >> 6], slot & 63);
     if (since == kLate) add_atomic(&late_in_field_[slot >> 6], -1);
   }
   void forget_ages() {
-    for (Counts& c : counts_) {
-      for (int32_t& count : c.of_slot) count = 0;
-      for (uint64_t& word : c.slots) word = 0;
-    }
+    for (Slot& s : slots_)
+      for (int32_t& count : s.signals) count = 0;
+    for (Array<uint64_t>& words : used_since_)
+      for (uint64_t& word : words) word = 0;
     for (int32_t& count : late_in_field_) count = 0;
   }
   // Count a new record of a slot.
   void count(int64_t slot) {
-    for (Counts& c : counts_) {
-      store_relaxed(&c.of_slot[slot], c.of_slot[slot] + 1);
-      set_bit(c.slots[slot >> 6], slot & 63);
+    for (int since = 0; since < kAll; ++since) {
+      int32_t& count = slots_[slot].signals[since];
+      store_relaxed(&count, count + 1);
+      set_bit(used_since_[since][slot >> 6], slot & 63);
     }
     add_atomic(&late_in_field_[slot >> 6], 1);
   }
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
   void drop_before(int64_t slot, int64_t tick, Block** free) {
-    Block** link = &head_[slot];
+    Block** link = &slots_[slot].newest;
     while (*link != nullptr && newest_start(**link) >= tick) link = &(*link)->older;
     while (*link != nullptr) {
       Block* gone = *link;
@@ -167,23 +169,23 @@ class Cells {
       gone->older = *free;
       *free = gone;
     }
-    if (head_[slot] == nullptr) clear_bit(used_[slot >> 6], slot & 63);
+    if (slots_[slot].newest == nullptr) clear_bit(used_[slot >> 6], slot & 63);
   }
 
   // Bring near the words of the fields around a cell, on the first channel.
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
-      prefetch(&counts_[kLate].slots[own + row * columns_]);
+      prefetch(&used_since_[kLate][own + row * columns_]);
     }
-    prefetch(&head_[slot(cell, 0)]);
+    prefetch(&slots_[slot(cell, 0)]);
   }
 
   static int64_t newest_start(const Block& b) { return b.records[b.count - 1].start; }
 
   // Move the end of a signal that is known to be here.
   void move_end(int64_t slot, int64_t start, int32_t id, int64_t end) {
-    for (Block* b = head_[slot]; b != nullptr; b = b->older)
+    for (Block* b = slots_[slot].newest; b != nullptr; b = b->older)
       for (Record* r = b->records; r != b->records + b->count; ++r)
         if (r->start == start && r->id == id) r->ticks = static_cast<int32_t>(end - start);
   }
@@ -253,7 +255,7 @@ class Cells {
   // Visit the records of a slot, newest first, that start before a tick and after another one.
   template <class Visit>
   void each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
-    for (const Block* b = load_acquire(&head_[slot]); b != nullptr; b = b->older)
+    for (const Block* b = load_acquire(&slots_[slot].newest); b != nullptr; b = b->older)
       for (const Record* r = b->records + load_acquire(&b->count); r-- != b->records;) {
         if (r->start >= before) continue;
         if (r->start <= after_start) return;
@@ -277,8 +279,8 @@ class Cells {
   }
 
   int64_t bytes() const {
-    int64_t sum = head_.bytes() + used_.bytes() + late_in_field_.bytes() + int64_t{chunks_} * kChunkBlocks * int64_t{sizeof(Block)};
-    for (const Counts& c : counts_) sum += c.of_slot.bytes() + c.slots.bytes();
+    int64_t sum = slots_.bytes() + used_.bytes() + late_in_field_.bytes() + int64_t{chunks_} * kChunkBlocks * int64_t{sizeof(Block)};
+    for (const Array<uint64_t>& words : used_since_) sum += words.bytes();
     return sum;
   }
 
@@ -287,9 +289,9 @@ class Cells {
   static constexpr int32_t kChunkBlocks = 256;
   static constexpr int32_t kMaxChunks = 1 << 20;
 
-  struct Counts {
-    Array<int32_t> of_slot;  // how many
-    Array<uint64_t> slots;   // a field and channel: cells that have any
+  struct Slot {  // a cell on a channel: what a transmission changes lies together
+    Block* newest = nullptr;
+    int32_t signals[kAll] = {};  // how many end since then
   };
   struct Ring {  // the cells of a ring, field by field
     int32_t parts;
@@ -297,9 +299,9 @@ class Cells {
     uint64_t cells[kFields];
   };
 
-  const Array<uint64_t>& slots_with(Since since) const { return since == kAll ? used_ : counts_[since].slots; }
+  const Array<uint64_t>& slots_with(Since since) const { return since == kAll ? used_ : used_since_[since]; }
   int64_t signals_in(Since since, int64_t slot) const {
-    return since == kAll ? kMaxTileNodes : load_relaxed(&counts_[since].of_slot[slot]);
+    return since == kAll ? kMaxTileNodes : load_relaxed(&slots_[slot].signals[since]);
   }
   struct Apart {
     int32_t cells;  // from one cell to another, along one axis
@@ -392,9 +394,9 @@ class Cells {
     return level < plane.config.cut_lu ? 0 : linear_power(plane.tables(), level);
   }
 
-  Array<Block*> head_;               // a slot: its newest block
+  Array<Slot> slots_;
   Array<uint64_t> used_;             // a field and channel: cells with signals
-  Counts counts_[kAll];              // of signals that end since then
+  Array<uint64_t> used_since_[kAll];  // the same of signals that end since then
   Array<int32_t> late_in_field_;     // a field and channel: how many of kLate
   Ring ring_[64][kRings] = {};
   uint64_t within_[64][kFields] = {};  // the cells of all rings
