@@ -95,3 +95,19 @@ async def a_dip_discards_the_change(dut: Any) -> None:
     for _ in range(COUNT + 5):
         assert await give(dut, rng, 10000) == []
     assert await give(dut, rng, 5000, disturbed=1) == []  # a dip is no rapid change
+
+
+@cocotb.test()
+async def with_a_hysteresis_above_the_threshold_only_equal_values_become_steady(dut: Any) -> None:
+    rng = seeded("hysteresis")
+    await start(dut, **INPUTS, **LIMITS | {"hysteresis_i": THRESHOLD + 1})
+    for urms in (10000 + COUNT, *[10000] * (COUNT - 1)):  # the mean is 10001
+        await give(dut, rng, urms)
+    assert dut.steady_o.value == 0
+    await give(dut, rng, 10000)
+    assert dut.steady_o.value == 1
+    assert await give(dut, rng, 9500) == []  # steady, it may move by the threshold
+    dut.enable_i.value = 0
+    await give(dut, rng, 9500)
+    assert dut.steady_o.value == 0
+    assert dut.mean_o.value == 0
