@@ -48,6 +48,22 @@ def test_cells_are_counted_as_the_device_has_them() -> None:
     assert report.plain_name("\\td_regs") == "td_regs"
 
 
+def test_what_lies_beside_the_front_end_has_a_row_outside_its_sum() -> None:
+    whole = {"lut": 7, "lut_cells": 9, "ff": 5, "dsp": 1, "bram36": 0}
+    size = {
+        "whole": whole,
+        "share_of_xc7z020": {"lut": 0.1},
+        "modules": {"td_sums": whole},
+        "beside": {"td_ingress": {**whole, "lut_cells": 1234}},
+    }
+    lines = report.table(
+        {"size": size, "speed_ecp5": {"td_ingress": {"fmax_mhz": 108.1, "longest_path": []}}}
+    ).splitlines()
+    assert "td_ingress" in report.blocks()
+    assert [line.split()[1] for line in lines if line.startswith(("td_", "whole  "))] == ["1,234", "9", "7"]
+    assert next(line for line in lines if line.startswith("td_ingress")).split()[-1] == "108.1"
+
+
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Any]:
     found = report.report(report.blocks())

@@ -133,3 +133,19 @@ async def a_value_that_comes_before_the_last_is_judged_is_ignored(dut: Any) -> N
         await give(dut, rng, 10000)
     assert int(dut.steady_o.value) == 1
     assert await give(dut, rng, 9300) == [Event(RVC_START, 9300, 10000)]
+
+
+@cocotb.test()
+async def with_a_hysteresis_above_the_threshold_only_equal_values_become_steady(dut: Any) -> None:
+    rng = seeded("hysteresis")
+    await start(dut, **INPUTS, **LIMITS | {"hysteresis_i": THRESHOLD + 1})
+    for urms in (10000 + COUNT, *[10000] * (COUNT - 1)):  # the mean is 10001
+        await give(dut, rng, urms)
+    assert dut.steady_o.value == 0
+    await give(dut, rng, 10000)
+    assert dut.steady_o.value == 1
+    assert await give(dut, rng, 9500) == []  # steady, it may move by the threshold
+    dut.enable_i.value = 0
+    await give(dut, rng, 9500)
+    assert dut.steady_o.value == 0
+    assert dut.mean_o.value == 0
