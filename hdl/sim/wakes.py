@@ -25,7 +25,7 @@ WAKES = {
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
     " || crossing_lost_o",
     "td_divide": "start_i || left_q != '0 || done_q",
-    "td_event_fifo": "push_i",
+    "td_event_fifo": "push_i || waiting_o != fill",
     "td_frontend": "valid_i || valid_q || event_in || result_low || publishing",
     "td_fundamental": "valid_i || point_i || run_q || on_q != '0 || close_q || closed_q || job_q != Rest"
     " || req_i || ack_q",
@@ -47,9 +47,10 @@ WAKES = {
     "td_power_fail": "valid_i || step_q != '0 || publish_i || kind_q != '0",
     "td_product": "start_i || run_q != '0",
     "td_pulse": "valid_i || add_q || decide_q || late_o",
-    "td_quality": "publish_i || seq_q != '0 || event_o",
+    "td_quality": "publish_i || step_q != Rest || event_o",
     "td_rapid_change": "step_i || (phase_q != Idle && phase_q != Wait) || event_o",
-    "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_n_in_flight != '0",  # + hwset
+    "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_awvalid"
+    " || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
     "td_results": "publishing_i || write_low_i || write_high_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",
