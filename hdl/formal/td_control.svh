@@ -6,9 +6,9 @@ logic [7:0] f_sources;
 
 always_comb assume (f_past || !rst_ni);
 always_comb assume (!valid_i || f_clock == 7'd64);
-// The detector's event comes 17 clocks after valid_i, those of td_quality 2 to 6, the guard's 1 after its step.
+// The detector's event comes 17 clocks after valid_i, those of td_quality 2 to 15, the guard's 1 after its step.
 always_comb assume (!detected_i || f_clock == 7'd17);
-always_comb assume (!quality_i || (f_clock >= 7'd2 && f_clock <= 7'd6));
+always_comb assume (!quality_i || (f_clock >= 7'd2 && f_clock <= 7'd15));
 logic f_guard_step;
 always_comb assume (!guard_i || f_guard_step);
 always_comb assume (detected_kind_i >= 4'd1 && quality_kind_i >= 4'd5);

@@ -23,22 +23,23 @@ always_ff @(posedge clk_i) begin
         f_data   <= data_i;
       end
     end
-    if (pop_i && waiting_o != '0) begin
+    if (pop_i && f_fill != '0) begin
       f_out <= f_out + 1'b1;
       if (f_inside && f_out == f_number) f_inside <= 1'b0;
     end
   end
 
   if (f_past && rst_ni) begin
-    assert (f_fill <= 8'(Depth) && 8'(waiting_o) == f_fill);
+    assert (f_fill <= 8'(Depth) && 8'(fill) == f_fill);
     assert (in_q == f_in[PlaceWidth:0] && out_q == f_out[PlaceWidth:0]);
     assert (lost_o == (push_i && f_fill == 8'(Depth)));
     assert (waiting_o != '0 || data_o == '0);
+    assert (8'(waiting_o) == ($past(rst_ni) ? $past(f_fill) : 8'd0));
     assert (f_inside == (f_number - f_out < f_fill));
     if (f_inside) begin
       assert (store_q[f_number[PlaceWidth-1:0]] == f_data);
-      if (f_out == f_number) assert (data_o == f_data);
     end
+    if ($past(rst_ni && f_inside && f_out == f_number)) assert (data_o == $past(f_data));
   end
 
   cover (f_past && rst_ni && lost_o && pop_i);

@@ -76,6 +76,6 @@ module td_regs_axi (
 
     cover (past && rst_ni && writes == 3'd2 && reads == 3'd1 && bvalid);
     cover (past && rst_ni && reads == 3'd2);
-    cover (past && rst_ni && acknowledge && rvalid);
+    cover (past && rst_ni && $past(acknowledge, 2) && rvalid);
   end
 endmodule

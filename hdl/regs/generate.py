@@ -19,7 +19,7 @@ from pathlib import Path
 from systemrdl import RDLCompiler  # type: ignore[import-not-found, unused-ignore]
 from systemrdl.node import AddressableNode, AddrmapNode, MemNode, RegNode  # type: ignore[import-not-found, unused-ignore]
 
-from hdl.regs.shaping import shaped
+from hdl.regs.shaping import Setting, shaped
 from teiden.build import require_tool
 
 HERE = Path(__file__).resolve().parent
@@ -126,16 +126,20 @@ def map_text(top: AddrmapNode) -> str:
         locked += words if isinstance(node, RegNode) and node.get_property("locked", default=False) else []
     return f"""// {MADE_BY}
 // mapped_o: a register or memory is at this word; locked_o: the write lock covers it; beyond_o: above
-// the last word that it covers. Combinational.
-module td_map (
+// the last word that it covers. Combinational. A parameter that is 0 leaves the output of its name out: 0.
+module td_map #(
+  parameter bit Mapped = 1'b1,
+  parameter bit Locked = 1'b1,
+  parameter bit Beyond = 1'b1
+) (
   input  logic [{width - 1}:0] address_i,  // words
   output logic        mapped_o,
   output logic        locked_o,
   output logic        beyond_o
 );
-  assign mapped_o = {_within(mapped, width)};
-  assign locked_o = {_within(locked, width)};
-  assign beyond_o = address_i > {width}'h{max(locked, default=0):04X};
+  assign mapped_o = Mapped && ({_within(mapped, width)});
+  assign locked_o = Locked && ({_within(locked, width)});
+  assign beyond_o = Beyond && address_i > {width}'h{max(locked, default=0):04X};
 endmodule
 """
 
@@ -165,7 +169,45 @@ def page_text(top: AddrmapNode) -> str:
     return "\n".join(lines) + "\n"
 
 
-def register_rtl() -> str:
+def reset_word(node: RegNode) -> int:
+    """Return what a register holds after reset."""
+    word = 0
+    for field in node.fields():
+        value = field.get_property("reset", default=0)
+        if not isinstance(value, int):
+            raise TypeError(f"{node.inst_name}.{field.inst_name}: its reset is {value!r}, expected a number")
+        word |= value << field.low
+    return word
+
+
+def settings(top: AddrmapNode) -> dict[str, Setting]:
+    """Return the registers that software alone writes, and that act only by what they hold, in address order."""
+    found = {}
+    for node in nodes(top):
+        if not isinstance(node, RegNode) or isinstance(node.parent, MemNode):
+            continue
+        fields = list(node.fields())
+        acting = ("woclr", "hwset", "singlepulse")
+        if all(field.is_sw_writable and field.is_sw_readable and not field.is_hw_writable
+               and not any(field.get_property(name) for name in acting) for field in fields):  # fmt: skip
+            reset = reset_word(node)
+            mask = sum((1 << field.width) - 1 << field.low for field in fields)
+            found[str(node.inst_name).lower()] = Setting(node.absolute_address, reset, mask)
+    return found
+
+
+def constants(top: AddrmapNode) -> dict[int, int]:
+    """Return the words that nothing changes, by address: those without access from hardware, and the map's hash."""
+    found = {}
+    for node in nodes(top):
+        if isinstance(node, RegNode) and not any(f.is_sw_writable or f.is_hw_writable for f in node.fields()):
+            found[node.absolute_address] = reset_word(node)
+        elif node.inst_name == "MAP_HASH":
+            found[node.absolute_address] = map_hash()
+    return found
+
+
+def register_rtl(top: AddrmapNode) -> str:
     """Return td_regs.sv as peakrdl-etana makes it, shaped for the chip."""
     tool = require_tool("peakrdl", "to generate the register file", "pip install 'teiden[hdl]'")
     with tempfile.TemporaryDirectory() as work:
@@ -174,14 +216,14 @@ def register_rtl() -> str:
         subprocess.run(command, check=True, capture_output=True, text=True)
         text = (Path(work) / "td_regs.sv").read_text()
     kept = [line.rstrip() for line in text.splitlines() if not line.startswith("`timescale")]  # as the other modules
-    return shaped("\n".join(kept) + "\n")
+    return shaped("\n".join(kept) + "\n", settings(top), constants(top))
 
 
 def generate() -> dict[str, str]:
     """Return every generated file by name."""
     top = read_map()
     return {
-        "td_regs.sv": register_rtl(),
+        "td_regs.sv": register_rtl(top),
         "td_map_pkg.sv": package_text(),
         "td_map.sv": map_text(top),
         "regs.py": constants_text(top),

@@ -1,44 +1,114 @@
 """Shape the register file that peakrdl-etana writes: fewer LUTs, a shorter longest path.
 
-What software sees is the same, but that a register is answered one clock later. Each change looks for the exact
-text of peakrdl-etana 0.8.0, and says so where it does not find it.
+What software sees is the same, but that a register is answered three clocks later. Three things change:
+
+- Settings, registers that software alone writes, are words of a memory, and every access to one goes through it: its
+  word is read, takes in the bytes written, is stored, and is loaded into the flip-flops that the blocks see. So
+  those need no multiplexer to be read and no enable a byte, and each access, the guard's among them, sets them
+  right. A second memory holds what the words are after reset, for those not stored since, and the constants.
+- The other registers are chosen in rows of four, what a LUT6 chooses from, each into flip-flops; the rows are joined in
+  a clock of their own.
+- One access is answered before the next begins: the answer needs no queue.
+- Addresses of memories are compared by the bits they have in common.
+
+Each change looks for the exact text of peakrdl-etana 0.8.0, and says so where it does not find it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-GROUP = 16  # words that one multiplexer of the read path chooses from: four inputs to a LUT6, four of those to MUXF7, 8
+ROW = 4  # words that one LUT6 chooses from
+PLACES = 1024  # words of the address space that settings may lie in
 
-ADDRESS = """\
-            if(decoded_req) pending_rd_addr <= cpuif_addr;
-        end
-    end
-    assign rd_mux_addr = decoded_req ? cpuif_addr : pending_rd_addr;
-"""
-LATE_ADDRESS = """\
-            if(decoded_req) pending_rd_addr <= cpuif_addr;
-        end
-    end
-    assign rd_mux_addr = pending_rd_addr;
 
-    // A register is answered in the clock after its request: choosing among them takes a clock of its own.
-    always_ff @(posedge clk) begin
-        if(~rst_n) read_pending <= '0;
-        else read_pending <= decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
-    end
-"""
-STALLS = """\
+@dataclass(frozen=True)
+class Setting:
+    """A register that software alone writes."""
+
+    address: int  # bytes
+    reset: int
+    mask: int  # bits that there are
+
+
+PIPELINE = """\
+    // Read & write latencies are balanced. Stalls not required
+    // except if external
     assign cpuif_req_stall_rd = external_pending;
     assign cpuif_req_stall_wr = external_pending;
 """
-LATE_STALLS = """\
-    logic read_pending;
-    assign cpuif_req_stall_rd = external_pending | read_pending;
-    assign cpuif_req_stall_wr = external_pending | read_pending;
+LATE_PIPELINE = """\
+    // An access takes three clocks behind its request. First, memories are read. Second, registers are chosen by rows,
+    // and the word of a setting takes in what is written. Third, the rows are joined, the setting is stored and loaded,
+    // and the answer is given. A memory outside is answered in the clock after its acknowledgement.
+    logic first_q, second_q, third_q, write_q;
+    logic [14:0] access_addr_q;
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            first_q <= '0;
+            second_q <= '0;
+            third_q <= '0;
+            write_q <= '0;
+            access_addr_q <= '0;
+        end else begin
+            first_q <= decoded_req & ~decoded_strb_is_external;
+            second_q <= first_q;
+            third_q <= second_q | external_rd_ack;
+            if(decoded_req) write_q <= cpuif_req_is_wr;
+            if(decoded_req) access_addr_q <= cpuif_addr;
+        end
+    end
+    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q;
+    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q;
+
+    (* ram_style = "block" *) logic [31:0] settings_q [{words}];
+    (* rom_style = "block" *) logic [31:0] settings_reset [{words}];  // what the words are after reset
+    (* rom_style = "block" *) logic [31:0] settings_mask [{words}];  // bits that there are
+    logic [{last}:0] settings_known_q;  // asked for since reset: stored
+    logic known_q, settings_load;
+    logic [31:0] read_q, reset_q, mask_q, data_q, settings_word;
+    logic [3:0] strobe_q;
+    initial begin
+        for(int i=0; i<{words}; i++) begin
+            settings_q[i] = '0;
+            settings_reset[i] = '0;
+            settings_mask[i] = '0;
+        end
+{resets}    end
+    always_ff @(posedge clk) begin
+        if(decoded_req) begin
+            data_q <= cpuif_wr_data;
+            strobe_q <= cpuif_req_is_wr ? {strobes} : '0;
+        end
+        if(first_q) begin
+            read_q <= settings_q[access_addr_q[{high}:2]];
+            reset_q <= settings_reset[access_addr_q[{high}:2]];
+            mask_q <= settings_mask[access_addr_q[{high}:2]];
+            known_q <= {known};
+        end
+        for(int i=0; i<4; i++) begin
+            settings_word[i*8 +: 8] <= ~second_q ? '0 : mask_q[i*8 +: 8]
+                & (strobe_q[i] ? data_q[i*8 +: 8] : known_q ? read_q[i*8 +: 8] : reset_q[i*8 +: 8]);
+        end
+        settings_load <= second_q & (access_addr_q[14:{above}] == '0);
+        if(settings_load) settings_q[access_addr_q[{high}:2]] <= settings_word;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) settings_known_q <= '0;
+        else begin
+{learn}        end
+    end
 """
-DONE = "readback_done = decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;"
-READ_START, READ_END = "        readback_data_var = '0;\n", "        readback_data = readback_data_var;\n"
+STROBES = "{cpuif_wr_biten[24], cpuif_wr_biten[16], cpuif_wr_biten[8], cpuif_wr_biten[0]}"
+IN_FLIGHT, ONE_IN_FLIGHT = "if(axil_n_in_flight < 2'd2) begin", "if(axil_n_in_flight == 2'd0) begin"
+WRITE_ACK = "    assign cpuif_wr_ack = decoded_req & decoded_req_is_wr;\n"
+LATE_WRITE_ACK = "    assign cpuif_wr_ack = third_q & write_q;\n"
+READ_ACK = "    assign cpuif_rd_ack = readback_done | readback_external_rd_ack;\n"
+LATE_READ_ACK = "    assign cpuif_rd_ack = third_q & ~write_q;\n"
+MEMORY_ACK = "        rd_ack |= hwif_in_harm_data_rd_ack;\n"  # the first of those that etana knows of
+READ_START, READ_END = "    // Readback mux address\n", "    assign external_rd_ack = readback_external_rd_ack;\n"
 MERGE = re.compile(
     r"^( +)next_c = \((\w+) & ~decoded_wr_biten\[(\d+):(\d+)\]\) \| "
     r"\(decoded_wr_data\[\3:\4\] & decoded_wr_biten\[\3:\4\]\);$",
@@ -47,6 +117,9 @@ MERGE = re.compile(
 WORD = re.compile(
     r"^        if\(rd_mux_addr == 15'h([0-9a-f]+)\) begin\n((?:            .*\n)+)        end\n", re.MULTILINE
 )
+PART = re.compile(r"readback_data_var\[(\d+)(?::(\d+))?\] = (\S+);")
+MEMORY = re.compile(r"readback_data_var = (hwif_in_\w+)_rd_data;")
+RANGE = re.compile(r"\(cpuif_addr >= 15'h([0-9a-f]+)\) & \(cpuif_addr <= 15'h\1 \+ 15'h([0-9a-f]+)\)")
 READ_SIDE_EFFECT = re.compile(r"decoded_reg_strb_\w+ && [!~]decoded_req_is_wr")
 STROBE = re.compile(r"(decoded_reg_strb_\w+ = cpuif_req_masked & )\(cpuif_addr == (15'h[0-9a-f]+)\);")
 
@@ -61,6 +134,14 @@ def replaced(text: str, old: str, new: str) -> str:
         raise UnknownTextError(f"td_regs.sv: {old.strip()!r} is there {text.count(old)} times, expected once; "
                                "pin peakrdl-etana 0.8.0")  # fmt: skip
     return text.replace(old, new)
+
+
+def changed(pattern: re.Pattern[str], new: str, text: str, what: str) -> str:
+    """Return the text with every match replaced; there must be one."""
+    text, count = pattern.subn(new, text)
+    if not count:
+        raise UnknownTextError(f"td_regs.sv: {what}; pin peakrdl-etana 0.8.0")
+    return text
 
 
 def by_bytes(text: str) -> str:
@@ -85,47 +166,190 @@ def decoded_early(text: str) -> str:
     """Return the text with the strobes of registers, used by writes only, decoded beside the arbiter."""
     if READ_SIDE_EFFECT.search(text):
         raise UnknownTextError("td_regs.sv: reading a register changes it; its strobe must be decoded for reads too")
-    text, count = STROBE.subn(r"\1cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == \2);", text)
+    new = r"\1cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == \2);"
+    return changed(STROBE, new, text, "no register is decoded for both directions")
+
+
+def loaded(text: str, name: str, setting: Setting) -> str:
+    """Return the text with the fields of a setting loaded from its word."""
+    strobe = f"decoded_reg_strb_{name}"
+    wanted = f"settings_load & (access_addr_q == 15'h{setting.address:x})"
+    text = replaced(text, f"{strobe} = cpuif_req_masked & (cpuif_addr == 15'h{setting.address:x});",
+                    f"{strobe} = {wanted};")  # fmt: skip
+    write = re.compile(
+        rf"if\({strobe} && decoded_req_is_wr\) begin // SW write\n"
+        r"( +)next_c = \(\w+ & ~decoded_wr_biten\[(\d+:\d+)\]\) .*;\n"
+    )
+    return changed(write, rf"if({strobe}) begin // SW write\n\1next_c = settings_word[\2];\n", text,
+                   f"no field of {name} is merged bit by bit")  # fmt: skip
+
+
+def compared_by_bits(text: str) -> str:
+    """Return the text with the addresses of memories, aligned to their size, compared by the bits in common."""
+
+    def equal(found: re.Match[str]) -> str:
+        first, span = int(found[1], 16), int(found[2], 16)
+        bits = span.bit_length()
+        if span + 1 != 1 << bits or first & span:
+            raise UnknownTextError(f"td_regs.sv: the memory at 0x{first:x} is not aligned to its size, a power of two")
+        return f"(cpuif_addr[14:{bits}] == {15 - bits}'h{first >> bits:x})"
+
+    text, count = RANGE.subn(equal, text)
     if not count:
-        raise UnknownTextError("td_regs.sv: no register is decoded for both directions; pin peakrdl-etana 0.8.0")
+        raise UnknownTextError("td_regs.sv: no memory is compared with first and last address; pin peakrdl-etana 0.8.0")
     return text
 
 
-def grouped(words: str) -> str:
-    """Return the read path with words chosen by the low bits of their address, groups of words by the high bits."""
-    groups: dict[int, dict[int, str]] = {}
-    for address, body in WORD.findall(words):
-        word = int(address, 16) // 4
-        groups.setdefault(word // GROUP, {})[word % GROUP] = body
-    ranges = WORD.sub("", words)  # memories
-    lines = ["        case(rd_mux_addr[14:6])\n"]
-    for number, group in sorted(groups.items()):
-        lines.append(f"        9'h{number:x}: case(rd_mux_addr[5:2])\n")
-        lines += [f"        4'h{place:x}: begin\n{body}        end\n" for place, body in sorted(group.items())]
-        lines += ["        default: ;\n", "        endcase\n"]
-    return "".join([*lines, "        default: ;\n", "        endcase\n", ranges])
+def at(word: int) -> str:
+    """Return the condition that the access is to a word."""
+    return f"(access_addr_q[14:2] == 13'h{word:x})"
 
 
-def shaped(text: str) -> str:
-    """Return the register file with its read path in two clocks.
+def among(words: Sequence[int]) -> str:
+    """Return the condition that the access is to one of these words."""
+    if not words:
+        return "1'b0"
+    spread = 0
+    for word in words:
+        spread |= word ^ words[0]
+    bits = spread.bit_length()
+    if len(words) == 1 << bits:  # all of a block
+        return f"(access_addr_q[14:{bits + 2}] == {13 - bits}'h{words[0] >> bits:x})"
+    return "(" + " | ".join(at(word) for word in words) + ")"
+
+
+def word_text(body: str) -> str:
+    """Return the word that assignments to its parts make, as a concatenation."""
+    parts = sorted(((int(high), int(low or high), value) for high, low, value in PART.findall(body)), reverse=True)
+    if not parts:
+        raise UnknownTextError(f"td_regs.sv: {body.strip()!r} is no word of parts; pin peakrdl-etana 0.8.0")
+    pieces, above = [], 32
+    for high, low, value in parts:
+        pieces += [f"{above - high - 1}'h0"] if high + 1 < above else []
+        pieces.append(value)
+        above = low
+    pieces += [f"{above}'h0"] if above else []
+    return "{" + ", ".join(pieces) + "}"
+
+
+def rows_of(words: Sequence[int]) -> list[list[int]]:
+    """Return the words in rows of at most four: blocks of four stay together, what is left fills rows in its order."""
+    blocks: dict[int, list[int]] = {}
+    for word in sorted(words):
+        blocks.setdefault(word // ROW, []).append(word)
+    whole = [block for block in blocks.values() if len(block) == ROW]
+    rest = [word for block in blocks.values() if len(block) < ROW for word in block]
+    return whole + [rest[first : first + ROW] for first in range(0, len(rest), ROW)]
+
+
+def row_lines(name: str, row: Sequence[int], words: Mapping[int, str]) -> list[str]:
+    """Return a row: its words by the two bits of their place, in flip-flops that are 0 unless one is asked for."""
+    place = [among([word for number, word in enumerate(row) if number >> bit & 1]) for bit in range(2)]
+    whole = row[-1] - row[0] == ROW - 1 and row[0] % ROW == 0
+    selects = [f"access_addr_q[{bit + 2}]" if whole else place[bit] for bit in range(2)]
+    value = [words[word] for word in row] + ["32'h0"] * (ROW - len(row))
+    return [
+        f"    logic [31:0] {name}_q;",
+        f"    logic [1:0] {name}_place;",
+        f"    assign {name}_place = {{{selects[1]}, {selects[0]}}};",
+        "    always_ff @(posedge clk) begin",
+        f"        if(~(second_q & {among(row)})) {name}_q <= '0;",
+        f"        else {name}_q <= {name}_place[1]",
+        f"            ? ({name}_place[0] ? {value[3]} : {value[2]})",
+        f"            : ({name}_place[0] ? {value[1]} : {value[0]});",
+        "    end",
+    ]
+
+
+def read_path(text: str, own: set[int]) -> str:
+    """Return the read path: rows of registers and memories, each in flip-flops that are 0 unless asked, joined.
+
+    ``own`` are the words of the memory of the settings.
+    """
+    words = {int(address, 16) // 4: word_text(body) for address, body in WORD.findall(text)}
+    parts = ["settings_word"]
+    lines = []
+    for number, row in enumerate(rows_of([word for word in words if word not in own])):
+        parts.append(f"row_{number}_q")
+        lines += row_lines(f"row_{number}", row, words)
+    for port in MEMORY.findall(text):
+        name = f"{port.removeprefix('hwif_in_')}_q"
+        parts.append(name)
+        lines += [
+            f"    logic [31:0] {name};",
+            "    always_ff @(posedge clk) begin",
+            f"        if(~{port}_rd_ack) {name} <= '0;",
+            f"        else {name} <= {port}_rd_data;",
+            "    end",
+        ]
+    lines += ["    logic readback_err;", "    logic [31:0] readback_data;", "    assign readback_err = '0;"]
+    lines += [f"    assign readback_data = {' | '.join(parts)};", "", ""]
+    return "\n".join(lines)
+
+
+def pipeline(settings: Mapping[str, Setting], constants: Mapping[int, int]) -> str:
+    """Return the clocks of an access and the memory of the settings."""
+    masks = {setting.address: setting.mask for setting in settings.values()} | dict(constants)
+    first = {setting.address: setting.reset for setting in settings.values()} | dict(constants)
+    if max(first) >= 4 * PLACES:
+        raise UnknownTextError(f"a setting lies at 0x{max(first):x}, above the {PLACES} words the memory has")
+    number = {setting.address // 4: place for place, setting in enumerate(settings.values())}
+    known = []
+    for row in rows_of(list(number)):
+        known += [f"({at(word)} & settings_known_q[{number[word]}])" for word in row]
+    learn = "".join(
+        f"            if(decoded_reg_strb_{name}) settings_known_q[{place}] <= 1'b1;\n"
+        for place, name in enumerate(settings)
+    )
+    resets = "".join(
+        f"        settings_{kind}[{address // 4}] = 32'h{value:x};\n"
+        for kind, values in (("reset", first), ("mask", masks))
+        for address, value in values.items()
+        if value
+    )
+    bits = PLACES.bit_length() - 1
+    return LATE_PIPELINE.format(
+        last=len(settings) - 1,
+        words=PLACES,
+        high=bits + 1,
+        above=bits + 2,
+        known=" |\n        ".join(known),
+        learn=learn,
+        resets=resets,
+        strobes=STROBES,
+    )
+
+
+def shaped(text: str, settings: Mapping[str, Setting], constants: Mapping[int, int]) -> str:
+    """Return the register file with its settings in a memory and its read path in three clocks.
 
     Parameters
     ----------
     text : str
         td_regs.sv of peakrdl-etana 0.8.0.
+    settings : Mapping[str, Setting]
+        The registers that software alone writes, by name in small letters.
+    constants : Mapping[int, int]
+        Words that nothing changes, by address.
 
     Raises
     ------
     UnknownTextError
         If the text is of another generator.
     """
-    text = decoded_early(by_bytes(text))
-    text = replaced(text, STALLS, LATE_STALLS)
-    text = replaced(text, ADDRESS, LATE_ADDRESS)
-    text = replaced(text, DONE, "readback_done = read_pending;")
+    for name, setting in settings.items():
+        text = loaded(text, name, setting)
+    text = compared_by_bits(decoded_early(by_bytes(text)))
+    text = replaced(text, PIPELINE, pipeline(settings, constants))
+    text = replaced(text, WRITE_ACK, LATE_WRITE_ACK)
+    text = replaced(text, READ_ACK, LATE_READ_ACK)
+    silent = [port for port in MEMORY.findall(text) if f"rd_ack |= {port}_rd_ack;" not in text]
+    text = replaced(text, MEMORY_ACK, "".join(f"        rd_ack |= {port}_rd_ack;\n" for port in silent) + MEMORY_ACK)
+    text = replaced(text, IN_FLIGHT, ONE_IN_FLIGHT)
+    text = text.replace("[axil_resp_wptr[0:0]]", "[0]").replace("[axil_resp_rptr[0:0]]", "[0]")
+    own = {setting.address // 4 for setting in settings.values()} | {address // 4 for address in constants}
     head, start, rest = text.partition(READ_START)
     words, end, after = rest.partition(READ_END)
     if not (start and end):
         raise UnknownTextError("td_regs.sv: no read path; pin peakrdl-etana 0.8.0")
-    body = f"        if(read_pending | external_pending) begin\n{grouped(words)}        end\n"
-    return head + start + body + end + after
+    return head + read_path(words, own) + end + after

@@ -3,7 +3,7 @@
 //
 // Each block takes its step in a clock of its own after valid_i, FirstStep and on, so that no two
 // events fall into one clock and their order depends on the samples only. The detector (17 clocks after
-// valid_i) and td_quality (up to 6) come before; the guard steps last, with guard_step_o. busy_o is
+// valid_i) and td_quality (up to 15) come before; the guard steps last, with guard_step_o. busy_o is
 // high from valid_i to the last step. An edge of minute_i (asynchronous) or tick_i is a time tick.
 module td_control #(
   parameter int FirstStep = 20
@@ -174,6 +174,10 @@ module td_control #(
   logic [29:0] lim_value, lim_extra;
   logic [31:0] rvc_extra, oc_extra;
 
+  logic [28:0] larger, smaller;  // current of the two poles
+
+  assign {larger, smaller} = irms1_i > irms2_i ? {irms1_i, irms2_i} : {irms2_i, irms1_i};
+
   td_rapid_change u_rapid_change (
     .clk_i,
     .rst_ni,
@@ -200,7 +204,7 @@ module td_control #(
     .enable_i    (overcurrent_i),
     .step_i      (step[1]),
     .fresh_i     (fresh_q),
-    .irms_i      (irms1_i > irms2_i ? irms1_i : irms2_i),
+    .irms_i      (larger),
     .threshold_i (oc_threshold_i),
     .hysteresis_i(oc_hysteresis_i),
     .event_o     (oc_event),
@@ -217,8 +221,8 @@ module td_control #(
     .step_i         (step[2]),
     .index_i,
     .fresh_i        (fresh_q),
-    .irms1_i,
-    .irms2_i,
+    .larger_i       (larger),
+    .smaller_i      (smaller),
     .sum_i          (lim_sum_i),
     .min_i          (lim_min_i),
     .max_i          (lim_max_i),
@@ -341,44 +345,33 @@ module td_control #(
   end
 
   // ---- one stream of events: at most one of these in a clock ----------------------------------------
+  // Values are chosen four at a time, by the bits of what makes the event; without one they are 0.
+  logic [31:0] blocks_value, blocks_extra;
+  logic        block, energy;
+
+  assign block   = rvc_event || oc_event || lim_event || quality_i;
+  assign energy  = lg_event || hold_event;
+  assign event_o = detected_i || block || energy || crossing_event_q || guard_i;
+  assign kind_o  = (detected_i ? {2'd0, detected_kind_i} : 6'd0) | (quality_i ? {2'd0, quality_kind_i} : 6'd0)
+                 | (rvc_event ? rvc_kind : 6'd0) | (oc_event ? oc_kind : 6'd0) | (lim_event ? lim_kind : 6'd0)
+                 | (lg_event ? lg_kind : 6'd0) | (hold_event ? hold_kind : 6'd0)
+                 | (crossing_event_q ? KindCrossingLost : 6'd0) | (guard_i ? guard_kind_i : 6'd0);
+
   always_comb begin
-    event_o = 1'b1;
-    kind_o  = '0;
-    value_o = '0;
-    extra_o = '0;
-    if (detected_i) begin
-      kind_o = {2'd0, detected_kind_i};
-    end else if (quality_i) begin
-      kind_o  = {2'd0, quality_kind_i};
-      value_o = 32'(quality_extreme_i);
-    end else if (rvc_event) begin
-      kind_o  = rvc_kind;
-      value_o = 32'(rvc_value);
-      extra_o = rvc_extra;
-    end else if (oc_event) begin
-      kind_o  = oc_kind;
-      value_o = 32'(oc_value);
-      extra_o = oc_extra;
-    end else if (lim_event) begin
-      kind_o  = lim_kind;
-      value_o = 32'(lim_value);
-      extra_o = 32'(lim_extra);
-    end else if (lg_event) begin
-      kind_o  = lg_kind;
-      value_o = 32'(hold_energy_o);
-      extra_o = 32'(lg_waited);
-    end else if (hold_event) begin
-      kind_o  = hold_kind;
-      value_o = 32'(hold_energy_o);
-    end else if (crossing_event_q) begin
-      kind_o = KindCrossingLost;
-    end else if (guard_i) begin
-      kind_o  = guard_kind_i;
-      value_o = guard_crc_i;
-      extra_o = guard_reference_i;
-    end else begin
-      event_o = 1'b0;
-    end
+    unique case ({oc_event || lim_event, rvc_event || lim_event})
+      2'd0:    {blocks_value, blocks_extra} = {32'(quality_extreme_i), 32'(lg_waited)};
+      2'd1:    {blocks_value, blocks_extra} = {32'(rvc_value), rvc_extra};
+      2'd2:    {blocks_value, blocks_extra} = {32'(oc_value), oc_extra};
+      default: {blocks_value, blocks_extra} = {32'(lim_value), 32'(lim_extra)};
+    endcase
+    unique case ({energy || guard_i, block || guard_i})
+      2'd0:    value_o = '0;
+      2'd1:    value_o = blocks_value;
+      2'd2:    value_o = 32'(hold_energy_o);
+      default: value_o = guard_crc_i;
+    endcase
+    if (guard_i) extra_o = guard_reference_i;
+    else extra_o = rvc_event || oc_event || lim_event || lg_event ? blocks_extra : '0;
   end
 
 `ifdef FORMAL

@@ -1,7 +1,7 @@
-// First in, first out for events. The oldest entry is on data_o while waiting_o > 0; pop_i drops
+// First in, first out for events. The oldest entry is on data_o while waiting_o > 0, else 0; pop_i drops
 // it. A push_i into a full FIFO is lost and raises lost_o for that clock, also when pop_i is high
 // in the same clock.
-// Latency: 1 clock from push_i to data_o. Depth is a power of two.
+// Latency: 2 clocks from push_i or pop_i to waiting_o and data_o: entries lie in a block memory. Depth is a power of two.
 module td_event_fifo #(
   parameter int Width = 80,
   parameter int Depth = 16
@@ -17,27 +17,30 @@ module td_event_fifo #(
 );
   localparam int PlaceWidth = $clog2(Depth);
 
-  logic [Width-1:0]    store_q [Depth];
-  logic [PlaceWidth:0] in_q, out_q;  // one bit more than a place: their difference is the fill
+  (* ram_style = "block" *) logic [Width-1:0] store_q [Depth];
+  logic [PlaceWidth:0] in_q, out_q, fill;  // one bit more than a place: their difference is the fill
   logic                take;
 
-  assign waiting_o = in_q - out_q;
-  assign lost_o    = push_i && waiting_o[PlaceWidth];
-  assign take      = push_i && !waiting_o[PlaceWidth];
-  assign data_o    = waiting_o == '0 ? '0 : store_q[out_q[PlaceWidth-1:0]];
+  assign fill   = in_q - out_q;
+  assign lost_o = push_i && fill[PlaceWidth];
+  assign take   = push_i && !fill[PlaceWidth];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      in_q  <= '0;
-      out_q <= '0;
+      in_q      <= '0;
+      out_q     <= '0;
+      waiting_o <= '0;
     end else begin
+      waiting_o <= fill;
       if (take) in_q <= in_q + 1'b1;
-      if (pop_i && waiting_o != '0) out_q <= out_q + 1'b1;
+      if (pop_i && fill != '0) out_q <= out_q + 1'b1;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (take) store_q[in_q[PlaceWidth-1:0]] <= data_i;
+    if (!rst_ni || fill == '0) data_o <= '0;
+    else data_o <= store_q[out_q[PlaceWidth-1:0]];
   end
 
 `ifdef FORMAL

@@ -65,7 +65,6 @@ module td_frontend #(
   logic               overrun;
   logic        [3:0]  railed;  // u1, i1, u2, i2
 
-  assign index   = total_q - 48'd1;
   assign overrun = valid_i && (valid_q || busy_cross || busy_half || busy_detect || busy_power
                               || busy_quality || busy_points || busy_control);
   assign railed  = valid_q ? {at_rail(i2_q), at_rail(u2_q), at_rail(i1_q), at_rail(u1_q)} : 4'd0;
@@ -83,6 +82,7 @@ module td_frontend #(
       i2_q    <= '0;
       detect_q <= '0;
       total_q <= '0;
+      index   <= '1;
     end else begin
       valid_q <= valid_i;
       if (valid_i) begin
@@ -92,6 +92,7 @@ module td_frontend #(
         i2_q    <= i2_i;
         detect_q <= fast_i ? detect_i : u1_i;
         total_q <= total_q + 48'd1;
+        index   <= total_q;
       end
     end
   end
@@ -440,22 +441,29 @@ module td_frontend #(
   logic [10:0] int_addr;
   logic        guard_locked, guard_learned, guard_mismatch, locked_write, unmapped;
 
-  // RMS of i2: word 4 of the results, shown with the others.
-  logic [29:0] irms2_next_q, irms2_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      irms2_next_q <= '0;
-      irms2_q      <= '0;
-    end else begin
-      if (result_write && result_index == 6'd4) irms2_next_q <= result_data[29:0];
-      if (publishing && whole) irms2_q <= irms2_next_q;
-    end
-  end
+  // RMS of i1 and i2, words 2 and 4 of the results, shown with the others and limited to 29 bits.
+  logic [29:0] irms1_next_q, irms2_next_q;
+  logic [28:0] irms1_q, irms2_q;
 
   function automatic logic [28:0] limited(input logic [29:0] value);
     limited = value[29] ? '1 : value[28:0];
   endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      irms1_next_q <= '0;
+      irms2_next_q <= '0;
+      irms1_q      <= '0;
+      irms2_q      <= '0;
+    end else begin
+      if (result_write && result_index == 6'd2) irms1_next_q <= result_data[29:0];
+      if (result_write && result_index == 6'd4) irms2_next_q <= result_data[29:0];
+      if (publishing && whole) begin
+        irms1_q <= limited(irms1_next_q);
+        irms2_q <= limited(irms2_next_q);
+      end
+    end
+  end
 
   assign frozen_energy = run_freeze && state[1];  // suspect or confirmed
 
@@ -474,8 +482,8 @@ module td_frontend #(
     .publish_i          (publish),
     .urms_valid_i       (urms_valid),
     .urms_i             (urms),
-    .irms1_i            (limited(irms)),
-    .irms2_i            (limited(irms2_q)),
+    .irms1_i            (irms1_q),
+    .irms2_i            (irms2_q),
     .lost_i             (lost),
     .forward_i          (e_forward),
     .reverse_i          (e_reverse),
@@ -1098,7 +1106,6 @@ module td_frontend #(
     .hwif_out_cap_data_addr            (read_addr),
     .hwif_out_cap_data_req             (read_req),
     .hwif_in_cap_data_rd_data          (read_data),
-    // One request waits at a time; etana takes no acknowledgement of a memory with named words (meter, fund).
-    .hwif_in_cap_data_rd_ack           (read_ack || meter_ack || fund_ack)
+    .hwif_in_cap_data_rd_ack           (read_ack)
   );
 endmodule

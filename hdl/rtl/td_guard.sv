@@ -86,13 +86,18 @@ module td_guard #(
   assign m_rready_o  = own_q || s_rready_i;
 
   // One look-up for each address: choosing before looking up would be the longest path of the front-end.
-  td_map u_written (
+  td_map #(
+    .Beyond(1'b0)
+  ) u_written (
     .address_i(s_awaddr_i[14:2]),
     .mapped_o (written_mapped),
     .locked_o (protects),
     .beyond_o ()
   );
-  td_map u_read (
+  td_map #(
+    .Locked(1'b0),
+    .Beyond(1'b0)
+  ) u_read (
     .address_i(s_araddr_i[14:2]),
     .mapped_o (read_mapped),
     .locked_o (),
@@ -139,7 +144,9 @@ module td_guard #(
   logic        scan_locked, beyond, learned_q, mismatch_q, told_q, event_q;
   logic        void_q;  // the lock turned: this pass does not count
 
-  td_map u_scan (
+  td_map #(
+    .Mapped(1'b0)
+  ) u_scan (
     .address_i(scan_q),
     .mapped_o (),
     .locked_o (scan_locked),

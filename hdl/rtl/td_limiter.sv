@@ -21,8 +21,8 @@ module td_limiter (
   input  logic        step_i,          // once a sample
   input  logic [47:0] index_i,         // number of the sample
   input  logic        fresh_i,         // the currents are new with this step
-  input  logic [28:0] irms1_i,         // 1/16 ADC code
-  input  logic [28:0] irms2_i,
+  input  logic [28:0] larger_i,        // 1/16 ADC code, of the two poles
+  input  logic [28:0] smaller_i,
   input  logic        sum_i,
   input  logic [29:0] min_i,           // 1/16 ADC code
   input  logic [29:0] max_i,
@@ -134,8 +134,7 @@ module td_limiter (
   logic [29:0] current, current_q;
   logic        above_q;
 
-  assign current = sum_i ? {1'b0, irms1_i} + {1'b0, irms2_i}
-                         : {1'b0, irms1_i > irms2_i ? irms1_i : irms2_i};
+  assign current = {1'b0, larger_i} + {1'b0, sum_i ? smaller_i : 29'd0};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -159,7 +158,7 @@ module td_limiter (
   logic        same, trips, clears;        // the row, this step included, is as long as trip_i, clear_i
   logic        freed, restart;             // a new limit: what was counted against the old one is void
 
-  assign after   = next_q[28] ? next_q : next_q + 1'b1;
+  assign after   = next_q + {28'd0, !next_q[28]};
   assign same    = above_q == side_q;
   assign trips   = same ? next_q >= {1'b0, trip_i} : trip_i <= 28'd1;
   assign clears  = same ? next_q >= {1'b0, clear_i} : clear_i <= 28'd1;

@@ -6,7 +6,10 @@
 // Nothing is looked for until urms has once reached dip_i + hysteresis_i after enable_i: a voltage that
 // was never there cannot dip.
 //
-// event_o is high for one clock, 1 to 4 clocks after publish_i, with kind_o: 5 dip_start, 6 dip_end,
+// Urms(1/2) passes four steps of three clocks each, which share one adder, one comparator and a memory of the extremes:
+// a limit is made; urms is compared with it; urms is compared with the extreme so far, and what follows is done.
+// urms_i and the settings must stand still for 12 clocks behind publish_i.
+// event_o is high for one clock, 4, 7, 10 or 13 clocks after publish_i, with kind_o: 5 dip_start, 6 dip_end,
 // 7 swell_start, 8 swell_end, 9 interruption_start, 10 interruption_end; an interruption starts after
 // its dip and ends before it. extreme_o is the lowest (swell: highest) urms since the start. active_o:
 // a dip or swell lasts.
@@ -34,76 +37,93 @@ module td_quality (
   localparam logic [3:0] InterruptionStart = 4'd9;
   localparam logic [3:0] InterruptionEnd   = 4'd10;
 
-  logic [3:0]  seq_q;    // one-hot: interruption's end, dip, swell, interruption's start
+  typedef enum logic [2:0] {Rest, Ended, Dip, Swell, Started} step_e;  // Ended, Started: of the interruption
+  typedef enum logic [1:0] {Limit, Compare, Decide} phase_e;
+
+  step_e       step_q, next;
+  phase_e      phase_q;
   logic        ready_q, dip_q, swell_q, interruption_q;
-  logic [27:0] dip_low_q, swell_high_q, interruption_low_q;
-  logic        low, high, none;          // beyond the threshold
-  logic        dip_over, swell_over, interruption_over;
+  logic [1:0]  place;                // 0 dip, 1 swell, 2 interruption
+  logic [1:0]  told_q;               // place of the step before
+  logic [27:0] extreme_q [4];        // lowest, of the swell highest, since the start
+  logic [27:0] threshold, operand, back;
+  logic signed [29:0] limit_q;
+  logic        [30:0] sum, distance;   // the lowest bit carries in
+  logic        rising, lasts, beyond_q, turns, further;
 
-  function automatic logic [27:0] lower(input logic [27:0] a, input logic [27:0] b);
-    lower = a < b ? a : b;
-  endfunction
+  assign rising = step_q == Swell;
+  assign place  = step_q == Dip ? 2'd0 : (rising ? 2'd1 : 2'd2);
+  assign lasts  = step_q == Dip ? dip_q || !ready_q : (rising ? swell_q : step_q == Ended);
 
-  assign low               = urms_i < dip_i;
-  assign high              = urms_i > swell_i;
-  assign none              = urms_i < interruption_i;
-  assign dip_over          = {1'b0, urms_i} >= {1'b0, dip_i} + {1'b0, hysteresis_i};
-  assign swell_over        = {1'b0, urms_i} + {1'b0, hysteresis_i} <= {1'b0, swell_i};
-  assign interruption_over = {1'b0, urms_i} >= {1'b0, interruption_i} + {1'b0, hysteresis_i};
+  // The limit, then the extreme so far; and urms beyond it: below, of the swell above.
+  assign threshold = step_q == Dip ? dip_i : (rising ? swell_i : interruption_i);
+  assign operand   = phase_q == Compare ? extreme_o : threshold;
+  assign back      = phase_q == Limit && lasts ? hysteresis_i : '0;
+  assign sum       = {2'd0, operand, 1'b1} + {{2'd0, back} ^ {30{rising}}, rising};  // for a swell the difference
+  assign distance  = {2'd0, urms_i, 1'b1} + {~limit_q, !rising};                     // for a swell one less
+  assign further   = distance[30] != rising;
+  assign turns     = lasts != beyond_q && (step_q != Dip || ready_q)
+                  && (step_q != Ended || interruption_q) && (step_q != Started || !interruption_q);
+
+  always_comb begin
+    unique case (step_q)
+      Ended:   next = Dip;
+      Dip:     next = ready_q || !beyond_q ? Swell : Rest;
+      Swell:   next = Started;
+      default: next = Rest;
+    endcase
+  end
 
   always_ff @(posedge clk_i) begin
     event_o <= 1'b0;
     if (!rst_ni || !enable_i) begin
-      seq_q              <= '0;
-      ready_q            <= 1'b0;
-      dip_q              <= 1'b0;
-      swell_q            <= 1'b0;
-      interruption_q     <= 1'b0;
-      dip_low_q          <= '0;
-      swell_high_q       <= '0;
-      interruption_low_q <= '0;
-      kind_o             <= '0;
-      extreme_o          <= '0;
+      step_q         <= Rest;
+      phase_q        <= Limit;
+      ready_q        <= 1'b0;
+      dip_q          <= 1'b0;
+      swell_q        <= 1'b0;
+      interruption_q <= 1'b0;
+      kind_o         <= '0;
+    end else if (step_q == Rest) begin
+      if (publish_i && urms_valid_i) step_q <= Ended;
     end else begin
-      seq_q <= {seq_q[2:0], publish_i && urms_valid_i && (ready_q || dip_over)};
-      if (publish_i && urms_valid_i && dip_over) ready_q <= 1'b1;
-      if (seq_q[0]) begin
-        interruption_low_q <= lower(interruption_low_q, urms_i);
-        if (interruption_q && interruption_over) begin
-          interruption_q <= 1'b0;
-          event_o        <= 1'b1;
-          kind_o         <= InterruptionEnd;
-          extreme_o      <= interruption_low_q;
+      unique case (phase_q)
+        Limit:   phase_q <= Compare;
+        Compare: phase_q <= Decide;
+        default: begin
+          phase_q <= Limit;
+          step_q  <= next;
+          if (step_q == Dip && !beyond_q) ready_q <= 1'b1;
+          if (turns) begin
+            event_o <= 1'b1;
+            unique case (place)
+              2'd0: begin
+                dip_q  <= !dip_q;
+                kind_o <= dip_q ? DipEnd : DipStart;
+              end
+              2'd1: begin
+                swell_q <= !swell_q;
+                kind_o  <= swell_q ? SwellEnd : SwellStart;
+              end
+              default: begin
+                interruption_q <= !interruption_q;
+                kind_o         <= interruption_q ? InterruptionEnd : InterruptionStart;
+              end
+            endcase
+          end
         end
-      end
-      if (seq_q[1]) begin
-        dip_low_q <= dip_q ? lower(dip_low_q, urms_i) : urms_i;
-        if (dip_q ? dip_over : low) begin
-          dip_q     <= !dip_q;
-          event_o   <= 1'b1;
-          kind_o    <= dip_q ? DipEnd : DipStart;
-          extreme_o <= dip_q ? dip_low_q : urms_i;
-        end
-      end
-      if (seq_q[2]) begin
-        swell_high_q <= swell_q && swell_high_q > urms_i ? swell_high_q : urms_i;
-        if (swell_q ? swell_over : high) begin
-          swell_q   <= !swell_q;
-          event_o   <= 1'b1;
-          kind_o    <= swell_q ? SwellEnd : SwellStart;
-          extreme_o <= swell_q ? swell_high_q : urms_i;
-        end
-      end
-      if (seq_q[3] && !interruption_q && none) begin
-        interruption_q     <= 1'b1;
-        interruption_low_q <= urms_i;
-        event_o            <= 1'b1;
-        kind_o             <= InterruptionStart;
-        extreme_o          <= urms_i;
-      end
+      endcase
     end
   end
 
-  assign active_o = dip_q || swell_q;
-  assign busy_o   = seq_q != '0 || event_o;
+  always_ff @(posedge clk_i) begin
+    limit_q  <= sum[30:1];
+    beyond_q <= further;
+    told_q   <= place;
+    if (step_q != Rest && phase_q == Decide && (lasts ? further && beyond_q : turns)) extreme_q[place] <= urms_i;
+  end
+
+  assign extreme_o = extreme_q[phase_q == Limit ? told_q : place];
+  assign active_o  = dip_q || swell_q;
+  assign busy_o    = step_q != Rest || event_o;
 endmodule

@@ -17,7 +17,7 @@ bool Vtd_pins___024root___eval_phase__nba(Vtd_pins___024root* root);
 
 namespace {
 
-constexpr int kBusClocks = 64;  // an access takes 6; more means that the bus hangs
+constexpr int kBusClocks = 64;  // an access takes 8; more means that the bus hangs
 
 struct Board {
     VerilatedContext context;

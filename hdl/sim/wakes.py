@@ -28,7 +28,7 @@ WAKES = {
     " || crossing_lost_o",
     "td_divide": "start_i || left_q != '0 || done_q",
     "td_divide_root": "start_i || left_q != '0 || done_o",
-    "td_event_fifo": "push_i",
+    "td_event_fifo": "push_i || waiting_o != fill",
     "td_frontend": "valid_i || valid_q || event_in || result_write || publishing",
     "td_fundamental": "valid_i || point_i || run_q || on_q != '0 || close_q || closed_q || job_q != Rest"
     " || req_i || ack_q",
@@ -50,9 +50,10 @@ WAKES = {
     "td_power_fail": "valid_i || step_q != '0 || publish_i || kind_q != '0",
     "td_product": "start_i || run_q != '0",
     "td_pulse": "valid_i || add_q || decide_q || late_o",
-    "td_quality": "publish_i || seq_q != '0 || event_o",
+    "td_quality": "publish_i || step_q != Rest || event_o",
     "td_rapid_change": "step_i || (row_q != Rest && row_q != Decide) || event_o",
-    "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_n_in_flight != '0",  # + hwset
+    "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_awvalid"
+    " || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
     "td_results": "publishing_i || write_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",

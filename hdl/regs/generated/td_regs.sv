@@ -426,7 +426,7 @@ module td_regs (
         axil_ar_accept = '0;
         axil_aw_accept = '0;
 
-        if(axil_n_in_flight < 2'd2) begin
+        if(axil_n_in_flight == 2'd0) begin
             // Can safely issue more transactions without overwhelming response buffer
             if(axil_arvalid && !axil_prev_was_rd) begin
                 cpuif_req = '1;
@@ -469,13 +469,13 @@ module td_regs (
             // Store responses in buffer until AXI response channel accepts them
             if(cpuif_rd_ack || cpuif_wr_ack) begin
                 if(cpuif_rd_ack) begin
-                    axil_resp_buffer_is_wr[axil_resp_wptr[0:0]] <= '0;
-                    axil_resp_buffer_err  [axil_resp_wptr[0:0]] <= cpuif_rd_err;
-                    axil_resp_buffer_rdata[axil_resp_wptr[0:0]] <= cpuif_rd_data;
+                    axil_resp_buffer_is_wr[0] <= '0;
+                    axil_resp_buffer_err  [0] <= cpuif_rd_err;
+                    axil_resp_buffer_rdata[0] <= cpuif_rd_data;
 
                 end else if(cpuif_wr_ack) begin
-                    axil_resp_buffer_is_wr[axil_resp_wptr[0:0]] <= '1;
-                    axil_resp_buffer_err  [axil_resp_wptr[0:0]] <= cpuif_wr_err;
+                    axil_resp_buffer_is_wr[0] <= '1;
+                    axil_resp_buffer_err  [0] <= cpuif_wr_err;
                 end
                 axil_resp_wptr <= axil_resp_wptr + 1'b1;
             end
@@ -492,7 +492,7 @@ module td_regs (
         s_axil_bvalid = '0;
         s_axil_rvalid = '0;
         if(axil_resp_rptr != axil_resp_wptr) begin
-            if(axil_resp_buffer_is_wr[axil_resp_rptr[0:0]]) begin
+            if(axil_resp_buffer_is_wr[0]) begin
                 s_axil_bvalid = '1;
                 if(s_axil_bready) axil_resp_acked = '1;
             end else begin
@@ -501,8 +501,8 @@ module td_regs (
             end
         end
 
-        s_axil_rdata = axil_resp_buffer_rdata[axil_resp_rptr[0:0]];
-        if(axil_resp_buffer_err[axil_resp_rptr[0:0]]) begin
+        s_axil_rdata = axil_resp_buffer_rdata[0];
+        if(axil_resp_buffer_err[0]) begin
             s_axil_bresp = 2'b10;
             s_axil_rresp = 2'b10;
         end else begin
@@ -532,11 +532,292 @@ module td_regs (
         end
     end
 
-    // Read & write latencies are balanced. Stalls not required
-    // except if external
-    logic read_pending;
-    assign cpuif_req_stall_rd = external_pending | read_pending;
-    assign cpuif_req_stall_wr = external_pending | read_pending;
+    // An access takes three clocks behind its request. First, memories are read. Second, registers are chosen by rows,
+    // and the word of a setting takes in what is written. Third, the rows are joined, the setting is stored and loaded,
+    // and the answer is given. A memory outside is answered in the clock after its acknowledgement.
+    logic first_q, second_q, third_q, write_q;
+    logic [14:0] access_addr_q;
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            first_q <= '0;
+            second_q <= '0;
+            third_q <= '0;
+            write_q <= '0;
+            access_addr_q <= '0;
+        end else begin
+            first_q <= decoded_req & ~decoded_strb_is_external;
+            second_q <= first_q;
+            third_q <= second_q | external_rd_ack;
+            if(decoded_req) write_q <= cpuif_req_is_wr;
+            if(decoded_req) access_addr_q <= cpuif_addr;
+        end
+    end
+    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q;
+    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q;
+
+    (* ram_style = "block" *) logic [31:0] settings_q [1024];
+    (* rom_style = "block" *) logic [31:0] settings_reset [1024];  // what the words are after reset
+    (* rom_style = "block" *) logic [31:0] settings_mask [1024];  // bits that there are
+    logic [61:0] settings_known_q;  // asked for since reset: stored
+    logic known_q, settings_load;
+    logic [31:0] read_q, reset_q, mask_q, data_q, settings_word;
+    logic [3:0] strobe_q;
+    initial begin
+        for(int i=0; i<1024; i++) begin
+            settings_q[i] = '0;
+            settings_reset[i] = '0;
+            settings_mask[i] = '0;
+        end
+        settings_reset[40] = 32'h147ae1;
+        settings_reset[41] = 32'h506828;
+        settings_reset[44] = 32'h1974;
+        settings_reset[45] = 32'h1a33161;
+        settings_reset[46] = 32'hb3f23b;
+        settings_reset[47] = 32'h5c0498;
+        settings_reset[48] = 32'hd50;
+        settings_reset[49] = 32'ha0;
+        settings_reset[50] = 32'h145d5b6;
+        settings_reset[51] = 32'h21f0eda;
+        settings_reset[52] = 32'h320;
+        settings_reset[57] = 32'h800;
+        settings_reset[104] = 32'h28bab6c;
+        settings_reset[105] = 32'h31c7c2e;
+        settings_reset[106] = 32'h486861;
+        settings_reset[107] = 32'he7b47;
+        settings_reset[132] = 32'h400000;
+        settings_reset[136] = 32'h400000;
+        settings_reset[140] = 32'h400000;
+        settings_reset[144] = 32'h400000;
+        settings_reset[155] = 32'h280;
+        settings_reset[514] = 32'h243431;
+        settings_reset[515] = 32'h121a18;
+        settings_reset[516] = 32'h64;
+        settings_reset[518] = 32'h1fffffff;
+        settings_reset[520] = 32'h3fffffff;
+        settings_reset[522] = 32'h13880;
+        settings_reset[523] = 32'h13880;
+        settings_reset[524] = 32'h493e00;
+        settings_reset[525] = 32'h8;
+        settings_reset[536] = 32'h1f40;
+        settings_reset[537] = 32'he7ae1;
+        settings_reset[772] = 32'h1;
+        settings_reset[773] = 32'hfff;
+        settings_reset[775] = 32'hf;
+        settings_reset[0] = 32'h54454944;
+        settings_reset[1] = 32'h10002;
+        settings_reset[2] = 32'h31a34a5d;
+        settings_mask[3] = 32'h3;
+        settings_mask[5] = 32'h30f;
+        settings_mask[40] = 32'hfffffff;
+        settings_mask[41] = 32'hffffff;
+        settings_mask[44] = 32'h1fff;
+        settings_mask[45] = 32'hffffffff;
+        settings_mask[46] = 32'hffffffff;
+        settings_mask[47] = 32'hffffffff;
+        settings_mask[48] = 32'h1fff;
+        settings_mask[49] = 32'hffff;
+        settings_mask[50] = 32'hfffffff;
+        settings_mask[51] = 32'hfffffff;
+        settings_mask[52] = 32'hffff;
+        settings_mask[57] = 32'hfff;
+        settings_mask[104] = 32'hfffffff;
+        settings_mask[105] = 32'hfffffff;
+        settings_mask[106] = 32'hfffffff;
+        settings_mask[107] = 32'hfffffff;
+        settings_mask[128] = 32'h3;
+        settings_mask[129] = 32'hffffffff;
+        settings_mask[130] = 32'hffffffff;
+        settings_mask[132] = 32'hffffff;
+        settings_mask[133] = 32'hffffff;
+        settings_mask[134] = 32'h1ffff;
+        settings_mask[136] = 32'hffffff;
+        settings_mask[137] = 32'hffffff;
+        settings_mask[138] = 32'h1ffff;
+        settings_mask[140] = 32'hffffff;
+        settings_mask[141] = 32'hffffff;
+        settings_mask[142] = 32'h1ffff;
+        settings_mask[144] = 32'hffffff;
+        settings_mask[145] = 32'hffffff;
+        settings_mask[146] = 32'h1ffff;
+        settings_mask[152] = 32'h7;
+        settings_mask[153] = 32'hffffffff;
+        settings_mask[154] = 32'hffff;
+        settings_mask[155] = 32'hffff;
+        settings_mask[512] = 32'h7f;
+        settings_mask[514] = 32'hfffffff;
+        settings_mask[515] = 32'hfffffff;
+        settings_mask[516] = 32'h7f;
+        settings_mask[518] = 32'h1fffffff;
+        settings_mask[519] = 32'h1fffffff;
+        settings_mask[520] = 32'h3fffffff;
+        settings_mask[521] = 32'h3fffffff;
+        settings_mask[522] = 32'hfffffff;
+        settings_mask[523] = 32'hfffffff;
+        settings_mask[524] = 32'hfffffff;
+        settings_mask[525] = 32'h10f;
+        settings_mask[526] = 32'h3fffffff;
+        settings_mask[527] = 32'hffffffff;
+        settings_mask[528] = 32'hffff;
+        settings_mask[536] = 32'hfffffff;
+        settings_mask[537] = 32'hffffffff;
+        settings_mask[544] = 32'hfff0fff;
+        settings_mask[545] = 32'hfff;
+        settings_mask[768] = 32'h3;
+        settings_mask[772] = 32'h7;
+        settings_mask[773] = 32'hfff;
+        settings_mask[774] = 32'h3;
+        settings_mask[775] = 32'h10f;
+        settings_mask[779] = 32'h1;
+        settings_mask[0] = 32'h54454944;
+        settings_mask[1] = 32'h10002;
+        settings_mask[2] = 32'h31a34a5d;
+    end
+    always_ff @(posedge clk) begin
+        if(decoded_req) begin
+            data_q <= cpuif_wr_data;
+            strobe_q <= cpuif_req_is_wr ? {cpuif_wr_biten[24], cpuif_wr_biten[16], cpuif_wr_biten[8], cpuif_wr_biten[0]} : '0;
+        end
+        if(first_q) begin
+            read_q <= settings_q[access_addr_q[11:2]];
+            reset_q <= settings_reset[access_addr_q[11:2]];
+            mask_q <= settings_mask[access_addr_q[11:2]];
+            known_q <= ((access_addr_q[14:2] == 13'h2c) & settings_known_q[4]) |
+        ((access_addr_q[14:2] == 13'h2d) & settings_known_q[5]) |
+        ((access_addr_q[14:2] == 13'h2e) & settings_known_q[6]) |
+        ((access_addr_q[14:2] == 13'h2f) & settings_known_q[7]) |
+        ((access_addr_q[14:2] == 13'h30) & settings_known_q[8]) |
+        ((access_addr_q[14:2] == 13'h31) & settings_known_q[9]) |
+        ((access_addr_q[14:2] == 13'h32) & settings_known_q[10]) |
+        ((access_addr_q[14:2] == 13'h33) & settings_known_q[11]) |
+        ((access_addr_q[14:2] == 13'h68) & settings_known_q[14]) |
+        ((access_addr_q[14:2] == 13'h69) & settings_known_q[15]) |
+        ((access_addr_q[14:2] == 13'h6a) & settings_known_q[16]) |
+        ((access_addr_q[14:2] == 13'h6b) & settings_known_q[17]) |
+        ((access_addr_q[14:2] == 13'h98) & settings_known_q[33]) |
+        ((access_addr_q[14:2] == 13'h99) & settings_known_q[34]) |
+        ((access_addr_q[14:2] == 13'h9a) & settings_known_q[35]) |
+        ((access_addr_q[14:2] == 13'h9b) & settings_known_q[36]) |
+        ((access_addr_q[14:2] == 13'h208) & settings_known_q[43]) |
+        ((access_addr_q[14:2] == 13'h209) & settings_known_q[44]) |
+        ((access_addr_q[14:2] == 13'h20a) & settings_known_q[45]) |
+        ((access_addr_q[14:2] == 13'h20b) & settings_known_q[46]) |
+        ((access_addr_q[14:2] == 13'h20c) & settings_known_q[47]) |
+        ((access_addr_q[14:2] == 13'h20d) & settings_known_q[48]) |
+        ((access_addr_q[14:2] == 13'h20e) & settings_known_q[49]) |
+        ((access_addr_q[14:2] == 13'h20f) & settings_known_q[50]) |
+        ((access_addr_q[14:2] == 13'h304) & settings_known_q[57]) |
+        ((access_addr_q[14:2] == 13'h305) & settings_known_q[58]) |
+        ((access_addr_q[14:2] == 13'h306) & settings_known_q[59]) |
+        ((access_addr_q[14:2] == 13'h307) & settings_known_q[60]) |
+        ((access_addr_q[14:2] == 13'h3) & settings_known_q[0]) |
+        ((access_addr_q[14:2] == 13'h5) & settings_known_q[1]) |
+        ((access_addr_q[14:2] == 13'h28) & settings_known_q[2]) |
+        ((access_addr_q[14:2] == 13'h29) & settings_known_q[3]) |
+        ((access_addr_q[14:2] == 13'h34) & settings_known_q[12]) |
+        ((access_addr_q[14:2] == 13'h39) & settings_known_q[13]) |
+        ((access_addr_q[14:2] == 13'h80) & settings_known_q[18]) |
+        ((access_addr_q[14:2] == 13'h81) & settings_known_q[19]) |
+        ((access_addr_q[14:2] == 13'h82) & settings_known_q[20]) |
+        ((access_addr_q[14:2] == 13'h84) & settings_known_q[21]) |
+        ((access_addr_q[14:2] == 13'h85) & settings_known_q[22]) |
+        ((access_addr_q[14:2] == 13'h86) & settings_known_q[23]) |
+        ((access_addr_q[14:2] == 13'h88) & settings_known_q[24]) |
+        ((access_addr_q[14:2] == 13'h89) & settings_known_q[25]) |
+        ((access_addr_q[14:2] == 13'h8a) & settings_known_q[26]) |
+        ((access_addr_q[14:2] == 13'h8c) & settings_known_q[27]) |
+        ((access_addr_q[14:2] == 13'h8d) & settings_known_q[28]) |
+        ((access_addr_q[14:2] == 13'h8e) & settings_known_q[29]) |
+        ((access_addr_q[14:2] == 13'h90) & settings_known_q[30]) |
+        ((access_addr_q[14:2] == 13'h91) & settings_known_q[31]) |
+        ((access_addr_q[14:2] == 13'h92) & settings_known_q[32]) |
+        ((access_addr_q[14:2] == 13'h200) & settings_known_q[37]) |
+        ((access_addr_q[14:2] == 13'h202) & settings_known_q[38]) |
+        ((access_addr_q[14:2] == 13'h203) & settings_known_q[39]) |
+        ((access_addr_q[14:2] == 13'h204) & settings_known_q[40]) |
+        ((access_addr_q[14:2] == 13'h206) & settings_known_q[41]) |
+        ((access_addr_q[14:2] == 13'h207) & settings_known_q[42]) |
+        ((access_addr_q[14:2] == 13'h210) & settings_known_q[51]) |
+        ((access_addr_q[14:2] == 13'h218) & settings_known_q[52]) |
+        ((access_addr_q[14:2] == 13'h219) & settings_known_q[53]) |
+        ((access_addr_q[14:2] == 13'h220) & settings_known_q[54]) |
+        ((access_addr_q[14:2] == 13'h221) & settings_known_q[55]) |
+        ((access_addr_q[14:2] == 13'h300) & settings_known_q[56]) |
+        ((access_addr_q[14:2] == 13'h30b) & settings_known_q[61]);
+        end
+        for(int i=0; i<4; i++) begin
+            settings_word[i*8 +: 8] <= ~second_q ? '0 : mask_q[i*8 +: 8]
+                & (strobe_q[i] ? data_q[i*8 +: 8] : known_q ? read_q[i*8 +: 8] : reset_q[i*8 +: 8]);
+        end
+        settings_load <= second_q & (access_addr_q[14:12] == '0);
+        if(settings_load) settings_q[access_addr_q[11:2]] <= settings_word;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) settings_known_q <= '0;
+        else begin
+            if(decoded_reg_strb_ctrl) settings_known_q[0] <= 1'b1;
+            if(decoded_reg_strb_irq_enable) settings_known_q[1] <= 1'b1;
+            if(decoded_reg_strb_cross_hysteresis) settings_known_q[2] <= 1'b1;
+            if(decoded_reg_strb_cross_timing) settings_known_q[3] <= 1'b1;
+            if(decoded_reg_strb_det_k) settings_known_q[4] <= 1'b1;
+            if(decoded_reg_strb_det_drop) settings_known_q[5] <= 1'b1;
+            if(decoded_reg_strb_det_low) settings_known_q[6] <= 1'b1;
+            if(decoded_reg_strb_det_floor) settings_known_q[7] <= 1'b1;
+            if(decoded_reg_strb_det_shape) settings_known_q[8] <= 1'b1;
+            if(decoded_reg_strb_det_confirm) settings_known_q[9] <= 1'b1;
+            if(decoded_reg_strb_det_confirm_rms) settings_known_q[10] <= 1'b1;
+            if(decoded_reg_strb_det_return_rms) settings_known_q[11] <= 1'b1;
+            if(decoded_reg_strb_det_return) settings_known_q[12] <= 1'b1;
+            if(decoded_reg_strb_cap_post) settings_known_q[13] <= 1'b1;
+            if(decoded_reg_strb_qual_dip) settings_known_q[14] <= 1'b1;
+            if(decoded_reg_strb_qual_swell) settings_known_q[15] <= 1'b1;
+            if(decoded_reg_strb_qual_interruption) settings_known_q[16] <= 1'b1;
+            if(decoded_reg_strb_qual_hysteresis) settings_known_q[17] <= 1'b1;
+            if(decoded_reg_strb_wiring) settings_known_q[18] <= 1'b1;
+            if(decoded_reg_strb_no_load_p) settings_known_q[19] <= 1'b1;
+            if(decoded_reg_strb_no_load_q) settings_known_q[20] <= 1'b1;
+            if(decoded_reg_strb_cal_u1_gain) settings_known_q[21] <= 1'b1;
+            if(decoded_reg_strb_cal_u1_offset) settings_known_q[22] <= 1'b1;
+            if(decoded_reg_strb_cal_u1_phase) settings_known_q[23] <= 1'b1;
+            if(decoded_reg_strb_cal_i1_gain) settings_known_q[24] <= 1'b1;
+            if(decoded_reg_strb_cal_i1_offset) settings_known_q[25] <= 1'b1;
+            if(decoded_reg_strb_cal_i1_phase) settings_known_q[26] <= 1'b1;
+            if(decoded_reg_strb_cal_u2_gain) settings_known_q[27] <= 1'b1;
+            if(decoded_reg_strb_cal_u2_offset) settings_known_q[28] <= 1'b1;
+            if(decoded_reg_strb_cal_u2_phase) settings_known_q[29] <= 1'b1;
+            if(decoded_reg_strb_cal_i2_gain) settings_known_q[30] <= 1'b1;
+            if(decoded_reg_strb_cal_i2_offset) settings_known_q[31] <= 1'b1;
+            if(decoded_reg_strb_cal_i2_phase) settings_known_q[32] <= 1'b1;
+            if(decoded_reg_strb_cf_ctrl) settings_known_q[33] <= 1'b1;
+            if(decoded_reg_strb_cf_energy_lo) settings_known_q[34] <= 1'b1;
+            if(decoded_reg_strb_cf_energy_hi) settings_known_q[35] <= 1'b1;
+            if(decoded_reg_strb_cf_width) settings_known_q[36] <= 1'b1;
+            if(decoded_reg_strb_control) settings_known_q[37] <= 1'b1;
+            if(decoded_reg_strb_rvc_threshold) settings_known_q[38] <= 1'b1;
+            if(decoded_reg_strb_rvc_hysteresis) settings_known_q[39] <= 1'b1;
+            if(decoded_reg_strb_rvc_window) settings_known_q[40] <= 1'b1;
+            if(decoded_reg_strb_oc_threshold) settings_known_q[41] <= 1'b1;
+            if(decoded_reg_strb_oc_hysteresis) settings_known_q[42] <= 1'b1;
+            if(decoded_reg_strb_lim_max) settings_known_q[43] <= 1'b1;
+            if(decoded_reg_strb_lim_min) settings_known_q[44] <= 1'b1;
+            if(decoded_reg_strb_lim_trip) settings_known_q[45] <= 1'b1;
+            if(decoded_reg_strb_lim_reclose) settings_known_q[46] <= 1'b1;
+            if(decoded_reg_strb_lim_clear) settings_known_q[47] <= 1'b1;
+            if(decoded_reg_strb_lim_mode) settings_known_q[48] <= 1'b1;
+            if(decoded_reg_strb_lim_value) settings_known_q[49] <= 1'b1;
+            if(decoded_reg_strb_lim_at_lo) settings_known_q[50] <= 1'b1;
+            if(decoded_reg_strb_lim_at_hi) settings_known_q[51] <= 1'b1;
+            if(decoded_reg_strb_lg_declare) settings_known_q[52] <= 1'b1;
+            if(decoded_reg_strb_lg_delay) settings_known_q[53] <= 1'b1;
+            if(decoded_reg_strb_hold_low) settings_known_q[54] <= 1'b1;
+            if(decoded_reg_strb_hold_stop) settings_known_q[55] <= 1'b1;
+            if(decoded_reg_strb_ing_ctrl) settings_known_q[56] <= 1'b1;
+            if(decoded_reg_strb_cap_enable) settings_known_q[57] <= 1'b1;
+            if(decoded_reg_strb_cap_pre) settings_known_q[58] <= 1'b1;
+            if(decoded_reg_strb_cap_window) settings_known_q[59] <= 1'b1;
+            if(decoded_reg_strb_cap_stream) settings_known_q[60] <= 1'b1;
+            if(decoded_reg_strb_cap_mode) settings_known_q[61] <= 1'b1;
+        end
+    end
     assign cpuif_req_masked = cpuif_req
                             & !(!cpuif_req_is_wr & cpuif_req_stall_rd)
                             & !(cpuif_req_is_wr & cpuif_req_stall_wr);
@@ -717,9 +998,9 @@ module td_regs (
         decoded_reg_strb_id = cpuif_req_masked & (cpuif_addr == 15'h0) & !cpuif_req_is_wr;
         decoded_reg_strb_version = cpuif_req_masked & (cpuif_addr == 15'h4) & !cpuif_req_is_wr;
         decoded_reg_strb_map_hash = cpuif_req_masked & (cpuif_addr == 15'h8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc);
+        decoded_reg_strb_ctrl = settings_load & (access_addr_q == 15'hc);
         decoded_reg_strb_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h10);
-        decoded_reg_strb_irq_enable = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h14);
+        decoded_reg_strb_irq_enable = settings_load & (access_addr_q == 15'h14);
         decoded_reg_strb_irq_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h18);
         decoded_reg_strb_snapshot = cpuif_req_masked & (cpuif_addr == 15'h1c) & cpuif_req_is_wr;
         decoded_reg_strb_sample_lo = cpuif_req_masked & (cpuif_addr == 15'h20) & !cpuif_req_is_wr;
@@ -751,19 +1032,19 @@ module td_regs (
         decoded_reg_strb_event_pop = cpuif_req_masked & (cpuif_addr == 15'h90) & cpuif_req_is_wr;
         decoded_reg_strb_event_extreme = cpuif_req_masked & (cpuif_addr == 15'h94) & !cpuif_req_is_wr;
         decoded_reg_strb_event_extra = cpuif_req_masked & (cpuif_addr == 15'h98) & !cpuif_req_is_wr;
-        decoded_reg_strb_cross_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'ha0);
-        decoded_reg_strb_cross_timing = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'ha4);
-        decoded_reg_strb_det_k = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb0);
-        decoded_reg_strb_det_drop = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb4);
-        decoded_reg_strb_det_low = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hb8);
-        decoded_reg_strb_det_floor = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hbc);
-        decoded_reg_strb_det_shape = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc0);
-        decoded_reg_strb_det_confirm = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc4);
-        decoded_reg_strb_det_confirm_rms = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc8);
-        decoded_reg_strb_det_return_rms = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hcc);
-        decoded_reg_strb_det_return = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hd0);
+        decoded_reg_strb_cross_hysteresis = settings_load & (access_addr_q == 15'ha0);
+        decoded_reg_strb_cross_timing = settings_load & (access_addr_q == 15'ha4);
+        decoded_reg_strb_det_k = settings_load & (access_addr_q == 15'hb0);
+        decoded_reg_strb_det_drop = settings_load & (access_addr_q == 15'hb4);
+        decoded_reg_strb_det_low = settings_load & (access_addr_q == 15'hb8);
+        decoded_reg_strb_det_floor = settings_load & (access_addr_q == 15'hbc);
+        decoded_reg_strb_det_shape = settings_load & (access_addr_q == 15'hc0);
+        decoded_reg_strb_det_confirm = settings_load & (access_addr_q == 15'hc4);
+        decoded_reg_strb_det_confirm_rms = settings_load & (access_addr_q == 15'hc8);
+        decoded_reg_strb_det_return_rms = settings_load & (access_addr_q == 15'hcc);
+        decoded_reg_strb_det_return = settings_load & (access_addr_q == 15'hd0);
         decoded_reg_strb_cap_ctrl = cpuif_req_masked & (cpuif_addr == 15'he0) & cpuif_req_is_wr;
-        decoded_reg_strb_cap_post = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'he4);
+        decoded_reg_strb_cap_post = settings_load & (access_addr_q == 15'he4);
         decoded_reg_strb_cap_status = cpuif_req_masked & (cpuif_addr == 15'he8) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_lo = cpuif_req_masked & (cpuif_addr == 15'hec) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_hi = cpuif_req_masked & (cpuif_addr == 15'hf0) & !cpuif_req_is_wr;
@@ -784,69 +1065,69 @@ module td_regs (
         decoded_reg_strb_e_leading_hi = cpuif_req_masked & (cpuif_addr == 15'h17c) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_lo = cpuif_req_masked & (cpuif_addr == 15'h180) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_hi = cpuif_req_masked & (cpuif_addr == 15'h184) & !cpuif_req_is_wr;
-        decoded_reg_strb_qual_dip = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a0);
-        decoded_reg_strb_qual_swell = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a4);
-        decoded_reg_strb_qual_interruption = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1a8);
-        decoded_reg_strb_qual_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h1ac);
-        decoded_reg_strb_wiring = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h200);
-        decoded_reg_strb_no_load_p = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h204);
-        decoded_reg_strb_no_load_q = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h208);
-        decoded_reg_strb_cal_u1_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h210);
-        decoded_reg_strb_cal_u1_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h214);
-        decoded_reg_strb_cal_u1_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h218);
-        decoded_reg_strb_cal_i1_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h220);
-        decoded_reg_strb_cal_i1_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h224);
-        decoded_reg_strb_cal_i1_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h228);
-        decoded_reg_strb_cal_u2_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h230);
-        decoded_reg_strb_cal_u2_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h234);
-        decoded_reg_strb_cal_u2_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h238);
-        decoded_reg_strb_cal_i2_gain = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h240);
-        decoded_reg_strb_cal_i2_offset = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h244);
-        decoded_reg_strb_cal_i2_phase = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h248);
-        decoded_reg_strb_cf_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h260);
-        decoded_reg_strb_cf_energy_lo = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h264);
-        decoded_reg_strb_cf_energy_hi = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h268);
-        decoded_reg_strb_cf_width = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h26c);
+        decoded_reg_strb_qual_dip = settings_load & (access_addr_q == 15'h1a0);
+        decoded_reg_strb_qual_swell = settings_load & (access_addr_q == 15'h1a4);
+        decoded_reg_strb_qual_interruption = settings_load & (access_addr_q == 15'h1a8);
+        decoded_reg_strb_qual_hysteresis = settings_load & (access_addr_q == 15'h1ac);
+        decoded_reg_strb_wiring = settings_load & (access_addr_q == 15'h200);
+        decoded_reg_strb_no_load_p = settings_load & (access_addr_q == 15'h204);
+        decoded_reg_strb_no_load_q = settings_load & (access_addr_q == 15'h208);
+        decoded_reg_strb_cal_u1_gain = settings_load & (access_addr_q == 15'h210);
+        decoded_reg_strb_cal_u1_offset = settings_load & (access_addr_q == 15'h214);
+        decoded_reg_strb_cal_u1_phase = settings_load & (access_addr_q == 15'h218);
+        decoded_reg_strb_cal_i1_gain = settings_load & (access_addr_q == 15'h220);
+        decoded_reg_strb_cal_i1_offset = settings_load & (access_addr_q == 15'h224);
+        decoded_reg_strb_cal_i1_phase = settings_load & (access_addr_q == 15'h228);
+        decoded_reg_strb_cal_u2_gain = settings_load & (access_addr_q == 15'h230);
+        decoded_reg_strb_cal_u2_offset = settings_load & (access_addr_q == 15'h234);
+        decoded_reg_strb_cal_u2_phase = settings_load & (access_addr_q == 15'h238);
+        decoded_reg_strb_cal_i2_gain = settings_load & (access_addr_q == 15'h240);
+        decoded_reg_strb_cal_i2_offset = settings_load & (access_addr_q == 15'h244);
+        decoded_reg_strb_cal_i2_phase = settings_load & (access_addr_q == 15'h248);
+        decoded_reg_strb_cf_ctrl = settings_load & (access_addr_q == 15'h260);
+        decoded_reg_strb_cf_energy_lo = settings_load & (access_addr_q == 15'h264);
+        decoded_reg_strb_cf_energy_hi = settings_load & (access_addr_q == 15'h268);
+        decoded_reg_strb_cf_width = settings_load & (access_addr_q == 15'h26c);
         decoded_reg_strb_cf_count = cpuif_req_masked & (cpuif_addr == 15'h270) & !cpuif_req_is_wr;
-        decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h400) & (cpuif_addr <= 15'h400 + 15'hff) & !cpuif_req_is_wr;
+        decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr[14:8] == 7'h4) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:8] == 7'h4) & !cpuif_req_is_wr;
         decoded_reg_strb_harm_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h600);
         decoded_reg_strb_harm_status = cpuif_req_masked & (cpuif_addr == 15'h604) & !cpuif_req_is_wr;
-        decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h700) & (cpuif_addr <= 15'h700 + 15'h7f) & !cpuif_req_is_wr;
-        decoded_reg_strb_control = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h800);
+        decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr[14:7] == 8'he) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:7] == 8'he) & !cpuif_req_is_wr;
+        decoded_reg_strb_control = settings_load & (access_addr_q == 15'h800);
         decoded_reg_strb_misuse = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h804);
-        decoded_reg_strb_rvc_threshold = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h808);
-        decoded_reg_strb_rvc_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h80c);
-        decoded_reg_strb_rvc_window = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h810);
+        decoded_reg_strb_rvc_threshold = settings_load & (access_addr_q == 15'h808);
+        decoded_reg_strb_rvc_hysteresis = settings_load & (access_addr_q == 15'h80c);
+        decoded_reg_strb_rvc_window = settings_load & (access_addr_q == 15'h810);
         decoded_reg_strb_rvc_state = cpuif_req_masked & (cpuif_addr == 15'h814) & !cpuif_req_is_wr;
-        decoded_reg_strb_oc_threshold = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h818);
-        decoded_reg_strb_oc_hysteresis = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h81c);
-        decoded_reg_strb_lim_max = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h820);
-        decoded_reg_strb_lim_min = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h824);
-        decoded_reg_strb_lim_trip = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h828);
-        decoded_reg_strb_lim_reclose = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h82c);
-        decoded_reg_strb_lim_clear = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h830);
-        decoded_reg_strb_lim_mode = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h834);
-        decoded_reg_strb_lim_value = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h838);
-        decoded_reg_strb_lim_at_lo = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h83c);
-        decoded_reg_strb_lim_at_hi = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h840);
+        decoded_reg_strb_oc_threshold = settings_load & (access_addr_q == 15'h818);
+        decoded_reg_strb_oc_hysteresis = settings_load & (access_addr_q == 15'h81c);
+        decoded_reg_strb_lim_max = settings_load & (access_addr_q == 15'h820);
+        decoded_reg_strb_lim_min = settings_load & (access_addr_q == 15'h824);
+        decoded_reg_strb_lim_trip = settings_load & (access_addr_q == 15'h828);
+        decoded_reg_strb_lim_reclose = settings_load & (access_addr_q == 15'h82c);
+        decoded_reg_strb_lim_clear = settings_load & (access_addr_q == 15'h830);
+        decoded_reg_strb_lim_mode = settings_load & (access_addr_q == 15'h834);
+        decoded_reg_strb_lim_value = settings_load & (access_addr_q == 15'h838);
+        decoded_reg_strb_lim_at_lo = settings_load & (access_addr_q == 15'h83c);
+        decoded_reg_strb_lim_at_hi = settings_load & (access_addr_q == 15'h840);
         decoded_reg_strb_lim_command = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h844);
         decoded_reg_strb_lim_state = cpuif_req_masked & (cpuif_addr == 15'h848) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied = cpuif_req_masked & (cpuif_addr == 15'h84c) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_lo = cpuif_req_masked & (cpuif_addr == 15'h850) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_hi = cpuif_req_masked & (cpuif_addr == 15'h854) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_current = cpuif_req_masked & (cpuif_addr == 15'h858) & !cpuif_req_is_wr;
-        decoded_reg_strb_lg_declare = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h860);
-        decoded_reg_strb_lg_delay = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h864);
+        decoded_reg_strb_lg_declare = settings_load & (access_addr_q == 15'h860);
+        decoded_reg_strb_lg_delay = settings_load & (access_addr_q == 15'h864);
         decoded_reg_strb_lg_command = cpuif_req_masked & (cpuif_addr == 15'h868) & cpuif_req_is_wr;
         decoded_reg_strb_lg_state = cpuif_req_masked & (cpuif_addr == 15'h86c) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_lo = cpuif_req_masked & (cpuif_addr == 15'h870) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_hi = cpuif_req_masked & (cpuif_addr == 15'h874) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_lo = cpuif_req_masked & (cpuif_addr == 15'h878) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_hi = cpuif_req_masked & (cpuif_addr == 15'h87c) & !cpuif_req_is_wr;
-        decoded_reg_strb_hold_low = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h880);
-        decoded_reg_strb_hold_stop = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h884);
+        decoded_reg_strb_hold_low = settings_load & (access_addr_q == 15'h880);
+        decoded_reg_strb_hold_stop = settings_load & (access_addr_q == 15'h884);
         decoded_reg_strb_hold_code = cpuif_req_masked & (cpuif_addr == 15'h888) & !cpuif_req_is_wr;
         decoded_reg_strb_hold_energy = cpuif_req_masked & (cpuif_addr == 15'h88c) & !cpuif_req_is_wr;
         decoded_reg_strb_guard_key = cpuif_req_masked & (cpuif_addr == 15'h890) & cpuif_req_is_wr;
@@ -856,22 +1137,22 @@ module td_regs (
         decoded_reg_strb_int_tick = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h8a0);
         decoded_reg_strb_int_state = cpuif_req_masked & (cpuif_addr == 15'h8a4) & !cpuif_req_is_wr;
         decoded_reg_strb_int_ticks = cpuif_req_masked & (cpuif_addr == 15'h8a8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ing_ctrl = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc00);
+        decoded_reg_strb_ing_ctrl = settings_load & (access_addr_q == 15'hc00);
         decoded_reg_strb_ing_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc04);
-        decoded_reg_strb_cap_enable = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc10);
-        decoded_reg_strb_cap_pre = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc14);
-        decoded_reg_strb_cap_window = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc18);
-        decoded_reg_strb_cap_stream = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc1c);
+        decoded_reg_strb_cap_enable = settings_load & (access_addr_q == 15'hc10);
+        decoded_reg_strb_cap_pre = settings_load & (access_addr_q == 15'hc14);
+        decoded_reg_strb_cap_window = settings_load & (access_addr_q == 15'hc18);
+        decoded_reg_strb_cap_stream = settings_load & (access_addr_q == 15'hc1c);
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
-        decoded_reg_strb_cap_mode = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc2c);
-        decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1000) & (cpuif_addr <= 15'h1000 + 15'h1ff) & !cpuif_req_is_wr;
-        decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h1800) & (cpuif_addr <= 15'h1800 + 15'h7ff) & !cpuif_req_is_wr;
-        decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
-        is_external |= cpuif_req_masked & (cpuif_addr >= 15'h4000) & (cpuif_addr <= 15'h4000 + 15'h3fff) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_mode = settings_load & (access_addr_q == 15'hc2c);
+        decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr[14:9] == 6'h8) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:9] == 6'h8) & !cpuif_req_is_wr;
+        decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr[14:11] == 4'h3) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:11] == 4'h3) & !cpuif_req_is_wr;
+        decoded_reg_strb_cap_data = cpuif_req_masked & (cpuif_addr[14:14] == 1'h1) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:14] == 1'h1) & !cpuif_req_is_wr;
         decoded_strb_is_external = is_external;
         external_req = is_external;
     end
@@ -1441,8 +1722,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_ctrl_detect_value;
         load_next_c = '0;
-        if(decoded_reg_strb_ctrl && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_ctrl) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_ctrl_detect_next = next_c;
@@ -1461,8 +1742,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_ctrl_quality_value;
         load_next_c = '0;
-        if(decoded_reg_strb_ctrl && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
+        if(decoded_reg_strb_ctrl) begin // SW write
+            next_c = settings_word[1:1];
             load_next_c = '1;
         end
         field_combo_ctrl_quality_next = next_c;
@@ -1665,8 +1946,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_event_in_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_irq_enable_event_in_next = next_c;
@@ -1685,8 +1966,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_half_cycle_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[1:1];
             load_next_c = '1;
         end
         field_combo_irq_enable_half_cycle_next = next_c;
@@ -1705,8 +1986,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_trigger_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[2:2];
             load_next_c = '1;
         end
         field_combo_irq_enable_trigger_next = next_c;
@@ -1725,8 +2006,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_capture_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[3:3];
             load_next_c = '1;
         end
         field_combo_irq_enable_capture_next = next_c;
@@ -1745,8 +2026,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_harmonics_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[8:8];
             load_next_c = '1;
         end
         field_combo_irq_enable_harmonics_next = next_c;
@@ -1765,8 +2046,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_irq_enable_window_value;
         load_next_c = '0;
-        if(decoded_reg_strb_irq_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c = decoded_wr_data[9:9];
+        if(decoded_reg_strb_irq_enable) begin // SW write
+            next_c = settings_word[9:9];
             load_next_c = '1;
         end
         field_combo_irq_enable_window_next = next_c;
@@ -1969,11 +2250,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cross_hysteresis_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cross_hysteresis && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_cross_hysteresis) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_cross_hysteresis_value_next = next_c;
@@ -1992,8 +2270,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cross_timing_blank_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+        if(decoded_reg_strb_cross_timing) begin // SW write
+            next_c = settings_word[7:0];
             load_next_c = '1;
         end
         field_combo_cross_timing_blank_next = next_c;
@@ -2012,8 +2290,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cross_timing_timeout_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c[7:0] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_cross_timing) begin // SW write
+            next_c = settings_word[15:8];
             load_next_c = '1;
         end
         field_combo_cross_timing_timeout_next = next_c;
@@ -2032,8 +2310,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cross_timing_cadence_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cross_timing && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[16]) next_c[7:0] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cross_timing) begin // SW write
+            next_c = settings_word[23:16];
             load_next_c = '1;
         end
         field_combo_cross_timing_cadence_next = next_c;
@@ -2052,9 +2330,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_k_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_k && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[12:8] = decoded_wr_data[12:8];
+        if(decoded_reg_strb_det_k) begin // SW write
+            next_c = settings_word[12:0];
             load_next_c = '1;
         end
         field_combo_det_k_value_next = next_c;
@@ -2073,11 +2350,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_drop_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_drop && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_det_drop) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_det_drop_value_next = next_c;
@@ -2096,11 +2370,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_low_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_low && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_det_low) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_det_low_value_next = next_c;
@@ -2119,11 +2390,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_floor_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_floor && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_det_floor) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_det_floor_value_next = next_c;
@@ -2142,8 +2410,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_shape_ratio_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_shape && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
+        if(decoded_reg_strb_det_shape) begin // SW write
+            next_c = settings_word[7:0];
             load_next_c = '1;
         end
         field_combo_det_shape_ratio_next = next_c;
@@ -2162,8 +2430,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_shape_persist_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_shape && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c[4:0] = decoded_wr_data[12:8];
+        if(decoded_reg_strb_det_shape) begin // SW write
+            next_c = settings_word[12:8];
             load_next_c = '1;
         end
         field_combo_det_shape_persist_next = next_c;
@@ -2182,9 +2450,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_confirm_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_confirm && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_det_confirm) begin // SW write
+            next_c = settings_word[15:0];
             load_next_c = '1;
         end
         field_combo_det_confirm_samples_next = next_c;
@@ -2203,11 +2470,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_confirm_rms_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_confirm_rms && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_det_confirm_rms) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_det_confirm_rms_value_next = next_c;
@@ -2226,11 +2490,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_return_rms_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_return_rms && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_det_return_rms) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_det_return_rms_value_next = next_c;
@@ -2249,9 +2510,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_det_return_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_det_return && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_det_return) begin // SW write
+            next_c = settings_word[15:0];
             load_next_c = '1;
         end
         field_combo_det_return_samples_next = next_c;
@@ -2362,9 +2622,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_post_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_post && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
+        if(decoded_reg_strb_cap_post) begin // SW write
+            next_c = settings_word[11:0];
             load_next_c = '1;
         end
         field_combo_cap_post_samples_next = next_c;
@@ -2383,11 +2642,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_qual_dip_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_qual_dip && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_qual_dip) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_qual_dip_value_next = next_c;
@@ -2406,11 +2662,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_qual_swell_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_qual_swell && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_qual_swell) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_qual_swell_value_next = next_c;
@@ -2429,11 +2682,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_qual_interruption_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_qual_interruption && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_qual_interruption) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_qual_interruption_value_next = next_c;
@@ -2452,11 +2702,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_qual_hysteresis_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_qual_hysteresis && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_qual_hysteresis) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_qual_hysteresis_value_next = next_c;
@@ -2475,8 +2722,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_wiring_mode_value;
         load_next_c = '0;
-        if(decoded_reg_strb_wiring && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
+        if(decoded_reg_strb_wiring) begin // SW write
+            next_c = settings_word[1:0];
             load_next_c = '1;
         end
         field_combo_wiring_mode_next = next_c;
@@ -2495,11 +2742,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_no_load_p_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_no_load_p && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_no_load_p) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_no_load_p_value_next = next_c;
@@ -2518,11 +2762,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_no_load_q_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_no_load_q && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_no_load_q) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_no_load_q_value_next = next_c;
@@ -2541,10 +2782,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u1_gain_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u1_gain && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_u1_gain) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_u1_gain_value_next = next_c;
@@ -2563,10 +2802,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u1_offset_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u1_offset && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_u1_offset) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_u1_offset_value_next = next_c;
@@ -2585,10 +2822,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u1_phase_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u1_phase && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
+        if(decoded_reg_strb_cal_u1_phase) begin // SW write
+            next_c = settings_word[16:0];
             load_next_c = '1;
         end
         field_combo_cal_u1_phase_value_next = next_c;
@@ -2607,10 +2842,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i1_gain_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i1_gain && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_i1_gain) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_i1_gain_value_next = next_c;
@@ -2629,10 +2862,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i1_offset_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i1_offset && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_i1_offset) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_i1_offset_value_next = next_c;
@@ -2651,10 +2882,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i1_phase_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i1_phase && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
+        if(decoded_reg_strb_cal_i1_phase) begin // SW write
+            next_c = settings_word[16:0];
             load_next_c = '1;
         end
         field_combo_cal_i1_phase_value_next = next_c;
@@ -2673,10 +2902,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u2_gain_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u2_gain && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_u2_gain) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_u2_gain_value_next = next_c;
@@ -2695,10 +2922,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u2_offset_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u2_offset && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_u2_offset) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_u2_offset_value_next = next_c;
@@ -2717,10 +2942,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_u2_phase_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_u2_phase && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
+        if(decoded_reg_strb_cal_u2_phase) begin // SW write
+            next_c = settings_word[16:0];
             load_next_c = '1;
         end
         field_combo_cal_u2_phase_value_next = next_c;
@@ -2739,10 +2962,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i2_gain_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i2_gain && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_i2_gain) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_i2_gain_value_next = next_c;
@@ -2761,10 +2982,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i2_offset_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i2_offset && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
+        if(decoded_reg_strb_cal_i2_offset) begin // SW write
+            next_c = settings_word[23:0];
             load_next_c = '1;
         end
         field_combo_cal_i2_offset_value_next = next_c;
@@ -2783,10 +3002,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cal_i2_phase_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cal_i2_phase && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[16:16] = decoded_wr_data[16:16];
+        if(decoded_reg_strb_cal_i2_phase) begin // SW write
+            next_c = settings_word[16:0];
             load_next_c = '1;
         end
         field_combo_cal_i2_phase_value_next = next_c;
@@ -2805,8 +3022,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cf_ctrl_enable_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_cf_ctrl) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_cf_ctrl_enable_next = next_c;
@@ -2825,8 +3042,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cf_ctrl_source_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cf_ctrl && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[2:1];
+        if(decoded_reg_strb_cf_ctrl) begin // SW write
+            next_c = settings_word[2:1];
             load_next_c = '1;
         end
         field_combo_cf_ctrl_source_next = next_c;
@@ -2845,11 +3062,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cf_energy_lo_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cf_energy_lo && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_cf_energy_lo) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_cf_energy_lo_value_next = next_c;
@@ -2868,9 +3082,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cf_energy_hi_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cf_energy_hi && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_cf_energy_hi) begin // SW write
+            next_c = settings_word[15:0];
             load_next_c = '1;
         end
         field_combo_cf_energy_hi_value_next = next_c;
@@ -2889,9 +3102,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cf_width_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cf_width && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_cf_width) begin // SW write
+            next_c = settings_word[15:0];
             load_next_c = '1;
         end
         field_combo_cf_width_samples_next = next_c;
@@ -2959,8 +3171,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_rapid_change_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_control_rapid_change_next = next_c;
@@ -2979,8 +3191,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_overcurrent_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[1:1];
             load_next_c = '1;
         end
         field_combo_control_overcurrent_next = next_c;
@@ -2999,8 +3211,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_limiter_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[2:2];
             load_next_c = '1;
         end
         field_combo_control_limiter_next = next_c;
@@ -3019,8 +3231,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_last_gasp_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[3:3];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[3:3];
             load_next_c = '1;
         end
         field_combo_control_last_gasp_next = next_c;
@@ -3039,8 +3251,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_holdup_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[4:4];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[4:4];
             load_next_c = '1;
         end
         field_combo_control_holdup_next = next_c;
@@ -3059,8 +3271,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_crossing_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[5:5];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[5:5];
             load_next_c = '1;
         end
         field_combo_control_crossing_next = next_c;
@@ -3079,8 +3291,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_control_freeze_value;
         load_next_c = '0;
-        if(decoded_reg_strb_control && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[6:6];
+        if(decoded_reg_strb_control) begin // SW write
+            next_c = settings_word[6:6];
             load_next_c = '1;
         end
         field_combo_control_freeze_next = next_c;
@@ -3283,11 +3495,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_rvc_threshold_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_rvc_threshold && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_rvc_threshold) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_rvc_threshold_value_next = next_c;
@@ -3306,11 +3515,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_rvc_hysteresis_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_rvc_hysteresis && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_rvc_hysteresis) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_rvc_hysteresis_value_next = next_c;
@@ -3329,8 +3535,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_rvc_window_count_value;
         load_next_c = '0;
-        if(decoded_reg_strb_rvc_window && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[6:0] = decoded_wr_data[6:0];
+        if(decoded_reg_strb_rvc_window) begin // SW write
+            next_c = settings_word[6:0];
             load_next_c = '1;
         end
         field_combo_rvc_window_count_next = next_c;
@@ -3349,11 +3555,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_oc_threshold_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_oc_threshold && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[28:24] = decoded_wr_data[28:24];
+        if(decoded_reg_strb_oc_threshold) begin // SW write
+            next_c = settings_word[28:0];
             load_next_c = '1;
         end
         field_combo_oc_threshold_value_next = next_c;
@@ -3372,11 +3575,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_oc_hysteresis_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_oc_hysteresis && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[28:24] = decoded_wr_data[28:24];
+        if(decoded_reg_strb_oc_hysteresis) begin // SW write
+            next_c = settings_word[28:0];
             load_next_c = '1;
         end
         field_combo_oc_hysteresis_value_next = next_c;
@@ -3395,11 +3595,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_max_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_max && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
+        if(decoded_reg_strb_lim_max) begin // SW write
+            next_c = settings_word[29:0];
             load_next_c = '1;
         end
         field_combo_lim_max_value_next = next_c;
@@ -3418,11 +3615,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_min_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_min && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
+        if(decoded_reg_strb_lim_min) begin // SW write
+            next_c = settings_word[29:0];
             load_next_c = '1;
         end
         field_combo_lim_min_value_next = next_c;
@@ -3441,11 +3635,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_trip_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_trip && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_lim_trip) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_lim_trip_samples_next = next_c;
@@ -3464,11 +3655,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_reclose_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_reclose && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_lim_reclose) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_lim_reclose_samples_next = next_c;
@@ -3487,11 +3675,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_clear_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_clear && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_lim_clear) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_lim_clear_samples_next = next_c;
@@ -3510,8 +3695,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_mode_tries_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[3:0] = decoded_wr_data[3:0];
+        if(decoded_reg_strb_lim_mode) begin // SW write
+            next_c = settings_word[3:0];
             load_next_c = '1;
         end
         field_combo_lim_mode_tries_next = next_c;
@@ -3530,8 +3715,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_mode_sum_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_mode && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
+        if(decoded_reg_strb_lim_mode) begin // SW write
+            next_c = settings_word[8:8];
             load_next_c = '1;
         end
         field_combo_lim_mode_sum_next = next_c;
@@ -3550,11 +3735,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_value_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_value && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[29:24] = decoded_wr_data[29:24];
+        if(decoded_reg_strb_lim_value) begin // SW write
+            next_c = settings_word[29:0];
             load_next_c = '1;
         end
         field_combo_lim_value_value_next = next_c;
@@ -3573,11 +3755,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_at_lo_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_at_lo && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_lim_at_lo) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_lim_at_lo_value_next = next_c;
@@ -3596,9 +3775,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lim_at_hi_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lim_at_hi && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
+        if(decoded_reg_strb_lim_at_hi) begin // SW write
+            next_c = settings_word[15:0];
             load_next_c = '1;
         end
         field_combo_lim_at_hi_value_next = next_c;
@@ -3753,11 +3931,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lg_declare_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lg_declare && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[27:24] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_lg_declare) begin // SW write
+            next_c = settings_word[27:0];
             load_next_c = '1;
         end
         field_combo_lg_declare_samples_next = next_c;
@@ -3776,11 +3951,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_lg_delay_value_value;
         load_next_c = '0;
-        if(decoded_reg_strb_lg_delay && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[15:8] = decoded_wr_data[15:8];
-            if(decoded_wr_biten[16]) next_c[23:16] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[31:24] = decoded_wr_data[31:24];
+        if(decoded_reg_strb_lg_delay) begin // SW write
+            next_c = settings_word[31:0];
             load_next_c = '1;
         end
         field_combo_lg_delay_value_next = next_c;
@@ -3845,9 +4017,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_hold_low_low_value;
         load_next_c = '0;
-        if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
+        if(decoded_reg_strb_hold_low) begin // SW write
+            next_c = settings_word[11:0];
             load_next_c = '1;
         end
         field_combo_hold_low_low_next = next_c;
@@ -3866,9 +4037,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_hold_low_hysteresis_value;
         load_next_c = '0;
-        if(decoded_reg_strb_hold_low && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[16]) next_c[7:0] = decoded_wr_data[23:16];
-            if(decoded_wr_biten[24]) next_c[11:8] = decoded_wr_data[27:24];
+        if(decoded_reg_strb_hold_low) begin // SW write
+            next_c = settings_word[27:16];
             load_next_c = '1;
         end
         field_combo_hold_low_hysteresis_next = next_c;
@@ -3887,9 +4057,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_hold_stop_code_value;
         load_next_c = '0;
-        if(decoded_reg_strb_hold_stop && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
+        if(decoded_reg_strb_hold_stop) begin // SW write
+            next_c = settings_word[11:0];
             load_next_c = '1;
         end
         field_combo_hold_stop_code_next = next_c;
@@ -3997,8 +4166,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_ing_ctrl_source_value;
         load_next_c = '0;
-        if(decoded_reg_strb_ing_ctrl && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
+        if(decoded_reg_strb_ing_ctrl) begin // SW write
+            next_c = settings_word[1:0];
             load_next_c = '1;
         end
         field_combo_ing_ctrl_source_next = next_c;
@@ -4270,8 +4439,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_enable_suspect_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_cap_enable) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_cap_enable_suspect_next = next_c;
@@ -4290,8 +4459,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_enable_event_in_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[1:1];
+        if(decoded_reg_strb_cap_enable) begin // SW write
+            next_c = settings_word[1:1];
             load_next_c = '1;
         end
         field_combo_cap_enable_event_in_next = next_c;
@@ -4310,8 +4479,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_enable_trigger_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_enable && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[2:2];
+        if(decoded_reg_strb_cap_enable) begin // SW write
+            next_c = settings_word[2:2];
             load_next_c = '1;
         end
         field_combo_cap_enable_trigger_next = next_c;
@@ -4330,9 +4499,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_pre_samples_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_pre && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[7:0] = decoded_wr_data[7:0];
-            if(decoded_wr_biten[8]) next_c[11:8] = decoded_wr_data[11:8];
+        if(decoded_reg_strb_cap_pre) begin // SW write
+            next_c = settings_word[11:0];
             load_next_c = '1;
         end
         field_combo_cap_pre_samples_next = next_c;
@@ -4351,8 +4519,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_window_channel_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_window && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[1:0] = decoded_wr_data[1:0];
+        if(decoded_reg_strb_cap_window) begin // SW write
+            next_c = settings_word[1:0];
             load_next_c = '1;
         end
         field_combo_cap_window_channel_next = next_c;
@@ -4371,8 +4539,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_stream_channels_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c[3:0] = decoded_wr_data[3:0];
+        if(decoded_reg_strb_cap_stream) begin // SW write
+            next_c = settings_word[3:0];
             load_next_c = '1;
         end
         field_combo_cap_stream_channels_next = next_c;
@@ -4391,8 +4559,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_stream_auto_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_stream && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[8]) next_c = decoded_wr_data[8:8];
+        if(decoded_reg_strb_cap_stream) begin // SW write
+            next_c = settings_word[8:8];
             load_next_c = '1;
         end
         field_combo_cap_stream_auto_next = next_c;
@@ -4411,8 +4579,8 @@ module td_regs (
         logic load_next_c;
         next_c = field_storage_cap_mode_points_value;
         load_next_c = '0;
-        if(decoded_reg_strb_cap_mode && decoded_req_is_wr) begin // SW write
-            if(decoded_wr_biten[0]) next_c = decoded_wr_data[0:0];
+        if(decoded_reg_strb_cap_mode) begin // SW write
+            next_c = settings_word[0:0];
             load_next_c = '1;
         end
         field_combo_cap_mode_points_next = next_c;
@@ -4440,7 +4608,7 @@ module td_regs (
     // Write response
     //--------------------------------------------------------------------------
     assign external_wr_ack = 0;
-    assign cpuif_wr_ack = decoded_req & decoded_req_is_wr;
+    assign cpuif_wr_ack = third_q & write_q;
     // Write error: decoded (bad addr/rw) or external mem wr_err from err_support
     assign cpuif_wr_err = '0;
 
@@ -4452,6 +4620,8 @@ module td_regs (
     always @(*) begin
         logic rd_ack;
         rd_ack = '0;
+        rd_ack |= hwif_in_meter_rd_ack;
+        rd_ack |= hwif_in_fund_rd_ack;
         rd_ack |= hwif_in_harm_data_rd_ack;
         rd_ack |= hwif_in_int_data_rd_ack;
         rd_ack |= hwif_in_cap_data_rd_ack;
@@ -4463,618 +4633,218 @@ module td_regs (
     logic readback_external_rd_err;
     assign readback_external_rd_err = '0;
 
-    // Readback mux address
-    // When external accesses are present, hold address stable so readback mux can
-    // continue selecting the correct external data while waiting for rd_ack.
-    logic [14:0] rd_mux_addr;
-    logic [14:0] pending_rd_addr;
+    logic [31:0] row_0_q;
+    logic [1:0] row_0_place;
+    assign row_0_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~rst_n) begin
-            pending_rd_addr <= '0;
-        end else begin
-            if(decoded_req) pending_rd_addr <= cpuif_addr;
-        end
+        if(~(second_q & (access_addr_q[14:4] == 11'h2))) row_0_q <= '0;
+        else row_0_q <= row_0_place[1]
+            ? (row_0_place[0] ? {4'h0, hwif_in_u_half_value} : {hwif_in_half_count_value})
+            : (row_0_place[0] ? {16'h0, hwif_in_sample_hi_value} : {hwif_in_sample_lo_value});
     end
-    assign rd_mux_addr = pending_rd_addr;
-
-    // A register is answered in the clock after its request: choosing among them takes a clock of its own.
+    logic [31:0] row_1_q;
+    logic [1:0] row_1_place;
+    assign row_1_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~rst_n) read_pending <= '0;
-        else read_pending <= decoded_req & ~decoded_req_is_wr & ~decoded_strb_is_external;
+        if(~(second_q & (access_addr_q[14:4] == 11'h3))) row_1_q <= '0;
+        else row_1_q <= row_1_place[1]
+            ? (row_1_place[0] ? {hwif_in_cross_hi_fraction, hwif_in_cross_hi_sample} : {hwif_in_cross_lo_value})
+            : (row_1_place[0] ? {hwif_in_period_10_value} : {4'h0, hwif_in_urms_half_value});
     end
-
+    logic [31:0] row_2_q;
+    logic [1:0] row_2_place;
+    assign row_2_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h4))) row_2_q <= '0;
+        else row_2_q <= row_2_place[1]
+            ? (row_2_place[0] ? {hwif_in_suspect_hi_count, hwif_in_suspect_hi_sample} : {hwif_in_suspect_lo_value})
+            : (row_2_place[0] ? {16'h0, hwif_in_det_state_period, 5'h0, hwif_in_det_state_below, hwif_in_det_state_state} : {hwif_in_envelope_value});
+    end
+    logic [31:0] row_3_q;
+    logic [1:0] row_3_place;
+    assign row_3_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h5))) row_3_q <= '0;
+        else row_3_q <= row_3_place[1]
+            ? (row_3_place[0] ? {hwif_in_withdrawn_hi_count, hwif_in_withdrawn_hi_sample} : {hwif_in_withdrawn_lo_value})
+            : (row_3_place[0] ? {hwif_in_confirmed_hi_count, hwif_in_confirmed_hi_sample} : {hwif_in_confirmed_lo_value});
+    end
+    logic [31:0] row_4_q;
+    logic [1:0] row_4_place;
+    assign row_4_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h6))) row_4_q <= '0;
+        else row_4_q <= row_4_place[1]
+            ? (row_4_place[0] ? {hwif_in_trig_hi_count, hwif_in_trig_hi_sample} : {hwif_in_trig_lo_value})
+            : (row_4_place[0] ? {hwif_in_return_hi_count, hwif_in_return_hi_sample} : {hwif_in_return_lo_value});
+    end
+    logic [31:0] row_5_q;
+    logic [1:0] row_5_place;
+    assign row_5_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h8))) row_5_q <= '0;
+        else row_5_q <= row_5_place[1]
+            ? (row_5_place[0] ? {4'h0, hwif_in_event_urms_value} : {16'h0, hwif_in_event_hi_value})
+            : (row_5_place[0] ? {hwif_in_event_lo_value} : {19'h0, hwif_in_event_waiting, 2'h0, hwif_in_event_kind});
+    end
+    logic [31:0] row_6_q;
+    logic [1:0] row_6_place;
+    assign row_6_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h15))) row_6_q <= '0;
+        else row_6_q <= row_6_place[1]
+            ? (row_6_place[0] ? {hwif_in_s_hi_value} : {hwif_in_s_lo_value})
+            : (row_6_place[0] ? {hwif_in_q_hi_value} : {hwif_in_q_lo_value});
+    end
+    logic [31:0] row_7_q;
+    logic [1:0] row_7_place;
+    assign row_7_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h16))) row_7_q <= '0;
+        else row_7_q <= row_7_place[1]
+            ? (row_7_place[0] ? {hwif_in_e_reverse_hi_value} : {hwif_in_e_reverse_lo_value})
+            : (row_7_place[0] ? {hwif_in_e_forward_hi_value} : {hwif_in_e_forward_lo_value});
+    end
+    logic [31:0] row_8_q;
+    logic [1:0] row_8_place;
+    assign row_8_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h17))) row_8_q <= '0;
+        else row_8_q <= row_8_place[1]
+            ? (row_8_place[0] ? {hwif_in_e_leading_hi_value} : {hwif_in_e_leading_lo_value})
+            : (row_8_place[0] ? {hwif_in_e_lagging_hi_value} : {hwif_in_e_lagging_lo_value});
+    end
+    logic [31:0] row_9_q;
+    logic [1:0] row_9_place;
+    assign row_9_place = {access_addr_q[3], access_addr_q[2]};
+    always_ff @(posedge clk) begin
+        if(~(second_q & (access_addr_q[14:4] == 11'h87))) row_9_q <= '0;
+        else row_9_q <= row_9_place[1]
+            ? (row_9_place[0] ? {16'h0, hwif_in_lg_return_hi_value} : {hwif_in_lg_return_lo_value})
+            : (row_9_place[0] ? {hwif_in_lg_onset_hi_fraction, hwif_in_lg_onset_hi_sample} : {hwif_in_lg_onset_lo_value});
+    end
+    logic [31:0] row_10_q;
+    logic [1:0] row_10_place;
+    assign row_10_place = {(access_addr_q[14:3] == 12'he), ((access_addr_q[14:2] == 13'h6) | (access_addr_q[14:2] == 13'h1d))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h4) | (access_addr_q[14:2] == 13'h6) | (access_addr_q[14:2] == 13'h1c) | (access_addr_q[14:2] == 13'h1d)))) row_10_q <= '0;
+        else row_10_q <= row_10_place[1]
+            ? (row_10_place[0] ? {hwif_in_ticks_per_sample_value} : {hwif_in_trig_ticks_value})
+            : (row_10_place[0] ? {22'h0, field_storage_irq_status_window_value, field_storage_irq_status_harmonics_value, 4'h0, field_storage_irq_status_capture_value, field_storage_irq_status_trigger_value, field_storage_irq_status_half_cycle_value, field_storage_irq_status_event_in_value} : {21'h0, hwif_in_status_period_valid, hwif_in_status_urms_valid, hwif_in_status_crossing_lost, field_storage_status_cf_late_value, field_storage_status_clipped_value, field_storage_status_i2_saturated_value, field_storage_status_u2_saturated_value, field_storage_status_current_saturated_value, field_storage_status_overrun_value, field_storage_status_event_overflow_value, field_storage_status_saturated_value});
+    end
+    logic [31:0] row_11_q;
+    logic [1:0] row_11_place;
+    assign row_11_place = {(access_addr_q[14:3] == 12'h1d), ((access_addr_q[14:2] == 13'h26) | (access_addr_q[14:2] == 13'h3b))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h25) | (access_addr_q[14:2] == 13'h26) | (access_addr_q[14:2] == 13'h3a) | (access_addr_q[14:2] == 13'h3b)))) row_11_q <= '0;
+        else row_11_q <= row_11_place[1]
+            ? (row_11_place[0] ? {hwif_in_cap_first_lo_value} : {11'h0, hwif_in_cap_status_count, 7'h0, hwif_in_cap_status_frozen})
+            : (row_11_place[0] ? {hwif_in_event_extra_value} : {hwif_in_event_extreme_value});
+    end
+    logic [31:0] row_12_q;
+    logic [1:0] row_12_place;
+    assign row_12_place = {(access_addr_q[14:3] == 12'h29), ((access_addr_q[14:2] == 13'h50) | (access_addr_q[14:2] == 13'h53))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h3c) | (access_addr_q[14:2] == 13'h50) | (access_addr_q[14:2] == 13'h52) | (access_addr_q[14:2] == 13'h53)))) row_12_q <= '0;
+        else row_12_q <= row_12_place[1]
+            ? (row_12_place[0] ? {hwif_in_p_hi_value} : {hwif_in_p_lo_value})
+            : (row_12_place[0] ? {2'h0, hwif_in_irms_half_value} : {16'h0, hwif_in_cap_first_hi_value});
+    end
+    logic [31:0] row_13_q;
+    logic [1:0] row_13_place;
+    assign row_13_place = {((access_addr_q[14:2] == 13'h9c) | (access_addr_q[14:2] == 13'h180)), ((access_addr_q[14:2] == 13'h61) | (access_addr_q[14:2] == 13'h180))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h60) | (access_addr_q[14:2] == 13'h61) | (access_addr_q[14:2] == 13'h9c) | (access_addr_q[14:2] == 13'h180)))) row_13_q <= '0;
+        else row_13_q <= row_13_place[1]
+            ? (row_13_place[0] ? {29'h0, field_storage_harm_ctrl_channel_value, 1'h0} : {hwif_in_cf_count_value})
+            : (row_13_place[0] ? {hwif_in_e_run_hi_value} : {hwif_in_e_run_lo_value});
+    end
+    logic [31:0] row_14_q;
+    logic [1:0] row_14_place;
+    assign row_14_place = {((access_addr_q[14:2] == 13'h205) | (access_addr_q[14:2] == 13'h211)), ((access_addr_q[14:2] == 13'h201) | (access_addr_q[14:2] == 13'h211))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h181) | (access_addr_q[14:2] == 13'h201) | (access_addr_q[14:2] == 13'h205) | (access_addr_q[14:2] == 13'h211)))) row_14_q <= '0;
+        else row_14_q <= row_14_place[1]
+            ? (row_14_place[0] ? {field_storage_lim_command_id_value, 16'h0} : {hwif_in_rvc_state_steady, 3'h0, hwif_in_rvc_state_mean})
+            : (row_14_place[0] ? {24'h0, field_storage_misuse_holdup_value, field_storage_misuse_crossing_value, field_storage_misuse_checksum_value, field_storage_misuse_unmapped_value, field_storage_misuse_locked_write_value, field_storage_misuse_tick_value, field_storage_misuse_refused_value, field_storage_misuse_duplicate_value} : {30'h0, hwif_in_harm_status_busy, hwif_in_harm_status_done});
+    end
+    logic [31:0] row_15_q;
+    logic [1:0] row_15_place;
+    assign row_15_place = {(access_addr_q[14:3] == 12'h10a), ((access_addr_q[14:2] == 13'h213) | (access_addr_q[14:2] == 13'h215))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h212) | (access_addr_q[14:2] == 13'h213) | (access_addr_q[14:2] == 13'h214) | (access_addr_q[14:2] == 13'h215)))) row_15_q <= '0;
+        else row_15_q <= row_15_place[1]
+            ? (row_15_place[0] ? {hwif_in_lim_applied_hi_id, hwif_in_lim_applied_hi_sample} : {hwif_in_lim_applied_lo_value})
+            : (row_15_place[0] ? {2'h0, hwif_in_lim_applied_value} : {hwif_in_lim_state_id, 7'h0, hwif_in_lim_state_overcurrent, hwif_in_lim_state_tries, hwif_in_lim_state_pending_tick, hwif_in_lim_state_pending, hwif_in_lim_state_state});
+    end
+    logic [31:0] row_16_q;
+    logic [1:0] row_16_place;
+    assign row_16_place = {(access_addr_q[14:3] == 12'h111), ((access_addr_q[14:2] == 13'h21b) | (access_addr_q[14:2] == 13'h223))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h216) | (access_addr_q[14:2] == 13'h21b) | (access_addr_q[14:2] == 13'h222) | (access_addr_q[14:2] == 13'h223)))) row_16_q <= '0;
+        else row_16_q <= row_16_place[1]
+            ? (row_16_place[0] ? {8'h0, hwif_in_hold_energy_value} : {15'h0, hwif_in_hold_code_low, 4'h0, hwif_in_hold_code_code})
+            : (row_16_place[0] ? {hwif_in_lg_state_momentary, hwif_in_lg_state_declared, 4'h0, hwif_in_lg_state_frozen, hwif_in_lg_state_state} : {2'h0, hwif_in_lim_current_value});
+    end
+    logic [31:0] row_17_q;
+    logic [1:0] row_17_place;
+    assign row_17_place = {((access_addr_q[14:2] == 13'h227) | (access_addr_q[14:2] == 13'h228)), ((access_addr_q[14:2] == 13'h226) | (access_addr_q[14:2] == 13'h228))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h225) | (access_addr_q[14:2] == 13'h226) | (access_addr_q[14:2] == 13'h227) | (access_addr_q[14:2] == 13'h228)))) row_17_q <= '0;
+        else row_17_q <= row_17_place[1]
+            ? (row_17_place[0] ? {19'h0, field_storage_int_tick_minute_value, 8'h0} : {hwif_in_guard_reference_value})
+            : (row_17_place[0] ? {hwif_in_guard_crc_value} : {hwif_in_guard_state_passes, 13'h0, hwif_in_guard_state_mismatch, hwif_in_guard_state_learned, hwif_in_guard_state_locked});
+    end
+    logic [31:0] row_18_q;
+    logic [1:0] row_18_place;
+    assign row_18_place = {((access_addr_q[14:2] == 13'h301) | (access_addr_q[14:2] == 13'h308)), ((access_addr_q[14:2] == 13'h22a) | (access_addr_q[14:2] == 13'h308))};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h229) | (access_addr_q[14:2] == 13'h22a) | (access_addr_q[14:2] == 13'h301) | (access_addr_q[14:2] == 13'h308)))) row_18_q <= '0;
+        else row_18_q <= row_18_place[1]
+            ? (row_18_place[0] ? {11'h0, hwif_in_cap_cause_earlier, hwif_in_cap_cause_streaming, 3'h0, hwif_in_cap_cause_command, hwif_in_cap_cause_trigger, hwif_in_cap_cause_event_in, hwif_in_cap_cause_suspect} : {21'h0, field_storage_ing_status_i2_clipped_value, field_storage_ing_status_u2_clipped_value, field_storage_ing_status_i1_clipped_value, field_storage_ing_status_u1_clipped_value, field_storage_ing_status_limited_value, field_storage_ing_status_bit_overrun_value, field_storage_ing_status_silent_value, field_storage_ing_status_late_value, field_storage_ing_status_adc_reset_value, field_storage_ing_status_setup_error_value, field_storage_ing_status_crc_error_value})
+            : (row_18_place[0] ? {hwif_in_int_ticks_value} : {hwif_in_int_state_busy, 4'h0, hwif_in_int_state_latest, 3'h0, hwif_in_int_state_minute, 2'h0, hwif_in_int_state_count, 2'h0, hwif_in_int_state_newest});
+    end
+    logic [31:0] row_19_q;
+    logic [1:0] row_19_place;
+    assign row_19_place = {1'b0, (access_addr_q[14:2] == 13'h30a)};
+    always_ff @(posedge clk) begin
+        if(~(second_q & ((access_addr_q[14:2] == 13'h309) | (access_addr_q[14:2] == 13'h30a)))) row_19_q <= '0;
+        else row_19_q <= row_19_place[1]
+            ? (row_19_place[0] ? 32'h0 : 32'h0)
+            : (row_19_place[0] ? {16'h0, hwif_in_cap_trig_hi_value} : {hwif_in_cap_trig_lo_value});
+    end
+    logic [31:0] meter_q;
+    always_ff @(posedge clk) begin
+        if(~hwif_in_meter_rd_ack) meter_q <= '0;
+        else meter_q <= hwif_in_meter_rd_data;
+    end
+    logic [31:0] fund_q;
+    always_ff @(posedge clk) begin
+        if(~hwif_in_fund_rd_ack) fund_q <= '0;
+        else fund_q <= hwif_in_fund_rd_data;
+    end
+    logic [31:0] harm_data_q;
+    always_ff @(posedge clk) begin
+        if(~hwif_in_harm_data_rd_ack) harm_data_q <= '0;
+        else harm_data_q <= hwif_in_harm_data_rd_data;
+    end
+    logic [31:0] int_data_q;
+    always_ff @(posedge clk) begin
+        if(~hwif_in_int_data_rd_ack) int_data_q <= '0;
+        else int_data_q <= hwif_in_int_data_rd_data;
+    end
+    logic [31:0] cap_data_q;
+    always_ff @(posedge clk) begin
+        if(~hwif_in_cap_data_rd_ack) cap_data_q <= '0;
+        else cap_data_q <= hwif_in_cap_data_rd_data;
+    end
     logic readback_err;
-    logic readback_done;
     logic [31:0] readback_data;
-always @(*) begin
-        // Icarus limitation: does not support overriding variable lifetime (automatic).
-        // A regular block-local temp is sufficient here since logic is purely combinational.
-        logic [31:0] readback_data_var;
-        readback_data_var = '0;
-        if(read_pending | external_pending) begin
-        case(rd_mux_addr[14:6])
-        9'h0: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[31:0] = 32'h54454944;
-        end
-        4'h1: begin
-            readback_data_var[15:0] = 16'h2;
-            readback_data_var[31:16] = 16'h1;
-        end
-        4'h2: begin
-            readback_data_var[31:0] = hwif_in_map_hash_value;
-        end
-        4'h3: begin
-            readback_data_var[0] = field_storage_ctrl_detect_value;
-            readback_data_var[1] = field_storage_ctrl_quality_value;
-        end
-        4'h4: begin
-            readback_data_var[0] = field_storage_status_saturated_value;
-            readback_data_var[1] = field_storage_status_event_overflow_value;
-            readback_data_var[2] = field_storage_status_overrun_value;
-            readback_data_var[3] = field_storage_status_current_saturated_value;
-            readback_data_var[4] = field_storage_status_u2_saturated_value;
-            readback_data_var[5] = field_storage_status_i2_saturated_value;
-            readback_data_var[6] = field_storage_status_clipped_value;
-            readback_data_var[7] = field_storage_status_cf_late_value;
-            readback_data_var[8] = hwif_in_status_crossing_lost;
-            readback_data_var[9] = hwif_in_status_urms_valid;
-            readback_data_var[10] = hwif_in_status_period_valid;
-        end
-        4'h5: begin
-            readback_data_var[0] = field_storage_irq_enable_event_in_value;
-            readback_data_var[1] = field_storage_irq_enable_half_cycle_value;
-            readback_data_var[2] = field_storage_irq_enable_trigger_value;
-            readback_data_var[3] = field_storage_irq_enable_capture_value;
-            readback_data_var[8] = field_storage_irq_enable_harmonics_value;
-            readback_data_var[9] = field_storage_irq_enable_window_value;
-        end
-        4'h6: begin
-            readback_data_var[0] = field_storage_irq_status_event_in_value;
-            readback_data_var[1] = field_storage_irq_status_half_cycle_value;
-            readback_data_var[2] = field_storage_irq_status_trigger_value;
-            readback_data_var[3] = field_storage_irq_status_capture_value;
-            readback_data_var[8] = field_storage_irq_status_harmonics_value;
-            readback_data_var[9] = field_storage_irq_status_window_value;
-        end
-        4'h8: begin
-            readback_data_var[31:0] = hwif_in_sample_lo_value;
-        end
-        4'h9: begin
-            readback_data_var[15:0] = hwif_in_sample_hi_value;
-        end
-        4'ha: begin
-            readback_data_var[31:0] = hwif_in_half_count_value;
-        end
-        4'hb: begin
-            readback_data_var[27:0] = hwif_in_u_half_value;
-        end
-        4'hc: begin
-            readback_data_var[27:0] = hwif_in_urms_half_value;
-        end
-        4'hd: begin
-            readback_data_var[31:0] = hwif_in_period_10_value;
-        end
-        4'he: begin
-            readback_data_var[31:0] = hwif_in_cross_lo_value;
-        end
-        4'hf: begin
-            readback_data_var[15:0] = hwif_in_cross_hi_sample;
-            readback_data_var[31:16] = hwif_in_cross_hi_fraction;
-        end
-        default: ;
-        endcase
-        9'h1: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[31:0] = hwif_in_envelope_value;
-        end
-        4'h1: begin
-            readback_data_var[1:0] = hwif_in_det_state_state;
-            readback_data_var[2] = hwif_in_det_state_below;
-            readback_data_var[15:8] = hwif_in_det_state_period;
-        end
-        4'h2: begin
-            readback_data_var[31:0] = hwif_in_suspect_lo_value;
-        end
-        4'h3: begin
-            readback_data_var[15:0] = hwif_in_suspect_hi_sample;
-            readback_data_var[31:16] = hwif_in_suspect_hi_count;
-        end
-        4'h4: begin
-            readback_data_var[31:0] = hwif_in_confirmed_lo_value;
-        end
-        4'h5: begin
-            readback_data_var[15:0] = hwif_in_confirmed_hi_sample;
-            readback_data_var[31:16] = hwif_in_confirmed_hi_count;
-        end
-        4'h6: begin
-            readback_data_var[31:0] = hwif_in_withdrawn_lo_value;
-        end
-        4'h7: begin
-            readback_data_var[15:0] = hwif_in_withdrawn_hi_sample;
-            readback_data_var[31:16] = hwif_in_withdrawn_hi_count;
-        end
-        4'h8: begin
-            readback_data_var[31:0] = hwif_in_return_lo_value;
-        end
-        4'h9: begin
-            readback_data_var[15:0] = hwif_in_return_hi_sample;
-            readback_data_var[31:16] = hwif_in_return_hi_count;
-        end
-        4'ha: begin
-            readback_data_var[31:0] = hwif_in_trig_lo_value;
-        end
-        4'hb: begin
-            readback_data_var[15:0] = hwif_in_trig_hi_sample;
-            readback_data_var[31:16] = hwif_in_trig_hi_count;
-        end
-        4'hc: begin
-            readback_data_var[31:0] = hwif_in_trig_ticks_value;
-        end
-        4'hd: begin
-            readback_data_var[31:0] = hwif_in_ticks_per_sample_value;
-        end
-        default: ;
-        endcase
-        9'h2: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[5:0] = hwif_in_event_kind;
-            readback_data_var[12:8] = hwif_in_event_waiting;
-        end
-        4'h1: begin
-            readback_data_var[31:0] = hwif_in_event_lo_value;
-        end
-        4'h2: begin
-            readback_data_var[15:0] = hwif_in_event_hi_value;
-        end
-        4'h3: begin
-            readback_data_var[27:0] = hwif_in_event_urms_value;
-        end
-        4'h5: begin
-            readback_data_var[31:0] = hwif_in_event_extreme_value;
-        end
-        4'h6: begin
-            readback_data_var[31:0] = hwif_in_event_extra_value;
-        end
-        4'h8: begin
-            readback_data_var[27:0] = field_storage_cross_hysteresis_value_value;
-        end
-        4'h9: begin
-            readback_data_var[7:0] = field_storage_cross_timing_blank_value;
-            readback_data_var[15:8] = field_storage_cross_timing_timeout_value;
-            readback_data_var[23:16] = field_storage_cross_timing_cadence_value;
-        end
-        4'hc: begin
-            readback_data_var[12:0] = field_storage_det_k_value_value;
-        end
-        4'hd: begin
-            readback_data_var[31:0] = field_storage_det_drop_value_value;
-        end
-        4'he: begin
-            readback_data_var[31:0] = field_storage_det_low_value_value;
-        end
-        4'hf: begin
-            readback_data_var[31:0] = field_storage_det_floor_value_value;
-        end
-        default: ;
-        endcase
-        9'h3: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[7:0] = field_storage_det_shape_ratio_value;
-            readback_data_var[12:8] = field_storage_det_shape_persist_value;
-        end
-        4'h1: begin
-            readback_data_var[15:0] = field_storage_det_confirm_samples_value;
-        end
-        4'h2: begin
-            readback_data_var[27:0] = field_storage_det_confirm_rms_value_value;
-        end
-        4'h3: begin
-            readback_data_var[27:0] = field_storage_det_return_rms_value_value;
-        end
-        4'h4: begin
-            readback_data_var[15:0] = field_storage_det_return_samples_value;
-        end
-        4'h9: begin
-            readback_data_var[11:0] = field_storage_cap_post_samples_value;
-        end
-        4'ha: begin
-            readback_data_var[0] = hwif_in_cap_status_frozen;
-            readback_data_var[20:8] = hwif_in_cap_status_count;
-        end
-        4'hb: begin
-            readback_data_var[31:0] = hwif_in_cap_first_lo_value;
-        end
-        4'hc: begin
-            readback_data_var[15:0] = hwif_in_cap_first_hi_value;
-        end
-        default: ;
-        endcase
-        9'h5: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[29:0] = hwif_in_irms_half_value;
-        end
-        4'h2: begin
-            readback_data_var[31:0] = hwif_in_p_lo_value;
-        end
-        4'h3: begin
-            readback_data_var[31:0] = hwif_in_p_hi_value;
-        end
-        4'h4: begin
-            readback_data_var[31:0] = hwif_in_q_lo_value;
-        end
-        4'h5: begin
-            readback_data_var[31:0] = hwif_in_q_hi_value;
-        end
-        4'h6: begin
-            readback_data_var[31:0] = hwif_in_s_lo_value;
-        end
-        4'h7: begin
-            readback_data_var[31:0] = hwif_in_s_hi_value;
-        end
-        4'h8: begin
-            readback_data_var[31:0] = hwif_in_e_forward_lo_value;
-        end
-        4'h9: begin
-            readback_data_var[31:0] = hwif_in_e_forward_hi_value;
-        end
-        4'ha: begin
-            readback_data_var[31:0] = hwif_in_e_reverse_lo_value;
-        end
-        4'hb: begin
-            readback_data_var[31:0] = hwif_in_e_reverse_hi_value;
-        end
-        4'hc: begin
-            readback_data_var[31:0] = hwif_in_e_lagging_lo_value;
-        end
-        4'hd: begin
-            readback_data_var[31:0] = hwif_in_e_lagging_hi_value;
-        end
-        4'he: begin
-            readback_data_var[31:0] = hwif_in_e_leading_lo_value;
-        end
-        4'hf: begin
-            readback_data_var[31:0] = hwif_in_e_leading_hi_value;
-        end
-        default: ;
-        endcase
-        9'h6: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[31:0] = hwif_in_e_run_lo_value;
-        end
-        4'h1: begin
-            readback_data_var[31:0] = hwif_in_e_run_hi_value;
-        end
-        4'h8: begin
-            readback_data_var[27:0] = field_storage_qual_dip_value_value;
-        end
-        4'h9: begin
-            readback_data_var[27:0] = field_storage_qual_swell_value_value;
-        end
-        4'ha: begin
-            readback_data_var[27:0] = field_storage_qual_interruption_value_value;
-        end
-        4'hb: begin
-            readback_data_var[27:0] = field_storage_qual_hysteresis_value_value;
-        end
-        default: ;
-        endcase
-        9'h8: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[1:0] = field_storage_wiring_mode_value;
-        end
-        4'h1: begin
-            readback_data_var[31:0] = field_storage_no_load_p_value_value;
-        end
-        4'h2: begin
-            readback_data_var[31:0] = field_storage_no_load_q_value_value;
-        end
-        4'h4: begin
-            readback_data_var[23:0] = field_storage_cal_u1_gain_value_value;
-        end
-        4'h5: begin
-            readback_data_var[23:0] = field_storage_cal_u1_offset_value_value;
-        end
-        4'h6: begin
-            readback_data_var[16:0] = field_storage_cal_u1_phase_value_value;
-        end
-        4'h8: begin
-            readback_data_var[23:0] = field_storage_cal_i1_gain_value_value;
-        end
-        4'h9: begin
-            readback_data_var[23:0] = field_storage_cal_i1_offset_value_value;
-        end
-        4'ha: begin
-            readback_data_var[16:0] = field_storage_cal_i1_phase_value_value;
-        end
-        4'hc: begin
-            readback_data_var[23:0] = field_storage_cal_u2_gain_value_value;
-        end
-        4'hd: begin
-            readback_data_var[23:0] = field_storage_cal_u2_offset_value_value;
-        end
-        4'he: begin
-            readback_data_var[16:0] = field_storage_cal_u2_phase_value_value;
-        end
-        default: ;
-        endcase
-        9'h9: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[23:0] = field_storage_cal_i2_gain_value_value;
-        end
-        4'h1: begin
-            readback_data_var[23:0] = field_storage_cal_i2_offset_value_value;
-        end
-        4'h2: begin
-            readback_data_var[16:0] = field_storage_cal_i2_phase_value_value;
-        end
-        4'h8: begin
-            readback_data_var[0] = field_storage_cf_ctrl_enable_value;
-            readback_data_var[2:1] = field_storage_cf_ctrl_source_value;
-        end
-        4'h9: begin
-            readback_data_var[31:0] = field_storage_cf_energy_lo_value_value;
-        end
-        4'ha: begin
-            readback_data_var[15:0] = field_storage_cf_energy_hi_value_value;
-        end
-        4'hb: begin
-            readback_data_var[15:0] = field_storage_cf_width_samples_value;
-        end
-        4'hc: begin
-            readback_data_var[31:0] = hwif_in_cf_count_value;
-        end
-        default: ;
-        endcase
-        9'h18: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[2:1] = field_storage_harm_ctrl_channel_value;
-        end
-        4'h1: begin
-            readback_data_var[0] = hwif_in_harm_status_done;
-            readback_data_var[1] = hwif_in_harm_status_busy;
-        end
-        default: ;
-        endcase
-        9'h20: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[0] = field_storage_control_rapid_change_value;
-            readback_data_var[1] = field_storage_control_overcurrent_value;
-            readback_data_var[2] = field_storage_control_limiter_value;
-            readback_data_var[3] = field_storage_control_last_gasp_value;
-            readback_data_var[4] = field_storage_control_holdup_value;
-            readback_data_var[5] = field_storage_control_crossing_value;
-            readback_data_var[6] = field_storage_control_freeze_value;
-        end
-        4'h1: begin
-            readback_data_var[0] = field_storage_misuse_duplicate_value;
-            readback_data_var[1] = field_storage_misuse_refused_value;
-            readback_data_var[2] = field_storage_misuse_tick_value;
-            readback_data_var[3] = field_storage_misuse_locked_write_value;
-            readback_data_var[4] = field_storage_misuse_unmapped_value;
-            readback_data_var[5] = field_storage_misuse_checksum_value;
-            readback_data_var[6] = field_storage_misuse_crossing_value;
-            readback_data_var[7] = field_storage_misuse_holdup_value;
-        end
-        4'h2: begin
-            readback_data_var[27:0] = field_storage_rvc_threshold_value_value;
-        end
-        4'h3: begin
-            readback_data_var[27:0] = field_storage_rvc_hysteresis_value_value;
-        end
-        4'h4: begin
-            readback_data_var[6:0] = field_storage_rvc_window_count_value;
-        end
-        4'h5: begin
-            readback_data_var[27:0] = hwif_in_rvc_state_mean;
-            readback_data_var[31] = hwif_in_rvc_state_steady;
-        end
-        4'h6: begin
-            readback_data_var[28:0] = field_storage_oc_threshold_value_value;
-        end
-        4'h7: begin
-            readback_data_var[28:0] = field_storage_oc_hysteresis_value_value;
-        end
-        4'h8: begin
-            readback_data_var[29:0] = field_storage_lim_max_value_value;
-        end
-        4'h9: begin
-            readback_data_var[29:0] = field_storage_lim_min_value_value;
-        end
-        4'ha: begin
-            readback_data_var[27:0] = field_storage_lim_trip_samples_value;
-        end
-        4'hb: begin
-            readback_data_var[27:0] = field_storage_lim_reclose_samples_value;
-        end
-        4'hc: begin
-            readback_data_var[27:0] = field_storage_lim_clear_samples_value;
-        end
-        4'hd: begin
-            readback_data_var[3:0] = field_storage_lim_mode_tries_value;
-            readback_data_var[8] = field_storage_lim_mode_sum_value;
-        end
-        4'he: begin
-            readback_data_var[29:0] = field_storage_lim_value_value_value;
-        end
-        4'hf: begin
-            readback_data_var[31:0] = field_storage_lim_at_lo_value_value;
-        end
-        default: ;
-        endcase
-        9'h21: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[15:0] = field_storage_lim_at_hi_value_value;
-        end
-        4'h1: begin
-            readback_data_var[31:16] = field_storage_lim_command_id_value;
-        end
-        4'h2: begin
-            readback_data_var[1:0] = hwif_in_lim_state_state;
-            readback_data_var[2] = hwif_in_lim_state_pending;
-            readback_data_var[3] = hwif_in_lim_state_pending_tick;
-            readback_data_var[7:4] = hwif_in_lim_state_tries;
-            readback_data_var[8] = hwif_in_lim_state_overcurrent;
-            readback_data_var[31:16] = hwif_in_lim_state_id;
-        end
-        4'h3: begin
-            readback_data_var[29:0] = hwif_in_lim_applied_value;
-        end
-        4'h4: begin
-            readback_data_var[31:0] = hwif_in_lim_applied_lo_value;
-        end
-        4'h5: begin
-            readback_data_var[15:0] = hwif_in_lim_applied_hi_sample;
-            readback_data_var[31:16] = hwif_in_lim_applied_hi_id;
-        end
-        4'h6: begin
-            readback_data_var[29:0] = hwif_in_lim_current_value;
-        end
-        4'h8: begin
-            readback_data_var[27:0] = field_storage_lg_declare_samples_value;
-        end
-        4'h9: begin
-            readback_data_var[31:0] = field_storage_lg_delay_value_value;
-        end
-        4'hb: begin
-            readback_data_var[2:0] = hwif_in_lg_state_state;
-            readback_data_var[3] = hwif_in_lg_state_frozen;
-            readback_data_var[15:8] = hwif_in_lg_state_declared;
-            readback_data_var[31:16] = hwif_in_lg_state_momentary;
-        end
-        4'hc: begin
-            readback_data_var[31:0] = hwif_in_lg_onset_lo_value;
-        end
-        4'hd: begin
-            readback_data_var[15:0] = hwif_in_lg_onset_hi_sample;
-            readback_data_var[31:16] = hwif_in_lg_onset_hi_fraction;
-        end
-        4'he: begin
-            readback_data_var[31:0] = hwif_in_lg_return_lo_value;
-        end
-        4'hf: begin
-            readback_data_var[15:0] = hwif_in_lg_return_hi_value;
-        end
-        default: ;
-        endcase
-        9'h22: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[11:0] = field_storage_hold_low_low_value;
-            readback_data_var[27:16] = field_storage_hold_low_hysteresis_value;
-        end
-        4'h1: begin
-            readback_data_var[11:0] = field_storage_hold_stop_code_value;
-        end
-        4'h2: begin
-            readback_data_var[11:0] = hwif_in_hold_code_code;
-            readback_data_var[16] = hwif_in_hold_code_low;
-        end
-        4'h3: begin
-            readback_data_var[23:0] = hwif_in_hold_energy_value;
-        end
-        4'h5: begin
-            readback_data_var[0] = hwif_in_guard_state_locked;
-            readback_data_var[1] = hwif_in_guard_state_learned;
-            readback_data_var[2] = hwif_in_guard_state_mismatch;
-            readback_data_var[31:16] = hwif_in_guard_state_passes;
-        end
-        4'h6: begin
-            readback_data_var[31:0] = hwif_in_guard_crc_value;
-        end
-        4'h7: begin
-            readback_data_var[31:0] = hwif_in_guard_reference_value;
-        end
-        4'h8: begin
-            readback_data_var[12:8] = field_storage_int_tick_minute_value;
-        end
-        4'h9: begin
-            readback_data_var[5:0] = hwif_in_int_state_newest;
-            readback_data_var[13:8] = hwif_in_int_state_count;
-            readback_data_var[20:16] = hwif_in_int_state_minute;
-            readback_data_var[26:24] = hwif_in_int_state_latest;
-            readback_data_var[31] = hwif_in_int_state_busy;
-        end
-        4'ha: begin
-            readback_data_var[31:0] = hwif_in_int_ticks_value;
-        end
-        default: ;
-        endcase
-        9'h30: case(rd_mux_addr[5:2])
-        4'h0: begin
-            readback_data_var[1:0] = field_storage_ing_ctrl_source_value;
-        end
-        4'h1: begin
-            readback_data_var[0] = field_storage_ing_status_crc_error_value;
-            readback_data_var[1] = field_storage_ing_status_setup_error_value;
-            readback_data_var[2] = field_storage_ing_status_adc_reset_value;
-            readback_data_var[3] = field_storage_ing_status_late_value;
-            readback_data_var[4] = field_storage_ing_status_silent_value;
-            readback_data_var[5] = field_storage_ing_status_bit_overrun_value;
-            readback_data_var[6] = field_storage_ing_status_limited_value;
-            readback_data_var[7] = field_storage_ing_status_u1_clipped_value;
-            readback_data_var[8] = field_storage_ing_status_i1_clipped_value;
-            readback_data_var[9] = field_storage_ing_status_u2_clipped_value;
-            readback_data_var[10] = field_storage_ing_status_i2_clipped_value;
-        end
-        4'h4: begin
-            readback_data_var[0] = field_storage_cap_enable_suspect_value;
-            readback_data_var[1] = field_storage_cap_enable_event_in_value;
-            readback_data_var[2] = field_storage_cap_enable_trigger_value;
-        end
-        4'h5: begin
-            readback_data_var[11:0] = field_storage_cap_pre_samples_value;
-        end
-        4'h6: begin
-            readback_data_var[1:0] = field_storage_cap_window_channel_value;
-        end
-        4'h7: begin
-            readback_data_var[3:0] = field_storage_cap_stream_channels_value;
-            readback_data_var[8] = field_storage_cap_stream_auto_value;
-        end
-        4'h8: begin
-            readback_data_var[0] = hwif_in_cap_cause_suspect;
-            readback_data_var[1] = hwif_in_cap_cause_event_in;
-            readback_data_var[2] = hwif_in_cap_cause_trigger;
-            readback_data_var[3] = hwif_in_cap_cause_command;
-            readback_data_var[7] = hwif_in_cap_cause_streaming;
-            readback_data_var[20:8] = hwif_in_cap_cause_earlier;
-        end
-        4'h9: begin
-            readback_data_var[31:0] = hwif_in_cap_trig_lo_value;
-        end
-        4'ha: begin
-            readback_data_var[15:0] = hwif_in_cap_trig_hi_value;
-        end
-        4'hb: begin
-            readback_data_var[0] = field_storage_cap_mode_points_value;
-        end
-        default: ;
-        endcase
-        default: ;
-        endcase
-        if((rd_mux_addr >= 15'h400) && (rd_mux_addr <= 15'h400 + 15'hff)) begin
-            readback_data_var = hwif_in_meter_rd_data;
-        end
-        if((rd_mux_addr >= 15'h700) && (rd_mux_addr <= 15'h700 + 15'h7f)) begin
-            readback_data_var = hwif_in_fund_rd_data;
-        end
-        if((rd_mux_addr >= 15'h1000) && (rd_mux_addr <= 15'h1000 + 15'h1ff)) begin
-            readback_data_var = hwif_in_harm_data_rd_data;
-        end
-        if((rd_mux_addr >= 15'h1800) && (rd_mux_addr <= 15'h1800 + 15'h7ff)) begin
-            readback_data_var = hwif_in_int_data_rd_data;
-        end
-        if((rd_mux_addr >= 15'h4000) && (rd_mux_addr <= 15'h4000 + 15'h3fff)) begin
-            readback_data_var = hwif_in_cap_data_rd_data;
-        end
-        end
-        readback_data = readback_data_var;
-        readback_done = read_pending;
-        readback_err = '0;
-    end
+    assign readback_err = '0;
+    assign readback_data = settings_word | row_0_q | row_1_q | row_2_q | row_3_q | row_4_q | row_5_q | row_6_q | row_7_q | row_8_q | row_9_q | row_10_q | row_11_q | row_12_q | row_13_q | row_14_q | row_15_q | row_16_q | row_17_q | row_18_q | row_19_q | meter_q | fund_q | harm_data_q | int_data_q | cap_data_q;
 
     assign external_rd_ack = readback_external_rd_ack;
-    assign cpuif_rd_ack = readback_done | readback_external_rd_ack;
+    assign cpuif_rd_ack = third_q & ~write_q;
     assign cpuif_rd_data = readback_data;
     assign cpuif_rd_err = readback_err | readback_external_rd_err;
 endmodule

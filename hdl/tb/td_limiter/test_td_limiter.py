@@ -27,7 +27,8 @@ SETTINGS = LimiterSettings(trip=5, reclose=7, clear=40, tries=3, least=100, most
 def inputs(settings: LimiterSettings) -> dict[str, int]:
     """Return the inputs at rest."""
     values = {
-        f"{name}_i": 0 for name in (*COMMANDS, "step", "index", "fresh", "irms1", "irms2", "tick", "id", "value", "at")
+        f"{name}_i": 0
+        for name in (*COMMANDS, "step", "index", "fresh", "larger", "smaller", "tick", "id", "value", "at")
     }
     values |= {"enable_i": 1, "sum_i": int(settings.add), "min_i": settings.least, "max_i": settings.most}
     values |= {f"{name}_i": getattr(settings, name) for name in ("trip", "reclose", "clear", "tries")}
@@ -86,7 +87,7 @@ async def states_events_and_commands_are_the_models(dut: Any) -> None:
             index += 1
             currents = [rng.randrange(6000, 9000) if rng.random() < heavy else rng.randrange(100) for _ in range(2)]
             fresh = int(rng.random() < 0.4)
-            event = await step(dut, rng, fresh=fresh, index=index, irms1=currents[0], irms2=currents[1])
+            event = await step(dut, rng, fresh=fresh, index=index, larger=max(currents), smaller=min(currents))
             assert event == model.step(index, bool(fresh), currents[0], currents[1])
             assert shown(dut) == expected(model)
             kinds |= {event.kind} if event else set()
@@ -101,11 +102,11 @@ async def a_load_that_stays_locks_out_after_the_last_try_and_a_release_closes(du
     rng = seeded("lockout")
     await start(dut, **inputs(SETTINGS))
     assert await command(dut, "apply", 1, 1000) == "accepted"
-    assert await step(dut, rng, fresh=1, index=0, irms1=1001, irms2=0) is None  # counts from the next sample on
+    assert await step(dut, rng, fresh=1, index=0, larger=1001, smaller=0) is None  # counts from the next sample on
     seen = {}
     for index in range(1, 60):
         closed = int(dut.closed_o.value)
-        event = await step(dut, rng, fresh=1, index=index, irms1=1001 if closed else 0, irms2=0)
+        event = await step(dut, rng, fresh=1, index=index, larger=1001 if closed else 0, smaller=0)
         if event:
             seen[index] = event.kind
     # The current is 0 for the 7 open samples and is seen again one sample after closing.
@@ -122,7 +123,7 @@ async def a_load_that_stays_locks_out_after_the_last_try_and_a_release_closes(du
     assert int(dut.closed_o.value) == 0
     assert await command(dut, "release", 2) == "accepted"
     assert int(dut.closed_o.value) == 1
-    assert await step(dut, rng, fresh=1, index=60, irms1=0, irms2=0) == Event(LIMIT_RELEASE, 0, 1000)
+    assert await step(dut, rng, fresh=1, index=60, larger=0, smaller=0) == Event(LIMIT_RELEASE, 0, 1000)
 
 
 @cocotb.test()
@@ -134,7 +135,7 @@ async def a_series_is_over_after_the_clear_time(dut: Any) -> None:
     async def run(current: int, samples: int) -> list[int]:
         kinds = []
         for _ in range(samples):
-            event = await step(dut, rng, fresh=1, index=0, irms1=0, irms2=current)
+            event = await step(dut, rng, fresh=1, index=0, larger=current, smaller=0)
             kinds += [event.kind] if event else []
         return kinds
 

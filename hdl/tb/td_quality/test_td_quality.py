@@ -19,7 +19,7 @@ async def give(dut: Any, urms: int, valid: bool = True) -> list[tuple[int, int]]
     dut.urms_i.value, dut.urms_valid_i.value = urms, valid
     await pulse(dut, dut.publish_i)
     seen = []
-    for _ in range(6):
+    for _ in range(15):
         if dut.event_o.value == 1:
             seen.append((int(dut.kind_o.value), int(dut.extreme_o.value)))
         await clocks(dut, 1)
