@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from twin.link.report import link_counts, link_flags
 from twin.link.telemetry import Subscriber
 from twin.link.twin_end import TwinEnd
 from twin.loop import Loop, board_configuration
-from twin.plan import Plan, make_plan, plan_problems
+from twin.plan import make_plan, plan_problems
 from twin.scenario import Link, Scenario, Study, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
@@ -87,34 +88,38 @@ def run_scenario(
         Input that is wrong, a part that is missing, a part that failed; what was written by then is in
         ``<place>.partial``, whose manifest says "incomplete".
     """
+    with started(scenario, place, backend=backend, resume=resume, watch=watch, rig=rig) as run:
+        run.step(run.loop.end_ns)
+        return run.finish()
+
+
+@contextmanager
+def started(
+    scenario: Scenario,
+    place: Path,
+    *,
+    backend: str = "cpu",
+    resume: bool = False,
+    watch: Watch | None = None,
+    rig: Callable[..., RigProcess] = RigProcess,
+    outside: str = "",
+) -> Iterator[Run]:
+    """Give a run at its time 0, with its rig; takes and raises what `run_scenario` does.
+
+    Parameters
+    ----------
+    outside : str
+        The simulator that gives the supply in the place of the scenario's fault; empty: none does.
+    """
     watch = watch or Watch(quiet=True)
-    manifest = _begin_manifest(scenario, backend)
+    manifest = _begin_manifest(scenario, backend, outside)
     folders.check_place(place)
-    plan = make_plan(scenario, backend, watch.stage)
+    plan = make_plan(scenario, backend, watch.stage, outside=bool(outside))
     delays = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
     plan = replace(plan, detection=delays)
-    with folders.opened(place, manifest, resume) as folder, watch:
-        loop, ready, link = _play(plan, folder, watch, rig)
-        watch.stage("tables and report")
-        results = Results(loop)
-        results.write(folder.path)
-        summary = results.summary()
-        manifest |= _end_manifest(results, ready, folder, summary, link)
-        folders.write_json(folder.path / "summary.json", summary)
-        folder.manifest(manifest)
-        render(folder.path)
-        folder.finish()
-    return Finished(place, summary, manifest)
-
-
-def _play(
-    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[..., RigProcess]
-) -> tuple[Loop, wire.Ready, dict[str, Any]]:
-    scenario = plan.scenario
-    end = _open_link(scenario.link)
-    try:
+    with folders.opened(place, manifest, resume) as folder, watch, closing(_open_link(scenario.link)) as end:
         watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
-        with start_rig(
+        with rig(
             end.endpoint,
             folder.path / RIG_LOG,
             keys=scenario.link.keys,
@@ -125,12 +130,58 @@ def _play(
             loop = Loop(plan, driver)
             ready = driver.start(board_configuration(plan, int(loop.meters.holdup_nj[plan.board]), end.telemetry.port))
             watch.start(scenario.time.duration_s)
-            loop.run(_after_window(scenario, folder, watch, end.telemetry))
-            link = _link_record(scenario.link, end, driver)
-            process.wait(timeout_s=5.0)
-    finally:
-        end.close()
-    return loop, ready, link
+            yield Run(loop, ready, folder, manifest, watch, end, driver, process)
+
+
+class Run:
+    """A run on its way; `started` gives it.
+
+    Attributes
+    ----------
+    loop : Loop
+    folder : folders.RunFolder
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        ready: wire.Ready,
+        folder: folders.RunFolder,
+        manifest: dict[str, Any],
+        watch: Watch,
+        end: TwinEnd,
+        driver: Lockstep | RealTime,
+        process: RigProcess,
+    ):
+        self.loop = loop
+        self.folder = folder
+        self._ready = ready
+        self._manifest = manifest
+        self._watch = watch
+        self._end = end
+        self._driver = driver
+        self._process = process
+        self._after = _after_window(loop.plan.scenario, folder, watch, end.telemetry)
+
+    def step(self, until_ns: int) -> None:
+        """Run on to ``until_ns``, at most to the scenario's end."""
+        self.loop.step(until_ns, self._after)
+
+    def finish(self, more: Mapping[str, Any] | None = None) -> Finished:
+        """Stop the rig and write everything; ``more`` goes to the manifest."""
+        self.loop.stop()
+        link = _link_record(self.loop.plan.scenario.link, self._end, self._driver)
+        self._process.wait(timeout_s=5.0)
+        self._watch.stage("tables and report")
+        results = Results(self.loop)
+        results.write(self.folder.path)
+        summary = results.summary()
+        manifest = self._manifest | _end_manifest(results, self._ready, self.folder, summary, link) | dict(more or {})
+        folders.write_json(self.folder.path / "summary.json", summary)
+        self.folder.manifest(manifest)
+        render(self.folder.path)
+        self.folder.finish()
+        return Finished(self.folder.place, summary, manifest)
 
 
 def _open_link(link: Link) -> TwinEnd:
@@ -171,9 +222,10 @@ def _after_window(
     return after
 
 
-def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
+def _begin_manifest(scenario: Scenario, backend: str, outside: str) -> dict[str, Any]:
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    return begin_manifest(scenario, backend, modelled(radio), not_modelled(radio), TOOLS)
+    manifest = begin_manifest(scenario, backend, modelled(radio, outside), not_modelled(radio), TOOLS)
+    return manifest | {"supply": outside or "scenario"}
 
 
 def _end_manifest(

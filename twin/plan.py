@@ -49,7 +49,9 @@ class Plan:
     detection: DetectionTable | None = None
 
 
-def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None) -> Plan:
+def make_plan(
+    scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None, *, outside: bool = False
+) -> Plan:
     """Build everything a run needs.
 
     Parameters
@@ -59,6 +61,8 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         "cpu" or "cuda"; asked for and missing is an error.
     tell : callable
         Hears what is being built.
+    outside : bool
+        Another simulator gives the supply; the scenario's fault only says on which feeder ``board.meter = "auto"`` is.
 
     Raises
     ------
@@ -85,7 +89,9 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         scenario,
         grid,
         timeline,
-        supply_of(timeline, scenario.meter.loss_pu, ns(scenario.time.duration_s)),
+        Supply(timeline.before, (), outside=True)
+        if outside
+        else supply_of(timeline, scenario.meter.loss_pu, ns(scenario.time.duration_s)),
         population,
         mesh,
         np.concatenate([population.meter_substation, population.concentrator_substation]),
