@@ -111,3 +111,13 @@ def test_steps_shorter_than_a_millisecond_are_refused(small_cosim, tmp_path):
         opened(small_cosim, tmp_path / "run", 1e-6, "a test"),
     ):
         pass
+
+
+def test_a_run_that_is_given_nothing_stays_lit(changes, tmp_path):
+    short = load_outage("feeder_fault", [*changes, "fault.at_s=1", "time.duration_s=2", "policy.kind=last_gasp"], None)
+    with opened(short, tmp_path / "lit", 1.0, "a test") as twin:
+        assert twin.next_ns == 1_000_000_000
+        done = twin.finish()
+    assert done.summary["dark"] == {"peak": 0, "at_end": 0}
+    assert done.summary["gasps"]["made"] == 0
+    assert (done.folder / "report.html").is_file()
