@@ -17,6 +17,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from hil.cli_cosim import cosim
 from hil.cli_rig import rig
 from hil.cli_store import store
 from teiden import __version__
@@ -390,6 +391,7 @@ def info(as_json: bool) -> None:
         click.echo(f"{name:18} {value}")
 
 
+main.add_command(cosim)
 main.add_command(rig)
 main.add_command(store)
 

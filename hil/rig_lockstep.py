@@ -85,7 +85,7 @@ class Rig:
         """Command the source; the change waits for its point on wave."""
         volts, hertz = self._set.nominal_v, self._set.nominal_hz
         if change.residual_pu >= 1:
-            program = supply_return(volts, hertz)
+            program = supply_return(change.residual_pu * volts, hertz)
         else:
             step = Step(change.residual_pu * volts, hertz, None, trigger_out=True)
             program = Program((step,), self._set.point_on_wave_deg)

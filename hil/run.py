@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from teiden.errors import ScenarioError
 from twin import scenario as scenarios
 from twin.link.telemetry import Subscriber
 from twin.loop import Loop, board_configuration
-from twin.plan import Plan, make_plan, plan_problems
+from twin.plan import make_plan, plan_problems
 from twin.scenario import Scenario, Study, ns
 from twin.study import folder as folders
 from twin.study.notes import modelled, not_modelled
@@ -78,42 +79,84 @@ def run_scenario(
         Input that is wrong, a part that is missing, a part that failed; what was written by then is in
         ``<place>.partial``, whose manifest says "incomplete".
     """
+    with started(scenario, place, backend=backend, resume=resume, watch=watch, rig=rig) as run:
+        run.step(run.loop.end_ns)
+        return run.finish()
+
+
+@contextmanager
+def started(
+    scenario: Scenario,
+    place: Path,
+    *,
+    backend: str = "cpu",
+    resume: bool = False,
+    watch: Watch | None = None,
+    rig: Callable[..., RigProcess] = RigProcess,
+    outside: str = "",
+) -> Iterator[Run]:
+    """Give a run at its time 0, with its rig; takes and raises what `run_scenario` does.
+
+    Parameters
+    ----------
+    outside : str
+        The simulator that gives the supply in the place of the scenario's fault; empty: none does.
+    """
     watch = watch or Watch(quiet=True)
-    manifest = _begin_manifest(scenario, backend)
+    manifest = _begin_manifest(scenario, backend, outside)
     folders.check_place(place)
-    plan = make_plan(scenario, backend, watch.stage)
+    plan = make_plan(scenario, backend, watch.stage, outside=bool(outside))
     delays = detection_table(scenario.meter.detection, scenario.source.nominal_hz, watch.stage)
     plan = replace(plan, detection=delays)
     with folders.opened(place, manifest, resume) as folder, watch:
-        loop, boards = _play(plan, folder, watch, rig)
-        watch.stage("tables and report")
-        results = Results(loop)
-        results.write(folder.path)
+        watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
+        with open_rigs(scenario, folder.path, rig) as rigs:
+            loop = Loop(plan, *rigs)
+            for number, (meter, one) in enumerate(zip(plan.boards, rigs, strict=True)):
+                holdup_nj = int(loop.meters.holdup_nj[meter])
+                ready = one.start(board_configuration(plan, number, holdup_nj, one.end.telemetry.port))
+                loop.record.boards[number].runs_on = ready.board
+            watch.start(scenario.time.duration_s)
+            yield Run(loop, rigs, folder, manifest, watch)
+
+
+class Run:
+    """A run on its way; `started` gives it.
+
+    Attributes
+    ----------
+    loop : Loop
+    folder : folders.RunFolder
+    """
+
+    def __init__(
+        self, loop: Loop, rigs: list[BoardRig], folder: folders.RunFolder, manifest: dict[str, Any], watch: Watch
+    ):
+        self.loop = loop
+        self.folder = folder
+        self._rigs = rigs
+        self._manifest = manifest
+        self._watch = watch
+        self._after = _after_window(loop.plan.scenario, folder, watch, rigs[0].end.telemetry)
+
+    def step(self, until_ns: int) -> None:
+        """Run on to ``until_ns``, at most to the scenario's end."""
+        self.loop.step(until_ns, self._after)
+
+    def finish(self, more: Mapping[str, Any] | None = None) -> Finished:
+        """Stop the rigs and write everything; ``more`` goes to the manifest."""
+        self.loop.stop()
+        boards = [_board_manifest(self.loop, place, rig) for place, rig in enumerate(self._rigs)]
+        self._watch.stage("tables and report")
+        results = Results(self.loop)
+        results.write(self.folder.path)
         summary = results.summary()
-        manifest |= _end_manifest(results, folder, summary, boards)
-        folders.write_json(folder.path / "summary.json", summary)
-        folder.manifest(manifest)
-        render(folder.path)
-        folder.finish()
-    return Finished(place, summary, manifest)
-
-
-def _play(
-    plan: Plan, folder: folders.RunFolder, watch: Watch, start_rig: Callable[..., RigProcess]
-) -> tuple[Loop, list[dict[str, Any]]]:
-    """Play the plan; return the loop and what the manifest says of each board."""
-    scenario = plan.scenario
-    watch.stage("rig: front-end RTL, AC source, link (the first run compiles the RTL)")
-    with open_rigs(scenario, folder.path, start_rig) as rigs:
-        loop = Loop(plan, *rigs)
-        for place, (meter, rig) in enumerate(zip(plan.boards, rigs, strict=True)):
-            holdup_nj = int(loop.meters.holdup_nj[meter])
-            ready = rig.start(board_configuration(plan, place, holdup_nj, rig.end.telemetry.port))
-            loop.record.boards[place].runs_on = ready.board
-        watch.start(scenario.time.duration_s)
-        loop.run(_after_window(scenario, folder, watch, rigs[0].end.telemetry))
-        boards = [_board_manifest(loop, place, rig) for place, rig in enumerate(rigs)]
-    return loop, boards
+        manifest = self._manifest | _end_manifest(results, self.folder, summary, boards) | dict(more or {})
+        folders.write_json(self.folder.path / "summary.json", summary)
+        self.folder.manifest(manifest)
+        render(self.folder.path)
+        self.folder.finish()
+        return Finished(self.folder.place, summary, manifest)
 
 
 def _board_manifest(loop: Loop, place: int, rig: BoardRig) -> dict[str, Any]:
@@ -153,9 +196,10 @@ def _after_window(
     return after
 
 
-def _begin_manifest(scenario: Scenario, backend: str) -> dict[str, Any]:
+def _begin_manifest(scenario: Scenario, backend: str, outside: str) -> dict[str, Any]:
     radio = gpu.profile(scenario.radio.profile, **scenario.radio.overrides)
-    return begin_manifest(scenario, backend, modelled(radio), not_modelled(radio), TOOLS)
+    manifest = begin_manifest(scenario, backend, modelled(radio, outside), not_modelled(radio), TOOLS)
+    return manifest | {"supply": outside or "scenario"}
 
 
 def _end_manifest(

@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -113,22 +113,44 @@ class Loop:
         self._board_polls: dict[int, Poll] = {}
         self._downlinks: dict[int, list[wire.Downlink]] = {meter: [] for meter in plan.boards}
         self._board_pu = dict.fromkeys(plan.boards, 1.0)  # voltage at each board's place over nominal
+        self.now_ns = 0
         self._last_air = self._air_totals()
+
+    @property
+    def end_ns(self) -> int:
+        """When the scenario ends."""
+        return ns(self.plan.scenario.time.duration_s)
 
     def run(self, watch: Callable[[int, Loop], None]) -> Record:
         """Run to the end; ``watch(now_ns, loop)`` is called after every window."""
+        self.step(self.end_ns, watch)
+        return self.stop()
+
+    def step(self, until_ns: int, watch: Callable[[int, Loop], None]) -> None:
+        """Run on to ``until_ns``, at most to the scenario's end."""
         started = time.monotonic()
-        for begin_ns, end_ns in self._windows():
+        for begin_ns, end_ns in self._windows(min(until_ns, self.end_ns)):
             self._window(begin_ns, end_ns)
-            if end_ns % SECOND_NS == 0 or end_ns == ns(self.plan.scenario.time.duration_s):
+            self.now_ns = end_ns
+            if end_ns % SECOND_NS == 0 or end_ns == self.end_ns:
                 self._sample_air(end_ns)
             if end_ns % CHECKPOINT_NS == 0:
                 self.record.checkpoints.append((end_ns, self.digest()))
             watch(end_ns, self)
+        self.record.wall_s += time.monotonic() - started
+
+    def take_supply(self, stage: Stage) -> None:
+        """Take a state of the supply that begins now; one taken before for the same moment is forgotten."""
+        assert stage.t_ns == self.now_ns, (stage.t_ns, self.now_ns)
+        self.plan = replace(self.plan, supply=self.plan.supply.then(stage))
+
+    def stop(self) -> Record:
+        """End the rig's run and return what this one leaves."""
+        started = time.monotonic()
         self._sample_energy()
         for board, rig in zip(self.record.boards, self.rigs, strict=True):
             board.stopped = rig.stop()
-        self.record.wall_s = time.monotonic() - started
+        self.record.wall_s += time.monotonic() - started
         return self.record
 
     def digest(self) -> str:
@@ -152,13 +174,12 @@ class Loop:
                 total.update(f"{poll.number} {poll.meter} {poll.asked_ns} {poll.answered_ns} {poll.supply}".encode())
         return total.hexdigest()
 
-    def _windows(self) -> Iterator[tuple[int, int]]:
-        """Give (begin, end) of all windows; cut at full seconds and at the supply's steps."""
-        end_ns = ns(self.plan.scenario.time.duration_s)
+    def _windows(self, end_ns: int) -> Iterator[tuple[int, int]]:
+        """Give (begin, end) of the windows up to ``end_ns``; cut at full seconds and at the supply's steps."""
         width_ns = ms_ns(self.plan.scenario.time.window_ms)
         cuts = {stage.t_ns for stage in self.plan.supply.stages} | set(range(0, end_ns, SECOND_NS)) | {end_ns}
-        begin_ns = 0
-        for cut_ns in sorted(c for c in cuts if 0 < c <= end_ns):
+        begin_ns = self.now_ns
+        for cut_ns in sorted(c for c in cuts if begin_ns < c <= end_ns):
             while begin_ns < cut_ns:
                 until_ns = min(begin_ns + width_ns, cut_ns)
                 yield begin_ns, until_ns
@@ -184,13 +205,14 @@ class Loop:
     def _change_supply(self, stage: Stage) -> None:
         """Let the meters and the office feel a new stage."""
         self._sample_energy()
-        self.meters.supply(stage.t_ns, stage.dark, stage.residual_pu)
-        if stage.kind == "trip":
-            self.office.breaker_alarm(stage.t_ns, np.flatnonzero(self.plan.timeline.feeder_substations))
+        station = self.plan.population.meter_substation
+        self.meters.supply(stage.t_ns, stage.dark_meters(station), stage.meters_pu(station))
+        if stage.tripped.any():
+            self.office.breaker_alarm(stage.t_ns, np.flatnonzero(stage.tripped))
 
     def _board_change(self, meter: int, stage: Stage) -> list[wire.SupplyChange]:
         """Return what a new stage changes at a board's place."""
-        residual_pu = float(stage.residual_pu[int(self.plan.population.meter_substation[meter])])
+        residual_pu = float(stage.meters_pu(self.plan.population.meter_substation)[meter])
         if residual_pu == self._board_pu[meter]:
             return []
         self._board_pu[meter] = residual_pu

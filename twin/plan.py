@@ -50,7 +50,9 @@ class Plan:
     detection: DetectionTable | None = None
 
 
-def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None) -> Plan:
+def make_plan(
+    scenario: Scenario, backend: str, tell: Callable[[str], None] = lambda stage: None, *, outside: bool = False
+) -> Plan:
     """Build everything a run needs.
 
     Parameters
@@ -60,6 +62,8 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         "cpu" or "cuda"; asked for and missing is an error.
     tell : callable
         Hears what is being built.
+    outside : bool
+        Another simulator gives the supply; the scenario's fault only says on which feeder ``board.meter = "auto"`` is.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def make_plan(scenario: Scenario, backend: str, tell: Callable[[str], None] = la
         scenario,
         grid,
         timeline,
-        supply,
+        Supply(timeline.before, (), outside=True) if outside else supply,
         population,
         mesh,
         np.concatenate([population.meter_substation, population.concentrator_substation]),

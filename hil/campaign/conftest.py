@@ -10,7 +10,8 @@ from hil.source.tables import DipTest, iec_61000_4_11, semi_f47
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Fill in what follows from the station."""
-    station = metafunc.config.stash[SESSION].station
+    session = metafunc.config.stash[SESSION]
+    station = session.station
     hz, campaign = station.supply.nominal_hz, station.campaign
     if "iec_dip" in metafunc.fixturenames:
         _dips(metafunc, "iec_dip", iec_61000_4_11(hz))
@@ -21,6 +22,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, angles, ids=lambda angle: f"{angle:g} deg")
     if "near_hz" in metafunc.fixturenames:
         metafunc.parametrize("near_hz", (hz - 2.0, float(hz), hz + 2.0), ids=lambda value: f"{value:g} Hz")
+    if "recording" in metafunc.fixturenames:
+        metafunc.parametrize("recording", session.recordings, ids=lambda path: path.name)
 
 
 def _dips(metafunc: pytest.Metafunc, name: str, dips: tuple[DipTest, ...]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from hil.campaign.recordings import find_recordings
 from hil.evidence.benches import require_consent
 from hil.evidence.folder import read_evidence
 from hil.evidence.plugin import SESSION
@@ -23,6 +25,7 @@ CAMPAIGNS = {
     "power-fail": ("test_power_fail.py", "test_disturbances.py", "test_ampere_limit.py"),
     "F47": ("test_dips_f47.py",),
 }
+RECORDED = "test_recordings.py"
 
 Tell = Callable[[TestRecord, str], None]
 
@@ -59,10 +62,13 @@ class Observer:
 def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: bool, tell: Tell) -> list[TestRecord]:
     """Play campaigns on the station's bench and write the evidence to ``out``; return what came of each test.
 
+    A campaign is a name of `CAMPAIGNS`, or a file or folder of recordings.
+
     Raises
     ------
     InputError
-        For a bad station file, an existing ``out``, or a real instrument without consent.
+        For a bad station file, a campaign that is neither, two recordings of one name, an existing ``out``, or a real
+        instrument without consent.
     KeyboardInterrupt
         On Ctrl-C, once the output is off; what was seen is in ``<out>.partial``.
     """
@@ -76,9 +82,22 @@ def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: boo
         require_consent(loaded, armed)
     if out.exists():
         raise InputError(f"{out}: exists, and evidence is not overwritten; choose another --out")
-    files = [*ALWAYS, *(name for campaign in campaigns for name in CAMPAIGNS[campaign])]
+    recordings = _recordings([Path(campaign) for campaign in campaigns if campaign not in CAMPAIGNS])
+    files = [*ALWAYS, *(name for campaign in campaigns if campaign in CAMPAIGNS for name in CAMPAIGNS[campaign])]
     options = ["--station", str(station), "--evidence", str(out), *(["--arm"] if armed else [])]
+    if recordings:
+        files.append(RECORDED)
+        options += [f"--recording={path}" for path in recordings]
     return _run_pytest(files, options, tell)
+
+
+def _recordings(places: Sequence[Path]) -> list[Path]:
+    """Return all recordings of some places, in order of their names, which are those of their tests."""
+    found = sorted((path for place in places for path in find_recordings(place)), key=lambda path: path.name)
+    for one, other in pairwise(found):
+        if one.name == other.name:
+            raise InputError(f"{one} and {other}: two recordings of one name, expected a name each")
+    return found
 
 
 def replay(evidence: Path, tell: Tell) -> list[str]:

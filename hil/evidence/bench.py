@@ -129,7 +129,11 @@ class Bench:
         self.front_end.events()
         self.front_end.clear_status()
 
-    def play(self, program: Program, tail_s: float = SETTLE_S) -> Played:
+    def playable(self, program: Program) -> Program:
+        """Return a program without the marks that the source cannot give."""
+        return program if self.instrument.trigger_out else program.unmarked()
+
+    def play(self, program: Program, tail_s: float = SETTLE_S, look_s: float = LOOK_S) -> Played:
         """Play a program that leaves the nominal supply and comes back to it.
 
         Parameters
@@ -138,18 +142,19 @@ class Bench:
             A mark that the source cannot give is left out; t0 is then that of the command.
         tail_s : float
             How long to look on after its last step has begun [s].
+        look_s : float
+            When to take the capture, if no power failure has frozen it before, from the begin on [s].
         """
-        marked = self.instrument.trigger_out
         front_end = self.front_end
         before = front_end.trigger_count
-        self.source.arm(program if marked else program.unmarked())
+        self.source.arm(self.playable(program))
         fired = front_end.measure().samples
         self.source.fire()
         left_s = LEAD_S + lasting_s(program) + tail_s
-        look_s = min(LOOK_S + LEAD_S, left_s)
-        self.elapse(look_s)
+        first_s = min(look_s + LEAD_S, left_s)
+        self.elapse(first_s)
         capture = self.capture()
-        self.elapse(left_s - look_s)
+        self.elapse(left_s - first_s)
         edges = (front_end.trigger_count - before) & 0xFFFF
         t0 = latched_t0(front_end) if edges else None
         t0 = t0 or T0(fired * SAMPLE_NS, "host", HOST_BOUND_NS)

@@ -17,12 +17,17 @@ def model_is_later_by(bench: Bench, played: Played) -> float:
 
     NaN if one of them does not declare it, or the capture begins too shortly before it for the model to be armed.
     """
-    first, volts = played.capture
     found = played.first("power_fail")
-    if found is None or found.sample - first < READY_S * bench.rate_hz:
+    if found is None or found.sample - played.capture.first < READY_S * bench.rate_hz:
         return math.nan
+    declared = model_failures(bench, played)
+    return declared[0] - found.sample if declared else math.nan
+
+
+def model_failures(bench: Bench, played: Played) -> list[int]:
+    """Return the samples at which the model declares power failures in what the board captured."""
+    first, volts = played.capture
     model = FrontEndModel(settings_of(bench.front_end.port.read32))
     codes, _ = scaling.codes_from_volts(volts)
     model.push(codes.tolist())
-    declared = next((sample for kind, sample, _ in model.events if kind == POWER_FAIL), None)
-    return math.nan if declared is None else first + declared - found.sample
+    return [first + sample for kind, sample, _ in model.events if kind == POWER_FAIL]

@@ -16,7 +16,7 @@ import pytest
 from hil.evidence.measures import ERROR, FAIL, INCONCLUSIVE, NOT_RUN, Measured, Measures, worst
 from hil.evidence.record import Attachments, TestRecord
 from hil.evidence.requirements import requirements
-from hil.evidence.session import EvidenceFolder, Session
+from hil.evidence.session import RECORDINGS, EvidenceFolder, Session
 from hil.station import Station, load_station
 from teiden.errors import InputError
 
@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--station", type=Path, help="Station file in TOML.  [default: the stand-ins]")
     group.addoption("--evidence", type=Path, help="Folder to make, with everything that was seen.")
     group.addoption("--replay", type=Path, help="Evidence folder whose transcripts answer instead of a bench.")
+    group.addoption("--recording", type=Path, action="append", help="A recording that the tests play; may be repeated.")
     group.addoption("--arm", action="store_true", help="Consent to energise a real instrument.")
 
 
@@ -58,11 +59,13 @@ def _open_session(config: pytest.Config) -> Session:
     place, replayed, path = (config.getoption(name) for name in ("evidence", "replay", "station"))
     if replayed is not None and path is not None:
         raise InputError("--station with --replay: the station is that of the recording; give one of them")
+    recordings = config.getoption("recording") or []
     if replayed is not None:
         station = recorded_station(replayed, read_evidence(replayed))
+        recordings = sorted(file for file in (replayed / RECORDINGS).glob("*") if file.suffix.lower() != ".dat")
     else:
         station = load_station(path) if path is not None else Station()
-    return Session(station, EvidenceFolder(place) if place else None, replayed, config.getoption("arm"))
+    return Session(station, EvidenceFolder(place) if place else None, replayed, config.getoption("arm"), recordings)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

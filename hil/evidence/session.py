@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hil.evidence.record import TestRecord
@@ -12,6 +12,7 @@ from hil.station import Station
 from teiden.errors import InputError
 
 PARTIAL = ".partial"
+RECORDINGS = "recordings"  # folder of what was played, within the evidence
 
 
 class EvidenceFolder:
@@ -56,10 +57,20 @@ class Session:
         Evidence whose transcripts answer instead of a bench.
     armed : bool
         Consent to energise a real instrument.
+    recordings : sequence of Path
+        What the tests play; copied to the folder, from where a replay takes them.
     """
 
-    def __init__(self, station: Station, folder: EvidenceFolder | None, replayed: Path | None, armed: bool):
+    def __init__(
+        self,
+        station: Station,
+        folder: EvidenceFolder | None,
+        replayed: Path | None,
+        armed: bool,
+        recordings: Sequence[Path] = (),
+    ):
         self.station = station
+        self.recordings = _kept(recordings, folder.path / RECORDINGS) if folder and recordings else list(recordings)
         self.folder = folder
         self.armed = armed
         self.records: dict[str, TestRecord] = {}
@@ -83,3 +94,16 @@ class Session:
         except Departure as departure:
             return str(departure)
         return ""
+
+
+def _kept(recordings: Sequence[Path], folder: Path) -> list[Path]:
+    """Copy recordings, and the data files of COMTRADE ones, to a folder; return the copies."""
+    folder.mkdir()
+    for path in recordings:
+        data = path.with_suffix(".DAT" if path.suffix.isupper() else ".dat")
+        for file in (path, data) if path.suffix.lower() == ".cfg" and data.is_file() else (path,):
+            try:
+                shutil.copyfile(file, folder / file.name)
+            except OSError as error:
+                raise InputError(f"{file}: cannot be copied to the evidence ({error.strerror})") from error
+    return [folder / path.name for path in recordings]

@@ -38,7 +38,7 @@ def run(meters, steps, until_s, window_ns=20_000_000):
     heard = []
     for begin in range(0, until_s * S, window_ns):
         if begin in steps:
-            meters.supply(begin, np.isin([0, 1], steps[begin]))
+            meters.supply(begin, np.isin(meters.population.meter_substation, steps[begin]))
         meters.act_until(begin + window_ns)
         meters.mesh.run_until(begin + window_ns)
         drained = meters.mesh.drain()
@@ -126,14 +126,14 @@ def test_windows_do_not_matter():
 def test_delays_come_from_the_table_and_a_meter_that_misses_its_loss_is_silent():
     delays = DetectionTable(np.array([0.0, 0.4]), np.array([[1_500_000, 1_750_000], [2_000_000, MISSED]]), "abc")
     meters = cells(detection=delays, declare_s=1.0, window_s=1.0)
-    meters.supply(S, np.array([False, True]), np.array([1.0, 0.0]))
+    meters.supply(S, np.repeat([False, True], 20), np.repeat([1.0, 0.0], 20))
     meters.act_until(5 * S)
     deep = meters.book.rows["detected_ns"] - S
     assert set(deep.tolist()) == {1_500_000, 1_750_000}
     assert deep.size == 20
 
     meters = cells(detection=delays, declare_s=1.0, window_s=1.0)
-    meters.supply(S, np.array([False, True]), np.array([1.0, 0.41]))
+    meters.supply(S, np.repeat([False, True], 20), np.repeat([1.0, 0.41], 20))
     meters.act_until(5 * S)
     shallow = meters.book.rows["detected_ns"] - S
     assert set(shallow.tolist()) == {2_000_000}

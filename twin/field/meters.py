@@ -110,23 +110,19 @@ class Meters:
         if never is not None and never.any():
             self.mesh.power_off(np.flatnonzero(never[population.meter_substation]), 0, 0)
 
-    def supply(
-        self, t_ns: int, dark_substation: NDArray[np.bool_], residual_pu: NDArray[np.float64] | None = None
-    ) -> None:
+    def supply(self, t_ns: int, dark: NDArray[np.bool_], residual_pu: NDArray[np.float64] | None = None) -> None:
         """Take a new state of the grid at ``t_ns``, which is now: some meters go dark, some return.
 
         Parameters
         ----------
-        dark_substation : (S,) bool
-        residual_pu : (S,) float, optional
+        dark : (N,) bool
+        residual_pu : (N,) float, optional
             Voltage over nominal; left out: none where it is dark.
         """
-        dark = dark_substation[self.population.meter_substation]
         lost = np.flatnonzero(dark & ~self.dark)
         back = np.flatnonzero(~dark & self.dark)
         if lost.size:
-            left_pu = np.zeros(dark_substation.size) if residual_pu is None else residual_pu
-            self._lose(t_ns, lost, left_pu[self.population.meter_substation[lost]])
+            self._lose(t_ns, lost, np.zeros(lost.size) if residual_pu is None else residual_pu[lost])
         if back.size:
             self._return(t_ns, back)
 

@@ -12,6 +12,7 @@ from twin import wire
 from twin.field.book import KINDS, NEVER
 from twin.field.meters import SAMPLE_NS
 from twin.loop import BoardRecord, Loop
+from twin.plan import Plan
 
 
 def board_summary(loop: Loop, rows: NDArray[Any], outcome: NDArray[Any], place: int) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def board_summary(loop: Loop, rows: NDArray[Any], outcome: NDArray[Any], place: 
         "meter": meter,
         "name": plan.population.meter_name(meter),
         "substation": plan.grid.substation_name[station],
-        "residual_pu": float(plan.timeline.steps[0].residual_pu[station]),
+        "residual_pu": _first_pu(plan, meter),
         "detection_latency_ms": None,
     }
     loss = confirmed_loss(events)
@@ -58,6 +59,12 @@ def board_summary(loop: Loop, rows: NDArray[Any], outcome: NDArray[Any], place: 
             "head_end_s": None if row["head_end_ns"] == NEVER else int(row["head_end_ns"]) / 1e9,
         }
     return board
+
+
+def _first_pu(plan: Plan, meter: int) -> float:
+    """Return a meter's voltage over nominal in the first stage; 1 if there is none."""
+    stages = plan.supply.stages
+    return float(stages[0].meters_pu(plan.population.meter_substation)[meter]) if stages else 1.0
 
 
 def board_flags(board: BoardRecord) -> list[str]:

@@ -36,9 +36,11 @@ _STATIC = (
 )
 
 
-def modelled(radio: Radio) -> list[str]:
-    """Return what a run with this radio models."""
+def modelled(radio: Radio, outside: str = "") -> list[str]:
+    """Return what a run with this radio models; ``outside`` is the simulator that gave the supply, if one did."""
     found = list(_MODELLED)
+    if outside:
+        found[0] = f"Grid: the supply at each moment is what {outside} gave (inputs in exchange.jsonl)."
     if radio.tree == "living":
         found.append(_LIVING)
     if radio.channels > 1:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import gpu
 from twin.field.book import KINDS, NEVER
+from twin.field.stages import Stage
 from twin.loop import Loop
 from twin.office.headend import DARK, STATE_NAMES
 from twin.office.locate import grade_location, locate_outage
@@ -29,6 +30,7 @@ STAGE_TEXT = {
     "tie": "tie closed: healthy parts return",
     "repair": "line repaired, normal state",
 }
+OTHERS_TEXT = "as another simulator gave it"
 
 
 class Results:
@@ -115,16 +117,19 @@ class Results:
         """Return (S,) the substations that have lost their supply at ``t_ns``."""
         return self.plan.supply.dark_at(t_ns)
 
+    def meters_truly_dark(self, t_ns: int) -> NDArray[np.bool_]:
+        """Return (N,) the meters that have lost their supply at ``t_ns``."""
+        return self.plan.supply.dark_meters_at(t_ns, self.plan.population.meter_substation)
+
     def _curve(self) -> dict[str, NDArray[Any]]:
         times_ns = np.arange(0, self.end_ns + 1, SECOND_NS)
-        meter_station = self.plan.population.meter_substation
-        dark_stations = [self.truly_dark(int(t)) for t in times_ns]
+        dark_meters = [self.meters_truly_dark(int(t)) for t in times_ns]
         believed = np.zeros(len(times_ns), dtype=np.int64)
         rightly = np.zeros(len(times_ns), dtype=np.int64)
-        states = kpis.believed_at(self.changes, meter_station.size, times_ns.tolist())
-        for i, (stations, state) in enumerate(zip(dark_stations, states, strict=True)):
+        states = kpis.believed_at(self.changes, self.plan.population.meter_count, times_ns.tolist())
+        for i, (dark, state) in enumerate(zip(dark_meters, states, strict=True)):
             believed[i] = state.sum()
-            rightly[i] = stations[meter_station[state]].sum()
+            rightly[i] = dark[state].sum()
         gasps = self.rows["kind"] == KINDS.index("last_gasp")
         seen = {
             "gasps_sent": self.frames["first_tx_ns"][gasps],
@@ -133,7 +138,7 @@ class Results:
         }
         return {
             "t_s": times_ns / 1e9,
-            "truly_dark": np.array([self.meters_at[s].sum() for s in dark_stations]),
+            "truly_dark": np.array([dark.sum() for dark in dark_meters]),
             **{name: _count_until(moments, times_ns) for name, moments in seen.items()},
             "believed_dark": believed,
             "rightly_dark": rightly,
@@ -171,6 +176,9 @@ class Results:
 
     def _fault(self) -> dict[str, Any]:
         timeline = self.plan.timeline
+        if self.plan.supply.outside:
+            first_s = self.plan.supply.stages[0].t_ns / 1e9 if self.plan.supply.stages else None
+            return {"line": None, "feeder": "", "t_s": first_s, "text": "the supply of another simulator"}
         return {
             "line": timeline.line_name,
             "feeder": self.plan.grid.feeder_name[timeline.feeder],
@@ -180,17 +188,20 @@ class Results:
 
     def _dark_counts(self) -> dict[str, int]:
         stages = self.plan.supply.stages
-        counts = {"peak": max((int(self.meters_at[stage.dark].sum()) for stage in stages), default=0)}
+        counts = {"peak": max(map(self._dark_in, stages), default=0)}
         for name, kind in (("after_isolation", "isolate"), ("after_tie", "tie")):
             stage = self.plan.supply.find(kind)
             if stage is not None:
-                counts[name] = int(self.meters_at[stage.dark].sum())
+                counts[name] = self._dark_in(stage)
         return counts | {"at_end": int(self.curve["truly_dark"][-1])}
+
+    def _dark_in(self, stage: Stage) -> int:
+        return int(stage.dark_meters(self.plan.population.meter_substation).sum())
 
     def _belief_moments(self) -> list[dict[str, Any]]:
         """Return belief against truth just before each stage but the first, and at the end."""
         moments = [stage.t_ns - 1 for stage in self.plan.supply.stages[1:]] + [self.end_ns]
-        meter_dark = [self.truly_dark(t)[self.plan.population.meter_substation] for t in moments]
+        meter_dark = [self.meters_truly_dark(t) for t in moments]
         states = kpis.believed_at(self.changes, meter_dark[0].size, moments)
         return [
             {
@@ -280,8 +291,7 @@ class Results:
         polling = self.loop.office.polling
         assert polling is not None
         rightly = [
-            (state == DARK, bool(self.truly_dark(t_ns)[self._station(meter)]))
-            for t_ns, meter, state in polling.conclusions
+            (state == DARK, bool(self.meters_truly_dark(t_ns)[meter])) for t_ns, meter, state in polling.conclusions
         ]
         return {
             "asked": len(polling.polls),
@@ -414,9 +424,9 @@ class Results:
         return {
             "t_s": [s.t_ns / 1e9 for s in steps],
             "stage": [s.kind for s in steps],
-            "text": [STAGE_TEXT[s.kind] for s in steps],
+            "text": [STAGE_TEXT.get(s.kind, OTHERS_TEXT) for s in steps],
             "dark_substations": [int(s.dark.sum()) for s in steps],
-            "dark_meters": [int(self.meters_at[s.dark].sum()) for s in steps],
+            "dark_meters": [self._dark_in(s) for s in steps],
         }
 
     def _gasps_table(self) -> dict[str, Any]:
