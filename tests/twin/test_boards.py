@@ -62,8 +62,9 @@ def test_a_meter_without_a_route_is_not_taken(population):
 
 def test_dark_times_are_those_of_the_stages_up_to_the_end():
     dark = [np.array(row, dtype=bool) for row in ([1, 1, 0], [1, 0, 0])]
-    stages = tuple(Stage(t * S, "trip", one, np.zeros(3)) for t, one in zip((2, 5), dark, strict=True))
-    assert dark_times_ns(Supply(np.zeros(3, dtype=bool), stages), 9 * S).tolist() == [7 * S, 3 * S, 0]
+    none = np.zeros(3, dtype=bool)
+    stages = tuple(Stage(t * S, "trip", one, np.zeros(3), none) for t, one in zip((2, 5), dark, strict=True))
+    assert dark_times_ns(Supply(none, stages), 9 * S).tolist() == [7 * S, 3 * S, 0]
 
 
 @pytest.mark.parametrize(

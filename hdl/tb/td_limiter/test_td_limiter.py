@@ -164,7 +164,7 @@ async def compare(dut: Any, rng: Random, model: Limiter, index: int, currents: l
     """Compare block and model over samples with these currents; return the number of the last one."""
     for _ in range(samples):
         index += 1
-        event = await step(dut, rng, 0, 2, fresh=1, index=index, irms1=currents[0], irms2=currents[1])
+        event = await step(dut, rng, 0, 2, fresh=1, index=index, larger=max(currents), smaller=min(currents))
         assert event == model.step(index, True, currents[0], currents[1])
         assert shown(dut) == expected(model)
     return index
