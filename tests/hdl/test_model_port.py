@@ -23,6 +23,7 @@ SHOWN = sorted(
         *SETTINGS,
     }
 )
+FIRST = (regs.CAP_FIRST_LO, regs.CAP_FIRST_HI)
 RATE_HZ = 8000
 NOMINAL = 1 << 22  # code of the peak of 100 V
 
@@ -38,7 +39,8 @@ def pair(new_board: Callable[..., CompiledFrontEnd]) -> Pair:
 def registers(port: CompiledFrontEnd | ModelFrontEnd) -> dict[str, int]:
     """Return everything that is shown, behind a snapshot."""
     port.write32(regs.SNAPSHOT, 1)
-    shown = {f"0x{address:04X}": port.read32(address) for address in SHOWN}
+    empty = not port.read32(regs.CAP_STATUS) & regs.CAP_STATUS_COUNT_MASK  # then there is no first sample
+    shown = {f"0x{address:04X}": port.read32(address) for address in SHOWN if not (empty and address in FIRST)}
     return shown | {"causes": port.read32(regs.IRQ_STATUS) & ~LACKING}
 
 
