@@ -63,7 +63,14 @@ async def every_point_is_the_models_and_comes_with_its_sample(dut: Any) -> None:
     # Lengths of ten cycles by sample: none (0), too short and too long (not followed), and the rest at random.
     windows = doubles = 0
     for run in range(2):
-        lengths = {5: 0, 30: LEAST_PERIOD10 - 1, 60: MOST_PERIOD10 + 1, 90: LEAST_PERIOD10, 300: MOST_PERIOD10}
+        lengths = {
+            2: LEAST_PERIOD10,
+            5: 0,
+            30: LEAST_PERIOD10 - 1,
+            60: MOST_PERIOD10 + 1,
+            90: LEAST_PERIOD10,
+            300: MOST_PERIOD10,
+        }
         lengths |= {n: rng.randint(LEAST_PERIOD10, MOST_PERIOD10) for n in (91, 600, 1500, 2300)}
         model = Resampler()
         for index, words in enumerate(waves(3200 if run else 400)):
