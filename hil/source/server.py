@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from hil.source.faults import OVERFLOW_ERRORS, TRIP_AFTER_NS, FaultScript
@@ -99,7 +100,8 @@ class SourceServer:
     async def _abort_client(self) -> None:
         if self._client is not None:
             self._client.transport.abort()
-            await self._client.wait_closed()
+            with suppress(ConnectionError):  # it has gone by itself meanwhile
+                await self._client.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -18,7 +18,10 @@ def teiden(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["run", "no_such_scenario"], "shipped scenarios: after_the_storm, collection_day, feeder_fault, island"),
+        (
+            ["run", "no_such_scenario"],
+            "shipped scenarios: after_the_storm, collection_day, feeder_fault, fleet_61m, island",
+        ),
         (["run", "feeder_fault", "--set", "population.meter=5"], "did you mean meters?"),
         (["run", "feeder_fault", "--set", "fault.line=Line 999"], "no line 'Line 999'"),
         (["run", "feeder_fault", "--set", "grid.network=nowhere.json"], "nowhere.json: no such file"),
