@@ -24,7 +24,23 @@ def headline(summary: Mapping[str, Any]) -> str:
     if billing["age_s"]["p99"] is not None:
         text += f", 99 % after {seconds(billing['age_s']['p99'])}"
     missing = billing["values"] - billing["stored_values"]
-    return f"{text}. At the end {count(missing)} of {count(billing['values'])} were missing."
+    return f"{_island(summary)}{text}. At the end {count(missing)} of {count(billing['values'])} were missing."
+
+
+def _island(summary: Mapping[str, Any]) -> str:
+    """Say how long the island lasted and how long it would have with other limits; nothing if there was none."""
+    found = summary.get("island")
+    if found is None:
+        return ""
+    mine, *others = [
+        (case["case"], ("" if case["went_dark"] else "more than ") + seconds(3600 * case["lasted_h"]))
+        for case in found["cases"]
+    ]
+    beside = ", ".join(f"{lasted} with {case}" for case, lasted in others)
+    return (
+        f"The island of {count(found['meters'])} meters lasted {mine[1]} ({beside}); "
+        f"{count(found['commanded_before_dark'])} meters had the command by then. "
+    )
 
 
 def tiles(summary: Mapping[str, Any]) -> list[Tile]:

@@ -6,6 +6,7 @@ import pytest
 from teiden.errors import ScenarioError
 from twin.collection.command_figures import island_cases, island_figures
 from twin.collection.island import discharge, limited
+from twin.collection.report_text import headline
 
 HOUR_NS = 3600 * 10**9
 
@@ -24,6 +25,27 @@ def test_customers_above_their_limit_adapt_or_are_locked_out_with_their_roof():
     assert out.tolist() == [False, True, False]
     again, _ = limited(net_w[:, :1], np.full((3, 1), 1000.0), np.zeros(3, bool), out)
     assert again[:, 0].tolist() == [500, 0, -700]
+
+
+def test_the_answer_begins_with_how_long_it_lasted():
+    cases = [("this run", 5.95, True), ("60 A from the start", 4.25, True), ("10 A from the start", 240.0, False)]
+    said = headline(
+        {
+            "meters": 300,
+            "classes": {"half_hour": {"within_limit_share": 1.0, "limit_s": 3600.0, "values": 9, "stored_values": 9,
+                                      "age_s": {"p50": None, "p99": None}}},
+            "worst": {"on_time_share": 1.0},
+            "island": {
+                "meters": 300,
+                "commanded_before_dark": 295,
+                "cases": [{"case": case, "lasted_h": hours, "went_dark": dark} for case, hours, dark in cases],
+            },
+        }
+    )  # fmt: skip
+    assert said.replace("\u00a0", " ").startswith(
+        "The island of 300 meters lasted 5 h 57 min (4 h 15 min with 60 A from the start, more than 240 h with "
+        "10 A from the start); 295 meters had the command by then. Of the half-hour values"
+    )
 
 
 ISLAND = ("history.share=0", "real_time.share=0", "time.duration_h=2.0", "time.after_h=0.5", "load.pv_share=0",
