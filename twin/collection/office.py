@@ -26,8 +26,6 @@ from twin.scenario import ms_ns, ns
 from twin.store.rerequest import rerequests
 from twin.store.schema import HOUR_NS, MINUTE_NS
 
-GIVEN_UP = "given_up"
-
 
 class Office:
     """Concentrators, WAN, head end, store and the errands.

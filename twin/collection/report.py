@@ -5,22 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from teiden.errors import InputError
 from teiden.files import write_text
 from twin.collection.pictures import draw_pictures
-from twin.collection.report_services import attainable, commands, freshness, island, municipalities, retailers, section
+from twin.collection.report_services import attainable, commands, freshness, island, municipalities, retailers
 from twin.collection.report_text import headline, tiles, words
 from twin.collection.tables import SCHEMAS
 from twin.study import report_facts as facts
-from twin.study.folder import read_json
 from twin.study.pictures import Picture
-from twin.study.pictures_data import RunTables
+from twin.study.pictures_data import RunTables, open_tables
 from twin.study.pictures_style import count, percent
-from twin.study.report import REPORT, block, document, figures, flags, provenance, service_levels, settings, tile_row
+from twin.study.report import (
+    REPORT,
+    block,
+    document,
+    figures,
+    flags,
+    provenance,
+    section,
+    service_levels,
+    settings,
+    sums,
+    tile_row,
+)
 from twin.study.report_html import Html, element, joined, table
-from twin.study.tables import read_table
 
 OPTIONAL = ("trace", "returns", "island", "firmware")
 TRACED_ROWS = 60
@@ -46,24 +53,9 @@ FIRMWARE_NOTE = (
 AIR_NOTE = "Over all nodes and the whole run; 360 s an hour is the legal limit of a station."
 
 
-def open_run(path: Path) -> RunTables:
-    """Open a finished collection run; InputError if it is not finished or files are missing."""
-    run = read_json(path / "run.json")
-    if run.get("status") != "complete":
-        raise InputError(f"{path / 'run.json'}: status = {run.get('status')!r}, expected 'complete'")
-    missing = [f"{n}.parquet" for n in SCHEMAS if n not in OPTIONAL and not (path / f"{n}.parquet").is_file()]
-    if missing:
-        raise InputError(f"{path}: {', '.join(missing)} not found, expected beside run.json; copy the whole folder")
-    there = [name for name in SCHEMAS if (path / f"{name}.parquet").is_file()]
-    db = duckdb.connect(config={"threads": 1})
-    for name in there:
-        db.register(name, read_table(path, name, SCHEMAS))
-    return RunTables(path, run, read_json(path / "summary.json"), db, frozenset(there))
-
-
 def render(run_dir: Path) -> Path:
     """Draw the pictures of a finished collection run and write its report; return the page."""
-    run = open_run(run_dir)
+    run = open_tables(run_dir, SCHEMAS, OPTIONAL)
     path = run_dir / REPORT
     write_text(path, str(page(run, draw_pictures(run))))
     return path
@@ -78,7 +70,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         flags(run.run),
         tile_row(tiles(summary)),
         service_levels(summary),
-        _conservation(summary),
+        sums(summary["conservation"]),
         figures(run.path, pictures),
         _classes(summary),
         freshness(summary),
@@ -94,11 +86,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         island(summary),
         block("New image", summary["firmware"], FIRMWARE_NOTE),
         _trace(run),
-        block(
-            "Head end",
-            summary["head_end"],
-            HEAD_END_NOTE,
-        ),
+        block("Head end", summary["head_end"], HEAD_END_NOTE),
         block("Data management", summary["management"], MANAGEMENT_NOTE),
         retailers(summary),
         _sizing(summary),
@@ -109,19 +97,6 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         provenance(run.run),
     )
     return document(summary["name"], body)
-
-
-def _conservation(summary: dict[str, Any]) -> Html:
-    said = summary["conservation"]
-    parts = [element("h2", "Do the sums hold?")]
-    for line in said["broken"]:
-        parts.append(
-            element("p", element("span", "✗ does not add up:", class_="bad"), " ", line, class_="conservation")
-        )
-    for line in said["lines"]:
-        mark = element("span", "✓" if said["ok"] else "·", class_="good" if said["ok"] else "")
-        parts.append(element("p", mark, " ", line, class_="conservation"))
-    return element("section", *parts)
 
 
 def _classes(summary: dict[str, Any]) -> Html:

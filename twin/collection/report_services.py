@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from twin.collection.report_text import words
 from twin.study import report_facts as facts
 from twin.study.pictures_style import count, percent
-from twin.study.report import block
-from twin.study.report_html import Html, element, joined, table
+from twin.study.report import block, section
+from twin.study.report_html import Html, joined
 
 COMMANDS_NOTE = "Times from the wave's beginning, the limiter's pace included, over what was carried out or confirmed."
 SAFETY_NOTE = (
@@ -20,13 +19,6 @@ ISLAND_NOTE = (
     "Net of what roofs feed in. Customers above their limit switch something off or are locked out (settings.island); "
     "limits of the battery's power, and loads that come back later, are left out."
 )
-
-
-def section(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int], note: str
-) -> Html:
-    """Return a section that is a table with a note."""
-    return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
 
 
 def freshness(summary: dict[str, Any]) -> Html:

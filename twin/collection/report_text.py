@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twin.study.pictures_style import count, percent, seconds
-from twin.study.report_text import Tile
+from twin.study.report_text import Tile, levels_tile
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -62,11 +62,7 @@ def tiles(summary: Mapping[str, Any]) -> list[Tile]:
     found.append(
         Tile("Busiest radio", f"{air['busiest_node_s_per_h']:.3g}\u00a0s/h", f"{air['busiest_node']}, of 360 s")
     )
-    judged = [level["verdict"] for level in summary["service_levels"] if level["verdict"] in ("pass", "fail")]
-    mood = "bad" if "fail" in judged else "good"
-    note = f"{len(summary['service_levels']) - len(judged)} more not judged"
-    found.append(Tile("Service levels met", f"{judged.count('pass')} of {len(judged)}", note, mood))
-    return found
+    return found + levels_tile(summary)
 
 
 def words(name: str) -> str:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from teiden.errors import InputError
 from teiden.files import write_text
 from twin.fleet.pictures import draw_pictures
 from twin.fleet.tables import SCHEMAS
 from twin.study import report_facts as facts
-from twin.study.folder import read_json
 from twin.study.pictures import Picture
-from twin.study.pictures_data import RunTables
+from twin.study.pictures_data import RunTables, open_tables
 from twin.study.pictures_style import count, percent, seconds
-from twin.study.report import REPORT, block, document, figures, flags, provenance, service_levels, settings, tile_row
-from twin.study.report_html import Html, element, joined, table
-from twin.study.report_text import Tile
-from twin.study.tables import read_table
+from twin.study.report import (
+    REPORT,
+    block,
+    document,
+    figures,
+    flags,
+    provenance,
+    section,
+    service_levels,
+    settings,
+    sums,
+    tile_row,
+)
+from twin.study.report_html import Html, element, joined
+from twin.study.report_text import Tile, levels_tile
 
 SAMPLE_NOTE = (
     "Towns out of reach of each other are simulated packet by packet; each stands for its stratum's meters. ± is one "
@@ -54,10 +61,7 @@ def tiles(summary: Mapping[str, Any]) -> list[Tile]:
     found.append(Tile("Peak at the head end", f"{count(summary['head_end']['peak_values_per_second'])}/s",
                       f"{count(summary['head_end']['workers_enough'])} workers are enough"))  # fmt: skip
     found += [Tile("Store", f"{kept['size_tb']:.3g}\u00a0TB", kept["requirement"]) for kept in summary["sizing"]]
-    judged = [level["verdict"] for level in summary["service_levels"] if level["verdict"] in ("pass", "fail")]
-    others = f"{len(summary['service_levels']) - len(judged)} more not judged"
-    mood = "bad" if "fail" in judged else "good"
-    return [*found, Tile("Service levels met", f"{judged.count('pass')} of {len(judged)}", others, mood)]
+    return found + levels_tile(summary)
 
 
 def _share_tile(label: str, estimate: Mapping[str, Any] | None, note: str) -> Tile:
@@ -67,20 +71,9 @@ def _share_tile(label: str, estimate: Mapping[str, Any] | None, note: str) -> Ti
     return Tile(label, f"{100 * estimate['value']:.2f}\u00a0%", f"{error}{note}")
 
 
-def open_run(path: Path) -> RunTables:
-    """Open a finished fleet run; InputError if it is not finished or files are missing."""
-    run = read_json(path / "run.json")
-    if run.get("status") != "complete":
-        raise InputError(f"{path / 'run.json'}: status = {run.get('status')!r}, expected 'complete'")
-    db = duckdb.connect(config={"threads": 1})
-    for name in SCHEMAS:
-        db.register(name, read_table(path, name, SCHEMAS))
-    return RunTables(path, run, read_json(path / "summary.json"), db, frozenset(SCHEMAS))
-
-
 def render(run_dir: Path) -> Path:
     """Draw the pictures of a finished fleet run and write its report; return the page."""
-    run = open_run(run_dir)
+    run = open_tables(run_dir, SCHEMAS)
     path = run_dir / REPORT
     write_text(path, str(page(run, draw_pictures(run))))
     return path
@@ -95,7 +88,7 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
         flags(run.run),
         tile_row(tiles(summary)),
         service_levels(summary),
-        _sums(summary),
+        sums(summary["conservation"]),
         figures(run.path, pictures),
         _strata(summary),
         _links(summary),
@@ -111,27 +104,19 @@ def page(run: RunTables, pictures: list[Picture]) -> Html:
     return document(summary["name"], body)
 
 
-def _sums(summary: dict[str, Any]) -> Html:
-    said = summary["conservation"]
-    bad = [element("p", element("span", "✗ does not add up:", class_="bad"), " ", line, class_="conservation")
-           for line in said["broken"]]  # fmt: skip
-    mark = element("span", "✓" if said["ok"] else "·", class_="good" if said["ok"] else "")
-    lines = [element("p", mark, " ", line, class_="conservation") for line in said["lines"]]
-    return element("section", element("h2", "Do the sums hold?"), *bad, *lines)
-
-
 def _strata(summary: dict[str, Any]) -> Html:
     head = ("Stratum", "Meters", "Meters per km²", "Towns", "In time", "Mesh meters without a route")
     rows = [[s["name"], count(s["meters"]), count(s["density_per_km2"]), s["towns"], _share(s["in_time"]),
              percent(s["without_route_share"])] for s in summary["by_stratum"]]  # fmt: skip
-    return _section("Where", head, rows, SAMPLE_NOTE)
+    return section("Where", head, rows, range(1, len(head)), SAMPLE_NOTE)
 
 
 def _links(summary: dict[str, Any]) -> Html:
     head = ("Link", "Values", "In time", "Age p50", "p99")
     rows = [[name, count(f["values"]), _share(f["in_time"]), facts.with_unit(f["age_s"]["p50"], "s"),
              facts.with_unit(f["age_s"]["p99"], "s")] for name, f in summary["by_link"].items()]  # fmt: skip
-    return _section("By link", head, rows, "Ages of what arrived; from the interval's end to the store.")
+    note = "Ages of what arrived; from the interval's end to the store."
+    return section("By link", head, rows, range(1, len(head)), note)
 
 
 def _sizing(summary: dict[str, Any]) -> Html:
@@ -139,21 +124,16 @@ def _sizing(summary: dict[str, Any]) -> Html:
     rows = [[kept["requirement"], *(count(kept[key]) for key in ("meters", "readings_a_day", "readings")),
              facts.number(kept["bytes_a_reading"]), facts.number(kept["size_tb"])]
             for kept in summary["sizing"]]  # fmt: skip
-    return _section(
-        "How large the nation's store is", head, rows, "One copy, from the bytes a reading took in the towns."
-    )
+    note = "One copy, from the bytes a reading took in the towns."
+    return section("How large the nation's store is", head, rows, range(1, len(head)), note)
 
 
 def _elsewhere(summary: dict[str, Any]) -> Html:
     head = ("Figure", "This run", "Elsewhere", "Where")
     rows = [[line["text"], _rounded(line["ours"]), _rounded(line["theirs"]), line["source"]]
             for line in summary["elsewhere"]]  # fmt: skip
-    return _section("Beside closed forms and measurements", head, rows, "Whether the figures are of the right size.")
-
-
-def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], note: str) -> Html:
-    numeric = range(1, len(head))
-    return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
+    note = "Whether the figures are of the right size."
+    return section("Beside closed forms and measurements", head, rows, range(1, len(head)), note)
 
 
 def _share(estimate: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +164,35 @@ def open_run(path: Path) -> RunTables:
     # Two beliefs of one moment: the later row holds.
     db.execute("CREATE TEMP TABLE beliefs_in_order AS SELECT row_number() OVER () AS rowid_, * FROM beliefs")
     return RunTables(path, run, summary, db, frozenset(there))
+
+
+def open_tables(path: Path, schemas: Mapping[str, pa.Schema], optional: Collection[str] = ()) -> RunTables:
+    """Open the finished run folder of another kind of run.
+
+    Parameters
+    ----------
+    path : Path
+    schemas : mapping
+        Of its tables, by name.
+    optional : collection of str
+        Tables that need not be there.
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or files are missing; the message names all of them.
+    """
+    run = read_json(path / "run.json")
+    if run.get("status") != "complete":
+        raise InputError(f"{path / 'run.json'}: status = {run.get('status')!r}, expected 'complete'")
+    there = [name for name in schemas if (path / f"{name}.parquet").is_file()]
+    missing = [f"{name}.parquet" for name in schemas if name not in there and name not in optional]
+    if missing:
+        raise InputError(f"{path}: {', '.join(missing)} not found, expected beside run.json; copy the whole folder")
+    db = duckdb.connect(config={"threads": 1})
+    for name in there:
+        db.register(name, read_table(path, name, schemas))
+    return RunTables(path, run, read_json(path / "summary.json"), db, frozenset(there))
 
 
 def section_name(named: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,22 @@ def _runs_of_the_same(named: Sequence[dict[str, Any]]) -> list[tuple[dict[str, A
 
 def _verdict(right: bool) -> Html:
     return element("span", "✓ right" if right else "✗ wrong", class_="good" if right else "bad")
+
+
+def section(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequence[int], note: str
+) -> Html:
+    """Return a section that is a table with a note; ``numeric`` are the places of columns with numbers."""
+    return element("section", element("h2", title), table(head, rows, numeric), element("p", note, class_="note"))
+
+
+def sums(said: Mapping[str, Any]) -> Html:
+    """Return whether the sums hold; ``said``: ``ok``, the ``lines`` of every sum, and those that are ``broken``."""
+    wrong = element("span", "✗ does not add up:", class_="bad")
+    mark = element("span", "✓" if said["ok"] else "·", class_="good" if said["ok"] else "")
+    lines = [(wrong, line) for line in said["broken"]] + [(mark, line) for line in said["lines"]]
+    made = [element("p", sign, " ", line, class_="conservation") for sign, line in lines]
+    return element("section", element("h2", "Do the sums hold?"), *made)
 
 
 def block(title: str, values: dict[str, Any] | None, note: str) -> Html:

@@ -123,13 +123,18 @@ def _judged_tiles(summary: Mapping[str, Any]) -> list[Tile]:
     if board.get("detection_latency_ms") is not None:
         note = f"by the front-end, t0 from {board.get('t0_source', 'unknown')}"
         found.append(Tile("Failure detected in", f"{board['detection_latency_ms']:.4g}\u00a0ms", note))
+    return found + levels_tile(summary)
+
+
+def levels_tile(summary: Mapping[str, Any]) -> list[Tile]:
+    """Return how many service levels are met, of those that were judged; nothing if none was."""
     levels = [level.get("verdict") for level in summary.get("service_levels") or []]
     judged = [verdict for verdict in levels if verdict in ("pass", "fail")]
-    if judged:
-        note = f"{len(levels) - len(judged)} more not judged" if len(levels) > len(judged) else "all judged"
-        mood = "bad" if "fail" in judged else "good"
-        found.append(Tile("Service levels met", f"{judged.count('pass')} of {len(judged)}", note, mood))
-    return found
+    if not judged:
+        return []
+    note = f"{len(levels) - len(judged)} more not judged" if len(levels) > len(judged) else "all judged"
+    mood = "bad" if "fail" in judged else "good"
+    return [Tile("Service levels met", f"{judged.count('pass')} of {len(judged)}", note, mood)]
 
 
 def by_stage(run: RunTables, summary: Mapping[str, Any]) -> list[list[str]]:
