@@ -105,7 +105,7 @@ class Supervisor:
         pending, heard_s = b"", time.monotonic()
         while True:
             if select.select([self._link], [], [], min(_LOOK_S, self._setup.silence_s / 4))[0]:
-                data = self._link.recv(_READ_BYTES)
+                data = self._heard()
                 if not data:
                     return
                 heard_s = time.monotonic()
@@ -135,8 +135,14 @@ class Supervisor:
         except TeidenError as error:
             reply = _failure(error)
         reply.messages = take_all(self._messages)
-        self._link.sendall(msgspec.json.encode(reply) + b"\n")
-        return request.op != "close"
+        return tell(self._link, reply) and request.op != "close"
+
+    def _heard(self) -> bytes:
+        """Return what the user's process has sent, nothing if it is gone."""
+        try:
+            return self._link.recv(_READ_BYTES)
+        except ConnectionError:  # with a reply unread
+            return b""
 
     def _execute(self, request: Request) -> Any:
         source = self._source
@@ -164,6 +170,15 @@ class Supervisor:
         if why:
             raise PartFailed(f"source at {self._setup.resource_name}: output stays off: {why}")
         self._energised = True
+
+
+def tell(link: socket.socket, reply: Reply) -> bool:
+    """Send a reply and return whether the user's process is still there to read it."""
+    try:
+        link.sendall(msgspec.json.encode(reply) + b"\n")
+    except ConnectionError:
+        return False
+    return True
 
 
 def switch_off(source: ScpiSource, setup: Setup) -> None:
@@ -217,11 +232,9 @@ def main(arguments: list[str]) -> int:
                 transcript=lambda way, text: messages.append((way, text)),
             )
         except TeidenError as error:
-            link.sendall(msgspec.json.encode(_failure(error)) + b"\n")
+            tell(link, _failure(error))
             return 0
-        try:
-            link.sendall(msgspec.json.encode(Reply(source.identity, messages=take_all(messages))) + b"\n")
-        except OSError:  # the user's process is gone already
+        if not tell(link, Reply(source.identity, messages=take_all(messages))):
             switch_off(source, setup)
             return 0
         try:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
 from hil.source.dialects import open_source, simulate
-from hil.source.guard import GuardedSource
+from hil.source.guard import GuardedSource, Request, Setup
 from hil.source.program import Step, interruption
 from hil.source.server import SourceServer
-from hil.source.supervisor import Interlock
+from hil.source.supervisor import Interlock, Supervisor
 from teiden.errors import InputError, MissingPart, PartFailed
 
 LIMITS = {"current_limit_a": 5, "voltage_limit_v": 120}
@@ -171,3 +173,23 @@ def test_the_transcript_is_that_of_the_driver_itself():
             talk(kind(server.resource_name, "681x", transcript=lambda way, text: said[-1].append((way, text))))
     assert said[0] == said[1]
     assert said[0][-1] == ("read", "0")  # OUTP?, last of all
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["before the answer", "with an answer unread"])
+def test_a_user_that_is_killed_ends_the_supervisor_with_the_output_off(asked):
+    """Its process is gone before or after it was answered: no error of the supervisor's."""
+    simulated = simulate("681x")
+    with SourceServer(simulated) as server:
+        source = open_source(server.resource_name, "681x", 5)
+        source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+        user, link = socket.socketpair()
+        if asked:
+            user.sendall(msgspec.json.encode(Request("get", "identity")) + b"\n")
+        else:
+            link.sendall(b"an answer\n")
+        user.close()
+        with link:
+            Supervisor(link, Setup(server.resource_name, "681x", 5.0, 5.0, "", armed=False), source).run()
+        assert not source.is_open
+        with open_source(server.resource_name, "681x", 5) as seen:
+            assert not seen.output_enabled
