@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,22 @@ def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+class _Told(logging.Handler):
+    """Say on standard error what the packages log: what is being built, and where it is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record as a stage of the work."""
+        click.echo(f"· {record.getMessage()}", err=True)
+
+
+def _tell_of_builds() -> None:
+    """Show the log of `teiden.build`; a second call changes nothing."""
+    log = logging.getLogger("teiden.build")
+    log.setLevel(logging.INFO)
+    if not log.handlers:
+        log.addHandler(_Told())
+
+
 def _console() -> Console:
     """Return standard output, 100 columns wide where it is no terminal."""
     return Console(width=None if sys.stdout.isatty() else 100)
@@ -61,6 +78,7 @@ def main() -> None:
     teiden run feeder_fault              run it: tables, pictures, report in runs/feeder_fault/
     teiden run feeder_fault --set population.meters=100000 --set policy.kind=polling
     """
+    _tell_of_builds()
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from teiden.errors import MissingPart
+
+_log = logging.getLogger(__name__)
 
 
 def cache_dir() -> Path:
@@ -68,7 +71,8 @@ def cached_library(name: str, key: str, build: Callable[[Path], Path], suffix: s
     -------
     Path
         The library in the cache. Two processes asking at once build it once; a build that
-        is killed leaves nothing that looks finished.
+        is killed leaves nothing that looks finished. That it is being built is logged (INFO):
+        it takes from seconds to minutes.
     """
     home = cache_dir()
     home.mkdir(parents=True, exist_ok=True)
@@ -79,6 +83,7 @@ def cached_library(name: str, key: str, build: Callable[[Path], Path], suffix: s
         fcntl.flock(lock, fcntl.LOCK_EX)
         if done.exists():
             return done
+        _log.info("building %s, once: kept in %s", name, home)
         with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=home) as work:
             os.replace(build(Path(work)), done)
     return done
