@@ -64,6 +64,9 @@ class LoadTable(Table):
     ] = ""
 
     pv_share: Annotated[Share, Field(description="Meters with a roof")] = 0.1
+    adapts_share: Annotated[
+        Share, Field(description="Customers who stay below a commanded limit; the others' breakers trip (assumed)")
+    ] = 0.8
 
 
 class HalfHour(Table):
@@ -135,9 +138,6 @@ class Island(Table):
     at_h: Annotated[NotNegative, Field(description="When it is cut off, whole five minutes")] = 6.0
     battery_kwh_per_meter: Annotated[Positive, Field(description="Common battery, per meter of the district")] = 3.0
     charged: Annotated[float, Field(gt=0, le=1, description="How full it is when the island begins")] = 1.0
-    adapts_share: Annotated[
-        Share, Field(description="Customers who draw no more than their limit; the others are locked out above it")
-    ] = 0.8
 
 
 class Firmware(Table):
