@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twin.store.store import Store
 
 
+LONGEST_MIN = 10 * 366 * 24 * 60.0
 SERIES = ("half_hour", "quarter_hour", "five_minute", "one_minute", "gas", "water")
 
 
@@ -114,13 +115,12 @@ def send(folder: Path, day: datetime, out: Path, after_min: float, meters: tuple
     """
     from twin.metering.retail import RECORDS, VALUES, send_day
 
-    if after_min <= 0:
-        raise InputError(f"--after-min {after_min:g}: expected more than 0")
+    after_ns = _minutes_ns("--after-min", after_min)
     if not out.is_dir():
         raise InputError(f"--out {out}: no such folder")
     with _existing(folder) as held:
         try:
-            values, records = send_day(held, day.date(), out, round(after_min * 60e9), list(meters))
+            values, records = send_day(held, day.date(), out, after_ns, list(meters))
         finally:
             held.close(compact=False)
     click.echo(f"{out / VALUES}: {values:,} values; {out / RECORDS}: {records:,} records")
@@ -141,17 +141,25 @@ def draw(folder: Path, out: Path, series: str, within_min: float, group: int) ->
     from twin.store.overview import draw_overview
     from twin.store.schema import Series
 
-    if group < 1 or within_min <= 0:
-        raise InputError(f"--group {group}, --within-min {within_min:g}: expected more than 0")
+    within_ns = _minutes_ns("--within-min", within_min)
+    if group < 1:
+        raise InputError(f"--group {group}: expected 1 or more")
     if not out.is_dir():
         raise InputError(f"--out {out}: no such folder")
     with _existing(folder) as held:
         try:
-            pictures = draw_overview(held, Series[series.upper()], out, within_min * 60, group)
+            pictures = draw_overview(held, Series[series.upper()], out, within_ns / 1e9, group)
         finally:
             held.close(compact=False)
     for picture in pictures:
         click.echo(picture)
+
+
+def _minutes_ns(option: str, minutes: float) -> int:
+    """Return an age that was given in minutes [ns]."""
+    if not 0 < minutes <= LONGEST_MIN:
+        raise InputError(f"{option} {minutes:g}: expected more than 0, {LONGEST_MIN:g} (ten years) at most")
+    return round(minutes * 60e9)
 
 
 def _existing(folder: Path) -> Store:

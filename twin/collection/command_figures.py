@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from twin.collection import kpis
 from twin.collection.day import Collection
 from twin.collection.errands import COMMANDS, Errand
-from twin.collection.island import VOLTS, Supply
+from twin.collection.island import Supply
 from twin.collection.targets import wave_kinds
+from twin.metering.breaker import LOCKS_AT, VOLTS
 from twin.store.schema import HOUR_NS
 
 COMPARED_A = 30.0  # between a contract of 60 A and the 10 A of R23; section 6 of DOMAIN.md asks for all three
@@ -39,6 +40,7 @@ def command_figures(run: Collection) -> dict[str, Any] | None:
         "answers_genuine": counts["answers"],
         "answers_faulty": counts["faulty"],
         "switched_kw": _switched_kw(run),
+        "kept_from_customers_kwh": run.plan.memory.curtailed.energy_kept_wh() / 1000,
     }  # fmt: skip
 
 
@@ -129,7 +131,7 @@ def island_figures(run: Collection, cases: list[tuple[str, Supply]]) -> dict[str
         "dark_s": None if dark_ns is None else dark_ns / 1e9,
         "commanded_before_dark": int(limited.sum()),
         "commanded_before_dark_share": float(limited.mean()),
-        "locked_out": int(run.supply.locked.sum()),
+        "locked_out": int((run.supply.trips >= LOCKS_AT).sum()),
         "cases": [_case(name, supply, begin_ns) for name, supply in cases],
     }
 
@@ -145,5 +147,5 @@ def _case(name: str, supply: Supply, begin_ns: int) -> dict[str, Any]:
         "net_wanted_kwh": float(wanted.sum()) / 60_000,
         "net_drawn_kwh": float(drawn.sum()) / 60_000,
         "most_drawn_kw": float(drawn.max(initial=0)) / 1000,
-        "locked_out": int(supply.locked.sum()),
+        "locked_out": int((supply.trips >= LOCKS_AT).sum()),
     }

@@ -33,7 +33,7 @@ from twin.collection.links_handy import HandyTerminals
 from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
 from twin.collection.reporting import TICK_NS, Reporting
-from twin.collection.targets import drawn_meters
+from twin.collection.targets import customers_who_adapt, drawn_meters
 from twin.collection.traffic import traffic_classes
 from twin.collection.values import contents
 from twin.collection.verification import Verification
@@ -173,7 +173,10 @@ class Collection:
         scenario = self.plan.scenario
         if not scenario.island.meters:
             return None, None
-        island = Island(scenario.island, self.plan.population, self.plan.memory.loads, scenario.seed)
+        island = Island(
+            scenario.island, self.plan.population, self.plan.memory.loads, customers_who_adapt(scenario),
+            scenario.meter.contract_a, scenario.seed,
+        )  # fmt: skip
         return island, island.alone()
 
     def _new_image(self) -> Firmware | None:
@@ -182,14 +185,14 @@ class Collection:
         if not scenario.firmware.image_kb:
             return None
         return Firmware(scenario.firmware, scenario.seed, self.plan.mesh, self._routes_now,
-                        self.plan.concentrators, self.ledger.bind)  # fmt: skip
+                        self.plan.concentrators, self.plan.fleet.lane, self.ledger.bind)  # fmt: skip
 
     def _send_image(self, t_ns: int) -> None:
         """Let blocks be broadcast in the next five minutes, and begin the repair where that is over."""
         if self.firmware is not None:
-            for concentrator in self.firmware.tick(t_ns):
-                self._repairs_begin = True
-                self.firmware.repair(self.office.env, self.office.errands, concentrator)
+            meters = self.firmware.tick(t_ns)
+            self._repairs_begin = meters.size > 0
+            self.firmware.repair(self.office.env, self.office.errands, meters)
 
     def _addressed(self) -> NDArray[np.int64]:
         """Return the meters that the wave of commands is for."""
@@ -197,21 +200,12 @@ class Collection:
         to_island = self.island is not None and scenario.commands.to == "island"
         return self.island.meters if self.island is not None and to_island else drawn_meters(scenario)
 
-    def limits_a(self, meters: NDArray[np.int64], ends_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return (M, T) what meters let through at the beginning of the minutes with these ends [A]."""
-        found = np.full((meters.size, ends_ns.size), self.plan.scenario.meter.contract_a)
-        for place, meter in enumerate(meters.tolist()):
-            agent = self.dialogue.agents.get(meter)
-            if agent is not None:
-                found[place] = [agent.limit.at(end_ns - MINUTE_NS) for end_ns in ends_ns.tolist()]
-        return found
-
     def _let_island_live(self, t_ns: int) -> None:
         """Balance the island's last five minutes; when its battery is empty its meters are dark."""
         island, supply = self.island, self.supply
         if island is None or supply is None or supply.dark_ns is not None or t_ns <= island.begin_ns:
             return
-        island.advance(supply, t_ns - TICK_NS, t_ns, lambda ends: self.limits_a(island.meters, ends))
+        island.advance(supply, t_ns - TICK_NS, t_ns, island.metered(self.plan.memory.curtailed))
         if supply.dark_ns is not None:
             self.blackout.strike(island.meters, t_ns, self.plan.mesh, self.plan.memory, self.plan.fleet.on_mesh)
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from twin.collection.errands import Errand
+from twin.collection.errands import COMMANDS, Errand
 from twin.collection.firmware import Firmware
 from twin.collection.frames import message_psdu_bytes
 from twin.collection.ledger import Ledger
@@ -72,7 +72,10 @@ class Dialogue:
         """Let a meter take the request; return the PSDU of its answer [B], None if it stays silent."""
         assert errand.request is not None
         lacked = self._lacks_block(errand)
-        reaction = self._agent(meter).take(errand.request, t_ns)
+        agent = self._agent(meter)
+        reaction = agent.take(errand.request, t_ns)
+        if reaction is not None and reaction.acted and errand.kind in COMMANDS:
+            self._memory.curtailed.note(agent, t_ns)
         if meter != errand.meter:
             self.counts["strayed"] += 1
             self.counts["acted_astray"] += reaction is not None and reaction.acted

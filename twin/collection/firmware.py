@@ -4,7 +4,7 @@ Everything is decided at multiples of five minutes, so that windows of the run d
 blocks in turn; a relay that heard one passes it on some minutes later, unless it has heard it often by then. What
 blocks take of the air is bounded for each concentrator's part of the mesh, its relays included. When nothing is left
 to pass on there, each of its meters is asked which blocks it has, gets the missing ones by itself, and is told to
-activate.
+activate. Nothing is broadcast to meters beside the mesh: they are asked from the beginning on.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Firmware:
     concentrators_now : callable
         Returns (N,) the concentrator of each meter's route; -1 without one.
     concentrators : int
+    lane_beside : (N,) int
+        Where messages of meters beside the mesh come out; -1 on the mesh, and where nothing reaches.
     bind : callable
         ``bind(frames, rows)`` of the ledger: remembers what each frame carries.
 
@@ -60,7 +62,7 @@ class Firmware:
     Attributes
     ----------
     members : (N,) bool
-        Meters that are to get it: those of the concentrators that take part, with a route when it began.
+        Meters that are to get it: those of the concentrators and lanes that take part, with a route when it began.
     held : (N, B) bool
     complete_ns : (N,) int
         When each member had the last block; -1 before.
@@ -72,7 +74,7 @@ class Firmware:
 
     def __init__(
         self, settings: FirmwareTable, seed: int, mesh: gpu.Mesh,
-        concentrators_now: Callable[[], NDArray[np.int64]], concentrators: int,
+        concentrators_now: Callable[[], NDArray[np.int64]], concentrators: int, lane_beside: NDArray[np.int64],
         bind: Callable[[NDArray[np.int64], NDArray[np.int64]], None],
     ):  # fmt: skip
         self._settings = settings
@@ -97,9 +99,12 @@ class Firmware:
                 f"firmware.airtime_share = {settings.airtime_share:g}, expected at least "
                 f"{self.air_us * 1000 / TICK_NS:.2g}: a block takes {self.air_us / 1000:g} ms of five minutes"
             )
-        self._takes_part = uniform(seed, np.arange(concentrators), 0, Purpose.IMAGE_CONCENTRATOR) < settings.share
+        lanes = np.arange(max(concentrators, int(lane_beside.max(initial=-1)) + 1))
+        drawn = uniform(seed, lanes, 0, Purpose.IMAGE_CONCENTRATOR) < settings.share
+        self._takes_part = drawn[:concentrators]
         home = concentrators_now()
-        self.members = (home >= 0) & self._takes_part[home]
+        self.beside = (lane_beside >= 0) & drawn[lane_beside]
+        self.members = (home >= 0) & self._takes_part[home] | self.beside
         self.held = np.zeros((self._meters, self.blocks), bool)
         self._copies = np.zeros((self._meters, self.blocks), np.uint16)
         self._turn = np.full((self._meters, self.blocks), NEVER, np.int32)  # tick from which a relay may pass it on
@@ -107,26 +112,31 @@ class Firmware:
         self._last_ns = np.full(self._meters, NEVER, np.int64)
         self._next_block = np.where(self._takes_part, 0, self.blocks)
         self._repairing = ~self._takes_part
+        self._began = False
         self.heard = self.repaired = 0
         self.sent_us: Counter[tuple[int, int]] = Counter()
         self.repairs_begun_ns: dict[int, int] = {}
 
-    def tick(self, t_ns: int) -> list[int]:
-        """Hand the next five minutes' blocks to the radio; return concentrators that have nothing left to pass on."""
+    def tick(self, t_ns: int) -> NDArray[np.int64]:
+        """Hand the next five minutes' blocks to the radio; return meters that are to be asked from now on.
+
+        Those of concentrators that have nothing left to pass on, and at the beginning those beside the mesh.
+        """
         if t_ns < self.begin_ns:
-            return []
+            return np.empty(0, np.int64)
         tick, home = t_ns // TICK_NS, self._concentrators_now()
         waiting = self._waiting(tick)
-        done = []
+        done = [np.flatnonzero(self.beside)] if not self._began else []
+        self._began = True
         for c in np.flatnonzero(~self._repairing).tolist():
             if self._next_block[c] == self.blocks and not (self._turn[home == c] != NEVER).any():
                 self._repairing[c] = True
                 self.repairs_begun_ns[c] = t_ns
-                done.append(c)
+                done.append(np.flatnonzero(self.members & (home == c)))
                 continue
             mine = home[waiting[0]] == c
             self._send(c, tick, *(column[mine] for column in waiting))
-        return done
+        return np.concatenate([np.empty(0, np.int64), *done])
 
     def _waiting(self, tick: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return relays and blocks whose turn it is, older blocks first; who heard a block often enough lets it be."""
@@ -178,9 +188,9 @@ class Firmware:
         whole = whole[self.held[whole].all(axis=1)]
         self.complete_ns[whole] = self._last_ns[whole]
 
-    def repair(self, env: simpy.Environment, errands: Errands, concentrator: int) -> None:
-        """Begin to ask the meters of a concentrator, one errand after the other for each."""
-        for meter in np.flatnonzero(self.members & (self._concentrators_now() == concentrator)).tolist():
+    def repair(self, env: simpy.Environment, errands: Errands, meters: NDArray[np.int64]) -> None:
+        """Begin to ask meters, one errand after the other for each."""
+        for meter in meters.tolist():
             env.process(self._repair_meter(errands, meter))
 
     def _repair_meter(self, errands: Errands, meter: int) -> Generator[simpy.Event, Any, None]:

@@ -50,7 +50,7 @@ class HeadEnd:
         self._inbox: simpy.PriorityStore = simpy.PriorityStore(env)
         self._checked: list[Batch] = []
         self._commits = 0
-        self._committed_values = 0
+        self._groups: list[list[Batch]] = []  # on their way to the disk
         self._arrivals = 0
         self.turned_away = 0
         self.busy_ns = 0
@@ -67,7 +67,7 @@ class HeadEnd:
     @property
     def uncommitted_values(self) -> int:
         """Values that were checked and are not stored yet."""
-        return self.checked_values - self._committed_values
+        return sum(batch.values for group in (self._checked, *self._groups) for batch in group)
 
     def receive(self, batch: Batch) -> None:
         """Queue a batch, or turn it away if the queue is full; its concentrator will send it again."""
@@ -103,9 +103,10 @@ class HeadEnd:
     def _commit(self) -> Generator[simpy.Event, Any, None]:
         yield self._env.timeout(ns(self._settings.commit_s))
         batches, self._checked = self._checked, []
+        self._groups.append(batches)
         yield self._env.timeout(ms_ns(self._settings.commit_ms))
         rows = np.concatenate([batch.rows for batch in batches])
-        self._committed_values += sum(batch.values for batch in batches)
+        self._groups.remove(batches)
         if rows.size:
             self._store_rows(rows)
         for batch in batches:

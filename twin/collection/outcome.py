@@ -120,6 +120,18 @@ class Outcome:
         return found
 
     @cached_property
+    def late_or_missing(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """(T,) interval ends [ns], (C, T) due billing messages by concentrator, and those not there in time."""
+        rows = kpis.due(self.of(BILLING_CODE), self.limit_s("half_hour"), self.run.end_ns)
+        rows = rows[self.home[rows["meter"]] >= 0]
+        ends_ns, column = np.unique(rows["interval_ns"], return_inverse=True)
+        shape = (self.run.plan.concentrators, ends_ns.size)
+        cell = self.home[rows["meter"]] * ends_ns.size + column
+        late = ~(kpis.ages_s(rows) <= self.limit_s("half_hour"))
+        owed, missing = (np.bincount(part, minlength=shape[0] * shape[1]) for part in (cell, cell[late]))
+        return ends_ns, owed.reshape(shape), missing.reshape(shape)
+
+    @cached_property
     def returns(self) -> Returns:
         """How the meters that lost their supply came back."""
         return returns(self.run.blackout, self.of(BILLING_CODE), self.run.end_ns)

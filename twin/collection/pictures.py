@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
@@ -13,6 +14,7 @@ from twin.collection.pictures_commands import commands, island
 from twin.collection.pictures_firmware import firmware
 from twin.collection.pictures_places import places
 from twin.collection.report_text import words
+from twin.store.pictures import missing_map_figure
 from twin.study import pictures_style as style
 from twin.study.pictures import Picture
 from twin.study.pictures_data import RunTables
@@ -27,6 +29,10 @@ def _always(run: RunTables) -> bool:
 
 def _something_missing(run: RunTables) -> bool:
     return bool(run.query("SELECT count(*) AS n FROM meters WHERE stored < owed")["n"][0])
+
+
+def _something_late(run: RunTables) -> bool:
+    return run.rows("late_or_missing") > 0 and bool(run.query("SELECT sum(missing) AS n FROM late_or_missing")["n"][0])
 
 
 def in_time(run: RunTables) -> tuple[Figure, str]:
@@ -119,6 +125,14 @@ def restoration(run: RunTables) -> tuple[Figure, str]:
 
 
 def missing_map(run: RunTables) -> tuple[Figure, str]:
+    """Draw which concentrators lacked which intervals in time, as ``teiden store draw`` does for groups of meters."""
+    found = run.query("SELECT * FROM late_or_missing ORDER BY concentrator, interval_end_s")
+    ends_ns = np.rint(found["interval_end_s"] * 1e9).astype(np.int64)
+    columns = {"group": found["concentrator"], "interval_end_ns": ends_ns}
+    return missing_map_figure(pa.table(columns | {"expected": found["owed"], "missing": found["missing"]}))
+
+
+def missing_places(run: RunTables) -> tuple[Figure, str]:
     """Draw where the meters are whose values are missing at the end."""
     figure = style.new_figure(6.2)
     axes = figure.subplots()
@@ -208,7 +222,10 @@ PICTURES: tuple[tuple[str, Callable, Callable[[RunTables], bool], str], ...] = (
     ("firmware.png", firmware, lambda run: run.summary["firmware"] is not None,
      "Steps are five minutes, in which blocks are handed to the radio; the steep end is the repair. Below: whether "
      "half hours get older while the image is on air."),
-    ("missing_map.png", missing_map, _something_missing,
+    ("missing_map.png", missing_map, _something_late,
+     "A row is a concentrator, the worst on top: a dark row is a bad place, a dark column a bad hour, a dark patch a "
+     "concentrator that was cut off."),
+    ("missing_places.png", missing_places, _something_missing,
      "Coloured dots are meters with values missing at the end; grey ones have none missing. Lone dots are basements "
      "and pipe shafts, patches are a concentrator or its line."),
     ("load.png", load, _always,

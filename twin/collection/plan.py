@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import gpu
 from twin.collection.links_fleet import OFF_MESH_LOSS_DB, Fleet, make_fleet
 from twin.collection.settings import CollectionScenario
+from twin.collection.targets import customers_who_adapt
 from twin.field.grid import Grid, load_grid
 from twin.field.population import Population, populate
 from twin.metering.feeder import build_feeder
@@ -89,7 +90,7 @@ def make_plan(
         feeder=None if grid is None else build_feeder(grid),
         substation_p_mw=None if grid is None else grid.substation_p_mw,
     )  # fmt: skip
-    memory = MeterMemory(loads, find_profile(scenario.meter.profile))
+    memory = make_memory(scenario, loads)
     tell("mesh: links and routes")
     fleet = make_fleet(population, scenario.seed, scenario.fleet, scenario.plc, scenario.cellular)
     mesh = build_mesh(scenario, population, fleet, backend)
@@ -100,6 +101,14 @@ def make_plan(
     return CollectionPlan(
         scenario, grid, population, mesh, memory, fleet, concentrator_of, hops, backend, settlement.settled
     )
+
+
+def make_memory(scenario: CollectionScenario, loads: Loads) -> MeterMemory:
+    """Return the meters' memories."""
+    return MeterMemory(
+        loads, find_profile(scenario.meter.profile),
+        adapts=customers_who_adapt(scenario), contract_a=scenario.meter.contract_a,
+    )  # fmt: skip
 
 
 def build_mesh(scenario: CollectionScenario, population: Population, fleet: Fleet, backend: str) -> gpu.Mesh:

@@ -16,8 +16,8 @@ SAFETY_NOTE = (
     "one sealed for another meter does not open and gets no answer."
 )
 ISLAND_NOTE = (
-    "Net of what roofs feed in. Customers above their limit switch something off or are locked out (settings.island); "
-    "limits of the battery's power, and loads that come back later, are left out."
+    "Net of what roofs feed in. Customers above their limit switch something off, or their breaker locks them out "
+    "(load.adapts_share); limits of the battery's power, and loads that come back later, are left out."
 )
 
 

@@ -46,6 +46,7 @@ class MeterTable(Table):
 class Settlement(PopulationTable):
     """The low-voltage meters: around the grid's substations, or in the towns of a table of municipalities."""
 
+    meters: Annotated[int, Field(ge=1, le=1_000_000, description="Meters in total, shared out by load power")] = 20_000
     places: Annotated[
         str, Field(description="CSV of municipalities (docs/metering.md); empty: around the grid's substations")
     ] = ""
@@ -63,6 +64,9 @@ class LoadTable(Table):
     ] = ""
 
     pv_share: Annotated[Share, Field(description="Meters with a roof")] = 0.1
+    adapts_share: Annotated[
+        Share, Field(description="Customers who stay below a commanded limit; the others' breakers trip (assumed)")
+    ] = 0.8
 
 
 class HalfHour(Table):
@@ -134,9 +138,6 @@ class Island(Table):
     at_h: Annotated[NotNegative, Field(description="When it is cut off, whole five minutes")] = 6.0
     battery_kwh_per_meter: Annotated[Positive, Field(description="Common battery, per meter of the district")] = 3.0
     charged: Annotated[float, Field(gt=0, le=1, description="How full it is when the island begins")] = 1.0
-    adapts_share: Annotated[
-        Share, Field(description="Customers who draw no more than their limit; the others are locked out above it")
-    ] = 0.8
 
 
 class Firmware(Table):
@@ -297,6 +298,9 @@ class CollectionScenario(Study):
             yield "half_hour.spread_s", self.half_hour.spread_s, f"below the interval, {interval_s} s"
         if self.meter.profile == "present":
             yield from self._beyond_the_present()
+        if self.history.share + self.real_time.share > 1:
+            most = f"at most {1 - self.real_time.share:g} beside real_time.share = {self.real_time.share:g}"
+            yield "history.share", self.history.share, f"{most}: a meter is in one five-minute class at most"
         if self.real_time.spread_s >= 300:
             yield "real_time.spread_s", self.real_time.spread_s, "below the interval, 300 s"
         if self.delivery.reoffer_max_s < self.delivery.reoffer_min_s:

@@ -45,6 +45,7 @@ class TableRows:
         yield "retailers", self._retailers()
         yield "curve", self._curve()
         yield "concentrators", self._concentrators()
+        yield "late_or_missing", self._late_or_missing()
         yield "meters", self._meters()
         yield "missing", self._missing()
         yield "load", self._load()
@@ -121,6 +122,16 @@ class TableRows:
             },
             "airtime_s": plan.mesh.airtime_ns[plan.meters :] / 1e9,
             "peak_kept_values": self.outcome.run.office.concentrators.peak_values[:count],
+        }
+
+    def _late_or_missing(self) -> dict[str, Any]:
+        ends_ns, owed, missing = self.outcome.late_or_missing
+        served = np.flatnonzero(owed.any(axis=1))
+        return {
+            "concentrator": np.repeat(served, ends_ns.size),
+            "interval_end_s": np.tile(ends_ns / 1e9, served.size),
+            "owed": owed[served].ravel(),
+            "missing": missing[served].ravel(),
         }
 
     def _meters(self) -> dict[str, Any]:

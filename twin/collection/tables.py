@@ -30,6 +30,10 @@ SCHEMAS: dict[str, pa.Schema] = {
          ("hops_max", I16), ("owed", I64), ("first_pass", I64), ("on_time", I64), ("stored", I64),
          ("on_time_share", F64), ("airtime_s", F64), ("peak_kept_values", I64)]
     ),
+    # One row per concentrator and interval: billing values owed, and those that were not there within the limit.
+    "late_or_missing": pa.schema(
+        [("concentrator", I32), ("interval_end_s", F64), ("owed", I64), ("missing", I64)]
+    ),
     # One row per meter, billing values.
     "meters": pa.schema(
         [("meter", I32), ("name", STR), ("municipality", STR), ("concentrator", I32), ("lon_deg", F64),

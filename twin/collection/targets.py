@@ -1,4 +1,4 @@
-"""Whom the wave of commands is for, and what it is made of."""
+"""Whom the wave of commands is for, what it is made of, and who bows to a limit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def wave_kinds(wave: Commands) -> Iterator[tuple[str, float]]:
     yield kind, 0.0
     if wave.undo_after_h:
         yield UNDO[kind], wave.undo_after_h
+
+
+def customers_who_adapt(scenario: CollectionScenario) -> NDArray[np.bool_]:
+    """Return (N,) who draws no more than a limit that is commanded."""
+    meters = np.arange(scenario.population.meters)
+    return uniform(scenario.seed, meters, 1, Purpose.ISLAND) < scenario.load.adapts_share
 
 
 def drawn_meters(scenario: CollectionScenario) -> NDArray[np.int64]:

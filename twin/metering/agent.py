@@ -105,6 +105,19 @@ class MeterAgent:
         self._known: dict[bytes, Reaction] = {}
         self._answers = 0
 
+    def allowed_a(self, t_ns: int) -> float:
+        """Return the ampere limit at a moment [A]."""
+        return self.limit.at(t_ns)
+
+    def closed(self, t_ns: int) -> bool:
+        """Return whether the switch was closed at a moment."""
+        return next((closed for since_ns, closed in reversed(self.switch) if since_ns <= t_ns), True)
+
+    def next_change_ns(self, t_ns: int) -> int:
+        """Return the first moment after `t_ns` at which limit or switch may change, by what is known now."""
+        switched = (since_ns for since_ns, _ in self.switch if since_ns > t_ns)
+        return min([self.limit.next_change_ns(t_ns), *switched])
+
     def take(self, data: bytes, t_ns: int) -> Reaction | None:
         """Return what the meter makes of bytes off the radio; None: it refuses them and stays silent."""
         if data in self._known:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.field.topology import Bools, Ints
-from twin.metering.loads import Loads
+from twin.metering.curtailment import Curtailment
 from twin.metering.outages import STILL_OUT, Outages
 
 
@@ -42,13 +42,13 @@ class Dark:
         return Dark(**{field.name: getattr(self, field.name)[:, 1:] for field in fields(self)})
 
 
-def dark_part(outages: Outages, loads: Loads, meters: Ints, ends: Ints, read_ns: Ints, step: int) -> Dark:
+def dark_part(outages: Outages, loads: Curtailment, meters: Ints, ends: Ints, read_ns: Ints, step: int) -> Dark:
     """Return what the outages take; the first interval only tells what came before, so its ``reboot`` is not known.
 
     Parameters
     ----------
     outages : Outages
-    loads : Loads
+    loads : Curtailment
     meters : (M,) int
     ends : (T,) int
         Interval ends, one step apart.
@@ -92,7 +92,7 @@ def _all_lit(shape: tuple[int, ...]) -> Dark:
     return Dark(no, no, nothing, nothing, nothing, np.broadcast_to(np.zeros(1), shape))
 
 
-def _taken(loads: Loads, meters: Ints, from_ns: Ints, to_ns: Ints) -> tuple[Ints, Ints]:
+def _taken(loads: Curtailment, meters: Ints, from_ns: Ints, to_ns: Ints) -> tuple[Ints, Ints]:
     """Return (E,) what the registers would have counted between two times, one meter an outage."""
     drawn, fed = loads.registers_wmin(meters, np.stack([from_ns, to_ns], axis=1))
     return drawn[:, 1] - drawn[:, 0], fed[:, 1] - fed[:, 0]

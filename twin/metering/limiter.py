@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 INSTALLED_NS = -(1 << 62)
+NEVER_NS = 1 << 62
 SECOND_NS = 10**9
 
 
@@ -49,6 +50,12 @@ class AmpereLimit:
     def reservations(self) -> list[Reservation]:
         """Those that have held, or will unless they are cancelled."""
         return [*self._past, *([self.reserved] if self.reserved else [])]
+
+    def next_change_ns(self, t_ns: int) -> int:
+        """Return the first moment after `t_ns` at which the limit may be another, by what is known now."""
+        edges = [edge_ns for span in self.reservations for edge_ns in (span.from_ns, span.until_ns)]
+        later = [edge_ns for edge_ns in [*edges, *(since_ns for since_ns, _ in self._normal)] if edge_ns > t_ns]
+        return min(later, default=NEVER_NS)
 
     def at(self, t_ns: int) -> float:
         """Return the limit at a moment [A]; a reservation goes before the contract."""

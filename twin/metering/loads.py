@@ -205,10 +205,17 @@ class Loads:
             q_var[:, at] = np.floor(load_w * tan + 0.5)
         return p_w, q_var
 
-    def voltage(self, meters: npt.ArrayLike, ends_ns: npt.ArrayLike, step_ns: int) -> tuple[Floats, Floats]:
+    def voltage(
+        self, meters: npt.ArrayLike, ends_ns: npt.ArrayLike, step_ns: int, cut: tuple[Floats, Floats] | None = None
+    ) -> tuple[Floats, Floats]:
         """Return the mean voltage of both legs against the neutral at the meters.
 
         Per leg (r P + x Q) / U with nominal U. Parameters and errors as for `power`.
+
+        Parameters
+        ----------
+        cut : pair of (M, T) float, optional
+            Net power that does not flow through the meters' own drop wires [W], and the share of their load that does.
 
         Returns
         -------
@@ -224,6 +231,8 @@ class Loads:
             pu, mean_p_w, mean_q_var = (state[:, slot] for state in self._station_state(today, step_ns))
             shared_v = low.homes / 2 * (low.shared_r_ohm * mean_p_w + low.shared_x_ohm * mean_q_var) / low.nominal_v
             before_v = (low.nominal_v * pu - shared_v)[station]
+            if cut is not None:
+                net_w, load_w = net_w - cut[0][:, at], load_w * cut[1][:, at]
             more_w = 2 * lean * load_w  # leg 1 less leg 2: it flows back in the neutral
             legs_v[0][:, at] = before_v - own * (net_w / 2 + 1.5 * more_w)
             legs_v[1][:, at] = before_v - own * (net_w / 2 - 1.5 * more_w)

@@ -9,6 +9,8 @@ ring buffers of the profile would still hold.
   ``jump_ns`` is marked ``clock_adjusted``.
 - Without supply nothing is metered and intervals that end have ``no_data``. The interval in which supply comes back is
   marked ``reboot``; its mean power counts the dark part as 0, its voltage is that of the lit part. Buffers survive.
+- Ampere limits and open switches keep energy from customers and so from the registers (``curtailment``); the meter
+  itself stays lit and its intervals valid.
 - Gas and water meters run on batteries. Their registers follow the home's electricity, a stand-in.
 """
 
@@ -24,6 +26,7 @@ from gpu import rng
 from teiden.errors import InputError
 from twin.field.topology import Bools, Ints
 from twin.metering.calendar import DAY_NS, SECOND_NS
+from twin.metering.curtailment import Curtailment
 from twin.metering.dark import Dark, dark_part
 from twin.metering.loads import SCALE_ONE, Loads
 from twin.metering.outages import Outages
@@ -66,9 +69,14 @@ class MeterMemory:
     loads : Loads
     profile : Profile
     clock : ClockModel
+    adapts : (N,) bool
+        Customers who draw no more than a commanded limit; all by default.
+    contract_a : float
 
     Attributes
     ----------
+    curtailed : Curtailment
+        What meters count; to be told of every change of a limit or switch.
     outages : Outages
         To be told of every loss and return of supply, in the order of time.
 
@@ -78,7 +86,10 @@ class MeterMemory:
         If the clocks could be off by half a minute or more.
     """
 
-    def __init__(self, loads: Loads, profile: Profile, clock: ClockModel | None = None):
+    def __init__(
+        self, loads: Loads, profile: Profile, clock: ClockModel | None = None, *,
+        adapts: Bools | None = None, contract_a: float = 60.0,
+    ):  # fmt: skip
         self._clock = clock or ClockModel()
         if not 0 <= 3 * self._clock.drift_ppm * self._clock.sync_every_ns / 1e6 < MINUTE_NS / 2:
             raise InputError(
@@ -88,6 +99,8 @@ class MeterMemory:
         self.loads = loads
         self.profile = profile
         self.outages = Outages(loads.meter_count)
+        everybody = np.ones(loads.meter_count, bool)
+        self.curtailed = Curtailment(loads, everybody if adapts is None else adapts, contract_a)
         ids = np.arange(loads.meter_count, dtype=np.int64)
         steps = np.clip(ndtri((np.arange(256) + 0.5) / 256), -3, 3) * self._clock.drift_ppm * 1000
         self._drift_ppb = np.rint(steps).astype(np.int32)[rng.draw_below(256, loads.seed, _DRIFT, ids)]
@@ -137,7 +150,8 @@ class MeterMemory:
             return Readings(**columns)
         one_more = np.append(ends[0] - step, ends)
         read_ns = one_more - self.clock_offset_ns(which, one_more)
-        dark = dark_part(self.outages, self.loads, which, one_more, read_ns, step).later()
+        self.curtailed.advance(int(ends[-1]) + MINUTE_NS)  # clocks read up to half a minute after the end
+        dark = dark_part(self.outages, self.curtailed, which, one_more, read_ns, step).later()
         columns["mark"] = self._marks(which, ends, step, dark).ravel()
         if "import_wh" in kept.columns:
             for name, value in zip(
@@ -156,8 +170,9 @@ class MeterMemory:
         """Return P [W], Q [var], U [0.1 V] of meters (M,) in the minute of `t_ns`, and which answer at all (R15)."""
         which = np.asarray(meters, np.int64)
         end = np.array([(t_ns // MINUTE_NS + 1) * MINUTE_NS])
-        p_w, q_var = self.loads.power(which, end, MINUTE_NS)
-        leg1_v, _ = self.loads.voltage(which, end, MINUTE_NS)
+        self.curtailed.advance(int(end[0]))
+        p_w, q_var = self.curtailed.power(which, end, MINUTE_NS)
+        leg1_v, _ = self.curtailed.voltage(which, end, MINUTE_NS)
         return p_w[:, 0], q_var[:, 0], _decivolts(leg1_v[:, 0]), self.outages.supplied(which)
 
     def _ends_held(self, step: int, slots: int, from_ns: int, to_ns: int, now_ns: int) -> Ints:
@@ -184,15 +199,15 @@ class MeterMemory:
 
     def _registers_wh(self, meters: Ints, read_ns: Ints, dark: Dark) -> tuple[Ints, Ints]:
         """Return (M, T) both registers at the times they are read, without what the outages took."""
-        drawn, fed = self.loads.registers_wmin(meters, read_ns)
+        drawn, fed = self.curtailed.registers_wmin(meters, read_ns)
         first_wh = self.loads.first_register_wh(meters)[:, None]
         unit = SCALE_ONE * WMIN_PER_WH
         return first_wh + (drawn - dark.lost_import) // unit, (fed - dark.lost_export) // unit
 
     def _power(self, meters: Ints, ends: Ints, step: int, dark: Dark) -> tuple[Ints, Ints, Ints]:
         """Return (M, T) mean P [W] and Q [var] over the intervals, the dark part as 0, and U [0.1 V] while lit."""
-        p_w, q_var = self.loads.power(meters, ends, step)
-        leg1_v, _ = self.loads.voltage(meters, ends, step)
+        p_w, q_var = self.curtailed.power(meters, ends, step)
+        leg1_v, _ = self.curtailed.voltage(meters, ends, step)
         minutes = SCALE_ONE * (step // MINUTE_NS)
         p_w = p_w - np.rint(dark.lost_within / minutes).astype(np.int64)
         lit_q_var = np.rint(q_var * (1 - dark.share)).astype(np.int64)

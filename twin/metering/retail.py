@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -45,7 +46,7 @@ def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int
     Raises
     ------
     InputError
-        If the store holds no half hours of that day of these meters.
+        If the store holds no half hours of that day, or of that day of one of these meters.
     """
     midnight_ns = simulated_ns(datetime.combine(day, time(), JST))
     chosen = np.unique(np.array(meters, np.int64)) if meters else None
@@ -53,6 +54,8 @@ def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int
     if not readings.num_rows:
         whom = f"of meter {', '.join(map(str, meters))} " if meters else ""
         raise InputError(f"{store.root}: no half hours {whom}on {day}; {_days_held(store)}")
+    if chosen is not None:
+        _check_there(store, chosen, readings["meter"].to_numpy(), day)
     readings = readings.sort_by([("meter", "ascending"), ("interval_end_ns", "ascending")])
     sent = delivered(readings, after_ns)
     records = _records(from_table(readings), day)
@@ -72,6 +75,13 @@ def _records(readings: Readings, day: date) -> list[bytes]:
         own = readings.take(slice(cuts[place], cuts[place + 1]))
         found += [record.to_bytes() for record in daily_records(own, meter, day)]
     return found
+
+
+def _check_there(store: Store, wanted: npt.NDArray[np.int64], there: npt.NDArray[np.uint32], day: date) -> None:
+    absent = np.setdiff1d(wanted, there)
+    if absent.size:
+        raise InputError(f"{store.root}: no half hours of meter {', '.join(map(str, absent[:5]))} on {day} "
+                         f"({absent.size} of {wanted.size} meters asked for)")  # fmt: skip
 
 
 def _days_held(store: Store) -> str:

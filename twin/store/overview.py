@@ -33,7 +33,7 @@ def draw_overview(store: Store, series: Series, out: Path, within_s: float, grou
     Returns
     -------
     list of Path
-        completeness_<series>.png and missing_<series>.png.
+        in_time_<series>.png and missing_map_<series>.png.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def draw_overview(store: Store, series: Series, out: Path, within_s: float, grou
     from_ns, to_ns = ends["min"] - INTERVAL_NS[series], ends["max"]
     ages = ages_ns(readings, series, meters, from_ns, to_ns)
     group = meters // group_size
-    curve, missing = out / f"completeness_{series.label}.png", out / f"missing_{series.label}.png"
+    curve, missing = out / f"in_time_{series.label}.png", out / f"missing_map_{series.label}.png"
     draw_completeness(completeness(ages, group, np.linspace(0, 2 * within_s, AGES + 1).tolist()), curve, within_s)
     where = missing_map(ages, group, series, from_ns, to_ns, round(within_s * SECOND_NS))
     draw_missing_map(where, missing, f"groups of {group_size} meters")

@@ -6,11 +6,9 @@ import pytest
 from twin import scenario as scenarios
 from twin.collection.day import Collection
 from twin.collection.links_fleet import make_fleet
-from twin.collection.plan import CollectionPlan, build_mesh
+from twin.collection.plan import CollectionPlan, build_mesh, make_memory
 from twin.field.population import Population
 from twin.metering.loads import Loads
-from twin.metering.memory import MeterMemory
-from twin.metering.profile import find_profile
 from twin.metering.shapes import generate_shapes
 from twin.store.store import Store
 
@@ -43,7 +41,7 @@ def town_plan(scenario):
     mesh = build_mesh(scenario, population, fleet, "cpu")
     sink_of, hops = mesh.sink_of[:METERS].astype(np.int64), mesh.hops[:METERS].astype(np.int64)
     loads = Loads(generate_shapes(scenario.seed), population.meter_substation, scenario.seed)
-    memory = MeterMemory(loads, find_profile(scenario.meter.profile))
+    memory = make_memory(scenario, loads)
     return CollectionPlan(
         scenario, None, population, mesh, memory, fleet, np.where(sink_of < 0, -1, sink_of - METERS), hops, "cpu"
     )

@@ -9,6 +9,7 @@ from twin.collection.conservation import balance
 from twin.collection.kpis import lost_power
 from twin.metering.agent import MeterAgent
 from twin.metering.security import meter_keys
+from twin.store.schema import Series
 
 SHORT = ("history.share=0", "real_time.share=0", "time.duration_h=0.5", "time.after_h=0.3", "commands.at_h=0.1",
          "commands.meters=40", "commands.rate_per_s=20")  # fmt: skip
@@ -86,3 +87,41 @@ def test_power_that_is_given_back_counts_as_long_as_it_was_away():
     # Two meters of 2 and 3 kW: away from 0 to 10 and from 5 to 30. For 5 both are away together from 5 to 10.
     t, until, kw = np.array([0, 5]), np.array([10, 30]), np.array([2.0, 3.0])
     assert [lost_power(t, until, kw, hold) for hold in (5, 6, 10, 20, 26)] == [5, 3, 3, 3, 0]
+
+
+def registers_of(run, meters):
+    """Return (M, T) import registers that the store has of meters' half hours, in order."""
+    table = run.store.readings(Series.HALF_HOUR, 0, 2 * HOUR_NS).to_pandas()
+    found = table[table.meter.isin(meters)].sort_values(["meter", "interval_end_ns"])
+    return found.import_wh.to_numpy().reshape(len(meters), -1)
+
+
+def test_the_store_has_what_limits_and_open_switches_let_through(play):
+    longer = ("time.duration_h=1.5", "time.after_h=0.5", "load.adapts_share=0.5")
+    free = play(*SHORT, *longer)
+    opened = play(*SHORT, *longer, "commands.kind='open'")
+    limited = play(*SHORT, *longer, "commands.kind='limit'", "commands.amperes=1")
+    meters = [k for k in opened.office.targets.tolist() if opened.dialogue.agents[k].switch]
+    assert len(meters) > 30
+    # All were opened six minutes after the beginning: from the first half hour on nothing is drawn.
+    assert not np.diff(registers_of(opened, meters), axis=1).any()
+    drawn, wanted = (np.diff(registers_of(run, meters), axis=1) for run in (limited, free))
+    assert drawn.max() <= 50 + 1  # 100 W for half an hour, and the rounding of two registers
+    assert drawn.sum() < 0.8 * wanted.sum()
+    assert (drawn <= wanted + 1).all()
+    others = [k for k in range(0, 1000, 25) if k not in opened.office.targets]
+    assert (registers_of(opened, others) == registers_of(free, others)).all()
+    assert opened.record.broken == limited.record.broken == []
+    assert sum(opened.store.conservation()["conflicts"].to_pylist()) == 0
+
+
+def test_what_is_let_through_does_not_depend_on_windows(play):
+    changes = (*SHORT, "time.duration_h=1.0", "commands.kind='limit'", "commands.amperes=2", "history.share=0.2",
+               "commands.repeated_share=0.3", "on_demand.reads_per_h=60")  # fmt: skip
+    one, other = play(*changes), play(*changes, window_ns=7 * 10**9)
+    assert one.digest() == other.digest()
+    for series in (Series.HALF_HOUR, Series.FIVE_MINUTE):
+        tables = [run.store.readings(series, 0, 2 * HOUR_NS).sort_by("interval_end_ns") for run in (one, other)]
+        columns = ["meter", "interval_end_ns", "import_wh", "p_w", "q_var", "u_dv"]
+        rows = [sorted(map(str, table.select(columns).to_pylist())) for table in tables]
+        assert rows[0] == rows[1]

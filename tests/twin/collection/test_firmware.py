@@ -95,3 +95,20 @@ def test_a_part_of_the_concentrators_is_a_part_of_the_meters(play):
     assert not run.firmware.held[~run.firmware.members].any()
     assert {concentrator for concentrator, _ in run.firmware.sent_us} == set(served.tolist())
     assert min(tick for _, tick in run.firmware.sent_us) * TICK_NS >= run.firmware.begin_ns
+
+
+def test_meters_beside_the_mesh_are_brought_every_block_by_itself(play):
+    run = play(*SHORT, "firmware.airtime_share=0.5", "time.duration_h=0.5", "time.after_h=0.5", "firmware.image_kb=2",
+               "fleet.mesh_share=0.9", "fleet.plc_share=0.06", "fleet.cellular_share=0.04",
+               "requests.per_concentrator=20")  # fmt: skip
+    new, said, fleet = run.firmware, firmware_figures(run), run.plan.fleet
+    assert run.record.broken == []
+    beside = np.flatnonzero(fleet.lane >= 0)
+    assert beside.size > 60
+    assert new.members[beside].all()
+    brought = [errand for errand in run.office.errands.of("image_block") if errand.acted]
+    assert sorted((e.meter, e.block) for e in brought if fleet.link[e.meter]) == sorted(
+        (meter, block) for meter in beside.tolist() for block in range(2)
+    )
+    assert new.held[beside].all()
+    assert said["activated"] == said["complete"] == said["meters"]

@@ -17,6 +17,8 @@ from twin.collection.settings import CollectionScenario
         ("half_hour.minutes=20", "half_hour.minutes = 20, expected 15 or 30"),
         ("half_hour.spread_s=1800.0", "half_hour.spread_s = 1800.0, expected below the interval, 1800 s"),
         ("history.share=1.5", "history.share = 1.5"),
+        ("history.share=0.98", "history.share = 0.98, expected at most 0.97 beside real_time.share = 0.03"),
+        ("population.meters=0", "population.meters = 0, expected 1 or more"),
         ("requests.check_after_min=10.0", "requests.check_after_min = 10.0, expected more than half_hour.spread_s"),
         ("meter.profile='present'", "history.share = 0.1, expected 0 with meter.profile"),
         ("commands.meters=5000", "commands.meters = 5000, expected at most population.meters = 1000"),
