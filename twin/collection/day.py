@@ -282,37 +282,32 @@ class Collection:
         if not rows.size:
             return
         table = self.ledger.rows
+        rows, concentrators, times = self._with_riders(rows, concentrators, times)
         urgent = self._urgent[table["kind"][rows]]
         order = np.lexsort((times, urgent, concentrators))
         rows, concentrators, times, urgent = rows[order], concentrators[order], times[order], urgent[order]
-        cuts = np.flatnonzero((np.diff(concentrators) != 0) | (np.diff(urgent) != 0)) + 1
-        for part in np.split(np.arange(rows.size), cuts):
-            self._pass_on(int(concentrators[part[0]]), times[part], rows[part], bool(urgent[part[0]]))
-
-    def _pass_on(self, concentrator: int, times: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
-        if self._any_ride and not urgent:
-            rows, times = self._with_riders(rows, times)
-        table = self.ledger.rows
-        first = table["radio_ns"][rows] == NEVER
+        first = np.flatnonzero(table["radio_ns"][rows] == NEVER)[::-1]  # backwards: the first of several counts
         table["radio_ns"][rows[first]] = times[first]
-        table["sink"][rows[first]] = concentrator
+        table["sink"][rows[first]] = concentrators[first]
         self.ledger.move(rows, At.CONCENTRATOR)
-        self.office.concentrators.take(concentrator, times, rows, urgent)
+        starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
+        where, hurried = concentrators[starts].tolist(), urgent[starts].tolist()
+        for begin, end, at, hurry in zip(
+            starts.tolist(), [*starts[1:].tolist(), rows.size], where, hurried, strict=True
+        ):
+            self.office.concentrators.take(at, times[begin:end], rows[begin:end], hurry)
 
     def _with_riders(
-        self, rows: NDArray[np.int64], times: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return messages and those that ride in the same frames, by time of reception."""
-        found = [(rows, times)]
+        self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return messages and those that ride in the same frames."""
+        found = [(rows, concentrators, times)]
         riders = self.ledger.rows["rider"]
-        riding = riders[rows] != NEVER
-        while riding.any():
-            rows, times = riders[rows[riding]].astype(np.int64), times[riding]
-            found.append((rows, times))
-            riding = riders[rows] != NEVER
-        all_rows, all_times = (np.concatenate(part) for part in zip(*found, strict=True))
-        order = np.argsort(all_times, kind="stable")
-        return all_rows[order], all_times[order]
+        while self._any_ride and (riding := riders[rows] != NEVER).any():
+            rows, concentrators, times = riders[rows[riding]].astype(np.int64), concentrators[riding], times[riding]
+            found.append((rows, concentrators, times))
+        every_row, every_place, every_time = (np.concatenate(part) for part in zip(*found, strict=True))
+        return every_row, every_place, every_time
 
     def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
