@@ -2,16 +2,17 @@
 
 A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
 window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
-that long.
+that long. While nobody waits, the radio runs the next window as the office works on this one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,7 @@ class Record:
     outcomes: Counter[str] = field(default_factory=Counter)
     balance: Balance | None = None
     windows: int = 0
+    windows_ahead: int = 0  # those that the radio ran while the office worked on the one before
     radio_wall_s: float = 0.0
     wall_s: float = 0.0
 
@@ -126,6 +128,10 @@ class Collection:
         self._downlinks: dict[int, Errand] = {}  # engine frame -> errand on its way to a meter
         self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
+        self._radio = ThreadPoolExecutor(1, "radio")
+        self._ahead: tuple[int, Future[None]] | None = None  # the radio's run of the window that comes, and its end
+        # An image's repair begins errands of its own accord, and a device belongs to the thread that opened it.
+        self._may_go_ahead = self.firmware is None and plan.backend == "cpu"
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
         self._any_ride = any(c.rides for c in self.classes)
@@ -134,13 +140,14 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        for begin_ns, end_ns in self._windows():
-            self._window(begin_ns, end_ns)
-            if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
-                self._sample(end_ns)
-            if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
-                self._checkpoint(end_ns)
-            watch(end_ns, self)
+        with self._radio:
+            for begin_ns, end_ns in self._windows():
+                self._window(begin_ns, end_ns)
+                if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
+                    self._sample(end_ns)
+                if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+                    self._checkpoint(end_ns)
+                watch(end_ns, self)
         self.record.wall_s = time.monotonic() - started
         return self.record
 
@@ -233,9 +240,7 @@ class Collection:
         starts = self.office.start_times_ns
         place = bisect_left(starts, begin_ns)
         next_ns = starts[place] if place < len(starts) else self.end_ns
-        waiting = (
-            self._repairs_begin or self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
-        )
+        waiting = self._repairs_begin or self._somebody_waits() or next_ns == begin_ns
         if waiting:
             after = bisect_left(starts, begin_ns + 1)
             next_ns = starts[after] if after < len(starts) else self.end_ns
@@ -243,22 +248,53 @@ class Collection:
         next_tick_ns = (begin_ns // TICK_NS + 1) * TICK_NS
         return min(begin_ns + width_ns, next_tick_ns, next_ns, self.end_ns)
 
+    def _somebody_waits(self) -> bool:
+        return bool(self.office.errands.open or self._downlinks or self._sendings)
+
+    def _run_radio(self, end_ns: int) -> None:
+        started = time.monotonic()
+        self.plan.mesh.run_until(end_ns)
+        self.record.radio_wall_s += time.monotonic() - started
+
+    def _catch_up_radio(self, end_ns: int) -> None:
+        """Let the radio be at the window's end, where it has not gone ahead to."""
+        if self._ahead is None:
+            self._run_radio(end_ns)
+            return
+        until_ns, run = self._ahead
+        self._ahead = None
+        run.result()
+        assert until_ns == end_ns, f"the radio went ahead to {until_ns} ns, the window ends at {end_ns} ns"
+
+    def _go_ahead(self, begin_ns: int, end_ns: int) -> None:
+        """Let the radio run the next window already, if nothing in this one can act on it.
+
+        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and no interval ends then.
+        """
+        starts = self.office.start_times_ns
+        begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)
+        if self._may_go_ahead and end_ns % TICK_NS and end_ns < self.end_ns and not begins | self._somebody_waits():
+            until_ns = self._window_end(end_ns)
+            self._ahead = until_ns, self._radio.submit(self._run_radio, until_ns)
+            self.record.windows_ahead += 1
+
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
         if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
             self.reporting.end_intervals(begin_ns)
         self._send_errands()
-        started = time.monotonic()
-        self.plan.mesh.run_until(end_ns)
+        self._catch_up_radio(end_ns)
         drained = self.plan.mesh.drain()
-        self.record.radio_wall_s += time.monotonic() - started
         beside, failed = self.links.run_until(end_ns)
         self._take_deliveries(drained.deliveries, beside)
         self._take_ends(drained.ends)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
         self.plan.mesh.forget_ended()
+        self._go_ahead(begin_ns, end_ns)
         self.office.run_until(end_ns)
+        if self._ahead is not None:
+            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
 
     # ------------------------------------------------------------------ radio to office
 
