@@ -131,7 +131,7 @@ class Concentrators:
         self._words: list[tuple[int, int, Batch]] = []  # a heap: when each acknowledgement arrives
         self.kept_values = np.zeros(count, np.int64)
         self.peak_values = np.zeros(count, np.int64)
-        self._batches = 0
+        self.batches = 0
         self.taken_values = self.acknowledged_values = self.dropped_values = self.resent = 0
 
     def take(self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
@@ -172,8 +172,8 @@ class Concentrators:
         self._plan_flush(concentrator, urgent)
 
     def _send(self, concentrator: int, rows: NDArray[np.int64], answers: list[Any], priority: int) -> None:
-        self._batches += 1
-        batch = Batch(self._batches, concentrator, rows, self._ledger.values(rows), answers, priority)
+        self.batches += 1
+        batch = Batch(self.batches, concentrator, rows, self._ledger.values(rows), answers, priority)
         self._kept[concentrator][batch.number] = batch
         self._deliver(batch)
 

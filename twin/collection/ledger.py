@@ -117,6 +117,11 @@ class Ledger:
         self._write_noted()
         return Rows({name: column[: self._count] for name, column in self._columns.items()})
 
+    @property
+    def bytes_per_message(self) -> int:
+        """Return what a message takes."""
+        return ROW.itemsize
+
     def values(self, rows: NDArray[np.int64]) -> int:
         """Return the values in some messages."""
         return int(self._columns["values"][rows].sum())
