@@ -50,6 +50,7 @@ class Lane:
 
     times_ns: list[NDArray[np.int64]] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
+    values: int = 0
     flush_due: bool = False
 
     def taken(self, until_ns: int) -> NDArray[np.int64]:
@@ -134,22 +135,28 @@ class Concentrators:
         self.batches = 0
         self.taken_values = self.acknowledged_values = self.dropped_values = self.resent = 0
 
-    def take(self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
-        """Take messages off the radio; times ascending, none before the office's present."""
+    def take(
+        self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], values: int, urgent: bool
+    ) -> None:
+        """Take messages off the radio, with so many values; times ascending, none before the office's present."""
         lane = self._lanes[urgent][concentrator]
         lane.times_ns.append(times_ns)
         lane.rows.append(rows)
-        self._keep(concentrator, rows)
+        lane.values += values
+        self._keep(concentrator, values)
         self._plan_flush(concentrator, urgent)
 
     def take_answer(self, concentrator: int, t_ns: int, rows: NDArray[np.int64], errand: Any) -> None:
         """Take the answer to a request off the radio, with the messages in it; it is sent at once."""
-        self._keep(concentrator, rows)
-        self._after(t_ns + self._process_ns - self._env.now, lambda: self._send(concentrator, rows, [errand], ANSWER))
-
-    def _keep(self, concentrator: int, rows: NDArray[np.int64]) -> None:
-        self.hear_words(int(self._env.now))
         values = self._ledger.values(rows)
+        self._keep(concentrator, values)
+        self._after(
+            t_ns + self._process_ns - self._env.now,
+            partial(self._send, concentrator, rows, values, [errand], ANSWER),
+        )
+
+    def _keep(self, concentrator: int, values: int) -> None:
+        self.hear_words(int(self._env.now))
         self.taken_values += values
         self.kept_values[concentrator] += values
         self.peak_values[concentrator] = max(self.peak_values[concentrator], self.kept_values[concentrator])
@@ -168,12 +175,14 @@ class Concentrators:
         lane = self._lanes[urgent][concentrator]
         lane.flush_due = False
         rows = lane.taken(self._env.now - self._process_ns)
-        self._send(concentrator, rows, [], URGENT if urgent else ORDINARY)
+        values = self._ledger.values(rows) if lane.rows else lane.values
+        lane.values -= values
+        self._send(concentrator, rows, values, [], URGENT if urgent else ORDINARY)
         self._plan_flush(concentrator, urgent)
 
-    def _send(self, concentrator: int, rows: NDArray[np.int64], answers: list[Any], priority: int) -> None:
+    def _send(self, concentrator: int, rows: NDArray[np.int64], values: int, answers: list[Any], priority: int) -> None:
         self.batches += 1
-        batch = Batch(self.batches, concentrator, rows, self._ledger.values(rows), answers, priority)
+        batch = Batch(self.batches, concentrator, rows, values, answers, priority)
         self._kept[concentrator][batch.number] = batch
         self._deliver(batch)
 

@@ -327,11 +327,11 @@ class Collection:
         table["sink"][rows[first]] = concentrators[first]
         self.ledger.move(rows, At.CONCENTRATOR)
         starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
-        where, hurried = concentrators[starts].tolist(), urgent[starts].tolist()
-        for begin, end, at, hurry in zip(
-            starts.tolist(), [*starts[1:].tolist(), rows.size], where, hurried, strict=True
-        ):
-            self.office.concentrators.take(at, times[begin:end], rows[begin:end], hurry)
+        values = np.add.reduceat(table["values"][rows], starts, dtype=np.int64)
+        begins = starts.tolist()
+        told = (concentrators[starts].tolist(), values.tolist(), urgent[starts].tolist())
+        for begin, end, at, holds, hurry in zip(begins, [*begins[1:], rows.size], *told, strict=True):
+            self.office.concentrators.take(at, times[begin:end], rows[begin:end], holds, hurry)
 
     def _with_riders(
         self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]
