@@ -140,7 +140,7 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        with self._radio:
+        with self._radio, self.office.head_end.writer:
             for begin_ns, end_ns in self._windows():
                 self._window(begin_ns, end_ns)
                 if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
@@ -155,8 +155,8 @@ class Collection:
         """Return the SHA-256 of all that has happened so far in radio, ledger, store and errands; free of windows."""
         total = hashlib.sha256(self.plan.mesh.digest().encode())
         total.update(f"{self.ledger.digest():016x}".encode())
-        head_end = self.office.head_end
-        total.update(f"{head_end.stored_values} {head_end.duplicate_values} {head_end.conflict_values}".encode())
+        receipt = self.office.head_end.receipt
+        total.update(f"{receipt.stored} {receipt.duplicates} {receipt.conflicts}".encode())
         for errand in self.office.errands.all:
             total.update(f"{errand.kind} {errand.meter} {errand.asked_ns} {errand.reached_ns} {errand.answered_ns}"
                          f" {errand.tries} {errand.received} {errand.acted}".encode())  # fmt: skip

@@ -1,8 +1,12 @@
-"""The head end: workers check batches by priority, a committer stores them in groups, then they are acknowledged."""
+"""The head end: workers check batches by priority, a committer stores them in groups, then they are acknowledged.
+
+The store works on a thread of its own, a group after the other; who asks what it has stored waits for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from heapq import heappop, heappush
 from typing import Any
@@ -17,6 +21,7 @@ from twin.collection.errands import Errand
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import Workers
 from twin.scenario import ms_ns, ns
+from twin.store.receipt import Receipt
 
 
 class HeadEnd:
@@ -47,6 +52,9 @@ class HeadEnd:
         self._batch_ns = ms_ns(settings.batch_ms)
         self._ledger = ledger
         self._store = store
+        self.writer = ThreadPoolExecutor(1, "store")
+        self._answers: list[Future[Receipt]] = []
+        self._receipt = Receipt()
         self._readings_of = readings_of
         self._confirms = confirms
         self._acknowledge = acknowledge
@@ -59,12 +67,30 @@ class HeadEnd:
         self.turned_away = 0
         self.busy_ns = 0
         self.peak_queue = 0
-        self.checked_values = self.stored_values = self.duplicate_values = self.conflict_values = 0
+        self.checked_values = 0
 
     @property
     def waiting(self) -> int:
         """Batches in the queue."""
         return len(self._inbox)
+
+    @property
+    def receipt(self) -> Receipt:
+        """What the store made of all it was given so far; waits for it.
+
+        Raises
+        ------
+        PartFailed
+            If it could not write.
+        """
+        answers, self._answers = self._answers, []
+        self._receipt = sum((answer.result() for answer in answers), self._receipt)
+        return self._receipt
+
+    @property
+    def stored_values(self) -> int:
+        """Values the store has acknowledged."""
+        return self.receipt.stored
 
     @property
     def uncommitted_values(self) -> int:
@@ -124,10 +150,8 @@ class HeadEnd:
     def _store_rows(self, rows: NDArray[np.int64]) -> None:
         now = int(self._env.now)
         self._commits += 1
-        receipt = self._store.ingest(self._readings_of(rows, now), f"commit-{self._commits:08d}")
-        self.stored_values += receipt.stored
-        self.duplicate_values += receipt.duplicates
-        self.conflict_values += receipt.conflicts
+        readings = self._readings_of(rows, now)
+        self._answers.append(self.writer.submit(self._store.ingest, readings, f"commit-{self._commits:08d}"))
         ledger = self._ledger.rows
         ledger["stored_ns"][rows[ledger["stored_ns"][rows] == NEVER]] = now
         ledger["at"][rows] = At.STORED

@@ -276,8 +276,8 @@ class Summary:
         size = sum(file.stat().st_size for file in root.rglob("*.parquet"))
         return {
             "readings": head_end.stored_values,
-            "duplicates": head_end.duplicate_values,
-            "conflicts": head_end.conflict_values,
+            "duplicates": head_end.receipt.duplicates,
+            "conflicts": head_end.receipt.conflicts,
             "parquet_bytes": size,
             "bytes_per_reading": size / head_end.stored_values if head_end.stored_values else None,
         }
