@@ -668,6 +668,8 @@ def _ticks(t_ns: NDArray) -> NDArray[np.int64]:
 
 def _in_order(rows: NDArray, dtype: np.dtype) -> NDArray:
     """Return log rows in the public form, sorted by (t_ns, node, frame)."""
+    if not rows.size:
+        return np.empty(0, dtype)
     keys = (rows["frame"],) if "frame" in (rows.dtype.names or ()) else ()
     rows = rows[np.lexsort((*keys, rows["node"], rows["tick"]))]
     out = np.empty(rows.size, dtype)

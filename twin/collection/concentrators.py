@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from twin.office.wan import Wan
 from twin.scenario import ms_ns, ns
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
     """What a concentrator sends to the head end as one.
 
@@ -41,20 +44,27 @@ class Batch:
     dropped: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Lane:
-    """What waits at one concentrator to be sent together, in order of reception."""
+    """What waits at one concentrator to be sent together, in order of reception; in pieces as they came."""
 
     times_ns: list[NDArray[np.int64]] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
+    values: int = 0
     flush_due: bool = False
 
     def taken(self, until_ns: int) -> NDArray[np.int64]:
-        """Take out what came up to a moment."""
-        times, rows = np.concatenate(self.times_ns), np.concatenate(self.rows)
-        cut = int(np.searchsorted(times, until_ns, side="right"))
-        self.times_ns, self.rows = ([times[cut:]], [rows[cut:]]) if cut < times.size else ([], [])
-        return rows[:cut]
+        """Take out what came up to a moment; something did."""
+        times, rows = self.times_ns, self.rows
+        self.times_ns, self.rows = [], []
+        if times[-1][-1] > until_ns:
+            last = sum(piece[0] <= until_ns for piece in times) - 1
+            cut = int(times[last].searchsorted(until_ns, side="right"))
+            self.times_ns, self.rows = [times[last][cut:], *times[last + 1 :]], [rows[last][cut:], *rows[last + 1 :]]
+            if not self.rows[0].size:
+                del self.times_ns[0], self.rows[0]
+            rows = [*rows[:last], rows[last][:cut]]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
 FULL = "concentrator_full"
@@ -72,15 +82,18 @@ class Silence:
     """
 
     def __init__(self, spans: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]):
-        self._spans = spans
         self.count = spans[0][0].size
+        self._spans: list[list[tuple[int, int]]] = [[] for _ in range(self.count)]
+        for begin_ns, end_ns in spans:
+            for c in np.flatnonzero(begin_ns < end_ns).tolist():
+                self._spans[c].append((int(begin_ns[c]), int(end_ns[c])))
 
     def wait_ns(self, concentrator: int, now_ns: int) -> int:
         """Return how long a concentrator is silent from now on; 0 if it is not."""
         until_ns = now_ns
-        for begin_ns, end_ns in self._spans:
-            if begin_ns[concentrator] <= now_ns < end_ns[concentrator]:
-                until_ns = max(until_ns, int(end_ns[concentrator]))
+        for begin_ns, end_ns in self._spans[concentrator]:
+            if begin_ns <= now_ns < end_ns:
+                until_ns = max(until_ns, end_ns)
         return until_ns - now_ns
 
 
@@ -115,34 +128,40 @@ class Concentrators:
         count = silence.count
         self._lanes = {urgent: [Lane() for _ in range(count)] for urgent in (False, True)}
         self._kept: list[dict[int, Batch]] = [{} for _ in range(count)]  # not acknowledged, oldest first
+        self._unanswered: deque[tuple[int, Batch]] = deque()  # when each is sent again, if nothing comes before
+        self._words: list[tuple[int, int, Batch]] = []  # a heap: when each acknowledgement arrives
         self.kept_values = np.zeros(count, np.int64)
         self.peak_values = np.zeros(count, np.int64)
-        self._batches = 0
+        self.batches = 0
         self.taken_values = self.acknowledged_values = self.dropped_values = self.resent = 0
 
-    def take(self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
-        """Take messages off the radio; times ascending, none before the office's present."""
+    def take(
+        self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], values: int, urgent: bool
+    ) -> None:
+        """Take messages off the radio, with so many values; times ascending, none before the office's present."""
         lane = self._lanes[urgent][concentrator]
         lane.times_ns.append(times_ns)
         lane.rows.append(rows)
-        self._keep(concentrator, rows)
+        lane.values += values
+        self._keep(concentrator, values)
         self._plan_flush(concentrator, urgent)
 
     def take_answer(self, concentrator: int, t_ns: int, rows: NDArray[np.int64], errand: Any) -> None:
         """Take the answer to a request off the radio, with the messages in it; it is sent at once."""
-        self._keep(concentrator, rows)
-        self._after(t_ns + self._process_ns - self._env.now, lambda: self._send(concentrator, rows, [errand], ANSWER))
+        values = self._ledger.values(rows)
+        self._keep(concentrator, values)
+        self._after(
+            t_ns + self._process_ns - self._env.now,
+            partial(self._send, concentrator, rows, values, [errand], ANSWER),
+        )
 
-    def _keep(self, concentrator: int, rows: NDArray[np.int64]) -> None:
-        values = self._values(rows)
+    def _keep(self, concentrator: int, values: int) -> None:
+        self.hear_words(int(self._env.now))
         self.taken_values += values
         self.kept_values[concentrator] += values
         self.peak_values[concentrator] = max(self.peak_values[concentrator], self.kept_values[concentrator])
         while self.kept_values[concentrator] > self._storage_values and self._kept[concentrator]:
             self._drop(next(iter(self._kept[concentrator].values())))
-
-    def _values(self, rows: NDArray[np.int64]) -> int:
-        return int(self._ledger.rows["values"][rows].sum())
 
     def _plan_flush(self, concentrator: int, urgent: bool) -> None:
         lane = self._lanes[urgent][concentrator]
@@ -150,18 +169,20 @@ class Concentrators:
             return
         lane.flush_due = True
         due_ns = int(lane.times_ns[0][0]) + self._process_ns + self._hold_ns[urgent]
-        self._after(max(due_ns - self._env.now, 0), lambda: self._flush(concentrator, urgent))
+        self._after(max(due_ns - self._env.now, 0), partial(self._flush, concentrator, urgent))
 
     def _flush(self, concentrator: int, urgent: bool) -> None:
         lane = self._lanes[urgent][concentrator]
         lane.flush_due = False
         rows = lane.taken(self._env.now - self._process_ns)
-        self._send(concentrator, rows, [], URGENT if urgent else ORDINARY)
+        values = self._ledger.values(rows) if lane.rows else lane.values
+        lane.values -= values
+        self._send(concentrator, rows, values, [], URGENT if urgent else ORDINARY)
         self._plan_flush(concentrator, urgent)
 
-    def _send(self, concentrator: int, rows: NDArray[np.int64], answers: list[Any], priority: int) -> None:
-        self._batches += 1
-        batch = Batch(self._batches, concentrator, rows, self._values(rows), answers, priority)
+    def _send(self, concentrator: int, rows: NDArray[np.int64], values: int, answers: list[Any], priority: int) -> None:
+        self.batches += 1
+        batch = Batch(self.batches, concentrator, rows, values, answers, priority)
         self._kept[concentrator][batch.number] = batch
         self._deliver(batch)
 
@@ -170,14 +191,43 @@ class Concentrators:
         if batch.acknowledged or batch.dropped:
             return
         silent_ns = self._silence.wait_ns(batch.concentrator, self._env.now)
-        if not silent_ns:
-            self._ledger.move(batch.rows, At.WAN)
-            batch.sendings += 1
-            self.resent += batch.sendings > 1
-            self._wan.carry(lambda: self._receive(batch), lambda: None)
-        self._after(silent_ns or self._ack_timeout_ns, lambda: self._deliver(batch))
+        if silent_ns:
+            self._after(silent_ns, partial(self._deliver, batch))
+            return
+        self._ledger.move(batch.rows, At.WAN)
+        batch.sendings += 1
+        self.resent += batch.sendings > 1
+        self._wan.carry(partial(self._receive, batch), lambda: None)
+        self._unanswered.append((self._env.now + self._ack_timeout_ns, batch))
+        if len(self._unanswered) == 1:
+            self._after(self._ack_timeout_ns, self._send_again)
 
-    def acknowledge(self, batch: Batch) -> None:
+    def _send_again(self) -> None:
+        """Send what was not acknowledged in time; come back for the next that is not acknowledged yet.
+
+        All wait equally long, so one event for the oldest does for all.
+        """
+        now, waiting = self._env.now, self._unanswered
+        self.hear_words(int(now))
+        late = []
+        while waiting and (waiting[0][0] <= now or waiting[0][1].acknowledged or waiting[0][1].dropped):
+            late.append(waiting.popleft()[1])
+        if waiting:
+            self._after(waiting[0][0] - now, self._send_again)
+        for batch in late:
+            self._deliver(batch)
+
+    def expect(self, batch: Batch, t_ns: int) -> None:
+        """Hear in advance when the acknowledgement of a batch arrives."""
+        heappush(self._words, (t_ns, batch.number, batch))
+
+    def hear_words(self, until_ns: int) -> None:
+        """Take the acknowledgements that arrive before a moment."""
+        words = self._words
+        while words and words[0][0] < until_ns:
+            self._acknowledge(heappop(words)[2])
+
+    def _acknowledge(self, batch: Batch) -> None:
         """Let go of a batch that the head end has stored."""
         if batch.acknowledged or batch.dropped:
             return

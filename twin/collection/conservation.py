@@ -104,8 +104,7 @@ def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
               concentrators.acknowledged_values + int(concentrators.kept_values.sum()) + concentrators.dropped_values),
         Stage("head end: values checked = stored + duplicates + conflicts + waiting for the store",
               head_end.checked_values,
-              head_end.stored_values + head_end.duplicate_values + head_end.conflict_values
-              + head_end.uncommitted_values),
+              head_end.receipt.arrived + head_end.uncommitted_values),
         Stage("store: readings it acknowledged = values the ledger calls delivered", head_end.stored_values,
               sum(account.delivered for account in accounts)),
         *(Stage(*found) for found in link_sums(run)),

@@ -2,16 +2,17 @@
 
 A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
 window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
-that long.
+that long. While nobody waits, the radio runs the next window as the office works on this one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,7 @@ class Record:
     outcomes: Counter[str] = field(default_factory=Counter)
     balance: Balance | None = None
     windows: int = 0
+    windows_ahead: int = 0  # those that the radio ran while the office worked on the one before
     radio_wall_s: float = 0.0
     wall_s: float = 0.0
 
@@ -126,6 +128,10 @@ class Collection:
         self._downlinks: dict[int, Errand] = {}  # engine frame -> errand on its way to a meter
         self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
+        self._radio = ThreadPoolExecutor(1, "radio")
+        self._ahead: tuple[int, Future[None]] | None = None  # the radio's run of the window that comes, and its end
+        # An image's repair begins errands of its own accord, and a device belongs to the thread that opened it.
+        self._may_go_ahead = self.firmware is None and plan.backend == "cpu"
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
         self._any_ride = any(c.rides for c in self.classes)
@@ -134,13 +140,14 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        for begin_ns, end_ns in self._windows():
-            self._window(begin_ns, end_ns)
-            if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
-                self._sample(end_ns)
-            if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
-                self._checkpoint(end_ns)
-            watch(end_ns, self)
+        with self._radio, self.office.head_end.writer:
+            for begin_ns, end_ns in self._windows():
+                self._window(begin_ns, end_ns)
+                if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
+                    self._sample(end_ns)
+                if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+                    self._checkpoint(end_ns)
+                watch(end_ns, self)
         self.record.wall_s = time.monotonic() - started
         return self.record
 
@@ -148,8 +155,8 @@ class Collection:
         """Return the SHA-256 of all that has happened so far in radio, ledger, store and errands; free of windows."""
         total = hashlib.sha256(self.plan.mesh.digest().encode())
         total.update(f"{self.ledger.digest():016x}".encode())
-        head_end = self.office.head_end
-        total.update(f"{head_end.stored_values} {head_end.duplicate_values} {head_end.conflict_values}".encode())
+        receipt = self.office.head_end.receipt
+        total.update(f"{receipt.stored} {receipt.duplicates} {receipt.conflicts}".encode())
         for errand in self.office.errands.all:
             total.update(f"{errand.kind} {errand.meter} {errand.asked_ns} {errand.reached_ns} {errand.answered_ns}"
                          f" {errand.tries} {errand.received} {errand.acted}".encode())  # fmt: skip
@@ -227,9 +234,7 @@ class Collection:
         starts = self.office.start_times_ns
         place = bisect_left(starts, begin_ns)
         next_ns = starts[place] if place < len(starts) else self.end_ns
-        waiting = (
-            self._repairs_begin or self.office.errands.open or self._downlinks or self._sendings or next_ns == begin_ns
-        )
+        waiting = self._repairs_begin or self._somebody_waits() or next_ns == begin_ns
         if waiting:
             after = bisect_left(starts, begin_ns + 1)
             next_ns = starts[after] if after < len(starts) else self.end_ns
@@ -237,22 +242,53 @@ class Collection:
         next_tick_ns = (begin_ns // TICK_NS + 1) * TICK_NS
         return min(begin_ns + width_ns, next_tick_ns, next_ns, self.end_ns)
 
+    def _somebody_waits(self) -> bool:
+        return bool(self.office.errands.open or self._downlinks or self._sendings)
+
+    def _run_radio(self, end_ns: int) -> None:
+        started = time.monotonic()
+        self.plan.mesh.run_until(end_ns)
+        self.record.radio_wall_s += time.monotonic() - started
+
+    def _catch_up_radio(self, end_ns: int) -> None:
+        """Let the radio be at the window's end, where it has not gone ahead to."""
+        if self._ahead is None:
+            self._run_radio(end_ns)
+            return
+        until_ns, run = self._ahead
+        self._ahead = None
+        run.result()
+        assert until_ns == end_ns, f"the radio went ahead to {until_ns} ns, the window ends at {end_ns} ns"
+
+    def _go_ahead(self, begin_ns: int, end_ns: int) -> None:
+        """Let the radio run the next window already, if nothing in this one can act on it.
+
+        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and no interval ends then.
+        """
+        starts = self.office.start_times_ns
+        begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)
+        if self._may_go_ahead and end_ns % TICK_NS and end_ns < self.end_ns and not begins | self._somebody_waits():
+            until_ns = self._window_end(end_ns)
+            self._ahead = until_ns, self._radio.submit(self._run_radio, until_ns)
+            self.record.windows_ahead += 1
+
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
         if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
             self.reporting.end_intervals(begin_ns)
         self._send_errands()
-        started = time.monotonic()
-        self.plan.mesh.run_until(end_ns)
+        self._catch_up_radio(end_ns)
         drained = self.plan.mesh.drain()
-        self.record.radio_wall_s += time.monotonic() - started
         beside, failed = self.links.run_until(end_ns)
         self._take_deliveries(drained.deliveries, beside)
         self._take_ends(drained.ends)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
         self.plan.mesh.forget_ended()
+        self._go_ahead(begin_ns, end_ns)
         self.office.run_until(end_ns)
+        if self._ahead is not None:
+            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
 
     # ------------------------------------------------------------------ radio to office
 
@@ -276,37 +312,32 @@ class Collection:
         if not rows.size:
             return
         table = self.ledger.rows
+        rows, concentrators, times = self._with_riders(rows, concentrators, times)
         urgent = self._urgent[table["kind"][rows]]
         order = np.lexsort((times, urgent, concentrators))
         rows, concentrators, times, urgent = rows[order], concentrators[order], times[order], urgent[order]
-        cuts = np.flatnonzero((np.diff(concentrators) != 0) | (np.diff(urgent) != 0)) + 1
-        for part in np.split(np.arange(rows.size), cuts):
-            self._pass_on(int(concentrators[part[0]]), times[part], rows[part], bool(urgent[part[0]]))
-
-    def _pass_on(self, concentrator: int, times: NDArray[np.int64], rows: NDArray[np.int64], urgent: bool) -> None:
-        if self._any_ride and not urgent:
-            rows, times = self._with_riders(rows, times)
-        table = self.ledger.rows
-        first = table["radio_ns"][rows] == NEVER
+        first = np.flatnonzero(table["radio_ns"][rows] == NEVER)[::-1]  # backwards: the first of several counts
         table["radio_ns"][rows[first]] = times[first]
-        table["sink"][rows[first]] = concentrator
+        table["sink"][rows[first]] = concentrators[first]
         self.ledger.move(rows, At.CONCENTRATOR)
-        self.office.concentrators.take(concentrator, times, rows, urgent)
+        starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
+        values = np.add.reduceat(table["values"][rows], starts, dtype=np.int64)
+        begins = starts.tolist()
+        told = (concentrators[starts].tolist(), values.tolist(), urgent[starts].tolist())
+        for begin, end, at, holds, hurry in zip(begins, [*begins[1:], rows.size], *told, strict=True):
+            self.office.concentrators.take(at, times[begin:end], rows[begin:end], holds, hurry)
 
     def _with_riders(
-        self, rows: NDArray[np.int64], times: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return messages and those that ride in the same frames, by time of reception."""
-        found = [(rows, times)]
+        self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return messages and those that ride in the same frames."""
+        found = [(rows, concentrators, times)]
         riders = self.ledger.rows["rider"]
-        riding = riders[rows] != NEVER
-        while riding.any():
-            rows, times = riders[rows[riding]].astype(np.int64), times[riding]
-            found.append((rows, times))
-            riding = riders[rows] != NEVER
-        all_rows, all_times = (np.concatenate(part) for part in zip(*found, strict=True))
-        order = np.argsort(all_times, kind="stable")
-        return all_rows[order], all_times[order]
+        while self._any_ride and (riding := riders[rows] != NEVER).any():
+            rows, concentrators, times = riders[rows[riding]].astype(np.int64), concentrators[riding], times[riding]
+            found.append((rows, concentrators, times))
+        every_row, every_place, every_time = (np.concatenate(part) for part in zip(*found, strict=True))
+        return every_row, every_place, every_time
 
     def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]

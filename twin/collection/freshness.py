@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection.kpis import percentiles
-from twin.collection.ledger import NEVER
+from twin.collection.ledger import NEVER, Messages
 
 LATE_S = 600.0  # R11: ten minutes
 
 
-def freshness(rows: NDArray, end_ns: int) -> dict[str, Any] | None:
+def freshness(rows: Messages, end_ns: int) -> dict[str, Any] | None:
     """Return how fresh a class's values are, from each meter's first value in the store to the end of reporting.
 
     Between two storings the age grows with time; when a newer value is stored it falls to that value's own age. Values
@@ -45,7 +45,7 @@ def freshness(rows: NDArray, end_ns: int) -> dict[str, Any] | None:
     }
 
 
-def _spans(rows: NDArray, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _spans(rows: Messages, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return from when until when each value was a meter's newest, and the end of its interval."""
     rows = rows[(rows["stored_ns"] != NEVER) & (rows["stored_ns"] < end_ns)]
     rows = rows[np.lexsort((rows["interval_ns"], rows["stored_ns"], rows["meter"]))]

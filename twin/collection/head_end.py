@@ -1,8 +1,14 @@
-"""The head end: workers check batches by priority, a committer stores them in groups, then they are acknowledged."""
+"""The head end: workers check batches by priority, a committer stores them in groups, then they are acknowledged.
+
+The store works on a thread of its own, a group after the other; who asks what it has stored waits for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -15,6 +21,7 @@ from twin.collection.errands import Errand
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import Workers
 from twin.scenario import ms_ns, ns
+from twin.store.receipt import Receipt
 
 
 class HeadEnd:
@@ -42,12 +49,17 @@ class HeadEnd:
     ):  # fmt: skip
         self._env = env
         self._settings = settings
+        self._batch_ns = ms_ns(settings.batch_ms)
         self._ledger = ledger
         self._store = store
+        self.writer = ThreadPoolExecutor(1, "store")
+        self._answers: list[Future[Receipt]] = []
+        self._receipt = Receipt()
         self._readings_of = readings_of
         self._confirms = confirms
         self._acknowledge = acknowledge
-        self._inbox: simpy.PriorityStore = simpy.PriorityStore(env)
+        self._inbox: list[tuple[int, int, Batch]] = []  # a heap: higher priorities, then earlier arrivals first
+        self._idle = settings.workers
         self._checked: list[Batch] = []
         self._commits = 0
         self._groups: list[list[Batch]] = []  # on their way to the disk
@@ -55,14 +67,30 @@ class HeadEnd:
         self.turned_away = 0
         self.busy_ns = 0
         self.peak_queue = 0
-        self.checked_values = self.stored_values = self.duplicate_values = self.conflict_values = 0
-        for _ in range(settings.workers):
-            env.process(self._work())
+        self.checked_values = 0
 
     @property
     def waiting(self) -> int:
         """Batches in the queue."""
-        return len(self._inbox.items)
+        return len(self._inbox)
+
+    @property
+    def receipt(self) -> Receipt:
+        """What the store made of all it was given so far; waits for it.
+
+        Raises
+        ------
+        PartFailed
+            If it could not write.
+        """
+        answers, self._answers = self._answers, []
+        self._receipt = sum((answer.result() for answer in answers), self._receipt)
+        return self._receipt
+
+    @property
+    def stored_values(self) -> int:
+        """Values the store has acknowledged."""
+        return self.receipt.stored
 
     @property
     def uncommitted_values(self) -> int:
@@ -75,23 +103,31 @@ class HeadEnd:
             self.turned_away += 1
             return
         self._arrivals += 1
-        self._inbox.put(simpy.PriorityItem((-batch.priority, self._arrivals), batch))
+        heappush(self._inbox, (-batch.priority, self._arrivals, batch))
         self.peak_queue = max(self.peak_queue, self.waiting)
+        if self._idle:
+            self._idle -= 1
+            self._work()
 
-    def _work(self) -> Generator[simpy.Event, Any, None]:
-        batch_ns, value_us = ms_ns(self._settings.batch_ms), self._settings.value_us
-        while True:
-            batch = (yield self._inbox.get()).item
-            spent_ns = batch_ns + round(batch.values * value_us * 1000)
-            self.busy_ns += spent_ns
-            yield self._env.timeout(spent_ns)
-            self._check(batch)
+    def _work(self) -> None:
+        """Let a worker begin with the first batch in the queue; it goes on until the queue is empty.
+
+        One event a batch: a process and a `simpy.PriorityStore` take three.
+        """
+        batch = heappop(self._inbox)[2]
+        spent_ns = self._batch_ns + round(batch.values * self._settings.value_us * 1000)
+        self.busy_ns += spent_ns
+        self._env.timeout(spent_ns).callbacks.append(partial(self._finish, batch))
+
+    def _finish(self, batch: Batch, _: simpy.Event) -> None:
+        self._check(batch)
+        if self._inbox:
+            self._work()
+        else:
+            self._idle += 1
 
     def _check(self, batch: Batch) -> None:
-        rows = self._ledger.rows
-        first = batch.rows[rows["head_end_ns"][batch.rows] == NEVER]
-        rows["head_end_ns"][first] = self._env.now
-        self._ledger.move(batch.rows, At.HEAD_END)
+        self._ledger.move(batch.rows, At.HEAD_END, int(self._env.now))
         self.checked_values += batch.values
         for errand in batch.answers:
             if self._confirms(errand):
@@ -115,10 +151,8 @@ class HeadEnd:
     def _store_rows(self, rows: NDArray[np.int64]) -> None:
         now = int(self._env.now)
         self._commits += 1
-        receipt = self._store.ingest(self._readings_of(rows, now), f"commit-{self._commits:08d}")
-        self.stored_values += receipt.stored
-        self.duplicate_values += receipt.duplicates
-        self.conflict_values += receipt.conflicts
+        readings = self._readings_of(rows, now)
+        self._answers.append(self.writer.submit(self._store.ingest, readings, f"commit-{self._commits:08d}"))
         ledger = self._ledger.rows
         ledger["stored_ns"][rows[ledger["stored_ns"][rows] == NEVER]] = now
         ledger["at"][rows] = At.STORED

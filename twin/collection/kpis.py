@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.collection.ledger import NEVER
+from twin.collection.ledger import NEVER, Messages
 
 AGES_S: NDArray[np.float64] = np.unique(np.round(np.r_[0, np.geomspace(1, 86_400, 400)], 1))
 
 
-def ages_s(rows: NDArray) -> NDArray[np.float64]:
+def ages_s(rows: Messages) -> NDArray[np.float64]:
     """Return (R,) age of each message when it was stored [s], infinite if it never was."""
     stored = rows["stored_ns"] != NEVER
     return np.where(stored, (rows["stored_ns"] - rows["interval_ns"]) / 1e9, np.inf)
 
 
-def due(rows: NDArray, limit_s: float, end_ns: int) -> NDArray:
+def due(rows: Messages, limit_s: float, end_ns: int) -> Messages:
     """Return the messages whose time limit lies within the run; others cannot be judged."""
     return rows[rows["interval_ns"] + round(limit_s * 1e9) <= end_ns]
 
 
-def share_within(rows: NDArray, limit_s: float, end_ns: int) -> float | None:
+def share_within(rows: Messages, limit_s: float, end_ns: int) -> float | None:
     """Return the share of due messages stored within a limit; None if none was due."""
     judged = due(rows, limit_s, end_ns)
     return float((ages_s(judged) <= limit_s).mean()) if judged.size else None
 
 
-def curve(rows: NDArray, grid_s: NDArray[np.float64] = AGES_S) -> NDArray[np.float64]:
+def curve(rows: Messages, grid_s: NDArray[np.float64] = AGES_S) -> NDArray[np.float64]:
     """Return the share of messages stored at each age or before."""
     ages = np.sort(ages_s(rows))
     return np.searchsorted(ages, grid_s, side="right") / max(ages.size, 1)

@@ -6,6 +6,7 @@ A message is one meter's values of one class up to one interval end; it travels,
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ class At(IntEnum):
 
 
 _FIRST_END = int(At.STORED)
-
+_PASSED = ("radio_ns", "head_end_ns", "stored_ns")  # stages, each entered once
+_DIGESTED = ("offered_ns", *_PASSED, "at")
 
 ROW = np.dtype(
     [("meter", "i4"), ("kind", "u1"), ("values", "u1"), ("at", "u1"), ("cause", "u1"), ("asked", "u1"),
@@ -42,8 +44,56 @@ concentrator, at the head end and in the store; ``asked`` counts re-requests, ``
 the next message in the same frame."""
 
 
+class Rows:
+    """Messages by column: ``rows["at"]`` is a column of `ROW`, ``rows[which]`` are some of the messages.
+
+    Of some messages a column is gathered when it is asked for, so that choosing them copies nothing; a column of all
+    of them is the ledger's own.
+
+    Parameters
+    ----------
+    columns : dict of str to (M,) arrays
+    chosen : (R,) int, optional
+        Places in the columns; all by default.
+    """
+
+    def __init__(self, columns: dict[str, NDArray], chosen: NDArray[np.int64] | None = None):
+        self._columns = columns
+        self._chosen = chosen
+
+    @property
+    def size(self) -> int:
+        """Return R."""
+        return self._columns["at"].size if self._chosen is None else self._chosen.size
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, key: str) -> NDArray[Any]: ...
+
+    @overload
+    def __getitem__(self, key: NDArray[Any] | slice) -> Rows: ...
+
+    def __getitem__(self, key: str | NDArray[Any] | slice) -> NDArray[Any] | Rows:
+        if isinstance(key, str):
+            column = self._columns[key]
+            return column if self._chosen is None else column[self._chosen]
+        if self._chosen is not None:
+            return Rows(self._columns, self._chosen[key])
+        if isinstance(key, slice):
+            return Rows(self._columns, np.arange(self.size)[key])
+        return Rows(self._columns, np.flatnonzero(key) if key.dtype == bool else key)
+
+
+Messages = Rows | NDArray[Any]
+"""Messages by column; an array of `ROW` does as well."""
+
+
 class Ledger:
-    """Rows of `ROW` that only grow; a row's place is the message's number.
+    """Messages that only become more; a message's number is its place.
+
+    Where messages go is noted and written into the columns when these are next looked at: many small moves at once.
 
     Attributes
     ----------
@@ -52,27 +102,41 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._rows = np.zeros(1024, ROW)
+        self._columns = {name: np.zeros(1024, ROW[name]) for name in ROW.names or ()}
         self._count = 0
         self._frame_row = np.zeros(1024, np.int32)
+        self._noted: list[tuple[NDArray[np.int64], int, int]] = []  # messages, place, time at the head end or NEVER
+        self._digested = 0  # sum over the messages that cannot change any more
+        self._open: NDArray[np.int64] = np.empty(0, np.int64)  # of those digested before, the others
+        self._seen = 0  # messages that were there at the digest before
         self.causes: list[str] = [""]
 
     @property
-    def rows(self) -> NDArray:
-        """All messages so far; a view that changes write through, valid until the next `add`."""
-        return self._rows[: self._count]
+    def rows(self) -> Rows:
+        """All messages so far; what is written into a column stays, until the next `add` it is the ledger's own."""
+        self._write_noted()
+        return Rows({name: column[: self._count] for name, column in self._columns.items()})
+
+    @property
+    def bytes_per_message(self) -> int:
+        """Return what a message takes."""
+        return ROW.itemsize
+
+    def values(self, rows: NDArray[np.int64]) -> int:
+        """Return the values in some messages."""
+        return int(self._columns["values"][rows].sum())
 
     def add(
         self, kind: int, meters: NDArray[np.int64], interval_ns: int, values: int, offered_ns: NDArray[np.int64] | int
     ) -> NDArray[np.int64]:
         """Open a row for a message of each meter, at the meter; return their numbers."""
         first, count = self._count, self._count + meters.size
-        self._rows = _grown(self._rows, count)
-        new = self._rows[first:count]
-        new[["radio_ns", "head_end_ns", "stored_ns"]] = NEVER
-        new["meter"], new["kind"], new["values"] = meters, kind, values
-        new["interval_ns"], new["offered_ns"], new["at"] = interval_ns, offered_ns, At.METER
-        new["sink"] = new["rider"] = NEVER
+        new = {"meter": meters, "kind": kind, "values": values, "interval_ns": interval_ns, "offered_ns": offered_ns,
+               "at": At.METER, "sink": NEVER, "rider": NEVER} | dict.fromkeys(_PASSED, NEVER)  # fmt: skip
+        for name in self._columns:
+            self._columns[name] = _grown(self._columns[name], count)
+        for name, column in new.items():
+            self._columns[name][first:count] = column
         self._count = count
         return np.arange(first, count)
 
@@ -89,19 +153,34 @@ class Ledger:
     def with_riders(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return messages and those that ride in the same frames."""
         found = [rows]
-        riders = self.rows["rider"]
+        riders = self._columns["rider"]
         while (rows := riders[rows][riders[rows] != NEVER]).size:
             found.append(rows.astype(np.int64))
         return np.concatenate(found)
 
-    def move(self, rows: NDArray[np.int64], at: At) -> None:
-        """Let messages that have not ended be somewhere else."""
-        places = self._rows["at"]
-        places[rows[places[rows] < _FIRST_END]] = at
+    def move(self, rows: NDArray[np.int64], at: At, head_end_ns: int = NEVER) -> None:
+        """Let messages that have not ended be somewhere else; with the time at which they reached the head end."""
+        self._noted.append((rows, int(at), head_end_ns))
+        if at >= _FIRST_END:
+            self._write_noted()
+
+    def _write_noted(self) -> None:
+        """Write down where messages went since the last time; at most the last of the moves is to an end."""
+        if not self._noted:
+            return
+        noted, self._noted = self._noted, []
+        rows = np.concatenate([moved for moved, _, _ in noted])
+        sizes = [moved.size for moved, _, _ in noted]
+        places = np.repeat(np.array([at for _, at, _ in noted], np.uint8), sizes)
+        going = self._columns["at"][rows] < _FIRST_END
+        self._columns["at"][rows[going]] = places[going]  # the last of a message's moves counts
+        times = np.repeat([t_ns for _, _, t_ns in noted], sizes)
+        first = np.flatnonzero((times != NEVER) & (self._columns["head_end_ns"][rows] == NEVER))[::-1]
+        self._columns["head_end_ns"][rows[first]] = times[first]  # backwards: the first of its arrivals counts
 
     def fail(self, rows: NDArray[np.int64], cause: str, final: bool) -> None:
         """Note why messages did not get on; they are lost if nobody will ask for them again, else back at the meter."""
-        self.rows["cause"][rows] = self.cause(cause)
+        self._columns["cause"][rows] = self.cause(cause)
         self.move(rows, At.LOST if final else At.METER)
 
     def cause(self, name: str) -> int:
@@ -111,12 +190,25 @@ class Ledger:
         return self.causes.index(name)
 
     def digest(self) -> int:
-        """Return a sum over all rows that any change of a message changes; 64 bits."""
+        """Return a sum over all rows that any change of a message changes; 64 bits.
+
+        A message that is stored and has the times of all stages does not change any more: it is added once.
+        """
         rows = self.rows
+        which = np.concatenate([self._open, np.arange(self._seen, self._count)])
+        done = rows["at"][which] == At.STORED
+        for stage in _PASSED:
+            done &= rows[stage][which] != NEVER
+        self._digested += self._digest_of(which[done])
+        self._open, self._seen = which[~done], self._count
+        return (self._digested + self._digest_of(self._open)) & ((1 << 64) - 1)
+
+    def _digest_of(self, which: NDArray[np.int64]) -> int:
         total = 0
-        for key in ("offered_ns", "radio_ns", "head_end_ns", "stored_ns", "at"):
-            total += int(rng.draw_u64(len(key), _DIGEST, np.arange(rows.size), rows[key].astype(np.int64)).sum())
-        return total & ((1 << 64) - 1)
+        for key in _DIGESTED:
+            drawn = rng.draw_u64(len(key), _DIGEST, which, self._columns[key][which].astype(np.int64))
+            total += int(drawn.sum())
+        return total
 
 
 def _grown(column: NDArray, count: int) -> NDArray:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin.collection import kpis
-from twin.collection.ledger import NEVER, At
+from twin.collection.ledger import NEVER, At, Messages
 from twin.collection.links_fleet import Link
 from twin.collection.settings import Levels
 from twin.study.kpis import verdict
@@ -49,7 +48,7 @@ def _class_sum(run: Collection, code: int, link: Link) -> tuple[str, int, int]:
     return text, generated, int(at.sum())
 
 
-def by_link(outcome: Outcome, billing: NDArray) -> dict[str, dict[str, Any]]:
+def by_link(outcome: Outcome, billing: Messages) -> dict[str, dict[str, Any]]:
     """Return figures of the billing values by link, by the link's name; empty where all are on the mesh."""
     run, fleet = outcome.run, outcome.run.plan.fleet
     if not fleet.mixed:

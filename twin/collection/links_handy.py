@@ -43,7 +43,7 @@ class HandyTerminals:
 
     def __init__(
         self, env: simpy.Environment, settings: HandyTable, classes: list[TrafficClass], ledger: Ledger,
-        blackout: Blackout, lane: int, take: Callable[[int, NDArray[np.int64], NDArray[np.int64], bool], None],
+        blackout: Blackout, lane: int, take: Callable[[int, NDArray[np.int64], NDArray[np.int64], int, bool], None],
     ):  # fmt: skip
         self._env = env
         self._settings = settings
@@ -114,4 +114,4 @@ class HandyTerminals:
         first = rows[table["radio_ns"][rows] == NEVER]
         table["radio_ns"][first], table["sink"][first] = now, self._lane
         self._ledger.move(rows, At.CONCENTRATOR)
-        self._take(self._lane, np.full(rows.size, now), rows, False)
+        self._take(self._lane, np.full(rows.size, now), rows, self._ledger.values(rows), False)

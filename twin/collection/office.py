@@ -95,9 +95,10 @@ class Office:
         """Let everything that happens before ``t_ns`` happen."""
         if t_ns > self.env.now:
             self.env.run(until=t_ns)
+            self.concentrators.hear_words(t_ns)
 
     def _acknowledge(self, batch: Batch) -> None:
-        self.wan.carry(lambda: self.concentrators.acknowledge(batch), lambda: None)
+        self.wan.carry_word(partial(self.concentrators.expect, batch))
 
     # ------------------------------------------------------------------ what the head end does of its own accord
 

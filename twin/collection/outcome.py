@@ -14,7 +14,7 @@ from twin.collection.command_figures import command_figures, island_cases, islan
 from twin.collection.conservation import Stage, store_stage
 from twin.collection.day import Collection
 from twin.collection.island import Supply
-from twin.collection.ledger import NEVER
+from twin.collection.ledger import NEVER, Messages
 from twin.collection.links_fleet import Link
 from twin.collection.management import Management, manage
 from twin.collection.restoration import Returns, returns
@@ -49,7 +49,7 @@ class Outcome:
             "real_time": 60 * self.scenario.service_levels.real_time_min,
         }
 
-    def of(self, code: int) -> NDArray:
+    def of(self, code: int) -> Messages:
         """Return the messages of a class."""
         return self.rows[self.rows["kind"] == code]
 

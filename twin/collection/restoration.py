@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.collection.blackout import Blackout
-from twin.collection.ledger import NEVER
+from twin.collection.ledger import NEVER, Messages
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Returns:
     filled_s: NDArray[np.float64]
 
 
-def returns(blackout: Blackout, rows: NDArray, end_ns: int) -> Returns:
+def returns(blackout: Blackout, rows: Messages, end_ns: int) -> Returns:
     """Return what the billing messages say of the meters that came back.
 
     Parameters

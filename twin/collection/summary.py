@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin.collection import kpis, links_figures
 from twin.collection.attainable import attainable
@@ -14,7 +13,7 @@ from twin.collection.command_figures import openings
 from twin.collection.errands import COMMANDS, REPAIRS
 from twin.collection.firmware_figures import firmware_figures
 from twin.collection.freshness import freshness
-from twin.collection.ledger import NEVER
+from twin.collection.ledger import NEVER, Messages
 from twin.collection.outcome import Outcome
 from twin.collection.traffic import BILLING_CODE, TrafficClass
 from twin.collection.verdicts import Figures, service_levels
@@ -119,7 +118,7 @@ class Summary:
         return found
 
     @staticmethod
-    def _by_stage(rows: NDArray) -> dict[str, dict[str, float | None]]:
+    def _by_stage(rows: Messages) -> dict[str, dict[str, float | None]]:
         """Return percentiles of the time from stage to stage [s]; their medians add up only roughly."""
         steps = (
             ("in_the_meter", "interval_ns", "offered_ns"),
@@ -198,7 +197,7 @@ class Summary:
         in_time = sum(e.answered_ns is not None and e.answered_ns - e.asked_ns <= limit_ns for e in sent)
         return float(in_time / said["addressed"])
 
-    def _history(self, rows: NDArray | None) -> float | None:
+    def _history(self, rows: Messages | None) -> float | None:
         """Return the share of the history that is stored: in a run shorter than the limit, of all that was owed."""
         if rows is None or not rows.size:
             return None
@@ -277,8 +276,8 @@ class Summary:
         size = sum(file.stat().st_size for file in root.rglob("*.parquet"))
         return {
             "readings": head_end.stored_values,
-            "duplicates": head_end.duplicate_values,
-            "conflicts": head_end.conflict_values,
+            "duplicates": head_end.receipt.duplicates,
+            "conflicts": head_end.receipt.conflicts,
             "parquet_bytes": size,
             "bytes_per_reading": size / head_end.stored_values if head_end.stored_values else None,
         }

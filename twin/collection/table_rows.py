@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from twin.collection import kpis
 from twin.collection.firmware import Firmware
 from twin.collection.firmware_figures import activations_ns
-from twin.collection.ledger import NEVER, At
+from twin.collection.ledger import NEVER, At, Messages
 from twin.collection.links_fleet import Link
 from twin.collection.outcome import Outcome
 from twin.collection.tables import SCHEMAS
@@ -75,9 +75,10 @@ class TableRows:
         found: list[tuple[Any, ...]] = []
         for kind in self.outcome.run.classes:
             rows = self.outcome.of(kind.code)
-            rows = rows[np.argsort(rows["interval_ns"], kind="stable")]
-            ends, first = np.unique(rows["interval_ns"], return_index=True)
-            for end_ns, part in zip(ends.tolist(), np.split(rows, first[1:]) if rows.size else [], strict=True):
+            order = np.argsort(rows["interval_ns"], kind="stable")
+            ends, first = np.unique(rows["interval_ns"][order], return_index=True)
+            for end_ns, some in zip(ends.tolist(), np.split(order, first[1:]) if rows.size else [], strict=True):
+                part = rows[some]
                 ages = kpis.ages_s(part)
                 stored = part["stored_ns"] != NEVER
                 ranks = kpis.percentiles(ages[stored], (50, 99))
@@ -265,7 +266,7 @@ class TableRows:
             "asked": rows["asked"],
         }
 
-    def _names(self, rows: NDArray) -> NDArray[Any]:
+    def _names(self, rows: Messages) -> NDArray[Any]:
         return np.array([kind.name for kind in self.outcome.run.classes], object)[rows["kind"]]
 
 

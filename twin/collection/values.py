@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.collection.ledger import Messages
 from twin.collection.traffic import TrafficClass
 from twin.metering.memory import MeterMemory
 from twin.metering.readings import Readings, join
@@ -34,7 +35,7 @@ class Contents:
 
 
 def contents(
-    memory: MeterMemory, ledger: NDArray, classes: list[TrafficClass], rows: NDArray[np.int64]
+    memory: MeterMemory, ledger: Messages, classes: list[TrafficClass], rows: NDArray[np.int64]
 ) -> list[Contents]:
     """Return what messages hold, by class and interval.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from twin.chance import Purpose, uniform
 from twin.collection.values import Contents
 from twin.metering.payload import Receiver, encode, size_bytes
+from twin.metering.readings import Readings
 from twin.metering.security import PayloadRefused, meter_keys, seal
 
 
@@ -51,13 +52,12 @@ class Verification:
             self._sent[meter] += 1
             apdu = encode(readings, self._sent[meter])
             data = seal(apdu, meter, self._sent[meter], meter_keys(self._seed, meter))
-            self.counts[self._judge(held, data, place)] += 1
+            self.counts[self._judge(held, data, readings)] += 1
 
     def _chosen(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         return np.asarray(uniform(self._seed, rows, 0, Purpose.VERIFIED) < self._share)
 
-    def _judge(self, held: Contents, data: bytes, place: int) -> str:
-        readings = held.of(place)
+    def _judge(self, held: Contents, data: bytes, readings: Readings) -> str:
         try:
             opened = self._receiver.open(data)
         except PayloadRefused:

@@ -43,6 +43,11 @@ _TYPES: dict[str, type[dlms.BaseDlmsData]] = {
     "q_var": dlms.DoubleLongData,
     "u_dv": dlms.UnsignedLongData,
 }
+_RANGES = {
+    dlms.DoubleLongUnsignedData: (0, (1 << 32) - 1),
+    dlms.DoubleLongData: (-(1 << 31), (1 << 31) - 1),
+    dlms.UnsignedLongData: (0, (1 << 16) - 1),
+}
 _LAYOUTS = (REGISTER, ENERGY, POWER, ENERGY + POWER)
 _SERIES_BITS = 4
 _RUNNING_NUMBERS = 1 << 24 - _SERIES_BITS
@@ -245,13 +250,12 @@ def _entry(readings: Readings, row: int) -> list[dlms.BaseDlmsData]:
         )
     values = [_TYPES[name](value) for name, value in present.items()]
     for name, value in zip(present, values, strict=True):
-        try:
-            value.to_bytes()
-        except OverflowError:
+        least, most = _RANGES[_TYPES[name]]
+        if not least <= value.value <= most:
             raise InputError(
                 f"payload: interval ending at {readings.interval_end_ns[row]} ns: {name} = {value.value}, "
                 f"expected what fits {type(value).__name__} ({8 * value.LENGTH} bits)"
-            ) from None
+            )
     return [*values, *([dlms.UnsignedIntegerData(int(mark))] if mark else [])]
 
 

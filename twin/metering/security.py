@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dlms_cosem.dlms_data import encode_variable_integer
 from dlms_cosem.exceptions import DecryptionError
@@ -48,6 +49,7 @@ class MeterKeys:
     authentication: bytes
 
 
+@lru_cache(maxsize=1024)  # who seals and who opens ask one after the other
 def meter_keys(seed: int, meter: int) -> MeterKeys:
     """Return a meter's keys, derived from the run's seed (HMAC-SHA-256 as a key derivation function)."""
     derived = hmac.digest(seed.to_bytes(8, "big"), b"teiden dlms keys" + meter.to_bytes(4, "big"), hashlib.sha256)

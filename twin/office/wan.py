@@ -13,27 +13,10 @@ from twin.chance import Purpose, uniform
 from twin.scenario import Wan as WanSettings
 from twin.scenario import ms_ns, ns
 
+BLOCK = 4096  # message numbers whose first tries are drawn at once: one by one they took most of a day's run
 
-class _Draws:
-    """The draws of first tries, made a block of message numbers at a time: one by one they took most of a day's run."""
 
-    BLOCK = 4096
-
-    def __init__(self, seed: int, purpose: Purpose):
-        self._seed = seed
-        self._purpose = purpose
-        self._block = -1
-        self._values: list[float] = []
-
-    def of(self, number: int, attempt: int) -> float:
-        """Return the draw in [0, 1) of one sending of one message."""
-        if attempt:
-            return float(uniform(self._seed, number, attempt, self._purpose))
-        block, place = divmod(number, self.BLOCK)
-        if block != self._block:
-            numbers = np.arange(block * self.BLOCK, (block + 1) * self.BLOCK)
-            self._block, self._values = block, uniform(self._seed, numbers, 0, self._purpose).tolist()
-        return self._values[place]
+_LOST = -1
 
 
 class Wan:
@@ -50,30 +33,56 @@ class Wan:
     def __init__(self, env: simpy.Environment, settings: WanSettings, seed: int):
         self._env = env
         self._settings = settings
-        self._losses = _Draws(seed, Purpose.WAN_LOSS)
-        self._delays = _Draws(seed, Purpose.WAN_DELAY)
+        self._seed = seed
         self._numbers = 0
+        self._first_tries: list[int] = []  # delay of each message of the present block [ns], _LOST for a lost one
         self.sent = self.lost_sendings = self.given_up = 0
 
     def carry(self, deliver: Callable[[], Any], give_up: Callable[[], Any]) -> None:
         """Deliver a message after its delay, resending lost ones; call exactly one of the two in the end."""
-        self._numbers += 1
-        number = self._numbers
-        if self._losses.of(number, 0) < self._settings.loss:
-            self._env.process(self._carry(number, deliver, give_up))
+        delay_ns = self._first_try_ns()
+        if delay_ns == _LOST:
+            self._env.process(self._carry(self._numbers, deliver, give_up))
             return
         # Nearly all get through at once: one event instead of a process, which takes three.
-        self.sent += 1
-        there = self._env.timeout(self._delay_ns(number, 0))
+        there = self._env.timeout(delay_ns)
         there.callbacks.append(lambda _: deliver())
+
+    def carry_word(self, told: Callable[[int], Any]) -> None:
+        """Carry a message that changes nothing when it arrives but what is looked up later: no event of its own.
+
+        ``told(t_ns)`` hears when it arrives, at once if it gets through at once, else when it has; never if it is
+        given up.
+        """
+        delay_ns = self._first_try_ns()
+        if delay_ns == _LOST:
+            self._env.process(self._carry(self._numbers, lambda: told(int(self._env.now)), lambda: None))
+        else:
+            told(int(self._env.now) + delay_ns)
+
+    def _first_try_ns(self) -> int:
+        """Number the next message and return the delay of its first sending, `_LOST` if that is lost."""
+        self._numbers += 1
+        place = self._numbers % BLOCK
+        if place == 0 or not self._first_tries:
+            numbers = np.arange(self._numbers - place, self._numbers - place + BLOCK)
+            losses = uniform(self._seed, numbers, 0, Purpose.WAN_LOSS) < self._settings.loss
+            delays = uniform(self._seed, numbers, 0, Purpose.WAN_DELAY)
+            self._first_tries = [
+                _LOST if lost else self._delay_ns(share)
+                for lost, share in zip(losses.tolist(), delays.tolist(), strict=True)
+            ]
+        delay_ns = self._first_tries[place]
+        self.sent += delay_ns != _LOST
+        return delay_ns
 
     def _carry(
         self, number: int, deliver: Callable[[], Any], give_up: Callable[[], Any]
     ) -> Generator[simpy.Event, Any, None]:
         for attempt in range(self._settings.tries):
             self.sent += 1
-            if self._losses.of(number, attempt) >= self._settings.loss:
-                yield self._env.timeout(self._delay_ns(number, attempt))
+            if float(uniform(self._seed, number, attempt, Purpose.WAN_LOSS)) >= self._settings.loss:
+                yield self._env.timeout(self._delay_ns(float(uniform(self._seed, number, attempt, Purpose.WAN_DELAY))))
                 deliver()
                 return
             self.lost_sendings += 1
@@ -81,6 +90,6 @@ class Wan:
         self.given_up += 1
         give_up()
 
-    def _delay_ns(self, number: int, attempt: int) -> int:
-        share = self._delays.of(number, attempt)
+    def _delay_ns(self, share: float) -> int:
+        """Return the delay of a sending, from its draw in [0, 1)."""
         return ms_ns(self._settings.latency_ms - self._settings.jitter_ms * math.log1p(-share))

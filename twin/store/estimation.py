@@ -57,11 +57,11 @@ def estimate(
     for start in range(0, meters.size, METERS_AT_ONCE):
         some = meters[start : start + METERS_AT_ONCE]
         readings = store.readings(series, from_ns - back_ns, to_ns, some)
-        imported, exported = (
-            _filled(registers(readings, some, ends, name), shifts) for name in ("import_wh", "export_wh")
-        )
+        grids = [registers(readings, some, ends, name) for name in ("import_wh", "export_wh")]
+        lacking = np.flatnonzero((~grids[0].known & (ends > from_ns)).any(axis=1))  # nearly everybody lacks nothing
+        imported, exported = (_filled(Registers(grid.wh[lacking], grid.known[lacking]), shifts) for grid in grids)
         row, at = np.nonzero(imported.known & (ends > from_ns))
-        made.append(_rows(series, some[row], ends[at], imported.wh[row, at], exported, (row, at), to_ns))
+        made.append(_rows(series, some[lacking[row]], ends[at], imported.wh[row, at], exported, (row, at), to_ns))
     return pa.concat_tables(made)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from twin.collection.conservation import balance, store_stage
 from twin.collection.ledger import At
+from twin.store.receipt import Receipt
 
 CLASSES = ("gas_water.gas_share=0.2", "gas_water.water_share=0.1", "on_demand.reads_per_h=20")
 
@@ -47,7 +48,7 @@ def break_concentrator(run):
 
 def break_head_end(run):
     """Let the store's receipts miss a reading."""
-    run.office.head_end.duplicate_values += 1
+    run.office.head_end._receipt += Receipt(duplicates=1)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_lost_acknowledgements_make_duplicates_that_are_counted_once(play):
     run = play(*QUIET, "wan.loss=0.5", "wan.tries=1", "concentrator.ack_timeout_s=30")
     head_end = run.office.head_end
     assert run.record.broken == []
-    assert head_end.duplicate_values > 0
+    assert head_end.receipt.duplicates > 0
     assert head_end.stored_values == 2000 == (run.ledger.rows["at"] == At.STORED).sum()
     assert run.office.concentrators.resent > 0
 

@@ -36,3 +36,14 @@ def test_nobody_reports_before_the_interval_ends_or_after_the_spread(play, sprea
     wait_s = (rows["offered_ns"] - rows["interval_ns"]) / 1e9
     assert wait_s.min() > 0
     assert wait_s.max() <= spread_s + 1e-8  # they start one nanosecond after the end
+
+
+def test_same_digest_whether_or_not_the_radio_goes_ahead(play):
+    def stay(run):
+        run._may_go_ahead = False
+
+    ahead, beside = play(*ASKING), play(*ASKING, prepare=stay)
+    assert ahead.record.windows_ahead > 0
+    assert beside.record.windows_ahead == 0
+    assert ahead.record.checkpoints == beside.record.checkpoints
+    assert ahead.record.windows == beside.record.windows
