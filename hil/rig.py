@@ -28,6 +28,9 @@ from teiden.errors import InputError, MissingPart, TeidenError
 from twin import wire
 from twin.link.keys import load_keys
 
+CURRENT_LIMIT_A = 5.0  # as a station's by default
+VOLTAGE_LIMIT_PU = 1.25  # above the 1.2 that another simulator may ask for (docs/cosim.md)
+
 
 class RunBench:
     """The stand-ins as a run asks for them."""
@@ -42,11 +45,9 @@ class RunBench:
         """Return the source."""
         return SimulatedSource(asked.source_seed)
 
-    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
-        """Switch the output on at nominal voltage."""
-        source.voltage_v = asked.nominal_v
-        source.frequency_hz = asked.nominal_hz
-        source.output_enabled = True
+    def limits(self, asked: wire.Configure) -> dict[str, float]:
+        """Return what the source's limits are set to."""
+        return {"current_limit_a": CURRENT_LIMIT_A, "voltage_limit_v": VOLTAGE_LIMIT_PU * asked.nominal_v}
 
 
 class StationBench(RunBench):
@@ -77,15 +78,10 @@ class StationBench(RunBench):
         """Return the source, with the station's load."""
         return stand_in_source(self._station, asked.source_seed)
 
-    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
-        """Set the station's limits, read them back, and switch the output on."""
-        limits = self._station.source
-        source.energise(
-            asked.nominal_v,
-            float(asked.nominal_hz),
-            current_limit_a=limits.current_limit_a,
-            voltage_limit_v=limits.voltage_limit_v,
-        )
+    def limits(self, asked: wire.Configure) -> dict[str, float]:
+        """Return the station's limits."""
+        source = self._station.source
+        return {"current_limit_a": source.current_limit_a, "voltage_limit_v": source.voltage_limit_v}
 
 
 def serve(link: RigSide, bench: RunBench) -> None:
@@ -102,7 +98,7 @@ def serve(link: RigSide, bench: RunBench) -> None:
         SourceServer(simulated, port=configure.source_port) as server,
         GuardedSource(server.resource_name, bench.dialect) as source,
     ):
-        bench.energise(source, configure)
+        source.energise(configure.nominal_v, float(configure.nominal_hz), **bench.limits(configure))
         kind = PacedRig if configure.real_time else Rig
         rig = kind(configure, link, source, Wiring(simulated, board.port), board.port)
         rig.prepare()
