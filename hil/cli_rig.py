@@ -151,7 +151,8 @@ def replay(evidence: Path, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen at.  [default: a free one]")
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder with rig.key_secret and twin.key.")
 @click.option("--once", is_flag=True, help="End after one run.")
-def serve(station: Path, address: str, port: int, keys: Path | None, once: bool) -> None:
+@click.option("--arm", is_flag=True, help="Consent to energise a real instrument in every run that calls.")
+def serve(station: Path, address: str, port: int, keys: Path | None, once: bool, arm: bool) -> None:
     """Serve the bench that STATION describes to runs that call, one after the other, until Ctrl-C.
 
     It prints its endpoint, then what becomes of each call. The output is on during a run only.
@@ -161,14 +162,15 @@ def serve(station: Path, address: str, port: int, keys: Path | None, once: bool)
     teiden rig serve station.toml --address 0.0.0.0 --port 7000 --keys keys              # on the bench's machine
     teiden run feeder_fault --rig tcp://bench.example:7000 --set link.keys=keys          # on the twin's
 
-    Plays on stand-ins (board.kind compiled, model or pynq-simulated); not yet run on hardware.
+    A real board and instrument need --arm, an interlock file in STATION, and runs in real time
+    (--set link.mode=real-time); not yet run on hardware.
     """
     from hil.rig_server import serve_station
     from hil.station import load_station
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
     try:
-        serve_station(load_station(station), address, port, keys, click.echo, once)
+        serve_station(load_station(station), address, port, keys, click.echo, once, arm)
     except TeidenError as error:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from hdl.pynq_port import BASE_ADDRESS
+from hdl.pynq_port import BASE_ADDRESS, PynqPort
 from hdl.sim.frontend import CompiledFrontEnd
 from hil.board import Wiring
 from hil.campaign import run as campaign
@@ -223,7 +223,7 @@ def posing(monkeypatch):
 
     pynq = types.SimpleNamespace(MMIO=Mmio, Overlay=lambda bitstream: None)
     monkeypatch.setitem(sys.modules, "pynq", pynq)
-    monkeypatch.setattr(benches.PynqPort, "read_block", lambda port, address, count: board.read_block(address, count))
+    monkeypatch.setattr(PynqPort, "read_block", lambda port, address, count: board.read_block(address, count))
     monkeypatch.setattr(benches.time, "sleep", lambda s: wiring.run(round(s * 8000)))
     with SourceServer(instrument) as server:
         yield server, instrument
