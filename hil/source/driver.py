@@ -16,8 +16,11 @@ _NO_SLEW = 9.9e37
 class AcSource681x(ScpiSource):
     """A source of the 681x dialect.
 
+    ``LIST:SHAP`` stands in the Agilent 6814B programming guide (page 71) and, beside ``LIST:FUNC:SHAP`` elsewhere,
+    in the AMETEK Sequoia manual (page 136), which has ``TRAC`` with 1024 values too; Sequoia's keep 50 waveforms.
+
     Unverified besides what holds for all drivers: ``VOLT:PROT`` as the limit of the peak voltage, and
-    ``FUNC:MODE LIST`` with ``LIST:SHAP`` for a waveform per step (written from memory of the guides).
+    ``FUNC:MODE LIST``, the one way that the guides have for other functions, for the waveform.
     """
 
     default_instrument = KEYSIGHT_6812B

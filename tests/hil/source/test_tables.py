@@ -95,5 +95,5 @@ def test_a_waveform_that_does_not_fit_the_memory_is_refused(trace, instrument, s
 
 def test_more_waveforms_than_the_memory_holds_are_refused():
     steps = [Step(100, 50, 1, waveform=Trace(f"W{n}", (0.0, 1.0 + n) * 512)) for n in range(65)]
-    with pytest.raises(InputError, match="65 waveforms to upload, expected at most 64"):
+    with pytest.raises(InputError, match="65 waveforms to upload, expected at most 50"):
         check_program(Program(tuple(steps)), KEYSIGHT_6812B)
