@@ -89,9 +89,9 @@ def source(
 
 @rig.command("run")
 @click.argument("station", type=click.Path(path_type=Path))
-@click.option("--campaign", "campaigns", multiple=True, metavar="4-11|power-fail|F47|PATH",
+@click.option("--campaign", "campaigns", multiple=True, metavar="4-11|power-fail|F47|detection|PATH",
               help="What to play, PATH: a recording or a folder of them; may be given several times.  "
-              "[default: the first three]")  # fmt: skip
+              "[default: the first four]")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path),
               help="Evidence folder to make.  [default: runs/rig_<date and time>]")  # fmt: skip
 @click.option("--arm", is_flag=True, help="Consent to energise a real instrument.")
@@ -101,9 +101,10 @@ def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, 
     """Play campaigns on the bench that STATION describes and write evidence.
 
     Identity, noise, voltage, frequency and kept minutes always; then the dips of IEC 61000-4-11 (4-11), losses of
-    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47). Recordings (COMTRADE,
-    CSV, as `teiden meter` reads them) are played cycle by cycle, their first two cycles at nominal voltage; the integer
-    model says what must be detected in each. One that cannot be played is "not run", with the reason.
+    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47), delays of detection as a
+    table for the twin (detection). Recordings (COMTRADE, CSV, as `teiden meter` reads them) are played cycle by cycle,
+    their first two cycles at nominal voltage; the integer model says what must be detected in each. One that cannot be
+    played is "not run", with the reason.
 
     The folder holds evidence.html (start here), evidence.json, junit.xml, the transcripts scpi.jsonl and
     registers.jsonl, and waves/ with each waveform as COMTRADE and PNG. It ends with 3 if a test could not be

@@ -108,12 +108,27 @@ class AcSource681x(ScpiSource):
             return ["FUNC:MODE FIX"] if self._shapes_in_list else []
         names = [shape.name if isinstance(shape := step.waveform, Trace) else str(shape) for step in program]
         traces, uploads = traces_of(program), []
-        known = self.link_query("TRAC:CAT?").replace('"', "").split(",") if traces else []
+        known = self._known_shapes() if traces else []
+        self._check_memory(known, [trace.name for trace in traces])
         for trace in traces:
             if trace.name not in known:
                 uploads.append(f"TRAC:DEF {trace.name}")
             uploads.append(f"TRAC {trace.name},{number_list(trace.values)}")
         return [*uploads, "FUNC:MODE LIST", "LIST:SHAP " + ",".join(names)]
+
+    def _known_shapes(self) -> list[str]:
+        """Return the names of all waveforms of the instrument, its own and those of users."""
+        return self.link_query("TRAC:CAT?").replace('"', "").split(",")
+
+    def _check_memory(self, known: Sequence[str], wanted: Sequence[str]) -> None:
+        """Refuse more waveforms than there is room for beside those that somebody keeps in the instrument."""
+        others = set(known) - set(wanted) - set(self.instrument.shapes)
+        if len(others) + len(wanted) > self.instrument.traces:
+            raise InputError(
+                f"program for {self.instrument.model}: {len(wanted)} waveforms to upload beside {len(others)} that "
+                f"{self.resource_name} keeps ({', '.join(sorted(others)[:3])}, ...), expected at most "
+                f"{self.instrument.traces} in all; delete some there (TRAC:DEL)"
+            )
 
     def _initiate(self) -> None:
         self.command("INIT:SEQ1")

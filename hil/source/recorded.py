@@ -92,7 +92,9 @@ def waveform_program(cycles: Cycles, hz: float, stands: Sequence[int] | None = N
     Program
         With a trigger-out pulse at the first cycle, which begins at a rising zero of the reference.
     """
-    return _program(range(len(cycles)) if stands is None else stands, hz, lambda k: _traced(cycles[k], f"{name}{k}"))
+    played = range(len(cycles)) if stands is None else stands
+    numbers = {cycle: number for number, cycle in enumerate(dict.fromkeys(played))}  # few names, used again and again
+    return _program(played, hz, lambda cycle: _traced(cycles[cycle], f"{name}{numbers[cycle]}"))
 
 
 def level_program(cycles: Cycles, hz: float, stands: Sequence[int]) -> Program:
