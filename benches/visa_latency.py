@@ -1,6 +1,7 @@
 """Time of write, write, query to a simulated source: PyVISA-py as it comes, and through the project's link.
 
-python benches/visa_latency.py [REPEATS] writes benches/results/visa_latency.json. The bar is 5 ms; 44 ms is Nagle's algorithm.
+python benches/visa_latency.py [REPEATS] writes benches/results/visa_latency.json. The bar is
+5 ms; 44 ms is Nagle's algorithm.
 """
 
 from __future__ import annotations
