@@ -1,6 +1,6 @@
 """Random faults of a simulated source under a supervised campaign: every run ends valid or says why, output off.
 
-python benches/source_faults.py [RUNS] [FIRST_SEED]
+python benches/source_faults.py [RUNS] [FIRST_SEED] writes benches/results/source_faults.json; 1,000 runs by default.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 
 import msgspec
+from radio_bench import RESULTS, head
 
 from hil.source.dialects import open_source, simulate
 from hil.source.faults import FaultScript, random_faults
@@ -101,7 +102,8 @@ def kind_of(how: str) -> str:
 
 
 def main() -> None:
-    """Print how the runs ended, and of how many the output stayed on."""
+    """Print and keep how the runs ended, and of how many the output stayed on."""
+    result = head()
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     ends: collections.Counter[str] = collections.Counter()
@@ -111,7 +113,9 @@ def main() -> None:
         ends[kind_of(how)] += 1
         if not off:
             still_on.append((seed, how))
-    print(json.dumps({"runs": runs, "output_left_on": still_on, "ends": dict(ends)}, indent=1))
+    result |= {"runs": runs, "output_left_on": still_on, "ends": dict(sorted(ends.items()))}
+    print(json.dumps(result, indent=1))
+    (RESULTS / "source_faults.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -130,8 +130,10 @@ def summary(dips: Sequence[Dip], reactions: Sequence[Reaction]) -> dict[str, Any
     }
 
 
-def as_table(dips: Sequence[Dip], reactions: Sequence[Reaction]) -> pa.Table:
-    """Return one row a case, with the RTL's hash in the metadata."""
+def as_table(
+    dips: Sequence[Dip], reactions: Sequence[Reaction], rtl_hash: str | None = None, board: str = "sim"
+) -> pa.Table:
+    """Return one row a case, with what was measured in the metadata: by default this very RTL, compiled."""
     rows = [
         dip._asdict()
         | reaction._asdict()
@@ -142,7 +144,7 @@ def as_table(dips: Sequence[Dip], reactions: Sequence[Reaction]) -> pa.Table:
         }
         for dip, reaction in zip(dips, reactions, strict=True)
     ]
-    kept = {"rtl_hash": toolchain.rtl_hash(), "board": "sim", "teiden": __version__}
+    kept = {"rtl_hash": rtl_hash or toolchain.rtl_hash(), "board": board, "teiden": __version__}
     return pa.Table.from_pylist(rows, schema=COLUMNS.with_metadata(kept))
 
 

@@ -13,8 +13,8 @@ from hdl.driver import BoardPort, FrontEnd
 from hil.adapters import open_board
 from hil.board import Wiring
 from hil.clock import TOLERANCE_PPM, Anchor, anchor
-from hil.evidence.benches import bitstream_of, open_pynq
 from hil.findings import Finding, compare
+from hil.real_board import open_real_board
 from hil.source.dialects import open_source
 from hil.source.guard import GuardedSource
 from hil.source.scpi_source import ScpiSource
@@ -75,7 +75,6 @@ def stand_ins(station: Station, armed: bool, transcript: list[tuple[str, str]]) 
 @contextmanager
 def hardware(station: Station, armed: bool, transcript: list[tuple[str, str]]) -> Iterator[Place]:
     """Give a PYNQ board and an instrument, whose output a supervising process owns; not yet run on hardware."""
-    port = open_pynq(station.board.bitstream)
     source = station.source
 
     def connect() -> GuardedSource:
@@ -83,15 +82,17 @@ def hardware(station: Station, armed: bool, transcript: list[tuple[str, str]]) -
         note = _noting(transcript)
         return GuardedSource(source.address, source.dialect, interlock=interlock, armed=armed, transcript=note)
 
-    yield Place(
-        port,
-        *bitstream_of(station),
-        connect,
-        lambda: False,  # closing the source raises unless it is seen to be off
-        time.sleep,
-        _host_second,
-        energises=armed,
-    )
+    with open_real_board(station.board) as board:
+        yield Place(
+            board.port,
+            board.described,
+            board.sha256,
+            connect,
+            lambda: False,  # closing the source raises unless it is seen to be off
+            time.sleep,
+            _host_second,
+            energises=armed,
+        )
 
 
 def _noting(transcript: list[tuple[str, str]]) -> Callable[[str, str], None]:

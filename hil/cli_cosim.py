@@ -68,6 +68,7 @@ def names(scenario: str, changes: tuple[str, ...], as_json: bool) -> None:
               help="Publish at least so often [s]; a changed input is always taken at its own time.")  # fmt: skip
 @click.option("--timeout-s", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
               help="Longest wait for the broker.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Repeat an interrupted run and hold it, and the others, to what was then.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def helics(
     scenario: str,
@@ -79,6 +80,7 @@ def helics(
     meters: tuple[str, ...],
     step_s: float,
     timeout_s: float,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Run SCENARIO as a HELICS federate whose supply comes from others of its federation.
@@ -103,7 +105,7 @@ def helics(
     federation = Federation(name, broker, timeout_s, meters)
     wait_for_broker(federation)
     place = out or Path("runs") / loaded.name
-    with opened(loaded, place, step_s, f"HELICS federation, as {name}", watch=Watch()) as twin:
+    with opened(loaded, place, step_s, f"HELICS federation, as {name}", resume=resume, watch=Watch()) as twin:
         done = take_part(twin, federation)
     if as_json:
         click.echo(json.dumps({"folder": str(done.folder), "digest": done.manifest["digest"], **done.summary}))

@@ -89,9 +89,9 @@ def source(
 
 @rig.command("run")
 @click.argument("station", type=click.Path(path_type=Path))
-@click.option("--campaign", "campaigns", multiple=True, metavar="4-11|power-fail|F47|PATH",
+@click.option("--campaign", "campaigns", multiple=True, metavar="4-11|power-fail|F47|detection|PATH",
               help="What to play, PATH: a recording or a folder of them; may be given several times.  "
-              "[default: the first three]")  # fmt: skip
+              "[default: the first four]")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path),
               help="Evidence folder to make.  [default: runs/rig_<date and time>]")  # fmt: skip
 @click.option("--arm", is_flag=True, help="Consent to energise a real instrument.")
@@ -101,9 +101,10 @@ def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, 
     """Play campaigns on the bench that STATION describes and write evidence.
 
     Identity, noise, voltage, frequency and kept minutes always; then the dips of IEC 61000-4-11 (4-11), losses of
-    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47). Recordings (COMTRADE,
-    CSV, as `teiden meter` reads them) are played cycle by cycle, their first two cycles at nominal voltage; the integer
-    model says what must be detected in each. One that cannot be played is "not run", with the reason.
+    supply, disturbances and ampere-limit commands (power-fail), the dips of SEMI F47 (F47), delays of detection as a
+    table for the twin (detection). Recordings (COMTRADE, CSV, as `teiden meter` reads them) are played cycle by cycle,
+    their first two cycles at nominal voltage; the integer model says what must be detected in each. One that cannot be
+    played is "not run", with the reason.
 
     The folder holds evidence.html (start here), evidence.json, junit.xml, the transcripts scpi.jsonl and
     registers.jsonl, and waves/ with each waveform as COMTRADE and PNG. It ends with 3 if a test could not be
@@ -151,7 +152,8 @@ def replay(evidence: Path, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen at.  [default: a free one]")
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder with rig.key_secret and twin.key.")
 @click.option("--once", is_flag=True, help="End after one run.")
-def serve(station: Path, address: str, port: int, keys: Path | None, once: bool) -> None:
+@click.option("--arm", is_flag=True, help="Consent to energise a real instrument in every run that calls.")
+def serve(station: Path, address: str, port: int, keys: Path | None, once: bool, arm: bool) -> None:
     """Serve the bench that STATION describes to runs that call, one after the other, until Ctrl-C.
 
     It prints its endpoint, then what becomes of each call. The output is on during a run only.
@@ -161,14 +163,15 @@ def serve(station: Path, address: str, port: int, keys: Path | None, once: bool)
     teiden rig serve station.toml --address 0.0.0.0 --port 7000 --keys keys              # on the bench's machine
     teiden run feeder_fault --rig tcp://bench.example:7000 --set link.keys=keys          # on the twin's
 
-    Plays on stand-ins (board.kind compiled, model or pynq-simulated); not yet run on hardware.
+    A real board and instrument need --arm, an interlock file in STATION, and runs in real time
+    (--set link.mode=real-time); not yet run on hardware.
     """
     from hil.rig_server import serve_station
     from hil.station import load_station
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
     try:
-        serve_station(load_station(station), address, port, keys, click.echo, once)
+        serve_station(load_station(station), address, port, keys, click.echo, once, arm)
     except TeidenError as error:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from hil.clock import ClockMap
-from teiden.errors import InputError, PartFailed
+from teiden.errors import InputError, PartFailed, TeidenError
 from twin import wire
 from twin.field.meters import SAMPLE_NS
+from twin.link.end import wait_for_any
 from twin.link.lockstep import meet, take_stopped
 from twin.link.twin_end import TwinSide
 
@@ -41,6 +42,37 @@ class Book:
     clock_fault: str = ""
 
 
+class WallClock:
+    """The clock of a run in real time: one time 0 for all its boards, and waits in which all of them are heard."""
+
+    def __init__(self) -> None:
+        self._origin_ns = 0  # of the twin's time, on the monotonic clock
+        self._rigs: list[RealTime] = []
+
+    def add(self, rig: RealTime) -> None:
+        """Hear this rig too."""
+        self._rigs.append(rig)
+
+    def start(self) -> None:
+        """Let the twin's time begin, unless another board's has."""
+        if not self._origin_ns:
+            self._origin_ns = time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return the twin's time."""
+        return time.monotonic_ns() - self._origin_ns
+
+    def wait(self, until_ns: int) -> None:
+        """Hear all rigs until a moment has come, or one of them has failed."""
+        while all(rig.hear() for rig in self._rigs) and (left_ns := until_ns - self.now_ns()) > 0:
+            wait_for_any([rig.end for rig in self._rigs], left_ns / 1e9)
+
+    def stop(self) -> None:
+        """Tell all rigs to stop, each once: none runs on while another one's records come."""
+        for rig in self._rigs:
+            rig.tell_to_stop()
+
+
 class RealTime:
     """One rig by the wall clock; to the loop it looks like a lockstep.
 
@@ -52,14 +84,20 @@ class RealTime:
         Longest wait for what the rig recorded, at the end.
     limit_ms : float
         Overrun, lateness or clock bound above it make the run invalid.
+    wall : WallClock, optional
+        Of the run, for several boards.
     """
 
-    def __init__(self, end: TwinSide, timeout_s: float, limit_ms: float):
-        self._end = end
+    def __init__(self, end: TwinSide, timeout_s: float, limit_ms: float, wall: WallClock | None = None):
+        self._wall = wall or WallClock()
+        self._wall.add(self)
+        self.end = end
         self._timeout_s = timeout_s
         self._limit_ns = round(limit_ms * 1e6)
         self.book = Book()
-        self._origin_ns = 0  # of the twin's time, on the monotonic clock
+        self._failure: TeidenError | None = None  # heard while another board was waited for
+        self._told_to_stop = False
+        self._begun = False
         self._begin_ns = self._until_ns = 0
         self._clock = ClockMap(1e9 / SAMPLE_NS)
         self._bursts = 0
@@ -73,29 +111,28 @@ class RealTime:
 
     def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
         """Meet the rig and configure it; the board does not run yet."""
-        return meet(self._end, configure, patience_s)
+        return meet(self.end, configure, patience_s)
 
     def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
         """Begin the window that ends at ``until_ns``; what is sent acts when it arrives."""
-        if not self._origin_ns:
-            self._end.send(wire.Start())
-            self._origin_ns = time.monotonic_ns()
+        if not self._begun:
+            self.end.send(wire.Start())
+            self._wall.start()
+            self._begun = True
         self._begin_ns, self._until_ns = self._until_ns, until_ns
         for change in supply:
-            self._end.send(change)
+            self.end.send(change)
         for downlink in downlinks:
-            self._end.send(wire.Downlink(self._board_ns(downlink.t_ns), downlink.poll))
+            self.end.send(wire.Downlink(self._board_ns(downlink.t_ns), downlink.poll))
 
     def collect(self) -> list[wire.BoardEvent | wire.Notice]:
         """Wait for the window's end on the clock; return what has arrived, on the twin's time, by (time, sequence)."""
-        while (left_ns := self._until_ns - self._now_ns()) > 0:
-            self._read_counter()
-            self._take(left_ns / 1e9)
-        behind_ns = -left_ns
+        self._wall.wait(self._until_ns)
+        if self._failure is not None:
+            raise self._failure
+        behind_ns = self._now_ns() - self._until_ns
         self.book.twin_behind_ns = max(self.book.twin_behind_ns, behind_ns)
         self.book.twin_overruns += behind_ns > self._until_ns - self._begin_ns
-        while self._take(0.0):
-            pass
         if not self._bursts:
             return []
         events, self._held = [self._on_twin_time(event) for event in self._held], []
@@ -103,10 +140,9 @@ class RealTime:
 
     def stop(self) -> wire.Stopped:
         """End the rig's run and return what it recorded; events that only come now are counted, and no longer heard."""
-        self._ask()  # so that the clocks are compared up to the end
-        self._end.send(wire.Stop())
+        self._wall.stop()
         while isinstance(
-            message := self._end.receive(self._timeout_s, "stopped"), (wire.BoardEvent, wire.Notice, wire.Counter)
+            message := self.end.receive(self._timeout_s, "stopped"), (wire.BoardEvent, wire.Notice, wire.Counter)
         ):
             if isinstance(message, wire.Counter):
                 self._take_counter(message)
@@ -114,7 +150,27 @@ class RealTime:
                 self.book.after_end += 1
         if self._readings:
             self._add_burst(*zip(*self._readings, strict=True))
-        return take_stopped(self._end, self._timeout_s, message)
+        return take_stopped(self.end, self._timeout_s, message)
+
+    def hear(self) -> bool:
+        """Take what has come and read the counter if it is time; return whether the rig is well.
+
+        What it fails with is raised by its own `collect`, so that it is not taken for another board's.
+        """
+        try:
+            self._read_counter()
+            while self._take():
+                pass
+        except TeidenError as error:
+            self._failure = error
+        return self._failure is None
+
+    def tell_to_stop(self) -> None:
+        """End the rig's run, if it has not been told yet."""
+        if not self._told_to_stop:
+            self._told_to_stop = True
+            self._ask()  # so that the clocks are compared up to the end
+            self.end.send(wire.Stop())
 
     def report(self) -> dict[str, Any]:
         """Return the book, for the run's manifest."""
@@ -146,11 +202,11 @@ class RealTime:
         return f"invalid: {told}, limit {self._limit_ns / 1e6:g} ms" if worst_ns > self._limit_ns else told
 
     def _now_ns(self) -> int:
-        return time.monotonic_ns() - self._origin_ns
+        return self._wall.now_ns()
 
-    def _take(self, timeout_s: float) -> bool:
-        """Take one message, if one comes, and return whether one did."""
-        message = self._end.take(timeout_s)
+    def _take(self) -> bool:
+        """Take one message, if one is there, and return whether one was."""
+        message = self.end.take(0.0)
         if message is None:
             return False
         if isinstance(message, (wire.BoardEvent, wire.Notice)):
@@ -177,7 +233,7 @@ class RealTime:
     def _ask(self) -> None:
         self._number += 1
         self._asked = (self._number, self._now_ns())  # before it is sent: the board may be read at once
-        self._end.send(wire.ReadCounter(self._number))
+        self.end.send(wire.ReadCounter(self._number))
 
     def _take_counter(self, counter: wire.Counter) -> None:
         self.book.board_behind_ns = max(self.book.board_behind_ns, counter.behind_ns)

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from hdl.driver import FrontEnd
 from hdl.scaling import SAMPLE_RATE_HZ
 from hil.adapters import open_board
 from hil.board import Wiring
 from hil.link import RigEnd, RigSide
 from hil.process import die_with_parent
+from hil.real_board import open_real_board
+from hil.rig_board import BoardOnSource
 from hil.rig_lockstep import Rig
-from hil.rig_real_time import PacedRig
+from hil.rig_real_time import HardwareRig, PacedRig
 from hil.source.guard import GuardedSource
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
@@ -27,6 +32,10 @@ from hil.station import Station
 from teiden.errors import InputError, MissingPart, TeidenError
 from twin import wire
 from twin.link.keys import load_keys
+
+CURRENT_LIMIT_A = 5.0  # as a station's by default
+SETTLE_S = 0.5  # relay, and ten cycles of the front-end's measurements
+VOLTAGE_LIMIT_PU = 1.25  # above the 1.2 that another simulator may ask for (docs/cosim.md)
 
 
 class RunBench:
@@ -42,11 +51,23 @@ class RunBench:
         """Return the source."""
         return SimulatedSource(asked.source_seed)
 
-    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
-        """Switch the output on at nominal voltage."""
-        source.voltage_v = asked.nominal_v
-        source.frequency_hz = asked.nominal_hz
-        source.output_enabled = True
+    def limits(self, asked: wire.Configure) -> dict[str, float]:
+        """Return what the source's limits are set to."""
+        return {"current_limit_a": CURRENT_LIMIT_A, "voltage_limit_v": VOLTAGE_LIMIT_PU * asked.nominal_v}
+
+    @contextmanager
+    def opened(self, configure: wire.Configure, link: RigSide) -> Iterator[tuple[BoardOnSource, wire.Ready]]:
+        """Give the rig with its output on, and what it is made of; the output is off in the end."""
+        simulated = self.simulate(configure)
+        with (
+            open_board(configure.adapter, configure.clocks_per_sample, configure.python) as board,
+            SourceServer(simulated, port=configure.source_port) as server,
+            GuardedSource(server.resource_name, self.dialect) as source,
+        ):
+            energise(source, configure, self.limits(configure))
+            kind = PacedRig if configure.real_time else Rig
+            rig = kind(configure, link, source, Wiring(simulated, board.port), board.port)
+            yield rig, wire.Ready(board.name, source.identity, board.rtl_hash, board.made_of, SAMPLE_RATE_HZ)
 
 
 class StationBench(RunBench):
@@ -77,15 +98,39 @@ class StationBench(RunBench):
         """Return the source, with the station's load."""
         return stand_in_source(self._station, asked.source_seed)
 
-    def energise(self, source: GuardedSource, asked: wire.Configure) -> None:
-        """Set the station's limits, read them back, and switch the output on."""
-        limits = self._station.source
-        source.energise(
-            asked.nominal_v,
-            float(asked.nominal_hz),
-            current_limit_a=limits.current_limit_a,
-            voltage_limit_v=limits.voltage_limit_v,
-        )
+    def limits(self, asked: wire.Configure) -> dict[str, float]:
+        """Return the station's limits."""
+        source = self._station.source
+        return {"current_limit_a": source.current_limit_a, "voltage_limit_v": source.voltage_limit_v}
+
+
+class HardwareBench(StationBench):
+    """A PYNQ board on an instrument, in real time only; not yet run on hardware."""
+
+    def configure(self, asked: wire.Configure) -> wire.Configure:
+        """Return the configuration; InputError if the run would have the board wait."""
+        if not asked.real_time:
+            raise InputError("this rig is hardware, which waits for nobody; run with --set link.mode=real-time")
+        return super().configure(asked)
+
+    @contextmanager
+    def opened(self, configure: wire.Configure, link: RigSide) -> Iterator[tuple[BoardOnSource, wire.Ready]]:
+        """Give the rig with its output on and settled; the output is off in the end."""
+        station = self._station.source
+        with (
+            open_real_board(self._station.board) as board,
+            GuardedSource(station.address, station.dialect, interlock=Path(station.interlock), armed=True) as source,
+        ):
+            FrontEnd(board.port).identify()  # nothing is energised for another board
+            energise(source, configure, self.limits(configure))
+            time.sleep(SETTLE_S)
+            rig = HardwareRig(configure, link, source, board.port)
+            yield rig, wire.Ready("pynq", source.identity, board.sha256, board.described, SAMPLE_RATE_HZ)
+
+
+def energise(source: GuardedSource, configure: wire.Configure, limits: dict[str, float]) -> None:
+    """Set limits, read them back, and switch the output on at nominal voltage."""
+    source.energise(configure.nominal_v, float(configure.nominal_hz), **limits)
 
 
 def serve(link: RigSide, bench: RunBench) -> None:
@@ -96,17 +141,9 @@ def serve(link: RigSide, bench: RunBench) -> None:
     link.allow(asked.credits)
     configure = bench.configure(asked)
     link.send(wire.Configured())
-    simulated = bench.simulate(configure)
-    with (
-        open_board(configure.adapter, configure.clocks_per_sample, configure.python) as board,
-        SourceServer(simulated, port=configure.source_port) as server,
-        GuardedSource(server.resource_name, bench.dialect) as source,
-    ):
-        bench.energise(source, configure)
-        kind = PacedRig if configure.real_time else Rig
-        rig = kind(configure, link, source, Wiring(simulated, board.port), board.port)
+    with bench.opened(configure, link) as (rig, ready):
         rig.prepare()
-        link.send(wire.Ready(board.name, source.identity, board.rtl_hash, board.made_of, SAMPLE_RATE_HZ))
+        link.send(ready)
         rig.run()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hil.evidence.benches import require_consent
 from hil.link import ServedRig
-from hil.rig import StationBench, serve
+from hil.rig import HardwareBench, StationBench, serve
 from hil.source.dialects import find_kind
 from hil.station import Station
 from teiden.errors import InputError, MissingPart, PartFailed, TeidenError
@@ -17,14 +18,20 @@ LOOK_S = 1.0  # how often a wait for a call tells of those who were not let in
 
 
 def serve_station(
-    station: Station, address: str, port: int, keys_folder: Path | None, tell: Callable[[str], None], once: bool
+    station: Station,
+    address: str,
+    port: int,
+    keys_folder: Path | None,
+    tell: Callable[[str], None],
+    once: bool,
+    armed: bool = False,
 ) -> None:
     """Serve runs until the program is ended, or one of them; the output is off between them.
 
     Parameters
     ----------
     station : Station
-        Of stand-ins.
+        Of stand-ins, or of hardware, which is not yet run on.
     address, port
         Where to listen; port 0 takes any free one, and keeps it.
     keys_folder : Path, optional
@@ -33,15 +40,18 @@ def serve_station(
         Hears the endpoint first, then what becomes of each call.
     once : bool
         End after the first run, with its error if it failed.
+    armed : bool
+        Consent to energise a real instrument in every run that calls.
 
     Raises
     ------
     InputError
-        For a station of hardware or without a trigger, missing keys, or an address that is none.
+        For hardware without consent or interlock, a source without a trigger, missing keys, or an address that is none.
     MissingPart
         If the port is taken.
     """
-    _check(station)
+    _check(station, armed)
+    bench = StationBench(station) if station.simulated else HardwareBench(station)
     keys = load_keys(keys_folder, "rig") if keys_folder is not None else None
     require_keys(address, keys)
     told = False
@@ -52,7 +62,7 @@ def serve_station(
             tell(link.endpoint)
             told = True
         try:
-            _serve_one(link, StationBench(station), tell)
+            _serve_one(link, bench, tell)
         except TeidenError as error:
             tell(f"run failed: {error}")
             if once:
@@ -63,9 +73,9 @@ def serve_station(
             return
 
 
-def _check(station: Station) -> None:
+def _check(station: Station, armed: bool) -> None:
     if not station.simulated:
-        raise InputError("rig serve plays runs on stand-ins only; leave source.address out and name another board.kind")
+        require_consent(station, armed)
     if not find_kind(station.source.dialect).instrument.trigger_out:
         raise InputError(
             f"source.dialect = {station.source.dialect!r} marks no step, expected one with a trigger output: a run "

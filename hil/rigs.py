@@ -9,7 +9,7 @@ from typing import Any
 
 from hil.process import RigProcess
 from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
-from hil.realtime import RealTime
+from hil.realtime import RealTime, WallClock
 from teiden.errors import MissingPart, PartFailed, TeidenError
 from twin import wire
 from twin.link.end import HEARTBEAT_MS
@@ -22,6 +22,7 @@ from twin.scenario import Board, Link, Scenario
 RIG_LOG = "rig{}.log"
 HEARTBEATS_MS = {"lockstep": HEARTBEAT_MS, "real-time": REAL_TIME_HEARTBEAT_MS}
 ENDING_S = 5.0
+INVALID = "invalid: "  # begins a flag of a run whose results do not count
 
 
 class BoardRig:
@@ -37,9 +38,11 @@ class BoardRig:
         None for a rig that is served elsewhere.
     name : str
         What its errors begin with; empty: nothing.
+    wall : WallClock
+        Of the run, in real time.
     """
 
-    def __init__(self, link: Link, end: TwinSide, process: RigProcess | None, name: str):
+    def __init__(self, link: Link, end: TwinSide, process: RigProcess | None, name: str, wall: WallClock):
         self.end = end
         self.ready: wire.Ready | None = None
         self._link = link
@@ -47,7 +50,7 @@ class BoardRig:
         self._name = name
         self._driver: Lockstep | RealTime
         if link.mode == "real-time":
-            self._driver = RealTime(end, link.timeout_s, link.limit_ms)
+            self._driver = RealTime(end, link.timeout_s, link.limit_ms, wall)
         else:
             self._driver = Lockstep(end, link.timeout_s)
 
@@ -81,7 +84,14 @@ class BoardRig:
             flags += self._driver.flags()
         if self._process is not None:
             self._process.wait(ENDING_S)
-        return {**record, "flags": [f"{self._name}: {flag}" if self._name else flag for flag in flags]}
+        return {**record, "flags": [self._named_flag(flag) for flag in flags]}
+
+    def _named_flag(self, flag: str) -> str:
+        """Return a flag with the board's name; one that makes the run invalid still begins with that."""
+        if not self._name:
+            return flag
+        begin = INVALID if flag.startswith(INVALID) else ""
+        return f"{begin}{self._name}: {flag.removeprefix(INVALID)}"
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -109,7 +119,7 @@ def open_rigs(scenario: Scenario, folder: Path, start_rig: Callable[..., RigProc
     link, boards = scenario.link, scenario.all_boards
     several = len(boards) > 1
     with ExitStack() as stack:
-        rigs = []
+        rigs, wall = [], WallClock()
         for place, board in enumerate(boards):
             end = stack.enter_context(closing(_open_link(link, board, place)))
             process = None
@@ -117,7 +127,7 @@ def open_rigs(scenario: Scenario, folder: Path, start_rig: Callable[..., RigProc
                 log = folder / RIG_LOG.format(f"_{board.id}" if several else "")
                 process = start_rig(end.endpoint, log, keys=link.keys, heartbeat_ms=HEARTBEATS_MS[link.mode])
                 end.alive = stack.enter_context(process).ended
-            rigs.append(BoardRig(link, end, process, f"board {board.id}" if several else ""))
+            rigs.append(BoardRig(link, end, process, f"board {board.id}" if several else "", wall))
         yield rigs
 
 

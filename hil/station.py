@@ -30,6 +30,9 @@ class Board(Table):
     ] = "compiled"
     python: Annotated[str, Field(description="Interpreter that has pynq, for pynq-simulated; empty: this one")] = ""
     bitstream: Annotated[str, Field(description="Of a PYNQ board")] = ""
+    command: Annotated[
+        str, Field(description="What starts the part on a PYNQ board elsewhere (ssh ...); empty: the board is this one")
+    ] = ""
 
     @property
     def ticks_per_sample(self) -> int:
@@ -81,6 +84,13 @@ class Campaign(Table):
     fail_angles_deg: Annotated[Angles, Field(description="Points on wave of the power failures")] = tuple(
         45.0 * k for k in range(8)
     )
+    recorded_channel: Annotated[
+        str, Field(description="Name or number from 1 of a recording's channel; empty: its first voltage")
+    ] = ""
+    recorded_as: Annotated[
+        Literal["waveform", "rms"],
+        Field(description="Cycles as they are, or as sines of their RMS voltage"),
+    ] = "waveform"
 
 
 class Station(Table):
@@ -127,6 +137,8 @@ def load_station(path: Path) -> Station:
             f"{path}: board.kind = {station.board.kind!r} with source.address = {station.source.address!r}, expected "
             "both of hardware (pynq, an address) or neither: what one plays the other must see"
         )
+    if station.board.command and station.board.kind != "pynq":
+        raise InputError(f"{path}: board.command with board.kind = {station.board.kind!r}, expected with pynq only")
     if station.board.kind == "pynq" and not Path(station.board.bitstream).is_file():
         raise InputError(f"{path}: board.bitstream = {station.board.bitstream!r}, expected a file")
     return station

@@ -350,8 +350,6 @@ def _board_problems(s: Scenario) -> Iterator[tuple[str, str]]:
         given = [getattr(board, key) for board in s.boards]
         for value in sorted({value for value in given if given.count(value) > 1 and value not in (*BOARD_RULES, "")}):
             yield "boards", f"boards: {key} = {value!r} {given.count(value)} times, expected once"
-    if s.link.mode == "real-time" and len(s.boards) > 1:
-        yield "link.mode", f"link.mode = 'real-time' with {len(s.boards)} boards, expected one, or lockstep"
     for key, port in (("source.port", s.source.port), ("link.port", s.link.port)):
         if port and port + len(s.boards) - 1 > LAST_PORT:
             yield key, f"{key} = {port}, expected so that {len(s.boards)} ports from there on end at {LAST_PORT}"

@@ -12,20 +12,20 @@ import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 
 from hdl import scaling
 from hdl.codes import as_rows
-from hdl.sim.pynq_server import DONE, NO_EDGE, PUSH, READ, REQUEST, WAIT, WRITE
+from hdl.port_client import PortClient
+from hdl.sim.pynq_server import NO_EDGE, PUSH
 from hdl.sim.toolchain import rtl_hash
-from teiden.errors import InputError, MissingPart, PartFailed
+from teiden.errors import MissingPart
 
 ROOT = Path(__file__).resolve().parents[2]
-ERRORS = {"InputError": InputError, "MissingPart": MissingPart, "PartFailed": PartFailed}
+COMPILING_S = 600.0  # the other process may have to compile the RTL first
 
 
-class SimulatedPynqBoard:
+class SimulatedPynqBoard(PortClient):
     """A compiled front-end behind ``pynq.MMIO``, in a process of another interpreter.
 
     Parameters
@@ -63,28 +63,13 @@ class SimulatedPynqBoard:
                 raise MissingPart(
                     f"board.python = {python!r}: {error.strerror}; expected an interpreter with pynq"
                 ) from None
-        self._link = Connection(ours.detach())
+        link = Connection(ours.detach())
+        super().__init__(link, link)
         try:
-            self.pynq_version = self._answer().decode()
+            self.pynq_version = self._answer(COMPILING_S).decode()
         except BaseException:
             self.close()
             raise
-
-    def read32(self, address: int) -> int:
-        """Return the register at a byte address."""
-        return int(self._ask(READ, address, 1)[0])
-
-    def write32(self, address: int, value: int) -> None:
-        """Write 32 bits to a byte address."""
-        self._ask(WRITE, address, value & 0xFFFFFFFF)
-
-    def wait_irq(self, timeout_s: float) -> bool:
-        """Wait until an enabled cause is set and return whether one is."""
-        return bool(self._ask(WAIT, round(timeout_s * 1e6))[0])
-
-    def read_block(self, address: int, count: int) -> npt.NDArray[np.uint32]:
-        """Return ``count`` words from consecutive byte addresses, (count,) uint32."""
-        return self._ask(READ, address, count)
 
     def push(
         self,
@@ -100,27 +85,9 @@ class SimulatedPynqBoard:
 
     def close(self) -> None:
         """End the other process."""
-        self._link.close()
+        self._requests.close()
         self._process.wait()
 
-    def _ask(
-        self, operation: bytes, first: int, second: int = 0, third: int = 0, rest: bytes = b""
-    ) -> npt.NDArray[np.uint32]:
-        try:
-            self._link.send_bytes(REQUEST.pack(operation, first, second, third) + rest)
-        except OSError:
-            raise PartFailed(self._ended()) from None
-        return np.frombuffer(self._answer(), np.uint32)
-
-    def _answer(self) -> bytes:
-        try:
-            reply = self._link.recv_bytes()
-        except (EOFError, OSError):
-            raise PartFailed(self._ended()) from None
-        if reply[:1] == DONE:
-            return reply[1:]
-        kind, _, text = reply[1:].decode().partition("\n")
-        raise ERRORS.get(kind, PartFailed)(text)
-
-    def _ended(self) -> str:
+    def lost(self) -> str:
+        """Return how the other process ended."""
         return f"simulated PYNQ board: its process ended with {self._process.wait()}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from hdl import scaling
 from hdl.model import POWER_FAIL, FrontEndModel, Settings
 from hil.recording import LEAST_RATE_HZ, Recording, Segment, read_recording
+from hil.source.dialects import find_kind
 from hil.source.program import Program, Step, Trace
-from hil.source.recorded import program_from_samples
+from hil.source.recorded import Cycles, alike, cycles_of, level_program, rms_v, waveform_program
 from hil.source.waveform import TRACE_POINTS
 from hil.station import Station
 from teiden.errors import InputError
@@ -21,6 +23,7 @@ from teiden.errors import InputError
 MAINS_HZ = (50, 60)
 LEAST_CYCLES = 3  # two that say what is nominal, and one to see something in
 NOMINAL_CYCLES = 2
+ALIKE_PU = (0.0, 0.001, 0.002, 0.005, 0.01)  # of nominal peak: cycles this near may be played alike, if they must
 LEAD_S = 0.5  # of nominal supply before the model's wave: Urms(1/2) is steady and the detector armed
 TAIL_S = 0.5  # and behind it
 SCALES = (0.998, 1.0, 1.002)  # residual voltage of IEC 61000-4-30:2015, class A: within 0.2 %
@@ -41,18 +44,18 @@ class Recorded:
         Where in the segment the program begins: the first rising zero of the fundamental [s].
     program : Program
         All whole cycles, and the nominal supply behind them.
+    lowest_s : float
+        End of the cycle with the lowest voltage, from the begin of the program [s].
+    apart_pu : float
+        Largest difference between what is played and the recording, of nominal peak.
     """
 
     hz: int
     scale: float
     begin_s: float
     program: Program
-
-    @property
-    def lowest_s(self) -> float:
-        """End of the cycle with the lowest voltage, from the begin of the program [s]."""
-        volts = [step.voltage_v for step in self.program.steps[:-1]]
-        return (volts.index(min(volts)) + 1) / self.hz
+    lowest_s: float
+    apart_pu: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def find_recordings(place: Path) -> list[Path]:
 
 
 def ready(path: Path, station: Station) -> Recorded:
-    """Return a recording's first voltage in its first usable segment as a program.
+    """Return a recording's voltage in its first usable segment as a program.
 
     Raises
     ------
@@ -99,20 +102,57 @@ def ready(path: Path, station: Station) -> Recorded:
     """
     recording = read_recording(path)
     segment = _usable(recording)
-    volts = recording.samples(recording.first_voltage(), segment)
+    wanted = station.campaign.recorded_channel
+    channel = recording.find(wanted) if wanted else recording.first_voltage()
+    volts = recording.samples(channel, segment)
     hz, phase = _fundamental(path, volts, segment.rate_hz)
     begin = int(np.ceil(phase * segment.rate_hz / hz - 1e-9))
     kept = volts[begin:]
-    cycles = int(kept.size * hz / segment.rate_hz + 1e-9)
-    if cycles < LEAST_CYCLES:
-        raise InputError(f"{path}: {cycles} whole cycles of {hz} Hz, expected {LEAST_CYCLES} or more")
+    count = int(kept.size * hz / segment.rate_hz + 1e-9)
+    if count < LEAST_CYCLES:
+        raise InputError(f"{path}: {count} whole cycles of {hz} Hz, expected {LEAST_CYCLES} or more")
     nominal = kept[: round(NOMINAL_CYCLES * segment.rate_hz / hz)]
     scale = station.supply.nominal_v / float(np.sqrt(np.mean(nominal**2)))
-    program = program_from_samples(kept, segment.rate_hz, float(hz), scale=scale)
-    back = Step(station.supply.nominal_v, float(hz), None, waveform="SIN")
-    program = replace(program, steps=(*program.steps, back))
-    _check_range(path, program, station)
-    return Recorded(hz, scale, begin / segment.rate_hz, program)
+    cycles = cycles_of(kept, segment.rate_hz, float(hz), scale=scale)
+    _check_range(path, cycles, station)
+    program = _fitting(path, cycles, hz, station)
+    played = commanded(program, hz * TRACE_POINTS, 0.0, 0.0).reshape(cycles.shape)
+    peak_v = station.supply.nominal_v * np.sqrt(2)
+    lowest = int(np.argmin([rms_v(cycle) for cycle in cycles]))
+    apart_pu = float(np.abs(played - cycles).max() / peak_v)
+    return Recorded(hz, scale, begin / segment.rate_hz, program, (lowest + 1) / hz, apart_pu)
+
+
+def _fitting(path: Path, cycles: Cycles, hz: int, station: Station) -> Program:
+    """Return the program that is nearest to the cycles among those that the instrument can hold."""
+    instrument = find_kind(station.source.dialect).instrument
+    as_waveform = station.campaign.recorded_as == "waveform"
+    if as_waveform and not instrument.trace_points:
+        raise InputError(
+            f"{path}: no command to upload a waveform is known for a {instrument.model}; "
+            'campaign.recorded_as = "rms" plays each cycle as a sine of its RMS voltage'
+        )
+    rows = cycles if as_waveform else np.array([[rms_v(cycle)] for cycle in cycles])
+    unit_v = station.supply.nominal_v * (np.sqrt(2) if as_waveform else 1.0)
+    most = instrument.traces if as_waveform else instrument.list_points
+    back = Step(station.supply.nominal_v, float(hz), None, waveform="SIN" if as_waveform else None)
+    for tolerance_pu in ALIKE_PU:
+        stands = alike(rows, tolerance_pu * unit_v, most)
+        if len(stands) == len(cycles) and _steps(stands) < instrument.list_points:
+            program = (waveform_program if as_waveform else level_program)(cycles, float(hz), stands)
+            return replace(program, steps=(*program.steps, back))
+    while _steps(stands) >= instrument.list_points:
+        stands.pop()
+    raise InputError(
+        f"{path}: {len(cycles)} cycles, too many of which are more than {100 * ALIKE_PU[-1]:g} % of nominal apart: a "
+        f"{instrument.model} keeps {most} different ones and {instrument.list_points} steps, enough for the first "
+        f"{len(stands)}; cut the recording {len(stands) / hz:g} s behind its first rising zero"
+    )
+
+
+def _steps(stands: Sequence[int]) -> int:
+    """Return how many steps a program has in which neighbours that are alike are one."""
+    return sum(1 for _ in groupby(stands))
 
 
 def _usable(recording: Recording) -> Segment:
@@ -136,18 +176,19 @@ def _fundamental(path: Path, volts: NDArray[np.float64], rate_hz: float) -> tupl
     share, hz, sine, cosine = min(found)
     if share > 0.5:
         raise InputError(f"{path}: its first cycles are no mains voltage: {100 * share:.0f} % of it is not 50 or 60 Hz")
-    return hz, float(-np.arctan2(cosine, sine) / (2 * np.pi)) % 1.0
+    phase = float(-np.arctan2(cosine, sine) / (2 * np.pi)) % 1.0
+    return hz, 0.0 if 1 - phase < 1e-6 else phase  # a zero at the very beginning, but for rounding
 
 
-def _check_range(path: Path, program: Program, station: Station) -> None:
+def _check_range(path: Path, cycles: Cycles, station: Station) -> None:
     limit_v = station.source.voltage_limit_v
-    for number, step in enumerate(program):
-        if step.voltage_v > limit_v:
+    for number, cycle in enumerate(cycles):
+        if rms_v(cycle) > limit_v:
             raise InputError(
-                f"{path}: cycle {number} has {step.voltage_v:.1f} V where the first two have "
+                f"{path}: cycle {number} has {rms_v(cycle):.1f} V where the first two have "
                 f"{station.supply.nominal_v:g} V, expected at most source.voltage_limit_v = {limit_v:g} V"
             )
-    peak_v = float(np.abs(commanded(program, scaling.SAMPLE_RATE_HZ, 0.0, 0.0)).max())
+    peak_v = float(np.abs(cycles).max())
     if peak_v > scaling.FULL_SCALE_V:
         raise InputError(f"{path}: a peak of {peak_v:.1f} V, expected at most {scaling.FULL_SCALE_V:.1f} V (the ADC)")
 
@@ -158,7 +199,7 @@ def commanded(program: Program, rate_hz: float, lead_s: float = LEAD_S, phase: f
     Parameters
     ----------
     program : Program
-        Of steps with one uploaded cycle each; the last one is the nominal supply.
+        Of steps of whole cycles, each an uploaded one or a sine; the last one is the nominal supply.
     rate_hz : float
         Samples a second of the result.
     lead_s : float
@@ -173,20 +214,22 @@ def commanded(program: Program, rate_hz: float, lead_s: float = LEAD_S, phase: f
     """
     hz = program[0].frequency_hz
     lead = round(lead_s * rate_hz)
-    cycles = len(program) - 1
-    count = lead + round((cycles / hz + (TAIL_S if lead else 0.0)) * rate_hz)
+    ends = np.cumsum([round(step.duration_s * hz) for step in program.steps[:-1] if step.duration_s is not None])
+    count = lead + round((int(ends[-1]) / hz + (TAIL_S if lead else 0.0)) * rate_hz)
     turns = (np.arange(count) - lead + phase) * hz / rate_hz
     wave: NDArray[np.float64] = program[-1].voltage_v * np.sqrt(2) * np.sin(2 * np.pi * turns)
-    number = np.floor(turns + 1e-12).astype(int)
-    for place, step in enumerate(program.steps[:-1]):
-        inside = number == place
-        wave[inside] = step.voltage_v * _cycle(step, turns[inside] - place)
+    number = np.floor(turns + 1e-12)
+    for step, begin, end in zip(program.steps, [0, *ends], ends, strict=False):
+        inside = (number >= begin) & (number < end)
+        wave[inside] = step.voltage_v * _cycle(step, turns[inside] - number[inside])
     return wave
 
 
 def _cycle(step: Step, turns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an uploaded cycle at RMS 1, at each turn from 0 to 1."""
-    assert isinstance(step.waveform, Trace)
+    """Return the cycle of a step at RMS 1, at each turn from 0 to 1."""
+    if not isinstance(step.waveform, Trace):
+        sine: NDArray[np.float64] = np.sqrt(2) * np.sin(2 * np.pi * turns)
+        return sine
     values = np.array(step.waveform.values)
     values = (values - values.mean()) / values.std()
     read: NDArray[np.float64] = np.interp(turns, np.arange(TRACE_POINTS + 1) / TRACE_POINTS, [*values, values[0]])

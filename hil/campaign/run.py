@@ -24,6 +24,7 @@ CAMPAIGNS = {
     "4-11": ("test_dips_4_11.py",),
     "power-fail": ("test_power_fail.py", "test_disturbances.py", "test_ampere_limit.py"),
     "F47": ("test_dips_f47.py",),
+    "detection": ("test_detection.py",),
 }
 RECORDED = "test_recordings.py"
 

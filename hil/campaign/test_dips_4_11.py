@@ -11,6 +11,7 @@ from hil.evidence.record import Attachments
 from hil.source.tables import DipTest
 
 
+@pytest.mark.called("Dip of IEC 61000-4-11")
 @pytest.mark.requirement("R17")
 def test_dip_of_iec_61000_4_11(
     bench: Bench, measure: Measures, attach: Attachments, iec_dip: DipTest, dip_angle: float

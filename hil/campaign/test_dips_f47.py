@@ -11,6 +11,7 @@ from hil.evidence.record import Attachments
 from hil.source.tables import DipTest
 
 
+@pytest.mark.called("Dip of SEMI F47")
 @pytest.mark.requirement("R17")
 def test_dip_of_semi_f47(
     bench: Bench, measure: Measures, attach: Attachments, f47_dip: DipTest, dip_angle: float

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hdl.driver import RETURN_PU
 from hdl.model_settings import settings_of
 from hil.campaign.looks import check_bench, check_model, check_trigger
 from hil.campaign.recordings import Expected, Recorded, expect, ready
@@ -34,6 +36,8 @@ def test_recording(bench: Bench, measure: Measures, attach: Attachments, recordi
     measure("frequency of the recording", played_back.hz, "Hz")
     measure("volts of the source per unit of the file", played_back.scale, "V")
     measure("begin in the recording", played_back.begin_s, "s")
+    measure("steps of the program", len(played_back.program), "steps")
+    measure("largest difference from the recording, of nominal peak", played_back.apart_pu, "pu")
     played = bench.play(played_back.program, look_s=_look_s(played_back, expected))
     check_trigger(bench, measure, played)
     fewest, most = expected.failures
@@ -51,7 +55,9 @@ def test_recording(bench: Bench, measure: Measures, attach: Attachments, recordi
             uncertainty=played.t0.bound_ns * 1e-9,
         )
     _record_dips(measure, played)
-    if suspected:
+    if suspected and not _seen_armed(bench, played):
+        measure("samples in the capture, all of a fall that began before it", played.capture.volts.size, "samples")
+    elif suspected:
         check_model(bench, measure, played)
     else:
         declared = len(model_failures(bench, played))
@@ -72,6 +78,19 @@ def test_recording(bench: Bench, measure: Measures, attach: Attachments, recordi
 def _look_s(recorded: Recorded, expected: Expected) -> float:
     """Return when to take the capture, from the begin on: it then holds what is worth seeing, and 0.2 s before it."""
     return max(recorded.lowest_s, *(expected.first_s or (0.0, 0.0))) + AFTER_S
+
+
+def _seen_armed(bench: Bench, played: Played) -> bool:
+    """Return whether the capture holds, before the failure, a voltage at which a detector that begins there is armed.
+
+    It holds half a second; of a slower fall the model has seen less than the board, and cannot be compared.
+    """
+    found = played.first("power_fail")
+    assert found is not None
+    before = played.capture.volts[: max(found.sample - played.capture.first, 0)]
+    cycle = round(bench.rate_hz / bench.nominal_hz)
+    whole = before[: before.size // cycle * cycle].reshape(-1, cycle)
+    return bool((np.sqrt(np.mean(whole**2, axis=1)) > RETURN_PU * bench.station.supply.nominal_v).any())
 
 
 def _record_dips(measure: Measures, played: Played) -> None:

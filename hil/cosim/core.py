@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from hil.cosim.repeated import RepeatedInputs, read_inputs
 from hil.process import RigProcess
 from hil.progress import Watch
 from hil.run import Finished, Run, load_scenario, started
 from teiden.errors import InputError
 from twin.outside import Knowledge, Output, OutsideSupply, Value
 from twin.scenario import Scenario, ns
+from twin.study.folder import PARTIAL
 
 EXCHANGE = "exchange.jsonl"
 
@@ -29,8 +31,9 @@ class CoSimulation:
         What the head end knows now.
     """
 
-    def __init__(self, run: Run, every_ns: int):
+    def __init__(self, run: Run, every_ns: int, repeated: RepeatedInputs):
         self._run = run
+        self._repeated = repeated
         self._every_ns = every_ns
         self._loop = run.loop
         self.supply = OutsideSupply(run.loop.plan)
@@ -71,12 +74,15 @@ class CoSimulation:
         ------
         InputError
             For a step backwards, or an input that is wrong.
+        PartFailed
+            If the run is resumed, and its inputs are not those of the interrupted one.
         """
         if t_ns < self.now_ns:
             raise InputError(
                 f"step to t = {t_ns / 1e9:.9g} s after t = {self.now_ns / 1e9:.9g} s, expected no earlier time: "
                 "a twin with a board cannot go back"
             )
+        self._repeated.check(min(t_ns, self.end_ns), inputs)
         self._run.step(t_ns)
         stage = self.supply.take(self.now_ns, inputs)
         if stage is not None and self.now_ns < self.end_ns:
@@ -102,13 +108,11 @@ def load_outage(path: str, changes: Iterable[str], seed: int | None) -> Scenario
     Raises
     ------
     InputError
-        If it is wrong, is no outage, or runs by the wall clock.
+        If it is wrong, or is no outage.
     """
     scenario = load_scenario(path, changes, seed)
     if not isinstance(scenario, Scenario):
         raise InputError(f"{path}: a scenario of kind {scenario.kind}, expected an outage: only those have a supply")
-    if scenario.link.mode != "lockstep":
-        raise InputError(f'{path}: link.mode = "{scenario.link.mode}", expected "lockstep" with other simulators')
     return scenario
 
 
@@ -120,10 +124,14 @@ def opened(
     giver: str,
     *,
     backend: str = "cpu",
+    resume: bool = False,
     watch: Watch | None = None,
     rig: Callable[..., RigProcess] = RigProcess,
 ) -> Iterator[CoSimulation]:
     """Give a run at its time 0 that another simulator steps; takes and raises what `hil.run.run_scenario` does.
+
+    A resumed run is repeated from its start, as native ones are: the other simulator must give the same inputs again,
+    up to where the interrupted run came, and every checkpoint must come out the same.
 
     Parameters
     ----------
@@ -134,5 +142,6 @@ def opened(
     """
     if not (math.isfinite(step_s) and ns(step_s) >= 1_000_000):
         raise InputError(f"step_s = {step_s:g}, expected 0.001 s or more")
-    with started(scenario, place, backend=backend, watch=watch, rig=rig, outside=giver) as run:
-        yield CoSimulation(run, ns(step_s))
+    given = read_inputs(place.with_name(place.name + PARTIAL) / EXCHANGE) if resume else []
+    with started(scenario, place, backend=backend, resume=resume, watch=watch, rig=rig, outside=giver) as run:
+        yield CoSimulation(run, ns(step_s), RepeatedInputs(given))

@@ -40,8 +40,8 @@ class TwinSimulator(mosaik_api_v3.Simulator):
     """One run of the twin in a mosaik world.
 
     Its parameters, given with ``world.start``: ``scenario``, ``out`` (run folder), ``changes`` (list of
-    TABLE.KEY=VALUE), ``seed``, ``step_s`` (how often it is stepped at least), ``quiet``. The world's ``until`` must
-    be the scenario's end.
+    TABLE.KEY=VALUE), ``seed``, ``step_s`` (how often it is stepped at least), ``quiet``, ``resume``
+    (repeat an interrupted run). The world's ``until`` must be the scenario's end.
     """
 
     def __init__(self) -> None:
@@ -70,6 +70,7 @@ class TwinSimulator(mosaik_api_v3.Simulator):
         seed: int | None = None,
         step_s: float = 1.0,
         quiet: bool = True,
+        resume: bool = False,
     ) -> Any:
         """Read the scenario; the run starts with the first entity, because mosaik gives this call little time."""
         self._tick_ns = round(time_resolution * 1e9)
@@ -80,7 +81,7 @@ class TwinSimulator(mosaik_api_v3.Simulator):
                     f"{name} = {seconds:g} s, expected a multiple of time_resolution = {time_resolution:g}"
                 )
         place = Path(out) if out else Path("runs") / loaded.name
-        self._run = opened(loaded, place, step_s, "mosaik", watch=Watch(quiet=quiet))
+        self._run = opened(loaded, place, step_s, "mosaik", resume=resume, watch=Watch(quiet=quiet))
         return self.meta
 
     def create(self, num: int, model: str, **parameters: Any) -> list[dict[str, Any]]:

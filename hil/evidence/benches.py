@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hdl.driver import BoardPort
-from hdl.pynq_port import BASE_ADDRESS, SIZE, PynqPort
 from hdl.regs.generated import regs
 from hdl.scaling import SAMPLE_RATE_HZ
 from hil.adapters import open_board
@@ -18,12 +16,13 @@ from hil.evidence.bench import Bench, Identity
 from hil.evidence.port import RecordedPort, ReplayedPort
 from hil.evidence.replayed_link import ReplayedLink
 from hil.evidence.transcript import Tape, Transcripts
+from hil.real_board import open_real_board
 from hil.source.dialects import find_kind
 from hil.source.guard import SILENCE_S, GuardedSource
 from hil.source.server import SourceServer
 from hil.stand_in_source import stand_in_source
 from hil.station import Station
-from teiden.errors import InputError, MissingPart, PartFailed
+from teiden.errors import InputError
 
 STAND_IN_SILENCE_S = 60.0  # a simulated output harms nobody, and a loaded machine may stand still for seconds
 
@@ -56,13 +55,13 @@ def hardware(station: Station, transcripts: Transcripts | None, armed: bool) -> 
         If this is no PYNQ board, or no instrument answers.
     """
     require_consent(station, armed)
-    port = open_pynq(station.board.bitstream)
-    start_s = time.monotonic()
-    if transcripts is not None:
-        transcripts.use_clock(lambda: time.monotonic() - start_s)
-    with _supervised(station, station.source.address, SILENCE_S, armed, transcripts) as source:
-        bench = _bench(station, source, port, time.sleep, transcripts)
-        yield bench, _identify(bench, *bitstream_of(station), "a real bench")
+    with open_real_board(station.board) as board:
+        start_s = time.monotonic()
+        if transcripts is not None:
+            transcripts.use_clock(lambda: time.monotonic() - start_s)
+        with _supervised(station, station.source.address, SILENCE_S, armed, transcripts) as source:
+            bench = _bench(station, source, board.port, time.sleep, transcripts)
+            yield bench, _identify(bench, board.described, board.sha256, "a real bench")
 
 
 @contextmanager
@@ -73,12 +72,6 @@ def recording(station: Station, scpi: Tape, registers: Tape) -> Iterator[Bench]:
         bench = Bench(station, source, ReplayedPort(registers), lambda s: registers.take(op="elapse", seconds=s))
         bench.front_end.identify()  # as every bench began
         yield bench
-
-
-def bitstream_of(station: Station) -> tuple[str, str]:
-    """Return what is said of a PYNQ board, and the SHA-256 of its bitstream."""
-    name = station.board.bitstream
-    return f"PYNQ, {name}", hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
 def no_hardware(station: Station) -> str:
@@ -138,26 +131,3 @@ def _bench(
 def _identify(bench: Bench, board: str, rtl_hash: str, hardware: str) -> Identity:
     rtl_version = bench.front_end.identify()
     return Identity(board, rtl_hash, rtl_version, f"0x{regs.MAP_HASH_EXPECTED:08X}", bench.source.identity, hardware)
-
-
-def open_pynq(bitstream: str) -> BoardPort:
-    """Load a bitstream into the PYNQ board that this runs on, and return its port; not yet run on hardware.
-
-    Raises
-    ------
-    MissingPart
-        If there is no pynq package here.
-    PartFailed
-        If PYNQ does not load it.
-    """
-    try:
-        from pynq import MMIO, Overlay
-    except ImportError:
-        raise MissingPart(
-            "board.kind = 'pynq', but there is no pynq package here; run this on the board's own Python"
-        ) from None
-    try:
-        Overlay(bitstream)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise PartFailed(f"board.bitstream = {bitstream!r}: PYNQ does not load it ({error})") from error
-    return PynqPort(MMIO(BASE_ADDRESS, SIZE))

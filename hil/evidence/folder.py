@@ -22,7 +22,7 @@ from teiden import __version__
 from teiden.errors import InputError
 from teiden.files import write_text
 
-EVIDENCE, PAGE = "evidence.json", "evidence.html"
+EVIDENCE, PAGE, DETECTION = "evidence.json", "evidence.html", "detection.parquet"
 TRANSCRIPTS = (SCPI, REGISTERS)
 
 
@@ -32,11 +32,22 @@ def write_evidence(session: Session, complete: bool) -> None:
 
     assert session.folder is not None
     folder = session.folder.path
+    write_reactions(session, folder / DETECTION)
     content = describe(session, complete)
     write_text(folder / EVIDENCE, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_text(folder / PAGE, page(content, folder))
     if complete:
         session.folder.finish()
+
+
+def write_reactions(session: Session, path: Path) -> None:
+    """Write what the tests kept of reactions as a table that ``meter.detection`` of a scenario takes; if they did."""
+    kept = [pair for record in session.records.values() for pair in record.reactions]
+    if kept:
+        from hil.characterise import as_table, write_table
+
+        dips, reactions = [dip for dip, _ in kept], [reaction for _, reaction in kept]
+        write_table(path, as_table(dips, reactions, session.identity["rtl_hash"], session.identity["board"]))
 
 
 def describe(session: Session, complete: bool) -> dict[str, Any]:

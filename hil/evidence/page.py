@@ -16,6 +16,9 @@ from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 BENCH_PART = "A verdict is about the front-end's part of a requirement, as far as the tests named here go."
 MORE_CSS = """
 a { color: var(--accent); } section { margin-top: 2rem; } figure { margin-top: 1rem; }
+td { overflow-wrap: anywhere; }
+section table { table-layout: fixed; } section th { width: 13%; } section th:first-child { width: 33%; }
+section th:nth-child(3) { width: 9%; } section th:nth-child(4) { width: 19%; }
 .verdict.error { color: var(--bad); } .verdict.not-run, .verdict.recorded, .verdict.no-test { color: var(--soft); }
 """
 SPREAD = 5  # a value that so many tests took is drawn as a histogram
@@ -34,6 +37,7 @@ def page(content: Mapping[str, Any], folder: Path) -> str:
     """
     summary = content["summary"]
     said = ", ".join(f"{count} {verdict}" for verdict, count in summary.items() if count)
+    spreads = list(_spreads(content["tests"]))
     body = element(
         "main",
         element("p", "Evidence of bench tests", class_="kicker"),
@@ -43,8 +47,7 @@ def page(content: Mapping[str, Any], folder: Path) -> str:
         _bench(content),
         element("h2", "Verdicts"),
         _verdicts(content["tests"]),
-        element("h2", "Values that many tests took"),
-        *_spreads(content["tests"]),
+        *([element("h2", "Values that many tests took"), *spreads] if spreads else []),
         element("h2", "Requirements"),
         element("p", BENCH_PART, class_="note"),
         _matrix(content["requirements"]),

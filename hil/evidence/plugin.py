@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey[Session]()
 MARKER = "requirement(id, ...): the requirements that a test is about, R1 to R64"
+CALLED = "called(title): what a test is called in the evidence, instead of its name"
 JUNIT = "junit.xml"
 NOT_PROVED = "inconclusive: "
 
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and open the session, before pytest's JUnit writer looks where to write."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", CALLED)
     try:
         config.stash[SESSION] = session = _open_session(config)
     except InputError as error:
@@ -93,9 +95,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _title(item: pytest.Item) -> str:
-    """Return a test's name as a sentence, with its parameters."""
+    """Return what a test is called, or its name as a sentence, with its parameters."""
     name, _, parameters = item.name.partition("[")
-    title = name.removeprefix("test_").replace("_", " ")
+    called = item.get_closest_marker("called")
+    title = str(called.args[0]) if called else name.removeprefix("test_").replace("_", " ").capitalize()
     return f"{title}: {parameters.removesuffix(']').replace('-', ', ')}" if parameters else title
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hdl.characterise import Dip, Reaction
 from hil.evidence.comtrade_file import write_comtrade
 from hil.evidence.measures import NOT_RUN, Measures
 from hil.evidence.pictures import draw_waveform
@@ -40,6 +41,7 @@ class TestRecord:
     why: str = ""
     measures: Measures = field(default_factory=Measures)
     waveforms: list[Waveform] = field(default_factory=list)
+    reactions: list[tuple[Dip, Reaction]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -67,6 +69,10 @@ class Attachments:
     def __init__(self, record: TestRecord, folder: Path | None):
         self._record = record
         self._folder = folder
+
+    def reaction(self, dip: Dip, reaction: Reaction) -> None:
+        """Keep what the front-end made of a fall, for the table of its delays beside the evidence."""
+        self._record.reactions.append((dip, reaction))
 
     def waveform(
         self,

@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from hil.source.dialect import Settings, add_common_commands, add_output, reading
+from hil.source.dialect_trigger import TriggerCommands, questionable
 from hil.source.instrument import Instrument
-from hil.source.machine import SourceMachine, TriggerError, TriggerState
+from hil.source.machine import SourceMachine
 from hil.source.parameters import (
     AMPERE,
     DEGREE,
@@ -36,8 +37,6 @@ from hil.source.waveform import TRACE_POINTS, TURN, Shape, arbitrary, clipped_si
 
 _MODES = ("FIXed", "STEP", "PULSe", "LIST")
 _FUNCTIONS = ("voltage", "slew", "frequency", "phase")  # those with a mode of their own
-_TRACES = 64  # waveforms kept at most; assumed
-_WAITING_FOR_TRIGGER = 32  # STAT:OPER:COND? bit 5: Keysight 6811C Programming Guide, table 5-1
 
 
 def _volts(value: Decimal) -> float:
@@ -190,21 +189,14 @@ class Dialect681x:
         self.tree.add("[SOURce:]LIST:TTLTrg", command=self._set_ttl_list, query=self._ask_ttl_list)
 
     def _add_trigger(self) -> None:
-        settings = self._settings
         delay = Number(Decimal(0), self._dwell_limits()[1], Decimal(0), SECOND)
-        phase = replace(self._numbers()["phase"], low=Decimal(0))
+        self._trigger = TriggerCommands(self.tree, self._settings, self._machine, self._transient)
         # TRIG:SOUR and INIT:SEQ, and the transient trigger spelled out: all name sequence 1
-        for transient in ("[:SEQuence1]", ":TRANsient"):
-            settings.choice(f"TRIGger{transient}:SOURce", "trigger source", ("BUS", "EXTernal", "IMMediate"), "BUS")
-            settings.number(f"TRIGger{transient}:DELay", "trigger delay", delay)
-            self.tree.add(f"TRIGger{transient}[:IMMediate]", command=self._trigger_now)
-        for sync in (":SEQuence2", ":SYNChronize"):
-            settings.choice(f"TRIGger{sync}:SOURce", "sync source", ("IMMediate", "PHASe"), "IMM")
-            settings.number(f"TRIGger{sync}:PHASe", "sync phase", phase)
-        for header in ("INITiate[:IMMediate][:SEQuence1]", "INITiate[:IMMediate]:TRANsient"):
-            self.tree.add(header, command=self._initiate)
-        self.tree.add("ABORt", command=self._abort)
-        self.tree.add_common("*TRG", command=self._bus_trigger)
+        self._trigger.add(("[:SEQuence1]", ":TRANsient"), ("[:IMMediate][:SEQuence1]", "[:IMMediate]:TRANsient"), delay)
+
+    def wire_trigger(self) -> None:
+        """Take a pulse at the trigger input; ignored unless armed for it."""
+        self._trigger.by_wire()
 
     def _add_waveforms(self) -> None:
         percent = Number(Decimal(1), Decimal(100), Decimal(100), {"PCT": Decimal(1)})
@@ -224,13 +216,7 @@ class Dialect681x:
             self.tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: reading(self._machine.readback.rms_v()))
             self.tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: reading(self._machine.readback.frequency_hz()))
             self.tree.add(f"{verb}[:SCALar]:CURRent:AC", query=lambda p: reading(self._machine.readback.rms_a()))
-        waiting = TriggerState.WTG
-        self.tree.add(
-            "STATus:OPERation:CONDition",
-            query=lambda p: str(_WAITING_FOR_TRIGGER * (self._machine.trigger_state is waiting)),
-        )
-
-        self.tree.add("STATus:QUEStionable:CONDition", query=lambda p: str(self._questionable()))
+        self.tree.add("STATus:QUEStionable:CONDition", query=lambda p: str(questionable(self._machine.protection)))
 
     def _numbers(self) -> dict[str, Number]:
         """Return the limits of everything that has a level, a triggered level and a list."""
@@ -296,7 +282,7 @@ class Dialect681x:
 
     def _define_trace(self, parameters: list[str]) -> None:
         name = read_name(only(parameters))
-        if name in self._traces or name in ("SIN", "SQU", "CSIN") or len(self._traces) == _TRACES:
+        if name in self._traces or name in ("SIN", "SQU", "CSIN") or len(self._traces) == self._instrument.traces:
             raise ScpiError(-224)
         self._traces[name] = None
 
@@ -344,45 +330,7 @@ class Dialect681x:
         none(parameters)
         return ",".join(str(int(value)) for value in self._settings["ttl list"])
 
-    # --- trigger ------------------------------------------------------------------------------------------------
-
-    def _initiate(self, parameters: list[str]) -> None:
-        none(parameters)
-        if self._machine.trigger_state is not TriggerState.IDLE:
-            raise ScpiError(-213)
-        self._machine.initiate(self._transient())
-        if self._settings["trigger source"] == "IMM":
-            self._fire()
-
-    def _bus_trigger(self, parameters: list[str]) -> None:
-        none(parameters)
-        if self._settings["trigger source"] != "BUS":
-            raise ScpiError(-211)
-        self._fire()
-
-    def _trigger_now(self, parameters: list[str]) -> None:
-        none(parameters)
-        self._fire()
-
-    def _fire(self) -> None:
-        try:
-            self._machine.trigger(*self._when())
-        except TriggerError:
-            raise ScpiError(-211) from None
-
-    def wire_trigger(self) -> None:
-        """Take a pulse at the trigger input; ignored unless armed for it."""
-        if self._settings["trigger source"] == "EXT" and self._machine.trigger_state is TriggerState.WTG:
-            self._machine.trigger_by_wire(*self._when())
-
-    def _when(self) -> tuple[int, int | None]:
-        """Return the delay and the angle that a trigger starts."""
-        by_phase = self._settings["sync source"] == "PHAS"
-        return _ns(self._settings["trigger delay"]), _angle(self._settings["sync phase"]) if by_phase else None
-
-    def _abort(self, parameters: list[str]) -> None:
-        none(parameters)
-        self._machine.abort()
+    # --- what an initiation arms ----------------------------------------------------------------------------
 
     def _reset(self) -> None:
         self._settings.reset()
@@ -403,12 +351,6 @@ class Dialect681x:
     def _clear_protection(self, parameters: list[str]) -> None:
         none(parameters)
         self._machine.protection.clear()
-
-    def _questionable(self) -> int:
-        """Return bit 0 for over-voltage, bit 1 for over-current, bit 12 for the RMS current limit at work; assumed."""
-        protection = self._machine.protection
-        tripped = {"over-voltage": 1, "over-current": 2}.get(protection.tripped, 0)
-        return tripped | (4096 if protection.limiting else 0)
 
     def _transient(self) -> Transient:
         """Return what the modes ask for; settings conflict where pulse and list are mixed."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hil.source.dialect import LevelCommands, Settings, add_common_commands
+from hil.source.dialect_trigger import TriggerCommands, questionable
 from hil.source.instrument import Instrument
-from hil.source.machine import SourceMachine, TriggerError, TriggerState
-from hil.source.parameters import DEGREE, NO_UNIT, SECOND, VOLT, Number, none, read_boolean
+from hil.source.machine import SourceMachine
+from hil.source.parameters import NO_UNIT, SECOND, VOLT, Number, read_boolean
 from hil.source.scpi import CommandTree, ScpiError, Status
 from hil.source.transient import Point, Transient
-from hil.source.waveform import TURN, Shape, sine, square
+from hil.source.waveform import Shape, sine, square
 
 _FIELDS = 13
-_WAITING_FOR_TRIGGER = 32
 _BANKS = {0: sine, 1: square}  # bank 0 is the sine; what is in bank 1 is assumed
 
 
@@ -56,13 +56,17 @@ class DialectKikusuiLe:
         )
         self._levels.add_readings(("MEASure", "FETCh"))
         self._add_program()
-        self._add_trigger()
-        self._add_status()
+        self._trigger = TriggerCommands(self.tree, self._settings, machine, self._transient)
+        self._trigger.add((":SEQuence5", ":PROGram"), ("[:IMMediate]:SEQuence5", "[:IMMediate]:PROGram"))
+        self.tree.add(
+            "STATus:QUEStionable:INSTrument:ISUMmary1:CONDition",
+            query=lambda p: str(questionable(machine.protection)),
+        )
+        self.tree.add("OUTPut:PROTection:CLEar", command=lambda p: machine.protection.clear())
 
     def wire_trigger(self) -> None:
         """Take a pulse at the trigger input; ignored unless armed for it."""
-        if self._settings["trigger source"] == "EXT" and self._machine.trigger_state is TriggerState.WTG:
-            self._machine.trigger_by_wire(0, self._angle())
+        self._trigger.by_wire()
 
     # --- headers ------------------------------------------------------------------------------------------------
 
@@ -73,34 +77,6 @@ class DialectKikusuiLe:
         self._settings.number("PROGram:STEP:STARt", "first step", steps)
         self._settings.number("PROGram:STEP:END", "last step", steps)
         self._settings.number("PROGram:LOOP", "loops", loops)
-
-    def _add_trigger(self) -> None:
-        settings = self._settings
-        angle = Number(Decimal(0), Decimal(360), Decimal(0), DEGREE)
-        for sequence in (":SEQuence5", ":PROGram"):
-            settings.choice(f"TRIGger{sequence}:SOURce", "trigger source", ("BUS", "EXTernal", "IMMediate"), "BUS")
-            self.tree.add(f"TRIGger{sequence}[:IMMediate]", command=self._trigger_now)
-            self.tree.add(f"INITiate[:IMMediate]{sequence}", command=self._initiate)
-        for sync in (":SEQuence2", ":SYNChronize"):
-            settings.choice(f"TRIGger{sync}:SOURce", "sync source", ("IMMediate", "PHASe"), "IMM")
-            settings.number(f"TRIGger{sync}:PHASe", "sync phase", angle)
-        self.tree.add("ABORt", command=self._abort)
-        self.tree.add_common("*TRG", command=self._bus_trigger)
-
-    def _add_status(self) -> None:
-        machine = self._machine
-        self.tree.add(
-            "STATus:OPERation:CONDition",
-            query=lambda p: str(_WAITING_FOR_TRIGGER * (machine.trigger_state is TriggerState.WTG)),
-        )
-        self.tree.add("STATus:QUEStionable:INSTrument:ISUMmary1:CONDition", query=lambda p: str(self._questionable()))
-        self.tree.add("OUTPut:PROTection:CLEar", command=lambda p: machine.protection.clear())
-
-    def _questionable(self) -> int:
-        """Return bit 0 for over-voltage, bit 1 for over-current, bit 12 for the RMS current limit at work."""
-        protection = self._machine.protection
-        tripped = {"over-voltage": 1, "over-current": 2}.get(protection.tripped, 0)
-        return tripped | (4096 if protection.limiting else 0)
 
     # --- program ------------------------------------------------------------------------------------------------
 
@@ -145,40 +121,6 @@ class DialectKikusuiLe:
             points.append(_point(step, before_v))
             before_v = float(step.volts)
         return Transient(tuple(points), int(self._settings["loops"]))
-
-    # --- trigger ------------------------------------------------------------------------------------------------
-
-    def _initiate(self, parameters: list[str]) -> None:
-        none(parameters)
-        if self._machine.trigger_state is not TriggerState.IDLE:
-            raise ScpiError(-213)
-        self._machine.initiate(self._transient())
-        if self._settings["trigger source"] == "IMM":
-            self._fire()
-
-    def _bus_trigger(self, parameters: list[str]) -> None:
-        if self._settings["trigger source"] != "BUS":
-            raise ScpiError(-211)
-        self._trigger_now(parameters)
-
-    def _trigger_now(self, parameters: list[str]) -> None:
-        none(parameters)
-        self._fire()
-
-    def _fire(self) -> None:
-        try:
-            self._machine.trigger(0, self._angle())
-        except TriggerError:
-            raise ScpiError(-211) from None
-
-    def _angle(self) -> int | None:
-        if self._settings["sync source"] != "PHAS":
-            return None
-        return round(self._settings["sync phase"] * TURN / 360) % TURN
-
-    def _abort(self, parameters: list[str]) -> None:
-        none(parameters)
-        self._machine.abort()
 
     def _reset(self) -> None:
         self._settings.reset()

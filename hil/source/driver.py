@@ -16,8 +16,11 @@ _NO_SLEW = 9.9e37
 class AcSource681x(ScpiSource):
     """A source of the 681x dialect.
 
+    ``LIST:SHAP`` stands in the Agilent 6814B programming guide (page 71) and, beside ``LIST:FUNC:SHAP`` elsewhere,
+    in the AMETEK Sequoia manual (page 136), which has ``TRAC`` with 1024 values too; Sequoia's keep 50 waveforms.
+
     Unverified besides what holds for all drivers: ``VOLT:PROT`` as the limit of the peak voltage, and
-    ``FUNC:MODE LIST`` with ``LIST:SHAP`` for a waveform per step (written from memory of the guides).
+    ``FUNC:MODE LIST``, the one way that the guides have for other functions, for the waveform.
     """
 
     default_instrument = KEYSIGHT_6812B
@@ -105,12 +108,27 @@ class AcSource681x(ScpiSource):
             return ["FUNC:MODE FIX"] if self._shapes_in_list else []
         names = [shape.name if isinstance(shape := step.waveform, Trace) else str(shape) for step in program]
         traces, uploads = traces_of(program), []
-        known = self.link_query("TRAC:CAT?").replace('"', "").split(",") if traces else []
+        known = self._known_shapes() if traces else []
+        self._check_memory(known, [trace.name for trace in traces])
         for trace in traces:
             if trace.name not in known:
                 uploads.append(f"TRAC:DEF {trace.name}")
             uploads.append(f"TRAC {trace.name},{number_list(trace.values)}")
         return [*uploads, "FUNC:MODE LIST", "LIST:SHAP " + ",".join(names)]
+
+    def _known_shapes(self) -> list[str]:
+        """Return the names of all waveforms of the instrument, its own and those of users."""
+        return self.link_query("TRAC:CAT?").replace('"', "").split(",")
+
+    def _check_memory(self, known: Sequence[str], wanted: Sequence[str]) -> None:
+        """Refuse more waveforms than there is room for beside those that somebody keeps in the instrument."""
+        others = set(known) - set(wanted) - set(self.instrument.shapes)
+        if len(others) + len(wanted) > self.instrument.traces:
+            raise InputError(
+                f"program for {self.instrument.model}: {len(wanted)} waveforms to upload beside {len(others)} that "
+                f"{self.resource_name} keeps ({', '.join(sorted(others)[:3])}, ...), expected at most "
+                f"{self.instrument.traces} in all; delete some there (TRAC:DEL)"
+            )
 
     def _initiate(self) -> None:
         self.command("INIT:SEQ1")

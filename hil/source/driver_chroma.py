@@ -14,8 +14,11 @@ class AcSourceChroma(ScpiSource):
     """A source of the Chroma dialect: programs are its LIST mode; `fire` is ``TRIG ON``.
 
     It marks no step at a trigger output, so t0 must come from the front-end, and a list begins at an angle always.
-    Unverified besides what holds for all drivers: ``SOUR:VOLT:LIM:AC``; that ``LIST:DEGR`` of the first step is
-    waited for; that the output stays on when ``OUTP:MODE LIST`` is selected.
+    Found in the 61501 to 61504 user's manual: ``SOUR:CURR:LIM``, ``SOUR:VOLT:LIM:AC`` (page 8-12), the lists of
+    voltage and frequency and their base (8-18).
+
+    Unverified besides what holds for all drivers: that ``LIST:DEGR`` of the first step is waited for; that the output
+    stays on when ``OUTP:MODE LIST`` is selected.
     """
 
     default_instrument = CHROMA_61602

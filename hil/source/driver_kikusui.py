@@ -12,8 +12,12 @@ from hil.source.scpi_source import ScpiSource
 class AcSourceKikusuiLe(ScpiSource):
     """A source of the PCR-LE dialect: programs are its sequence 5, PROGram, one ``PROG:EDIT`` a step.
 
-    Unverified besides what holds for all drivers: the headers of output, voltage, frequency, limits and
-    measurements; ``TRIG:SYNC`` for the start angle; bit 5 of ``STAT:OPER:COND?`` for waiting.
+    Found in the PCR-LE2 communication interface manual (manual.kikusui.co.jp/P/PCR_LE/i_f_manual_LE2): ``OUTP``
+    (05-Mess-3), ``TRIG:SEQ2`` with ``SOUR PHAS`` and ``PHAS`` for the start angle (05-Mess-2), ``MEAS:VOLT:AC?`` and
+    ``MEAS:CURR:AC?`` (11-tur-06), ``PROG:EDIT`` and sequence 5 (11-tur-08), the bits of ``QUES:INST:ISUM`` (08-Res-6).
+
+    Unverified besides what holds for all drivers: the headers of voltage, frequency, limits and measured frequency;
+    that sequence 5 waits for the start angle; bit 5 of ``STAT:OPER:COND?`` for waiting.
     """
 
     default_instrument = KIKUSUI_PCR2000LE

@@ -80,7 +80,7 @@ KEYSIGHT_6812B = Instrument(
     identities=("KEYSIGHT", "AGILENT", "HEWLETT-PACKARD", "AMETEK", "CALIFORNIA INSTRUMENTS", "SIMULATED 6812B"),
     shapes=("SIN", "SQU", "CSIN"),
     trace_points=1024,
-    traces=64,  # assumed
+    traces=50,  # AMETEK Sequoia manual, p. 136; no number was found for a Keysight
     slews=True,
     shifts=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 import socket
 from collections.abc import Callable
@@ -15,6 +17,10 @@ Transcript = Callable[[str, str], None]
 
 PROBE = "SYST:VERS?;*IDN?"  # two queries in one: no single query's late reply looks like its reply
 _OPEN_TIMEOUT_MS = 5000
+
+
+class NobodyListens(MissingPart):
+    """The machine is there, and nothing listens at the port: what served the instrument has ended."""
 
 
 class ScpiLink:
@@ -112,7 +118,8 @@ class ScpiLink:
         failed = interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed:  # pyvisa-py takes a refused connection for an established one
             self.close()
-            raise self._missing(f"connection failed with error {failed}")
+            missing = self._missing(os.strerror(failed))
+            raise NobodyListens(str(missing)) if failed == errno.ECONNREFUSED else missing
         interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return interface
 

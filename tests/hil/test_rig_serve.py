@@ -112,6 +112,15 @@ def test_a_run_on_a_served_rig_is_the_same_each_time(served, keys, make_small, t
     served.wait_for("the run is over")
 
 
+def test_a_run_on_a_served_rig_is_that_of_a_run_with_a_rig_of_its_own(served, keys, make_small, tmp_path):
+    own = run_scenario(make_small(*SHORT, "board.adapter=model"), tmp_path / "own")
+    there = run_scenario(make_small(*SHORT, f"board.rig={served.endpoint}", f"link.keys={keys}"), tmp_path / "there")
+    assert there.manifest["digest"] == own.manifest["digest"]
+    served.wait_for("the run is over")
+    for table in sorted((tmp_path / "own").glob("*.parquet")):
+        assert (tmp_path / "there" / table.name).read_bytes() == table.read_bytes(), table.name
+
+
 def test_a_twin_that_goes_away_leaves_the_rig_to_the_next(served, call):
     end = call()
     Lockstep(end, 20.0).start(CONFIGURE())

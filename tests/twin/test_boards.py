@@ -72,7 +72,6 @@ def test_dark_times_are_those_of_the_stages_up_to_the_end():
     [
         (['boards=[{id="a"},{id="a"}]'], r"boards: id = 'a' 2 times, expected once"),
         (['boards=[{id="a",meter="M1"},{id="b",meter="M1"}]'], r"boards: meter = 'M1' 2 times, expected once"),
-        (['boards=[{id="a"},{id="b"}]', "link.mode=real-time"], "link.mode = 'real-time' with 2 boards, expected one"),
         (['boards=[{id="a"},{id="b"}]', "link.port=65535"], "link.port = 65535, expected so that 2 ports"),
         (['boards=[{id="a"}]', "board.adapter=model"], r"board: beside \[\[boards\]\], expected one of the two"),
         (['boards=[{adapter="fpga"}]'], "boards.0.adapter = 'fpga', expected 'compiled', 'model' or 'pynq-simulated'"),

@@ -10,7 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import zmq
@@ -66,8 +66,7 @@ class End(ABC):
         self._monitor = self._socket.get_monitor_socket(WATCHED)
         self._with_it: list[Callable[[], None]] = []  # closes what else is in the context
         self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._monitor, zmq.POLLIN)
+        self.watch(self._poller)
         self._open: set[int] = set()  # file descriptors of connections
         self._inbox: deque[Message] = deque()
         self._credits = self._owes_at_most = 1
@@ -136,12 +135,21 @@ class End(ABC):
 
     def _wait(self, longest_s: float) -> None:
         """Wait until something comes, or there is something else to do, but no longer than told."""
-        self.acknowledge()
-        if time.monotonic() >= self._settle_at_s:
-            self._settle()
+        self.prepare_wait()
         came = self._poller.poll(min(POLL_MS, math.ceil(longest_s * 1000)))
         if not came or came[0][0] is not self._socket:
             self._settle_at_s = 0.0
+
+    def prepare_wait(self) -> None:
+        """Acknowledge what was taken, and do what is due when nothing has come."""
+        self.acknowledge()
+        if time.monotonic() >= self._settle_at_s:
+            self._settle()
+
+    def watch(self, poller: zmq.Poller) -> None:
+        """Let a poller see when something comes."""
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._monitor, zmq.POLLIN)
 
     def _settle(self) -> None:
         """Do what is due when nothing has come: acknowledge, send again, look after the connection."""
@@ -209,3 +217,12 @@ class End(ABC):
         for close in self._with_it:
             close()
         self._context.term()
+
+
+def wait_for_any(ends: Sequence[End], longest_s: float) -> None:
+    """Wait until something comes at one of several ends, or one may have something else to do; no longer than told."""
+    poller = zmq.Poller()
+    for end in ends:
+        end.prepare_wait()
+        end.watch(poller)
+    poller.poll(min(POLL_MS, math.ceil(longest_s * 1000)))

@@ -1,11 +1,14 @@
 """The core alone: steps of any length, the native run's bytes, what is refused."""
 
+import contextlib
 import json
+import shutil
+import time
 
 import pytest
 
 from hil.cosim.core import load_outage, opened
-from teiden.errors import InputError
+from teiden.errors import InputError, PartFailed
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,6 @@ def test_the_boards_source_is_given_time(twin, native):
     ("name", "more", "said"),
     [
         ("collection_day", [], "of kind collection, expected an outage"),
-        ("feeder_fault", ["link.mode=real-time"], 'link.mode = "real-time", expected "lockstep"'),
     ],
 )
 def test_scenarios_that_cannot_be_co_simulated_are_refused(name, more, said):
@@ -121,3 +123,81 @@ def test_a_run_that_is_given_nothing_stays_lit(changes, tmp_path):
     assert done.summary["dark"] == {"peak": 0, "at_end": 0}
     assert done.summary["gasps"]["made"] == 0
     assert (done.folder / "report.html").is_file()
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def play(twin, moves):
+    """Step through moves, and on to 12 s."""
+    for t_ns, inputs in moves:
+        twin.step(t_ns, inputs)
+    twin.step(max(12_000_000_000, twin.now_ns), {})
+
+
+@pytest.fixture(scope="module")
+def interrupted(small_cosim, giver, tmp_path_factory):
+    """A run that ended 12 s after its beginning, in the middle of a step."""
+    place = tmp_path_factory.mktemp("interrupted") / "small"
+    with contextlib.suppress(Killed), opened(small_cosim, place, 1.0, "a test") as twin:
+        play(twin, giver.moves[:2])
+        raise Killed
+    with open(place.with_name("small.partial") / "exchange.jsonl", "a") as file:
+        file.write('{"t_ns": 12500000000, "inp')
+    return place.with_name("small.partial")
+
+
+@pytest.fixture
+def to_resume(interrupted, tmp_path):
+    """A copy of the interrupted run; the place it is to be resumed at."""
+    shutil.copytree(interrupted, tmp_path / "small.partial")
+    return tmp_path / "small"
+
+
+def test_a_resumed_run_is_the_run_it_would_have_been(small_cosim, giver, to_resume, same_events):
+    with opened(small_cosim, to_resume, 1.0, "a test", resume=True) as twin:
+        play(twin, giver.moves)
+        done = twin.finish()
+    same_events(done)
+    assert any(flag.startswith("resumed") for flag in done.manifest["flags"])
+
+
+@pytest.mark.parametrize(
+    ("moment", "change", "said"),
+    [
+        (0, {"stage": "another"}, r"t = 4 s: stage = another, in the interrupted run"),
+        (None, {"meter/M0000001/voltage_pu": 0.5}, r"t = 2 s: meter/M0000001/voltage_pu = 0.5, .* run nothing"),
+        (1, None, r"t = 4.3 s: .* = nothing, in the interrupted run .*; the other simulator must repeat itself"),
+    ],
+)
+def test_a_simulator_that_does_not_repeat_itself_is_told_where(small_cosim, giver, to_resume, moment, change, said):
+    moves = list(giver.moves)
+    if moment is None:
+        moves.insert(0, (2_000_000_000, change))
+    elif change is None:
+        del moves[moment]
+    else:
+        moves[moment] = (moves[moment][0], moves[moment][1] | change)
+    with opened(small_cosim, to_resume, 1.0, "a test", resume=True) as twin, pytest.raises(PartFailed, match=said):
+        play(twin, moves[:2])
+
+
+@pytest.mark.slow
+def test_a_federation_slower_than_the_wall_clock_is_in_the_book(tmp_path):
+    """The board's meter is dark for a second of a run by the wall clock; the other simulator takes half a second."""
+    short = "board.adapter=model link.mode=real-time time.duration_s=4 population.meters=1000 fault.at_s=1 "
+    short += "fault.isolate_s=1 fault.tie_s=1.5 policy.declare_s=0.2 policy.window_s=0.3"
+    scenario = load_outage("feeder_fault", short.split(), None)
+    began_s = time.monotonic()
+    with opened(scenario, tmp_path / "run", 1.0, "a test") as twin:
+        dark = {f"substation/{name}/voltage_pu": 0.0 for name in twin.substations}
+        twin.step(1_500_000_000, dark)
+        time.sleep(0.5)
+        twin.step(2_500_000_000, dict.fromkeys(dark, 1.0))
+        done = twin.finish()
+    assert time.monotonic() - began_s >= 4.0
+    book = done.manifest["link"]["real_time"]
+    assert book["twin_behind_ns"] >= 0.45e9  # the sleep less a window
+    assert done.manifest["valid"] is False  # link.limit_ms is 100
+    assert any(flag.startswith("invalid: overrun: the twin ended") for flag in done.manifest["flags"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import signal
 import subprocess
@@ -14,10 +15,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from hdl.pynq_port import BASE_ADDRESS
+from hdl.characterise import Dip, reactions
+from hdl.pynq_port import BASE_ADDRESS, PynqPort
 from hdl.sim.frontend import CompiledFrontEnd
 from hil.board import Wiring
 from hil.campaign import run as campaign
+from hil.characterise import read_table
 from hil.cli import main
 from hil.evidence import benches
 from hil.evidence.record import TestRecord
@@ -77,6 +80,23 @@ def test_what_was_measured_is_what_the_table_of_semi_f47_asks(kept):
         assert residual["high"] - residual["low"] == pytest.approx(0.4)  # 0.2 % of 100 V, each way
         assert lasted["high"] - lasted["low"] == pytest.approx(0.04)  # a cycle of 50 Hz, each way
     assert found == [(50.0, 0.2), (70.0, 0.5), (80.0, 1.0)]
+
+
+@pytest.mark.slow
+def test_the_table_of_delays_is_that_of_the_characterised_rtl_and_the_twin_takes_it(tmp_path, monkeypatch):
+    (tmp_path / "station.toml").write_text("[campaign]\nfail_angles_deg = [0, 135]\n")
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    ran = invoke("run", tmp_path / "station.toml", "--campaign", "detection", "--out", tmp_path / "kept")
+    assert ran.exit_code == 0, ran.output
+    found = read_table(tmp_path / "kept" / "detection.parquet", 50)
+    dips = [Dip(50, 50.0, pu, math.inf, angle, "none") for pu in (0.0, 0.15, 0.3, 0.44) for angle in (0.0, 135.0)]
+    alone = [reaction.detection_delay_ms for reaction in reactions(dips)]
+    assert found.residual_pu.tolist() == [0.0, 0.15, 0.3, 0.44]
+    # two samples: their instants are not those of the other path, and the source takes 30 us to fall
+    assert found.delay_ns.ravel() / 1e6 == pytest.approx(alone, abs=0.25)
+    content = json.loads((tmp_path / "kept" / "evidence.json").read_text())
+    assert found.rtl_hash == content["identity"]["rtl_hash"]
+    assert "detection.parquet" in content["files"]
 
 
 def test_a_replay_needs_no_bench_and_comes_out_the_same(kept, monkeypatch):
@@ -223,7 +243,7 @@ def posing(monkeypatch):
 
     pynq = types.SimpleNamespace(MMIO=Mmio, Overlay=lambda bitstream: None)
     monkeypatch.setitem(sys.modules, "pynq", pynq)
-    monkeypatch.setattr(benches.PynqPort, "read_block", lambda port, address, count: board.read_block(address, count))
+    monkeypatch.setattr(PynqPort, "read_block", lambda port, address, count: board.read_block(address, count))
     monkeypatch.setattr(benches.time, "sleep", lambda s: wiring.run(round(s * 8000)))
     with SourceServer(instrument) as server:
         yield server, instrument

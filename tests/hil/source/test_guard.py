@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -193,3 +194,45 @@ def test_a_user_that_is_killed_ends_the_supervisor_with_the_output_off(asked):
         assert not source.is_open
         with open_source(server.resource_name, "681x", 5) as seen:
             assert not seen.output_enabled
+
+
+OWNER = """
+import sys
+import time
+from pathlib import Path
+from hil.source.guard import GuardedSource
+from hil.source.server import SourceServer
+from hil.source.simulated import SimulatedSource
+
+class Source(SimulatedSource):
+    def execute(self, message):
+        reply = super().execute(message)
+        return None if reply is None else reply.replace("TEIDEN,SIMULATED", sys.argv[1])
+
+with SourceServer(Source(1)) as server, GuardedSource(
+    server.resource_name, "681x", interlock=Path(sys.argv[2]), armed=True
+) as source:
+    source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+    print("on", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("maker", "said"),
+    [("TEIDEN,SIMULATED", ""), ("KEYSIGHT,", "the output may still be on: source at .* cannot connect")],
+)
+def test_what_is_left_when_user_and_source_are_gone(maker, said, tmp_path):
+    """A simulated source ends with its process, and so does its output; of an instrument that is not known."""
+    (tmp_path / "interlock").write_text("closed")
+    user = subprocess.Popen(
+        [sys.executable, "-c", OWNER, maker, tmp_path / "interlock"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert user.stdout.readline() == "on\n"
+    user.kill()
+    _, errors = user.communicate(timeout=120)  # until the supervising process has closed its end too
+    assert "Traceback" not in errors
+    assert re.search(said, errors) if said else errors == ""

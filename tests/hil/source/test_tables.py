@@ -95,5 +95,33 @@ def test_a_waveform_that_does_not_fit_the_memory_is_refused(trace, instrument, s
 
 def test_more_waveforms_than_the_memory_holds_are_refused():
     steps = [Step(100, 50, 1, waveform=Trace(f"W{n}", (0.0, 1.0 + n) * 512)) for n in range(65)]
-    with pytest.raises(InputError, match="65 waveforms to upload, expected at most 64"):
+    with pytest.raises(InputError, match="65 waveforms to upload, expected at most 50"):
         check_program(Program(tuple(steps)), KEYSIGHT_6812B)
+
+
+def several(count, seed):
+    """Return volts at 16 samples a cycle of 50 Hz: so many cycles, no two alike."""
+    return np.random.default_rng(seed).uniform(-100, 100, 16 * count)
+
+
+def test_recordings_one_after_the_other_share_the_memory():
+    with SourceServer(simulate("681x", 1)) as server, open_source(server.resource_name, "681x", 5) as source:
+        for seed in range(3):
+            source.arm(program_from_samples(several(40, seed), 800, 50))
+            source.abort()
+        assert source.errors() == []
+
+
+def test_waveforms_that_somebody_keeps_in_the_instrument_are_left_alone():
+    sim = simulate("681x", 1)
+    for number in range(20):
+        sim.execute(f"TRAC:DEF MINE{number}".encode())
+    with SourceServer(sim) as server, open_source(server.resource_name, "681x", 5) as source:
+        with pytest.raises(
+            InputError, match=r"31 waveforms to upload beside 20 that .* at most 50 in all; delete some"
+        ):
+            source.arm(program_from_samples(several(31, 1), 800, 50))
+        source.arm(program_from_samples(several(30, 1), 800, 50))
+        kept = sim.execute(b"TRAC:CAT?").split(",")
+    assert sum("MINE" in name for name in kept) == 20
+    assert len(kept) == 53  # and the three that it has of its own

@@ -1,4 +1,4 @@
-"""Stands in for the pynq package where it is not installed: what `hdl.sim.pynq_server` uses of it, and no more."""
+"""Stands in for the pynq package where it is not installed: what this project uses of it, and no more."""
 
 from pynq.pl_server.device import Device
 
@@ -17,6 +17,19 @@ class MMIO:
 
     def write(self, offset, data):
         Device.active_device.write_registers(self._base + offset, data.to_bytes(4, "little"))
+
+
+class Overlay:
+    """A bitstream: here a compiled front-end that gets no samples."""
+
+    def __init__(self, bitstream):
+        from hdl.sim.frontend import CompiledFrontEnd
+        from hdl.sim.pynq_device import simulated_device
+
+        print("loading", bitstream)  # as PYNQ may: not among the replies
+        if not bitstream.endswith(".bit"):
+            raise ValueError("no .hwh beside it")
+        simulated_device(CompiledFrontEnd())
 
 
 class _Words:
