@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.collection.errands import Errand
 from twin.collection.ledger import At
@@ -70,19 +71,19 @@ class Balance:
 
 def balance(run: Collection) -> Balance:
     """Return the sums of a run as it is now."""
-    accounts = [_account(run, code) for code in range(len(run.classes))]
+    places = run.ledger.values_by_place(len(run.classes))
+    accounts = [_account(run, code, at) for code, at in enumerate(places)]
     stages = _stages(run, accounts)
     broken = [f"{a.text}: {a.generated - a.sum:+,} missing" for a in accounts if a.generated != a.sum]
     broken += [f"{s.text}: {s.left:,} is not {s.right:,}" for s in stages if s.left != s.right]
     return Balance(accounts, stages, broken)
 
 
-def _account(run: Collection, code: int) -> ClassAccount:
+def _account(run: Collection, code: int, at: NDArray[np.int64]) -> ClassAccount:
     kind = run.classes[code]
     rows = run.ledger.rows
-    rows = rows[rows["kind"] == code]
-    at = np.bincount(rows["at"], weights=rows["values"], minlength=len(At)).astype(np.int64)
-    lost = np.bincount(rows["cause"][rows["at"] == At.LOST], weights=rows["values"][rows["at"] == At.LOST])
+    gone = rows[(rows["at"] == At.LOST) & (rows["kind"] == code)]
+    lost = np.bincount(gone["cause"], weights=gone["values"])
     until_ns = min(run.office.env.now - 1, run.generated_until_ns)
     dark = run.blackout.intervals_lost(kind.members, kind.period_ns, until_ns)
     return ClassAccount(

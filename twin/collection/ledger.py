@@ -31,6 +31,7 @@ class At(IntEnum):
 
 
 _FIRST_END = int(At.STORED)
+_AT_ONCE = 1 << 20  # messages gone through at once: some MB
 _PASSED = ("radio_ns", "head_end_ns", "stored_ns")  # stages, each entered once
 _DIGESTED = ("offered_ns", *_PASSED, "at")
 
@@ -125,6 +126,16 @@ class Ledger:
     def values(self, rows: NDArray[np.int64]) -> int:
         """Return the values in some messages."""
         return int(self._columns["values"][rows].sum())
+
+    def values_by_place(self, kinds: int) -> NDArray[np.int64]:
+        """Return (kinds, 8) the values of each class at each place."""
+        rows, places = self.rows, len(At)
+        found = np.zeros(kinds * places)
+        for start in range(0, rows.size, _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            where = rows["kind"][some].astype(np.int64) * places + rows["at"][some]
+            found += np.bincount(where, rows["values"][some], kinds * places)
+        return found.astype(np.int64).reshape(kinds, places)
 
     def add(
         self, kind: int, meters: NDArray[np.int64], interval_ns: int, values: int, offered_ns: NDArray[np.int64] | int

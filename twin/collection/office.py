@@ -16,7 +16,7 @@ from twin.collection.blackout import Blackout
 from twin.collection.concentrators import Batch, Concentrators, Silence
 from twin.collection.errands import Errand, Errands
 from twin.collection.head_end import HeadEnd
-from twin.collection.ledger import At, Ledger
+from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.settings import CollectionScenario
 from twin.collection.targets import wave_kinds
 from twin.collection.traffic import BILLING_CODE, COMMAND, READ, TrafficClass
@@ -157,9 +157,9 @@ class Office:
     def _expire(self, kind: TrafficClass) -> None:
         """Give up what is still at its meter and has left the meter's memory."""
         rows = self._ledger.rows
-        forgotten = rows["interval_ns"] + self._kept_ns[kind.code] <= self.env.now
-        gone = np.flatnonzero((rows["kind"] == kind.code) & (rows["at"] == At.METER) & forgotten)
-        self._ledger.move(gone, At.EXPIRED)
+        owed = np.flatnonzero((rows["at"] == At.METER) & (rows["kind"] == kind.code))
+        forgotten = rows["interval_ns"][owed] + self._kept_ns[kind.code] <= self.env.now
+        self._ledger.move(owed[forgotten], At.EXPIRED)
 
     def missing(self, kind: TrafficClass, until_ns: int) -> NDArray[np.int64]:
         """Return the messages of a class that the head end has not got, by meter and interval.
@@ -167,8 +167,8 @@ class Office:
         Up to an interval's end; of meters that radio reaches, whose concentrator can be spoken to now.
         """
         rows = self._ledger.rows
-        late = np.flatnonzero((rows["interval_ns"] <= until_ns) & (rows["kind"] == kind.code)
-                              & (rows["head_end_ns"] < 0) & (rows["at"] < At.STORED))  # fmt: skip
+        late = np.flatnonzero((rows["at"] < At.STORED) & (rows["kind"] == kind.code))  # few of all there ever were
+        late = late[(rows["interval_ns"][late] <= until_ns) & (rows["head_end_ns"][late] == NEVER)]
         home = self._concentrator_of()[rows["meter"][late]]
         silent = np.array([self.silence.wait_ns(c, int(self.env.now)) > 0 for c in range(self.silence.count)])
         late = late[(home >= 0) & ~silent[home]]

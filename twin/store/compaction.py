@@ -42,14 +42,29 @@ def move_log(
 
 
 def merge_parts(root: Path, old: Manifest, above: int) -> Manifest:
-    """Make one part of all those of a folder, series, day and block of meters where there are more than ``above``."""
+    """Merge parts of one series, day and block of meters where there are more than ``above``; all if that is 1."""
     groups: dict[tuple[str, Series, int, int], list[Part]] = defaultdict(list)
     for part in old.parts:
         groups[part.folder, part.series, part.day, part.block].append(part)
     for group in groups.values():
         if len(group) > above:
-            old = _merge(root, old, group)
+            old = _merge(root, old, group if above == 1 else newest(group))
     return old
+
+
+def newest(group: list[Part]) -> list[Part]:
+    """Return the newest parts, back to one that is larger than those after it together; two at least.
+
+    So a reading is written again some log2 times the number of parts; merging all of them would write the first
+    readings of a day again with every merge.
+    """
+    in_order = sorted(group, key=lambda part: part.first)
+    start = len(in_order) - 2
+    rows = sum(part.rows for part in in_order[start:])
+    while start > 0 and in_order[start - 1].rows <= rows:
+        start -= 1
+        rows += in_order[start].rows
+    return in_order[start:]
 
 
 def _merge(root: Path, old: Manifest, group: list[Part]) -> Manifest:

@@ -18,7 +18,8 @@ def moved_one_by_one(moves, messages):
     return at, head_end_ns
 
 
-def test_moves_written_down_late_are_those_made_one_by_one():
+def test_moves_written_down_late_are_those_made_one_by_one(monkeypatch):
+    monkeypatch.setattr("twin.collection.ledger._AT_ONCE", 7)
     draw, messages = np.random.default_rng(7), 30
     for _ in range(20):
         ledger = Ledger()
@@ -35,6 +36,7 @@ def test_moves_written_down_late_are_those_made_one_by_one():
         at, head_end_ns = moved_one_by_one(moves, messages)
         assert ledger.rows["at"].tolist() == at
         assert ledger.rows["head_end_ns"].tolist() == head_end_ns
+        assert ledger.values_by_place(2).tolist() == [[at.count(place) for place in At], [0] * len(At)]
 
 
 def digested_anew(ledger):

@@ -13,6 +13,8 @@ import pytest
 from store_readings import STEP, random_batches, reference, row, table
 
 from teiden.errors import InputError, PartFailed
+from twin.store.compaction import newest
+from twin.store.parts import Part
 from twin.store.presence import Presence, slots
 from twin.store.receipt import Receipt
 from twin.store.schema import DAY_NS, INTERVAL_NS, KEY, MINUTE_NS, Series, day_of
@@ -48,6 +50,34 @@ def test_a_store_holds_what_a_dictionary_would(tmp_path, seed, log_rows):
             order = sorted(map(str, conflicts))
             assert sorted(map(str, store.conflicts().to_pylist())) == order
             store.compact(merge=True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "merged"),
+    [
+        ([1] * 9, 9),  # alike: all
+        ([64, 8, *[1] * 8], 9),  # eight and eight, not the 64
+        ([64, 17, 8, *[1] * 8], 9),  # ... nor the 17
+        ([256, 128, 64, 32, 16, 8, 4, 2, 1], 2),  # each larger than those after it: two all the same
+    ],
+)
+def test_the_newest_parts_are_merged_back_to_a_larger_one(sizes, merged):
+    group = [Part("readings", Series.HALF_HOUR, 0, 0, k, k, rows) for k, rows in enumerate(sizes)]
+    assert newest(group[::-1]) == group[-merged:]
+
+
+def test_a_reading_is_written_again_some_log2_times_not_with_every_merge():
+    group, written, batches = [], 0, 256
+    for k in range(batches):
+        group.append(Part("readings", Series.HALF_HOUR, 0, 0, k, k, 1))
+        if len(group) > 8:
+            last = newest(group)
+            rows = sum(part.rows for part in last)
+            written += rows
+            group = [*group[: -len(last)], Part("readings", Series.HALF_HOUR, 0, 0, last[0].first, k, rows)]
+    assert len(group) <= 8
+    assert sum(part.rows for part in group) == batches
+    assert written <= batches * np.log2(batches)  # merging all of nine each time: 256 * 256 / 16 and more
 
 
 def test_late_is_later_than_the_series_is_due(store):
