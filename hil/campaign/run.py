@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,6 +16,7 @@ from hil.evidence.benches import require_consent
 from hil.evidence.folder import read_evidence
 from hil.evidence.plugin import SESSION
 from hil.evidence.record import TestRecord
+from hil.source.guard import ERRORS
 from hil.station import load_station
 from teiden.errors import InputError, PartFailed
 
@@ -32,7 +34,7 @@ Tell = Callable[[TestRecord, str], None]
 
 
 class Observer:
-    """Hears of every test that has ended.
+    """Hears of every test that has ended; without a bench, of the first only, which ends the session.
 
     Parameters
     ----------
@@ -49,9 +51,13 @@ class Observer:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Take the record once the evidence plugin is done with it."""
         done = yield
-        record = item.config.stash[SESSION].records[item.nodeid]
+        session = item.config.stash[SESSION]
+        record = session.records[item.nodeid]
         self.records.append(record)
-        self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
+        if session.bench_failed:
+            item.session.shouldfail = record.why  # the rest would fail alike
+        else:
+            self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
         return done
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -68,8 +74,10 @@ def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: boo
     Raises
     ------
     InputError
-        For a bad station file, a campaign that is neither, two recordings of one name, an existing ``out``, or a real
-        instrument without consent.
+        For a bad station file, a campaign that is neither, two recordings of one name, an existing ``out``, a real
+        instrument without consent, or one of another make than the dialect's.
+    MissingPart, PartFailed
+        If the bench cannot be opened; no evidence is left then.
     KeyboardInterrupt
         On Ctrl-C, once the output is off; what was seen is in ``<out>.partial``.
     """
@@ -89,7 +97,18 @@ def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: boo
     if recordings:
         files.append(RECORDED)
         options += [f"--recording={path}" for path in recordings]
-    return _run_pytest(files, options, tell)
+    records = _run_pytest(files, options, tell)
+    _require_bench(out, records)
+    return records
+
+
+def _require_bench(out: Path, records: Sequence[TestRecord]) -> None:
+    """Raise what kept the bench from being opened at all, if something did; the evidence, of nothing, is removed."""
+    if read_evidence(out)["identity"] or not records:
+        return
+    shutil.rmtree(out)
+    name, _, why = records[0].why.partition(": ")
+    raise ERRORS.get(name, PartFailed)(why or records[0].why)
 
 
 def _recordings(places: Sequence[Path]) -> list[Path]:

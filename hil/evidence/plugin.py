@@ -176,8 +176,10 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         opened = benches.stand_ins(session.station, session.transcripts)
     else:
         opened = benches.hardware(session.station, session.transcripts, session.armed)
+    session.bench_failed = True
     with opened as (live, identity):
         session.identity = asdict(identity)
+        session.bench_failed = False
         yield live
 
 

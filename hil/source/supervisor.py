@@ -99,8 +99,14 @@ class Supervisor:
         try:
             self._serve()
         finally:
+            self._energised = False
             if not self._off:
                 switch_off(self._source, self._setup)
+
+    def watch(self, way: str) -> None:
+        """Break a request off between two messages to the instrument if the interlock opens; `_serve` switches off."""
+        if way == "write" and self._energised and (why := self._interlock.why_open()):
+            raise PartFailed(f"source at {self._setup.resource_name}: broken off, the output is switched off: {why}")
 
     def _serve(self) -> None:
         pending, heard_s = b"", time.monotonic()
@@ -118,8 +124,8 @@ class Supervisor:
             elif time.monotonic() - heard_s > self._setup.silence_s:
                 return
             if self._energised and self._interlock.why_open():
-                self._source.output_enabled = False
                 self._energised = False
+                self._source.output_enabled = False
 
     def _take(self, request: Request) -> bool:
         """Execute a request and reply; False to end."""
@@ -127,6 +133,7 @@ class Supervisor:
             return True
         try:
             if request.op == "close":
+                self._energised = False
                 switch_off(self._source, self._setup)
                 self._off = True
             value = None if request.op == "close" else self._execute(request)
@@ -229,22 +236,26 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the user's process decides what Ctrl-C means
     setup = msgspec.json.decode(arguments[1], type=Setup)
     messages: list[tuple[str, str]] = []
+    watches: list[Callable[[str], None]] = []
+
+    def note(way: str, text: str) -> None:
+        for watch in watches:
+            watch(way)
+        messages.append((way, text))
+
     with socket.socket(fileno=int(arguments[0])) as link:
         try:
-            source = open_source(
-                setup.resource_name,
-                setup.dialect,
-                setup.timeout_s,
-                transcript=lambda way, text: messages.append((way, text)),
-            )
+            source = open_source(setup.resource_name, setup.dialect, setup.timeout_s, transcript=note)
         except TeidenError as error:
             tell(link, _failure(error))
             return 0
         if not tell(link, Reply(source.identity, messages=take_all(messages))):
             switch_off(source, setup)
             return 0
+        supervisor = Supervisor(link, setup, source, messages)
+        watches.append(supervisor.watch)
         try:
-            Supervisor(link, setup, source, messages).run()
+            supervisor.run()
         except SystemExit:  # SIGTERM in the middle of switching off
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             switch_off(source, setup)

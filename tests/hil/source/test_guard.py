@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import msgspec
@@ -18,6 +19,7 @@ from hil.source.dialects import open_source, simulate
 from hil.source.guard import GuardedSource, Request, Setup
 from hil.source.program import Step, interruption
 from hil.source.server import SourceServer
+from hil.source.simulated import SimulatedSource
 from hil.source.supervisor import Interlock, Supervisor
 from teiden.errors import InputError, MissingPart, PartFailed
 
@@ -236,3 +238,35 @@ def test_what_is_left_when_user_and_source_are_gone(maker, said, tmp_path):
     _, errors = user.communicate(timeout=120)  # until the supervising process has closed its end too
     assert "Traceback" not in errors
     assert re.search(said, errors) if said else errors == ""
+
+
+class Slow(SimulatedSource):
+    """An instrument that takes its time for every message; keeps what it got."""
+
+    got = ()
+
+    def execute(self, message):
+        time.sleep(0.1)
+        self.got = (*self.got, message.decode())
+        return super().execute(message)
+
+
+def test_an_interlock_that_opens_in_the_middle_of_a_request_breaks_it_off(tmp_path):
+    """Arming takes two seconds here; the interlock is looked at between its messages."""
+    interlock = tmp_path / "interlock"
+    interlock.write_text("closed")
+    sim = Slow(1)
+    with SourceServer(sim) as server, GuardedSource(server.resource_name, "681x", interlock=interlock) as source:
+        source.energise(100, 50.0, **LIMITS)
+        opening = threading.Timer(0.5, interlock.write_text, ["open"])
+        opening.start()
+        with pytest.raises(PartFailed, match=r"broken off, the output is switched off: interlock .* says"):
+            source.arm(interruption(100, 50, 40, 0.1))
+        assert becomes_off(sim)
+        assert not any(message.startswith("INIT") for message in sim.got)
+        with pytest.raises(PartFailed, match="output stays off"):
+            source.output_enabled = True
+        interlock.write_text("closed")
+        source.energise(100, 50.0, **LIMITS)
+        assert sim.output_on
+    assert not sim.output_on
