@@ -623,7 +623,7 @@ module td_frontend #(
     .fine_mode_i (cap_points),
     .fine_valid_i(point),
     .fine_i      ({point_i2, point_u2, point_i1, point_u1}),
-    .suspect_i   (event_in && kind == 4'd1),
+    .suspect_i   (pushed && pushed_kind == 6'd1),
     .event_i     (pushed),
     .edge_i      (edge_seen),
     .command_i   (cap_trigger),
