@@ -55,7 +55,7 @@ WAKES = {
     "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_awvalid"
     " || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
-    "td_results": "publishing_i || write_i || req_i || read_q || ack_o",
+    "td_results": "publishing_i || take_energy_i || seeks || write_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",
     "td_sums": "slot_i == 6'd1 || slot_i == 6'd16 || write_i || read_on_q || on_q || start_o || closed_o || gap_o",
     "td_zero_cross": "valid_i || busy_q",

@@ -128,21 +128,10 @@ module td_regs (
         input wire [12:0] hwif_in_cap_status_count,
         input wire [31:0] hwif_in_cap_first_lo_value,
         input wire [15:0] hwif_in_cap_first_hi_value,
-        input wire [29:0] hwif_in_irms_half_value,
-        input wire [31:0] hwif_in_p_lo_value,
-        input wire [31:0] hwif_in_p_hi_value,
-        input wire [31:0] hwif_in_q_lo_value,
-        input wire [31:0] hwif_in_q_hi_value,
-        input wire [31:0] hwif_in_s_lo_value,
-        input wire [31:0] hwif_in_s_hi_value,
-        input wire [31:0] hwif_in_e_forward_lo_value,
-        input wire [31:0] hwif_in_e_forward_hi_value,
-        input wire [31:0] hwif_in_e_reverse_lo_value,
-        input wire [31:0] hwif_in_e_reverse_hi_value,
-        input wire [31:0] hwif_in_e_lagging_lo_value,
-        input wire [31:0] hwif_in_e_lagging_hi_value,
-        input wire [31:0] hwif_in_e_leading_lo_value,
-        input wire [31:0] hwif_in_e_leading_hi_value,
+        output logic [5:0] hwif_out_totals_addr,
+        output logic hwif_out_totals_req,
+        input logic [31:0] hwif_in_totals_rd_data,
+        input logic hwif_in_totals_rd_ack,
         input wire [31:0] hwif_in_e_run_lo_value,
         input wire [31:0] hwif_in_e_run_hi_value,
         output logic [27:0] hwif_out_qual_dip_value,
@@ -556,15 +545,15 @@ module td_regs (
     assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q | fourth_q;
     assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q | fourth_q;
 
-    (* rom_style = "block" *) logic [28:0] places [1024];  // setting, number in the row, rows
+    (* rom_style = "block" *) logic [24:0] places [1024];  // setting, number in the row, rows
     (* ram_style = "block" *) logic [31:0] settings_q [128];
     (* rom_style = "block" *) logic [31:0] settings_reset [128];  // what the words are after reset
     (* rom_style = "block" *) logic [31:0] settings_mask [128];  // bits that there are
     logic [61:0] settings_known_q;  // asked for since reset: stored
     logic settings_load, known_q;
-    logic [28:0] place_q;
+    logic [24:0] place_q;
     logic [6:0] setting_q, setting2_q, setting3_q;
-    logic [19:0] rows_q;
+    logic [15:0] rows_q;
     logic [1:0] number_q;
     logic [8-1:0] coarse_q;  // the setting that is loaded: eights and ones of its number
     logic [8-1:0] fine_q;
@@ -613,7 +602,7 @@ module td_regs (
         settings_reset[60] = 32'hf;
         settings_reset[64] = 32'h54454944;
         settings_reset[65] = 32'h10002;
-        settings_reset[66] = 32'h31a34a5d;
+        settings_reset[66] = 32'ha45ab90a;
         settings_mask[0] = 32'h3;
         settings_mask[1] = 32'h30f;
         settings_mask[2] = 32'hfffffff;
@@ -678,151 +667,136 @@ module td_regs (
         settings_mask[61] = 32'h1;
         settings_mask[64] = 32'h54454944;
         settings_mask[65] = 32'h10002;
-        settings_mask[66] = 32'h31a34a5d;
-        for(int i=0; i<1024; i++) places[i] = 29'h1fc00000;
-        places[0] = 29'h10000000;
-        places[1] = 29'h10400000;
-        places[2] = 29'h10800000;
-        places[3] = 29'h0;
-        places[4] = 29'h1fd20000;
-        places[5] = 29'h400000;
-        places[6] = 29'h1fe40000;
-        places[8] = 29'h1fc00001;
-        places[9] = 29'h1fd08000;
-        places[10] = 29'h1fd00001;
-        places[11] = 29'h1fc02000;
-        places[12] = 29'h1fd02000;
-        places[13] = 29'h1fe00001;
-        places[14] = 29'h1ff00001;
-        places[15] = 29'h1fc00002;
-        places[16] = 29'h1fd00002;
-        places[17] = 29'h1fc40000;
-        places[18] = 29'h1fe00002;
-        places[19] = 29'h1ff00002;
-        places[20] = 29'h1fc00004;
-        places[21] = 29'h1fd00004;
-        places[22] = 29'h1fe00004;
-        places[23] = 29'h1ff00004;
-        places[24] = 29'h1fc00008;
-        places[25] = 29'h1fd00008;
-        places[26] = 29'h1fe00008;
-        places[27] = 29'h1ff00008;
-        places[28] = 29'h1fc00010;
-        places[29] = 29'h1fd00010;
-        places[32] = 29'h1ff20000;
-        places[33] = 29'h1fe00010;
-        places[34] = 29'h1fe08000;
-        places[35] = 29'h1fe02000;
-        places[37] = 29'h1ff00010;
-        places[38] = 29'h1fc00020;
-        places[40] = 29'h800000;
-        places[41] = 29'hc00000;
-        places[44] = 29'h1000000;
-        places[45] = 29'h1400000;
-        places[46] = 29'h1800000;
-        places[47] = 29'h1c00000;
-        places[48] = 29'h2000000;
-        places[49] = 29'h2400000;
-        places[50] = 29'h2800000;
-        places[51] = 29'h2c00000;
-        places[52] = 29'h3000000;
-        places[57] = 29'h3400000;
-        places[58] = 29'h1ff10000;
-        places[59] = 29'h1fd00020;
-        places[60] = 29'h1ff08000;
-        places[80] = 29'h1fc01000;
-        places[82] = 29'h1fe00020;
-        places[83] = 29'h1ff00020;
-        places[84] = 29'h1fc00040;
-        places[85] = 29'h1fd00040;
-        places[86] = 29'h1fe00040;
-        places[87] = 29'h1ff00040;
-        places[88] = 29'h1fc00080;
-        places[89] = 29'h1fd00080;
-        places[90] = 29'h1fe00080;
-        places[91] = 29'h1ff00080;
-        places[92] = 29'h1fc00100;
-        places[93] = 29'h1fd00100;
-        places[94] = 29'h1fe00100;
-        places[95] = 29'h1ff00100;
-        places[96] = 29'h1fc00200;
-        places[97] = 29'h1fd00200;
-        places[104] = 29'h3800000;
-        places[105] = 29'h3c00000;
-        places[106] = 29'h4000000;
-        places[107] = 29'h4400000;
-        places[128] = 29'h4800000;
-        places[129] = 29'h4c00000;
-        places[130] = 29'h5000000;
-        places[132] = 29'h5400000;
-        places[133] = 29'h5800000;
-        places[134] = 29'h5c00000;
-        places[136] = 29'h6000000;
-        places[137] = 29'h6400000;
-        places[138] = 29'h6800000;
-        places[140] = 29'h6c00000;
-        places[141] = 29'h7000000;
-        places[142] = 29'h7400000;
-        places[144] = 29'h7800000;
-        places[145] = 29'h7c00000;
-        places[146] = 29'h8000000;
-        places[152] = 29'h8400000;
-        places[153] = 29'h8800000;
-        places[154] = 29'h8c00000;
-        places[155] = 29'h9000000;
-        places[156] = 29'h1fe00200;
-        places[384] = 29'h1fd80000;
-        places[385] = 29'h1fc80000;
-        places[512] = 29'h9400000;
-        places[513] = 29'h1fd40000;
-        places[514] = 29'h9800000;
-        places[515] = 29'h9c00000;
-        places[516] = 29'ha000000;
-        places[517] = 29'h1ff01000;
-        places[518] = 29'ha400000;
-        places[519] = 29'ha800000;
-        places[520] = 29'hac00000;
-        places[521] = 29'hb000000;
-        places[522] = 29'hb400000;
-        places[523] = 29'hb800000;
-        places[524] = 29'hbc00000;
-        places[525] = 29'hc000000;
-        places[526] = 29'hc400000;
-        places[527] = 29'hc800000;
-        places[528] = 29'hcc00000;
-        places[529] = 29'h1fe10000;
-        places[530] = 29'h1fc04000;
-        places[531] = 29'h1fd01000;
-        places[532] = 29'h1ff00200;
-        places[533] = 29'h1fc00400;
-        places[534] = 29'h1fe01000;
-        places[536] = 29'hd000000;
-        places[537] = 29'hd400000;
-        places[539] = 29'h1ff02000;
-        places[540] = 29'h1fd00400;
-        places[541] = 29'h1fe00400;
-        places[542] = 29'h1ff00400;
-        places[543] = 29'h1fc10000;
-        places[544] = 29'hd800000;
-        places[545] = 29'hdc00000;
-        places[546] = 29'h1fc20000;
-        places[547] = 29'h1fd04000;
-        places[549] = 29'h1ff04000;
-        places[550] = 29'h1fc00800;
-        places[551] = 29'h1fd00800;
-        places[552] = 29'h1ff40000;
-        places[553] = 29'h1fe04000;
-        places[554] = 29'h1fe00800;
-        places[768] = 29'he000000;
-        places[769] = 29'h1fe20000;
-        places[772] = 29'he400000;
-        places[773] = 29'he800000;
-        places[774] = 29'hec00000;
-        places[775] = 29'hf000000;
-        places[776] = 29'h1fc08000;
-        places[777] = 29'h1ff00800;
-        places[778] = 29'h1fd10000;
-        places[779] = 29'hf400000;
+        settings_mask[66] = 32'ha45ab90a;
+        for(int i=0; i<1024; i++) places[i] = 25'h1fc0000;
+        places[0] = 25'h1000000;
+        places[1] = 25'h1040000;
+        places[2] = 25'h1080000;
+        places[3] = 25'h0;
+        places[4] = 25'h1fe2000;
+        places[5] = 25'h40000;
+        places[6] = 25'h1ff4000;
+        places[8] = 25'h1fc0001;
+        places[9] = 25'h1fe0800;
+        places[10] = 25'h1fd0001;
+        places[11] = 25'h1fd0200;
+        places[12] = 25'h1fe0200;
+        places[13] = 25'h1fe0001;
+        places[14] = 25'h1ff0001;
+        places[15] = 25'h1fc0002;
+        places[16] = 25'h1fd0002;
+        places[17] = 25'h1fd4000;
+        places[18] = 25'h1fe0002;
+        places[19] = 25'h1ff0002;
+        places[20] = 25'h1fc0004;
+        places[21] = 25'h1fd0004;
+        places[22] = 25'h1fe0004;
+        places[23] = 25'h1ff0004;
+        places[24] = 25'h1fc0008;
+        places[25] = 25'h1fd0008;
+        places[26] = 25'h1fe0008;
+        places[27] = 25'h1ff0008;
+        places[28] = 25'h1fc0010;
+        places[29] = 25'h1fd0010;
+        places[32] = 25'h1fc4000;
+        places[33] = 25'h1fe0010;
+        places[34] = 25'h1ff0800;
+        places[35] = 25'h1ff0200;
+        places[37] = 25'h1ff0010;
+        places[38] = 25'h1fc0020;
+        places[40] = 25'h80000;
+        places[41] = 25'hc0000;
+        places[44] = 25'h100000;
+        places[45] = 25'h140000;
+        places[46] = 25'h180000;
+        places[47] = 25'h1c0000;
+        places[48] = 25'h200000;
+        places[49] = 25'h240000;
+        places[50] = 25'h280000;
+        places[51] = 25'h2c0000;
+        places[52] = 25'h300000;
+        places[57] = 25'h340000;
+        places[58] = 25'h1fc2000;
+        places[59] = 25'h1fd0020;
+        places[60] = 25'h1fc1000;
+        places[96] = 25'h1fe0020;
+        places[97] = 25'h1ff0020;
+        places[104] = 25'h380000;
+        places[105] = 25'h3c0000;
+        places[106] = 25'h400000;
+        places[107] = 25'h440000;
+        places[128] = 25'h480000;
+        places[129] = 25'h4c0000;
+        places[130] = 25'h500000;
+        places[132] = 25'h540000;
+        places[133] = 25'h580000;
+        places[134] = 25'h5c0000;
+        places[136] = 25'h600000;
+        places[137] = 25'h640000;
+        places[138] = 25'h680000;
+        places[140] = 25'h6c0000;
+        places[141] = 25'h700000;
+        places[142] = 25'h740000;
+        places[144] = 25'h780000;
+        places[145] = 25'h7c0000;
+        places[146] = 25'h800000;
+        places[152] = 25'h840000;
+        places[153] = 25'h880000;
+        places[154] = 25'h8c0000;
+        places[155] = 25'h900000;
+        places[156] = 25'h1fc0040;
+        places[384] = 25'h1fe8000;
+        places[385] = 25'h1fd8000;
+        places[512] = 25'h940000;
+        places[513] = 25'h1fe4000;
+        places[514] = 25'h980000;
+        places[515] = 25'h9c0000;
+        places[516] = 25'ha00000;
+        places[517] = 25'h1fc0200;
+        places[518] = 25'ha40000;
+        places[519] = 25'ha80000;
+        places[520] = 25'hac0000;
+        places[521] = 25'hb00000;
+        places[522] = 25'hb40000;
+        places[523] = 25'hb80000;
+        places[524] = 25'hbc0000;
+        places[525] = 25'hc00000;
+        places[526] = 25'hc40000;
+        places[527] = 25'hc80000;
+        places[528] = 25'hcc0000;
+        places[529] = 25'h1ff1000;
+        places[530] = 25'h1fd0400;
+        places[531] = 25'h1fe0100;
+        places[532] = 25'h1fd0040;
+        places[533] = 25'h1fe0040;
+        places[534] = 25'h1ff0100;
+        places[536] = 25'hd00000;
+        places[537] = 25'hd40000;
+        places[539] = 25'h1fc0400;
+        places[540] = 25'h1ff0040;
+        places[541] = 25'h1fc0080;
+        places[542] = 25'h1fd0080;
+        places[543] = 25'h1fd1000;
+        places[544] = 25'hd80000;
+        places[545] = 25'hdc0000;
+        places[546] = 25'h1fd2000;
+        places[547] = 25'h1fe0400;
+        places[549] = 25'h1fc0800;
+        places[550] = 25'h1fe0080;
+        places[551] = 25'h1ff0080;
+        places[552] = 25'h1fc8000;
+        places[553] = 25'h1ff0400;
+        places[554] = 25'h1fc0100;
+        places[768] = 25'he00000;
+        places[769] = 25'h1ff2000;
+        places[772] = 25'he40000;
+        places[773] = 25'he80000;
+        places[774] = 25'hec0000;
+        places[775] = 25'hf00000;
+        places[776] = 25'h1fd0800;
+        places[777] = 25'h1fd0100;
+        places[778] = 25'h1fe1000;
+        places[779] = 25'hf40000;
     end
     always_ff @(posedge clk) begin
         place_q <= places[cpuif_addr[11:2]];
@@ -831,16 +805,16 @@ module td_regs (
             data_q <= cpuif_wr_data;
             strobe_q <= cpuif_req_is_wr ? {cpuif_wr_biten[24], cpuif_wr_biten[16], cpuif_wr_biten[8], cpuif_wr_biten[0]} : '0;
         end
-        setting_q <= place_q[28:22];
+        setting_q <= place_q[24:18];
         read_q <= settings_q[setting_q];
         reset_q <= settings_reset[setting_q];
         mask_q <= settings_mask[setting_q];
         known_q <= ~setting_q[6] & settings_known_q[setting_q[5:0]];
         setting2_q <= setting_q;
         setting3_q <= setting2_q;
-        number_q <= place_q[22-1 -: 2];
+        number_q <= place_q[18-1 -: 2];
         if(~first_q | beyond_q) rows_q <= '0;
-        else rows_q <= place_q[19:0];
+        else rows_q <= place_q[15:0];
         if(~third_q | beyond_q) settings_word <= '0;
         else for(int i=0; i<4; i++) begin
             settings_word[i*8 +: 8] <= mask_q[i*8 +: 8]
@@ -979,21 +953,7 @@ module td_regs (
     logic decoded_reg_strb_cap_status;
     logic decoded_reg_strb_cap_first_lo;
     logic decoded_reg_strb_cap_first_hi;
-    logic decoded_reg_strb_irms_half;
-    logic decoded_reg_strb_p_lo;
-    logic decoded_reg_strb_p_hi;
-    logic decoded_reg_strb_q_lo;
-    logic decoded_reg_strb_q_hi;
-    logic decoded_reg_strb_s_lo;
-    logic decoded_reg_strb_s_hi;
-    logic decoded_reg_strb_e_forward_lo;
-    logic decoded_reg_strb_e_forward_hi;
-    logic decoded_reg_strb_e_reverse_lo;
-    logic decoded_reg_strb_e_reverse_hi;
-    logic decoded_reg_strb_e_lagging_lo;
-    logic decoded_reg_strb_e_lagging_hi;
-    logic decoded_reg_strb_e_leading_lo;
-    logic decoded_reg_strb_e_leading_hi;
+    logic decoded_reg_strb_totals;
     logic decoded_reg_strb_e_run_lo;
     logic decoded_reg_strb_e_run_hi;
     logic decoded_reg_strb_qual_dip;
@@ -1149,21 +1109,8 @@ module td_regs (
         decoded_reg_strb_cap_status = cpuif_req_masked & (cpuif_addr == 15'he8) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_lo = cpuif_req_masked & (cpuif_addr == 15'hec) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_hi = cpuif_req_masked & (cpuif_addr == 15'hf0) & !cpuif_req_is_wr;
-        decoded_reg_strb_irms_half = cpuif_req_masked & (cpuif_addr == 15'h140) & !cpuif_req_is_wr;
-        decoded_reg_strb_p_lo = cpuif_req_masked & (cpuif_addr == 15'h148) & !cpuif_req_is_wr;
-        decoded_reg_strb_p_hi = cpuif_req_masked & (cpuif_addr == 15'h14c) & !cpuif_req_is_wr;
-        decoded_reg_strb_q_lo = cpuif_req_masked & (cpuif_addr == 15'h150) & !cpuif_req_is_wr;
-        decoded_reg_strb_q_hi = cpuif_req_masked & (cpuif_addr == 15'h154) & !cpuif_req_is_wr;
-        decoded_reg_strb_s_lo = cpuif_req_masked & (cpuif_addr == 15'h158) & !cpuif_req_is_wr;
-        decoded_reg_strb_s_hi = cpuif_req_masked & (cpuif_addr == 15'h15c) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_forward_lo = cpuif_req_masked & (cpuif_addr == 15'h160) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_forward_hi = cpuif_req_masked & (cpuif_addr == 15'h164) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_reverse_lo = cpuif_req_masked & (cpuif_addr == 15'h168) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_reverse_hi = cpuif_req_masked & (cpuif_addr == 15'h16c) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_lagging_lo = cpuif_req_masked & (cpuif_addr == 15'h170) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_lagging_hi = cpuif_req_masked & (cpuif_addr == 15'h174) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_leading_lo = cpuif_req_masked & (cpuif_addr == 15'h178) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_leading_hi = cpuif_req_masked & (cpuif_addr == 15'h17c) & !cpuif_req_is_wr;
+        decoded_reg_strb_totals = cpuif_req_masked & (cpuif_addr[14:6] == 9'h5) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:6] == 9'h5) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_lo = cpuif_req_masked & (cpuif_addr == 15'h180) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_hi = cpuif_req_masked & (cpuif_addr == 15'h184) & !cpuif_req_is_wr;
         decoded_reg_strb_qual_dip = coarse_q[1] & fine_q[6];
@@ -2738,6 +2685,9 @@ module td_regs (
         end
     end
     assign hwif_out_cap_post_samples = field_storage_cap_post_samples_value;
+
+    assign hwif_out_totals_addr = decoded_addr[5:0];
+    assign hwif_out_totals_req = decoded_reg_strb_totals;
     always @(*) begin
         logic [27:0] next_c;
         logic load_next_c;
@@ -4721,6 +4671,7 @@ module td_regs (
     always @(*) begin
         logic rd_ack;
         rd_ack = '0;
+        rd_ack |= hwif_in_totals_rd_ack;
         rd_ack |= hwif_in_meter_rd_ack;
         rd_ack |= hwif_in_fund_rd_ack;
         rd_ack |= hwif_in_harm_data_rd_ack;
@@ -4773,106 +4724,78 @@ module td_regs (
     always_ff @(posedge clk) begin
         if(~rows_q[5]) row_5_q <= '0;
         else row_5_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_p_hi_value} : {hwif_in_p_lo_value})
+            ? (number_q[0] ? {hwif_in_e_run_hi_value} : {hwif_in_e_run_lo_value})
             : (number_q[0] ? {hwif_in_cap_first_lo_value} : {hwif_in_event_extra_value});
     end
     logic [31:0] row_6_q;
     always_ff @(posedge clk) begin
         if(~rows_q[6]) row_6_q <= '0;
         else row_6_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_s_hi_value} : {hwif_in_s_lo_value})
-            : (number_q[0] ? {hwif_in_q_hi_value} : {hwif_in_q_lo_value});
+            ? (number_q[0] ? {hwif_in_lg_onset_lo_value} : {hwif_in_lim_applied_hi_id, hwif_in_lim_applied_hi_sample})
+            : (number_q[0] ? {hwif_in_lim_applied_lo_value} : {hwif_in_cf_count_value});
     end
     logic [31:0] row_7_q;
     always_ff @(posedge clk) begin
         if(~rows_q[7]) row_7_q <= '0;
         else row_7_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_e_reverse_hi_value} : {hwif_in_e_reverse_lo_value})
-            : (number_q[0] ? {hwif_in_e_forward_hi_value} : {hwif_in_e_forward_lo_value});
+            ? (number_q[0] ? {hwif_in_guard_reference_value} : {hwif_in_guard_crc_value})
+            : (number_q[0] ? {hwif_in_lg_return_lo_value} : {hwif_in_lg_onset_hi_fraction, hwif_in_lg_onset_hi_sample});
     end
     logic [31:0] row_8_q;
     always_ff @(posedge clk) begin
         if(~rows_q[8]) row_8_q <= '0;
         else row_8_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_e_leading_hi_value} : {hwif_in_e_leading_lo_value})
-            : (number_q[0] ? {hwif_in_e_lagging_hi_value} : {hwif_in_e_lagging_lo_value});
+            ? (number_q[0] ? {2'h0, hwif_in_lim_current_value} : {2'h0, hwif_in_lim_applied_value})
+            : (number_q[0] ? {hwif_in_cap_trig_lo_value} : {hwif_in_int_ticks_value});
     end
     logic [31:0] row_9_q;
     always_ff @(posedge clk) begin
         if(~rows_q[9]) row_9_q <= '0;
         else row_9_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_lim_applied_lo_value} : {hwif_in_cf_count_value})
-            : (number_q[0] ? {hwif_in_e_run_hi_value} : {hwif_in_e_run_lo_value});
+            ? (number_q[0] ? {4'h0, hwif_in_event_urms_value} : {4'h0, hwif_in_urms_half_value})
+            : (number_q[0] ? {4'h0, hwif_in_u_half_value} : {hwif_in_rvc_state_steady, 3'h0, hwif_in_rvc_state_mean});
     end
     logic [31:0] row_10_q;
     always_ff @(posedge clk) begin
         if(~rows_q[10]) row_10_q <= '0;
         else row_10_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_lg_return_lo_value} : {hwif_in_lg_onset_hi_fraction, hwif_in_lg_onset_hi_sample})
-            : (number_q[0] ? {hwif_in_lg_onset_lo_value} : {hwif_in_lim_applied_hi_id, hwif_in_lim_applied_hi_sample});
+            ? (number_q[0] ? {hwif_in_int_state_busy, 4'h0, hwif_in_int_state_latest, 3'h0, hwif_in_int_state_minute, 2'h0, hwif_in_int_state_count, 2'h0, hwif_in_int_state_newest} : {8'h0, hwif_in_hold_energy_value})
+            : (number_q[0] ? {hwif_in_lim_state_id, 7'h0, hwif_in_lim_state_overcurrent, hwif_in_lim_state_tries, hwif_in_lim_state_pending_tick, hwif_in_lim_state_pending, hwif_in_lim_state_state} : {hwif_in_lg_state_momentary, hwif_in_lg_state_declared, 4'h0, hwif_in_lg_state_frozen, hwif_in_lg_state_state});
     end
     logic [31:0] row_11_q;
     always_ff @(posedge clk) begin
         if(~rows_q[11]) row_11_q <= '0;
         else row_11_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_cap_trig_lo_value} : {hwif_in_int_ticks_value})
-            : (number_q[0] ? {hwif_in_guard_reference_value} : {hwif_in_guard_crc_value});
+            ? (number_q[0] ? {16'h0, hwif_in_event_hi_value} : {16'h0, hwif_in_sample_hi_value})
+            : (number_q[0] ? {11'h0, hwif_in_cap_cause_earlier, hwif_in_cap_cause_streaming, 3'h0, hwif_in_cap_cause_command, hwif_in_cap_cause_trigger, hwif_in_cap_cause_event_in, hwif_in_cap_cause_suspect} : {hwif_in_guard_state_passes, 13'h0, hwif_in_guard_state_mismatch, hwif_in_guard_state_learned, hwif_in_guard_state_locked});
     end
     logic [31:0] row_12_q;
     always_ff @(posedge clk) begin
         if(~rows_q[12]) row_12_q <= '0;
         else row_12_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_rvc_state_steady, 3'h0, hwif_in_rvc_state_mean} : {2'h0, hwif_in_lim_current_value})
-            : (number_q[0] ? {2'h0, hwif_in_lim_applied_value} : {2'h0, hwif_in_irms_half_value});
+            ? (number_q[0] ? {field_storage_lim_command_id_value, 16'h0} : {16'h0, hwif_in_cap_trig_hi_value})
+            : (number_q[0] ? {16'h0, hwif_in_lg_return_hi_value} : {16'h0, hwif_in_cap_first_hi_value});
     end
     logic [31:0] row_13_q;
     always_ff @(posedge clk) begin
         if(~rows_q[13]) row_13_q <= '0;
         else row_13_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_lg_state_momentary, hwif_in_lg_state_declared, 4'h0, hwif_in_lg_state_frozen, hwif_in_lg_state_state} : {4'h0, hwif_in_event_urms_value})
-            : (number_q[0] ? {4'h0, hwif_in_urms_half_value} : {4'h0, hwif_in_u_half_value});
+            ? (number_q[0] ? {21'h0, field_storage_ing_status_i2_clipped_value, field_storage_ing_status_u2_clipped_value, field_storage_ing_status_i1_clipped_value, field_storage_ing_status_u1_clipped_value, field_storage_ing_status_limited_value, field_storage_ing_status_bit_overrun_value, field_storage_ing_status_silent_value, field_storage_ing_status_late_value, field_storage_ing_status_adc_reset_value, field_storage_ing_status_setup_error_value, field_storage_ing_status_crc_error_value} : {21'h0, hwif_in_status_period_valid, hwif_in_status_urms_valid, hwif_in_status_crossing_lost, field_storage_status_cf_late_value, field_storage_status_clipped_value, field_storage_status_i2_saturated_value, field_storage_status_u2_saturated_value, field_storage_status_current_saturated_value, field_storage_status_overrun_value, field_storage_status_event_overflow_value, field_storage_status_saturated_value})
+            : (number_q[0] ? {15'h0, hwif_in_hold_code_low, 4'h0, hwif_in_hold_code_code} : {11'h0, hwif_in_cap_status_count, 7'h0, hwif_in_cap_status_frozen});
     end
     logic [31:0] row_14_q;
     always_ff @(posedge clk) begin
         if(~rows_q[14]) row_14_q <= '0;
         else row_14_q <= number_q[1]
-            ? (number_q[0] ? {hwif_in_guard_state_passes, 13'h0, hwif_in_guard_state_mismatch, hwif_in_guard_state_learned, hwif_in_guard_state_locked} : {hwif_in_int_state_busy, 4'h0, hwif_in_int_state_latest, 3'h0, hwif_in_int_state_minute, 2'h0, hwif_in_int_state_count, 2'h0, hwif_in_int_state_newest})
-            : (number_q[0] ? {8'h0, hwif_in_hold_energy_value} : {hwif_in_lim_state_id, 7'h0, hwif_in_lim_state_overcurrent, hwif_in_lim_state_tries, hwif_in_lim_state_pending_tick, hwif_in_lim_state_pending, hwif_in_lim_state_state});
+            ? (number_q[0] ? {22'h0, field_storage_irq_status_window_value, field_storage_irq_status_harmonics_value, 4'h0, field_storage_irq_status_capture_value, field_storage_irq_status_trigger_value, field_storage_irq_status_half_cycle_value, field_storage_irq_status_event_in_value} : {24'h0, field_storage_misuse_holdup_value, field_storage_misuse_crossing_value, field_storage_misuse_checksum_value, field_storage_misuse_unmapped_value, field_storage_misuse_locked_write_value, field_storage_misuse_tick_value, field_storage_misuse_refused_value, field_storage_misuse_duplicate_value})
+            : (number_q[0] ? {16'h0, hwif_in_det_state_period, 5'h0, hwif_in_det_state_below, hwif_in_det_state_state} : {19'h0, hwif_in_event_waiting, 2'h0, hwif_in_event_kind});
     end
     logic [31:0] row_15_q;
     always_ff @(posedge clk) begin
         if(~rows_q[15]) row_15_q <= '0;
         else row_15_q <= number_q[1]
-            ? (number_q[0] ? {16'h0, hwif_in_cap_first_hi_value} : {16'h0, hwif_in_event_hi_value})
-            : (number_q[0] ? {16'h0, hwif_in_sample_hi_value} : {11'h0, hwif_in_cap_cause_earlier, hwif_in_cap_cause_streaming, 3'h0, hwif_in_cap_cause_command, hwif_in_cap_cause_trigger, hwif_in_cap_cause_event_in, hwif_in_cap_cause_suspect});
-    end
-    logic [31:0] row_16_q;
-    always_ff @(posedge clk) begin
-        if(~rows_q[16]) row_16_q <= '0;
-        else row_16_q <= number_q[1]
-            ? (number_q[0] ? {11'h0, hwif_in_cap_status_count, 7'h0, hwif_in_cap_status_frozen} : {field_storage_lim_command_id_value, 16'h0})
-            : (number_q[0] ? {16'h0, hwif_in_cap_trig_hi_value} : {16'h0, hwif_in_lg_return_hi_value});
-    end
-    logic [31:0] row_17_q;
-    always_ff @(posedge clk) begin
-        if(~rows_q[17]) row_17_q <= '0;
-        else row_17_q <= number_q[1]
-            ? (number_q[0] ? {19'h0, hwif_in_event_waiting, 2'h0, hwif_in_event_kind} : {21'h0, field_storage_ing_status_i2_clipped_value, field_storage_ing_status_u2_clipped_value, field_storage_ing_status_i1_clipped_value, field_storage_ing_status_u1_clipped_value, field_storage_ing_status_limited_value, field_storage_ing_status_bit_overrun_value, field_storage_ing_status_silent_value, field_storage_ing_status_late_value, field_storage_ing_status_adc_reset_value, field_storage_ing_status_setup_error_value, field_storage_ing_status_crc_error_value})
-            : (number_q[0] ? {21'h0, hwif_in_status_period_valid, hwif_in_status_urms_valid, hwif_in_status_crossing_lost, field_storage_status_cf_late_value, field_storage_status_clipped_value, field_storage_status_i2_saturated_value, field_storage_status_u2_saturated_value, field_storage_status_current_saturated_value, field_storage_status_overrun_value, field_storage_status_event_overflow_value, field_storage_status_saturated_value} : {15'h0, hwif_in_hold_code_low, 4'h0, hwif_in_hold_code_code});
-    end
-    logic [31:0] row_18_q;
-    always_ff @(posedge clk) begin
-        if(~rows_q[18]) row_18_q <= '0;
-        else row_18_q <= number_q[1]
-            ? (number_q[0] ? {19'h0, field_storage_int_tick_minute_value, 8'h0} : {22'h0, field_storage_irq_status_window_value, field_storage_irq_status_harmonics_value, 4'h0, field_storage_irq_status_capture_value, field_storage_irq_status_trigger_value, field_storage_irq_status_half_cycle_value, field_storage_irq_status_event_in_value})
-            : (number_q[0] ? {24'h0, field_storage_misuse_holdup_value, field_storage_misuse_crossing_value, field_storage_misuse_checksum_value, field_storage_misuse_unmapped_value, field_storage_misuse_locked_write_value, field_storage_misuse_tick_value, field_storage_misuse_refused_value, field_storage_misuse_duplicate_value} : {16'h0, hwif_in_det_state_period, 5'h0, hwif_in_det_state_below, hwif_in_det_state_state});
-    end
-    logic [31:0] row_19_q;
-    always_ff @(posedge clk) begin
-        if(~rows_q[19]) row_19_q <= '0;
-        else row_19_q <= number_q[1]
-            ? (number_q[0] ? 32'h0 : 32'h0)
-            : (number_q[0] ? {29'h0, field_storage_harm_ctrl_channel_value, 1'h0} : {30'h0, hwif_in_harm_status_busy, hwif_in_harm_status_done});
+            ? (number_q[0] ? 32'h0 : {29'h0, field_storage_harm_ctrl_channel_value, 1'h0})
+            : (number_q[0] ? {30'h0, hwif_in_harm_status_busy, hwif_in_harm_status_done} : {19'h0, field_storage_int_tick_minute_value, 8'h0});
     end
     logic [31:0] joined_0_q;
     always_ff @(posedge clk) begin
@@ -4884,11 +4807,12 @@ module td_regs (
     end
     logic [31:0] joined_2_q;
     always_ff @(posedge clk) begin
-        joined_2_q <= row_12_q | row_13_q | row_14_q | row_15_q | row_16_q | row_17_q;
+        joined_2_q <= row_12_q | row_13_q | row_14_q | row_15_q;
     end
-    logic [31:0] joined_3_q;
+    logic [31:0] totals_q;
     always_ff @(posedge clk) begin
-        joined_3_q <= row_18_q | row_19_q;
+        if(~hwif_in_totals_rd_ack) totals_q <= '0;
+        else totals_q <= hwif_in_totals_rd_data;
     end
     logic [31:0] meter_q;
     always_ff @(posedge clk) begin
@@ -4918,7 +4842,7 @@ module td_regs (
     logic readback_err;
     logic [31:0] readback_data;
     assign readback_err = '0;
-    assign readback_data = settings_word | joined_0_q | joined_1_q | joined_2_q | joined_3_q | meter_q | fund_q | harm_data_q | int_data_q | cap_data_q;
+    assign readback_data = settings_word | joined_0_q | joined_1_q | joined_2_q | totals_q | meter_q | fund_q | harm_data_q | int_data_q | cap_data_q;
 
     assign external_rd_ack = readback_external_rd_ack;
     assign cpuif_rd_ack = fourth_q & ~write_q;
