@@ -3,6 +3,7 @@
 logic       f_past = 1'b0;
 logic [6:0] f_clock;      // clocks since valid_i, up to 64
 logic [7:0] f_sources;
+logic       f_due, f_guard, f_limiter;  // of the clock before
 
 always_comb assume (f_past || !rst_ni);
 always_comb assume (!valid_i || f_clock == 7'd64);
@@ -40,10 +41,13 @@ always_ff @(posedge clk_i) begin
     if (crossing_event_q) assert (f_step[5]);
     assert (!guard_i || f_guard_step);
     assert ($onehot0({f_sources, guard_i}));
-    assert (event_o == (f_sources != '0 || guard_i));
+    assert (event_o == f_due);
   end
+  f_due     <= rst_ni && (f_sources != '0 || guard_i);
+  f_guard   <= guard_i;
+  f_limiter <= lim_event;
 
-  cover (f_past && rst_ni && event_o && lim_event);
-  cover (f_past && rst_ni && event_o && guard_i);
+  cover (f_past && rst_ni && event_o && f_limiter);
+  cover (f_past && rst_ni && event_o && f_guard);
   cover (f_past && rst_ni && valid_i && f_past && $past(f_clock) == 7'd63);
 end

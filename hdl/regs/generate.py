@@ -49,9 +49,10 @@ def nodes(top: AddrmapNode) -> Iterator[AddressableNode]:
 
 
 def full_name(node: AddressableNode) -> str:
-    """Return the name of a register or memory; a word of a memory has the memory's in front."""
+    """Return the name of a register or memory; a word of a memory that is not plain has the memory's in front."""
     parent = node.parent
-    return f"{parent.inst_name}_{node.inst_name}" if isinstance(parent, MemNode) else str(node.inst_name)
+    prefixed = isinstance(parent, MemNode) and not parent.get_property("plain", default=False)
+    return f"{parent.inst_name}_{node.inst_name}" if prefixed else str(node.inst_name)
 
 
 def constants_text(top: AddrmapNode) -> str:

@@ -1,13 +1,14 @@
 """Shape the register file that peakrdl-etana writes: fewer LUTs, a shorter longest path.
 
-What software sees is the same, but that a register is answered three clocks later. Three things change:
+What software sees is the same, but that a register is answered four clocks later. Four things change:
 
 - Settings, registers that software alone writes, are words of a memory, and every access to one goes through it: its
   word is read, takes in the bytes written, is stored, and is loaded into the flip-flops that the blocks see. So
   those need no multiplexer to be read and no enable a byte, and each access, the guard's among them, sets them
   right. A second memory holds what the words are after reset, for those not stored since, and the constants.
-- The other registers are chosen in rows of four, what a LUT6 chooses from, each into flip-flops; the rows are joined in
-  a clock of their own.
+- The other registers are chosen in rows of four, what a LUT6 chooses from, each into flip-flops; six rows at a time
+  are joined in a clock of their own. Registers of like width share a row: a bit that none of a row has costs nothing.
+- A memory says of each address which setting or which row's register it is: nothing compares addresses.
 - One access is answered before the next begins: the answer needs no queue.
 - Addresses of memories are compared by the bits they have in common.
 
@@ -21,7 +22,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ROW = 4  # words that one LUT6 chooses from
-PLACES = 1024  # words of the address space that settings may lie in
+JOINED = 6  # rows that one LUT6 joins
+PLACES = 1024  # words of the address space that registers may lie in
+FINE_BITS = 3  # of a setting's number are decoded apart from the others
 
 
 @dataclass(frozen=True)
@@ -40,34 +43,42 @@ PIPELINE = """\
     assign cpuif_req_stall_wr = external_pending;
 """
 LATE_PIPELINE = """\
-    // An access takes three clocks behind its request. First, memories are read. Second, registers are chosen by rows,
-    // and the word of a setting takes in what is written. Third, the rows are joined, the setting is stored and loaded,
-    // and the answer is given. A memory outside is answered in the clock after its acknowledgement.
-    logic first_q, second_q, third_q, write_q;
-    logic [14:0] access_addr_q;
+    // An access takes four clocks behind its request. With the request its place is looked up: the setting, or the row
+    // of a register and its number there. Second, registers are chosen by rows, and the word of a setting is read.
+    // Third, rows are joined, and the word takes in what is written. Fourth, the setting is stored and loaded, and the
+    // answer is given. A memory outside is answered in the clock after its acknowledgement.
+    logic first_q, second_q, third_q, fourth_q, write_q;
+    logic beyond_q;  // no place has this address
     always_ff @(posedge clk) begin
         if(~rst_n) begin
             first_q <= '0;
             second_q <= '0;
             third_q <= '0;
+            fourth_q <= '0;
             write_q <= '0;
-            access_addr_q <= '0;
         end else begin
             first_q <= decoded_req & ~decoded_strb_is_external;
             second_q <= first_q;
-            third_q <= second_q | external_rd_ack;
+            third_q <= second_q;
+            fourth_q <= third_q | external_rd_ack;
             if(decoded_req) write_q <= cpuif_req_is_wr;
-            if(decoded_req) access_addr_q <= cpuif_addr;
         end
     end
-    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q;
-    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q;
+    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q | fourth_q;
+    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q | fourth_q;
 
+    (* rom_style = "block" *) logic [{place_high}:0] places [{places}];  // setting, number in the row, rows
     (* ram_style = "block" *) logic [31:0] settings_q [{words}];
     (* rom_style = "block" *) logic [31:0] settings_reset [{words}];  // what the words are after reset
     (* rom_style = "block" *) logic [31:0] settings_mask [{words}];  // bits that there are
     logic [{last}:0] settings_known_q;  // asked for since reset: stored
-    logic known_q, settings_load;
+    logic settings_load, known_q;
+    logic [{place_high}:0] place_q;
+    logic [{bits}:0] setting_q, setting2_q, setting3_q;
+    logic [{rows_high}:0] rows_q;
+    logic [1:0] number_q;
+    logic [{coarse}-1:0] coarse_q;  // the setting that is loaded: eights and ones of its number
+    logic [{fine}-1:0] fine_q;
     logic [31:0] read_q, reset_q, mask_q, data_q, settings_word;
     logic [3:0] strobe_q;
     initial begin
@@ -76,24 +87,35 @@ LATE_PIPELINE = """\
             settings_reset[i] = '0;
             settings_mask[i] = '0;
         end
-{resets}    end
+{resets}        for(int i=0; i<{places}; i++) places[i] = {nowhere};
+{where}    end
     always_ff @(posedge clk) begin
+        place_q <= places[cpuif_addr[{high}:2]];
         if(decoded_req) begin
+            beyond_q <= cpuif_addr[14:{above}] != '0;
             data_q <= cpuif_wr_data;
             strobe_q <= cpuif_req_is_wr ? {strobes} : '0;
         end
-        if(first_q) begin
-            read_q <= settings_q[access_addr_q[{high}:2]];
-            reset_q <= settings_reset[access_addr_q[{high}:2]];
-            mask_q <= settings_mask[access_addr_q[{high}:2]];
-            known_q <= {known};
-        end
-        for(int i=0; i<4; i++) begin
-            settings_word[i*8 +: 8] <= ~second_q ? '0 : mask_q[i*8 +: 8]
+        setting_q <= place_q[{place_high}:{place_low}];
+        read_q <= settings_q[setting_q];
+        reset_q <= settings_reset[setting_q];
+        mask_q <= settings_mask[setting_q];
+        known_q <= ~setting_q[{bits}] & settings_known_q[setting_q[{low_bits}:0]];
+        setting2_q <= setting_q;
+        setting3_q <= setting2_q;
+        number_q <= place_q[{place_low}-1 -: 2];
+        if(~first_q | beyond_q) rows_q <= '0;
+        else rows_q <= place_q[{rows_high}:0];
+        if(~third_q | beyond_q) settings_word <= '0;
+        else for(int i=0; i<4; i++) begin
+            settings_word[i*8 +: 8] <= mask_q[i*8 +: 8]
                 & (strobe_q[i] ? data_q[i*8 +: 8] : known_q ? read_q[i*8 +: 8] : reset_q[i*8 +: 8]);
         end
-        settings_load <= second_q & (access_addr_q[14:{above}] == '0);
-        if(settings_load) settings_q[access_addr_q[{high}:2]] <= settings_word;
+        settings_load <= third_q & ~beyond_q & ~setting2_q[{bits}];
+        if(~third_q | beyond_q | setting2_q[{bits}]) coarse_q <= '0;
+        else coarse_q <= {coarse}'d1 << setting2_q[{low_bits}:{fine_bits}];
+        fine_q <= {fine}'d1 << setting2_q[{fine_bits}-1:0];
+        if(settings_load) settings_q[setting3_q] <= settings_word;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) settings_known_q <= '0;
@@ -104,9 +126,9 @@ LATE_PIPELINE = """\
 STROBES = "{cpuif_wr_biten[24], cpuif_wr_biten[16], cpuif_wr_biten[8], cpuif_wr_biten[0]}"
 IN_FLIGHT, ONE_IN_FLIGHT = "if(axil_n_in_flight < 2'd2) begin", "if(axil_n_in_flight == 2'd0) begin"
 WRITE_ACK = "    assign cpuif_wr_ack = decoded_req & decoded_req_is_wr;\n"
-LATE_WRITE_ACK = "    assign cpuif_wr_ack = third_q & write_q;\n"
+LATE_WRITE_ACK = "    assign cpuif_wr_ack = fourth_q & write_q;\n"
 READ_ACK = "    assign cpuif_rd_ack = readback_done | readback_external_rd_ack;\n"
-LATE_READ_ACK = "    assign cpuif_rd_ack = third_q & ~write_q;\n"
+LATE_READ_ACK = "    assign cpuif_rd_ack = fourth_q & ~write_q;\n"
 MEMORY_ACK = "        rd_ack |= hwif_in_harm_data_rd_ack;\n"  # the first of those that etana knows of
 READ_START, READ_END = "    // Readback mux address\n", "    assign external_rd_ack = readback_external_rd_ack;\n"
 MERGE = re.compile(
@@ -170,10 +192,10 @@ def decoded_early(text: str) -> str:
     return changed(STROBE, new, text, "no register is decoded for both directions")
 
 
-def loaded(text: str, name: str, setting: Setting) -> str:
+def loaded(text: str, name: str, setting: Setting, number: int) -> str:
     """Return the text with the fields of a setting loaded from its word."""
     strobe = f"decoded_reg_strb_{name}"
-    wanted = f"settings_load & (access_addr_q == 15'h{setting.address:x})"
+    wanted = f"coarse_q[{number >> FINE_BITS}] & fine_q[{number & (1 << FINE_BITS) - 1}]"
     text = replaced(text, f"{strobe} = cpuif_req_masked & (cpuif_addr == 15'h{setting.address:x});",
                     f"{strobe} = {wanted};")  # fmt: skip
     write = re.compile(
@@ -200,24 +222,6 @@ def compared_by_bits(text: str) -> str:
     return text
 
 
-def at(word: int) -> str:
-    """Return the condition that the access is to a word."""
-    return f"(access_addr_q[14:2] == 13'h{word:x})"
-
-
-def among(words: Sequence[int]) -> str:
-    """Return the condition that the access is to one of these words."""
-    if not words:
-        return "1'b0"
-    spread = 0
-    for word in words:
-        spread |= word ^ words[0]
-    bits = spread.bit_length()
-    if len(words) == 1 << bits:  # all of a block
-        return f"(access_addr_q[14:{bits + 2}] == {13 - bits}'h{words[0] >> bits:x})"
-    return "(" + " | ".join(at(word) for word in words) + ")"
-
-
 def word_text(body: str) -> str:
     """Return the word that assignments to its parts make, as a concatenation."""
     parts = sorted(((int(high), int(low or high), value) for high, low, value in PART.findall(body)), reverse=True)
@@ -232,46 +236,48 @@ def word_text(body: str) -> str:
     return "{" + ", ".join(pieces) + "}"
 
 
-def rows_of(words: Sequence[int]) -> list[list[int]]:
-    """Return the words in rows of at most four: blocks of four stay together, what is left fills rows in its order."""
-    blocks: dict[int, list[int]] = {}
-    for word in sorted(words):
-        blocks.setdefault(word // ROW, []).append(word)
-    whole = [block for block in blocks.values() if len(block) == ROW]
-    rest = [word for block in blocks.values() if len(block) < ROW for word in block]
-    return whole + [rest[first : first + ROW] for first in range(0, len(rest), ROW)]
+def mask_of(body: str) -> int:
+    """Return the bits of a word that its parts fill."""
+    return sum((1 << int(high) + 1) - (1 << int(low or high)) for high, low, _ in PART.findall(body))
 
 
-def row_lines(name: str, row: Sequence[int], words: Mapping[int, str]) -> list[str]:
-    """Return a row: its words by the two bits of their place, in flip-flops that are 0 unless one is asked for."""
-    place = [among([word for number, word in enumerate(row) if number >> bit & 1]) for bit in range(2)]
-    whole = row[-1] - row[0] == ROW - 1 and row[0] % ROW == 0
-    selects = [f"access_addr_q[{bit + 2}]" if whole else place[bit] for bit in range(2)]
+def rows_of(masks: Mapping[int, int]) -> list[list[int]]:
+    """Return the words in rows of at most four, those that fill most bits first, like beside like."""
+    words = sorted(masks, key=lambda word: (-masks[word].bit_count(), masks[word], word))
+    return [words[first : first + ROW] for first in range(0, len(words), ROW)]
+
+
+def row_lines(number: int, row: Sequence[int], words: Mapping[int, str]) -> list[str]:
+    """Return a row: its words by their number in it, in flip-flops that are 0 unless one is asked for."""
     value = [words[word] for word in row] + ["32'h0"] * (ROW - len(row))
     return [
-        f"    logic [31:0] {name}_q;",
-        f"    logic [1:0] {name}_place;",
-        f"    assign {name}_place = {{{selects[1]}, {selects[0]}}};",
+        f"    logic [31:0] row_{number}_q;",
         "    always_ff @(posedge clk) begin",
-        f"        if(~(second_q & {among(row)})) {name}_q <= '0;",
-        f"        else {name}_q <= {name}_place[1]",
-        f"            ? ({name}_place[0] ? {value[3]} : {value[2]})",
-        f"            : ({name}_place[0] ? {value[1]} : {value[0]});",
+        f"        if(~rows_q[{number}]) row_{number}_q <= '0;",
+        f"        else row_{number}_q <= number_q[1]",
+        f"            ? (number_q[0] ? {value[3]} : {value[2]})",
+        f"            : (number_q[0] ? {value[1]} : {value[0]});",
         "    end",
     ]
 
 
-def read_path(text: str, own: set[int]) -> str:
-    """Return the read path: rows of registers and memories, each in flip-flops that are 0 unless asked, joined.
-
-    ``own`` are the words of the memory of the settings.
-    """
+def read_path(text: str, rows: Sequence[Sequence[int]]) -> str:
+    """Return the read path: rows of registers and memories, each in flip-flops that are 0 unless asked, joined."""
     words = {int(address, 16) // 4: word_text(body) for address, body in WORD.findall(text)}
-    parts = ["settings_word"]
     lines = []
-    for number, row in enumerate(rows_of([word for word in words if word not in own])):
-        parts.append(f"row_{number}_q")
-        lines += row_lines(f"row_{number}", row, words)
+    for number, row in enumerate(rows):
+        lines += row_lines(number, row, words)
+    chosen = [f"row_{number}_q" for number in range(len(rows))]
+    parts = ["settings_word"]
+    for number, first in enumerate(range(0, len(chosen), JOINED)):
+        name = f"joined_{number}_q"
+        parts.append(name)
+        lines += [
+            f"    logic [31:0] {name};",
+            "    always_ff @(posedge clk) begin",
+            f"        {name} <= {' | '.join(chosen[first : first + JOINED])};",
+            "    end",
+        ]
     for port in MEMORY.findall(text):
         name = f"{port.removeprefix('hwif_in_')}_q"
         parts.append(name)
@@ -287,41 +293,57 @@ def read_path(text: str, own: set[int]) -> str:
     return "\n".join(lines)
 
 
-def pipeline(settings: Mapping[str, Setting], constants: Mapping[int, int]) -> str:
-    """Return the clocks of an access and the memory of the settings."""
+def pipeline(settings: Mapping[str, Setting], constants: Mapping[int, int], rows: Sequence[Sequence[int]]) -> str:
+    """Return the clocks of an access, the memory of places and that of the settings."""
+    bits = max(len(settings), len(constants) + 1).bit_length()  # one more marks those that are no settings
+    numbers = {setting.address: number for number, setting in enumerate(settings.values())}
+    numbers |= {address: (1 << bits) + number for number, address in enumerate(constants)}
+    nowhere = (2 << bits) - 1
     masks = {setting.address: setting.mask for setting in settings.values()} | dict(constants)
     first = {setting.address: setting.reset for setting in settings.values()} | dict(constants)
-    if max(first) >= 4 * PLACES:
-        raise UnknownTextError(f"a setting lies at 0x{max(first):x}, above the {PLACES} words the memory has")
-    number = {setting.address // 4: place for place, setting in enumerate(settings.values())}
-    known = []
-    for row in rows_of(list(number)):
-        known += [f"({at(word)} & settings_known_q[{number[word]}])" for word in row]
+    low = len(rows) + ROW.bit_length() - 1
+    places = {address // 4: number << low for address, number in numbers.items()}
+    for number, row in enumerate(rows):
+        places |= {word: nowhere << low | at << len(rows) | 1 << number for at, word in enumerate(row)}
+    if max(places) >= PLACES:
+        raise UnknownTextError(f"a register lies at 0x{4 * max(places):x}, above the {PLACES} words that places has")
     learn = "".join(
         f"            if(decoded_reg_strb_{name}) settings_known_q[{place}] <= 1'b1;\n"
         for place, name in enumerate(settings)
     )
     resets = "".join(
-        f"        settings_{kind}[{address // 4}] = 32'h{value:x};\n"
+        f"        settings_{kind}[{numbers[address]}] = 32'h{value:x};\n"
         for kind, values in (("reset", first), ("mask", masks))
         for address, value in values.items()
         if value
     )
-    bits = PLACES.bit_length() - 1
+    width = low + bits + 1
+    where = "".join(f"        places[{word}] = {width}'h{place:x};\n" for word, place in sorted(places.items()))
+    high = PLACES.bit_length()
     return LATE_PIPELINE.format(
         last=len(settings) - 1,
-        words=PLACES,
-        high=bits + 1,
-        above=bits + 2,
-        known=" |\n        ".join(known),
+        words=2 << bits,
+        places=PLACES,
+        high=high,
+        above=high + 1,
+        bits=bits,
+        low_bits=bits - 1,
+        place_high=width - 1,
+        place_low=low,
+        rows_high=len(rows) - 1,
+        coarse=1 << bits - FINE_BITS,
+        fine_bits=FINE_BITS,
+        fine=1 << FINE_BITS,
+        nowhere=f"{width}'h{nowhere << low:x}",
         learn=learn,
         resets=resets,
+        where=where,
         strobes=STROBES,
     )
 
 
 def shaped(text: str, settings: Mapping[str, Setting], constants: Mapping[int, int]) -> str:
-    """Return the register file with its settings in a memory and its read path in three clocks.
+    """Return the register file with its settings in a memory and its read path in four clocks.
 
     Parameters
     ----------
@@ -337,19 +359,21 @@ def shaped(text: str, settings: Mapping[str, Setting], constants: Mapping[int, i
     UnknownTextError
         If the text is of another generator.
     """
-    for name, setting in settings.items():
-        text = loaded(text, name, setting)
+    for number, (name, setting) in enumerate(settings.items()):
+        text = loaded(text, name, setting, number)
+    own = {setting.address // 4 for setting in settings.values()} | {address // 4 for address in constants}
+    masks = {int(address, 16) // 4: mask_of(body) for address, body in WORD.findall(text)}
+    rows = rows_of({word: mask for word, mask in masks.items() if word not in own})
     text = compared_by_bits(decoded_early(by_bytes(text)))
-    text = replaced(text, PIPELINE, pipeline(settings, constants))
+    text = replaced(text, PIPELINE, pipeline(settings, constants, rows))
     text = replaced(text, WRITE_ACK, LATE_WRITE_ACK)
     text = replaced(text, READ_ACK, LATE_READ_ACK)
     silent = [port for port in MEMORY.findall(text) if f"rd_ack |= {port}_rd_ack;" not in text]
     text = replaced(text, MEMORY_ACK, "".join(f"        rd_ack |= {port}_rd_ack;\n" for port in silent) + MEMORY_ACK)
     text = replaced(text, IN_FLIGHT, ONE_IN_FLIGHT)
     text = text.replace("[axil_resp_wptr[0:0]]", "[0]").replace("[axil_resp_rptr[0:0]]", "[0]")
-    own = {setting.address // 4 for setting in settings.values()} | {address // 4 for address in constants}
     head, start, rest = text.partition(READ_START)
     words, end, after = rest.partition(READ_END)
     if not (start and end):
         raise UnknownTextError("td_regs.sv: no read path; pin peakrdl-etana 0.8.0")
-    return head + read_path(words, own) + end + after
+    return head + read_path(words, rows) + end + after

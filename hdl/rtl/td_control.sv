@@ -3,8 +3,8 @@
 //
 // Each block takes its step in a clock of its own after valid_i, FirstStep and on, so that no two
 // events fall into one clock and their order depends on the samples only. The detector (17 clocks after
-// valid_i) and td_quality (up to 15) come before; the guard steps last, with guard_step_o. busy_o is
-// high from valid_i to the last step. An edge of minute_i (asynchronous) or tick_i is a time tick.
+// valid_i) and td_quality (up to 15) come before; the guard steps last, with guard_step_o. event_o comes
+// one clock behind the event of a block. busy_o is high from valid_i to the last step. An edge of minute_i (asynchronous) or tick_i is a time tick.
 module td_control #(
   parameter int FirstStep = 20
 ) (
@@ -176,7 +176,14 @@ module td_control #(
 
   logic [28:0] larger, smaller;  // current of the two poles
 
-  assign {larger, smaller} = irms1_i > irms2_i ? {irms1_i, irms2_i} : {irms2_i, irms1_i};
+  // The sign of a difference: this takes fewer LUTs than a comparison.
+  function automatic logic less(input logic [28:0] left, input logic [28:0] right);
+    logic [29:0] difference;
+    difference = {1'b0, left} - {1'b0, right};
+    less       = difference[29];
+  endfunction
+
+  assign {larger, smaller} = less(irms2_i, irms1_i) ? {irms1_i, irms2_i} : {irms2_i, irms1_i};
 
   td_rapid_change u_rapid_change (
     .clk_i,
@@ -344,34 +351,35 @@ module td_control #(
     end
   end
 
-  // ---- one stream of events: at most one of these in a clock ----------------------------------------
-  // Values are chosen four at a time, by the bits of what makes the event; without one they are 0.
-  logic [31:0] blocks_value, blocks_extra;
-  logic        block, energy;
+  // ---- one stream of events: at most one of these in a clock, shown in the next ---------------------
+  // What goes with an event is chosen four at a time into flip-flops that are 0 without one.
+  logic        block, energy, more, event_d;
+  logic [31:0] block_value_q, block_extra_q, more_value_q, more_extra_q;
 
   assign block   = rvc_event || oc_event || lim_event || quality_i;
   assign energy  = lg_event || hold_event;
-  assign event_o = detected_i || block || energy || crossing_event_q || guard_i;
-  assign kind_o  = (detected_i ? {2'd0, detected_kind_i} : 6'd0) | (quality_i ? {2'd0, quality_kind_i} : 6'd0)
-                 | (rvc_event ? rvc_kind : 6'd0) | (oc_event ? oc_kind : 6'd0) | (lim_event ? lim_kind : 6'd0)
-                 | (lg_event ? lg_kind : 6'd0) | (hold_event ? hold_kind : 6'd0)
-                 | (crossing_event_q ? KindCrossingLost : 6'd0) | (guard_i ? guard_kind_i : 6'd0);
+  assign more    = rvc_event || oc_event || lim_event || lg_event;
+  assign event_d = detected_i || block || energy || crossing_event_q || guard_i;
+  assign value_o = block_value_q | more_value_q;
+  assign extra_o = block_extra_q | more_extra_q;
 
-  always_comb begin
+  always_ff @(posedge clk_i) begin
+    event_o <= rst_ni && event_d;
+    kind_o  <= (detected_i ? {2'd0, detected_kind_i} : 6'd0) | (quality_i ? {2'd0, quality_kind_i} : 6'd0)
+             | (rvc_event ? rvc_kind : 6'd0) | (oc_event ? oc_kind : 6'd0) | (lim_event ? lim_kind : 6'd0)
+             | (lg_event ? lg_kind : 6'd0) | (hold_event ? hold_kind : 6'd0)
+             | (crossing_event_q ? KindCrossingLost : 6'd0) | (guard_i ? guard_kind_i : 6'd0);
     unique case ({oc_event || lim_event, rvc_event || lim_event})
-      2'd0:    {blocks_value, blocks_extra} = {32'(quality_extreme_i), 32'(lg_waited)};
-      2'd1:    {blocks_value, blocks_extra} = {32'(rvc_value), rvc_extra};
-      2'd2:    {blocks_value, blocks_extra} = {32'(oc_value), oc_extra};
-      default: {blocks_value, blocks_extra} = {32'(lim_value), 32'(lim_extra)};
+      2'd0:    {block_value_q, block_extra_q} <= {32'(quality_extreme_i), 32'(lg_waited)};
+      2'd1:    {block_value_q, block_extra_q} <= {32'(rvc_value), rvc_extra};
+      2'd2:    {block_value_q, block_extra_q} <= {32'(oc_value), oc_extra};
+      default: {block_value_q, block_extra_q} <= {32'(lim_value), 32'(lim_extra)};
     endcase
-    unique case ({energy || guard_i, block || guard_i})
-      2'd0:    value_o = '0;
-      2'd1:    value_o = blocks_value;
-      2'd2:    value_o = 32'(hold_energy_o);
-      default: value_o = guard_crc_i;
-    endcase
-    if (guard_i) extra_o = guard_reference_i;
-    else extra_o = rvc_event || oc_event || lim_event || lg_event ? blocks_extra : '0;
+    if (!block) block_value_q <= '0;
+    if (!more) block_extra_q <= '0;
+    more_value_q <= guard_i ? guard_crc_i : 32'(hold_energy_o);
+    if (!energy && !guard_i) more_value_q <= '0;
+    more_extra_q <= guard_i ? guard_reference_i : '0;
   end
 
 `ifdef FORMAL

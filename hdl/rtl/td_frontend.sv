@@ -184,8 +184,9 @@ module td_frontend #(
   logic                    cf_enable, cf_late, clipped;
   logic        [47:0]      cf_energy;
   logic        [15:0]      cf_width;
-  logic                    meter_req, meter_ack;
+  logic                    meter_req, totals_req, meter_ack;
   logic        [7:0]       meter_addr;
+  logic        [5:0]       totals_addr;
   logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
   logic        [1:0]       word_channel;
   logic signed [30:0]      word;          // 1/16 ADC code
@@ -248,8 +249,11 @@ module td_frontend #(
     .publishing_i(publishing),
     .whole_i     (whole),
     .take_i      (take),
-    .req_i       (meter_req),
-    .addr_i      (meter_addr[7:2]),
+    // Energies stand still from a suspicion on, at what they were then.
+    .take_energy_i(frozen_energy ? event_in && kind == 4'd1 : take),
+    .req_i       (meter_req || totals_req),
+    .totals_i    (totals_req),
+    .addr_i      (totals_req ? 6'(totals_addr >> 2) : meter_addr[7:2]),
     .ack_o       (meter_ack),
     .data_o      (meter_data)
   );
@@ -623,7 +627,7 @@ module td_frontend #(
     .fine_mode_i (cap_points),
     .fine_valid_i(point),
     .fine_i      ({point_i2, point_u2, point_i1, point_u1}),
-    .suspect_i   (event_in && kind == 4'd1),
+    .suspect_i   (pushed && pushed_kind == 6'd1),
     .event_i     (pushed),
     .edge_i      (edge_seen),
     .command_i   (cap_trigger),
@@ -676,9 +680,8 @@ module td_frontend #(
   logic [27:0] u_half_s, urms_s;
   logic [15:0] cross_fraction_s, trig_count_s;
   logic [1:0]  state_s;
-  logic [29:0] irms_s;
   logic [31:0] cf_count_s;
-  logic [63:0] p_s, q_s, s_s, e_forward_s, e_reverse_s, e_lagging_s, e_leading_s, e_run_s;
+  logic [63:0] e_run_s;
   logic        below_s;
   logic [7:0]  period_s;
   logic [47:0] stamp_s [4];
@@ -701,26 +704,12 @@ module td_frontend #(
       trig_ticks_s     <= trig_ticks;
       trig_count_s     <= trig_count;
       ticks_period_s   <= ticks_period;
-      irms_s           <= irms;
       cf_count_s       <= cf_count;
-      p_s              <= p;
-      q_s              <= q;
-      s_s              <= s;
       e_run_s          <= e_run;
       for (int j = 0; j < 4; j++) begin
         stamp_s[j]  <= stamp_q[j];
         stamps_s[j] <= stamps_q[j];
       end
-    end
-  end
-
-  // Energies stand still from a suspicion on, at what they were then.
-  always_ff @(posedge clk_i) begin
-    if (frozen_energy ? event_in && kind == 4'd1 : take) begin
-      e_forward_s <= e_forward;
-      e_reverse_s <= e_reverse;
-      e_lagging_s <= e_lagging;
-      e_leading_s <= e_leading;
     end
   end
 
@@ -733,7 +722,7 @@ module td_frontend #(
   logic unused;
   assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], ingress_seen,
                     result_data[31:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
-                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], step,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], totals_addr[1:0], irms, s, step,
                     fund_addr[1:0], harm_addr[1:0]};
 
   // ---- write lock and checksum, in front of the register file -----------------------------------
@@ -893,21 +882,6 @@ module td_frontend #(
     .hwif_out_det_confirm_rms_value    (confirm_rms),
     .hwif_out_det_return_rms_value     (return_rms),
     .hwif_out_det_return_samples       (return_samples),
-    .hwif_in_irms_half_value           (irms_s),
-    .hwif_in_p_lo_value                 (p_s[31:0]),
-    .hwif_in_p_hi_value                 (p_s[63:32]),
-    .hwif_in_q_lo_value                 (q_s[31:0]),
-    .hwif_in_q_hi_value                 (q_s[63:32]),
-    .hwif_in_s_lo_value                 (s_s[31:0]),
-    .hwif_in_s_hi_value                 (s_s[63:32]),
-    .hwif_in_e_forward_lo_value         (e_forward_s[31:0]),
-    .hwif_in_e_forward_hi_value         (e_forward_s[63:32]),
-    .hwif_in_e_reverse_lo_value         (e_reverse_s[31:0]),
-    .hwif_in_e_reverse_hi_value         (e_reverse_s[63:32]),
-    .hwif_in_e_lagging_lo_value         (e_lagging_s[31:0]),
-    .hwif_in_e_lagging_hi_value         (e_lagging_s[63:32]),
-    .hwif_in_e_leading_lo_value         (e_leading_s[31:0]),
-    .hwif_in_e_leading_hi_value         (e_leading_s[63:32]),
     .hwif_in_e_run_lo_value             (e_run_s[31:0]),
     .hwif_in_e_run_hi_value             (e_run_s[63:32]),
     .hwif_in_event_extreme_value       (head_value),
@@ -989,6 +963,10 @@ module td_frontend #(
     .hwif_out_meter_req                (meter_req),
     .hwif_in_meter_rd_data             (meter_data),
     .hwif_in_meter_rd_ack              (meter_ack),
+    .hwif_out_totals_addr              (totals_addr),
+    .hwif_out_totals_req               (totals_req),
+    .hwif_in_totals_rd_data            ('0),  // answered by meter_ack with meter_data
+    .hwif_in_totals_rd_ack             (1'b0),
     .hwif_out_control_rapid_change      (run_rvc),
     .hwif_out_control_overcurrent       (run_oc),
     .hwif_out_control_limiter           (run_limiter),

@@ -49,25 +49,16 @@ module td_metrology (
   output logic        [63:0] energy_leading_o,
   output logic signed [63:0] run_o
 );
-  // ---- slots, and emptying the memories after reset -----------------------------------------------------
+  // ---- slots ----------------------------------------------------------------------------------------------
   localparam logic [5:0] LastSlot   = 6'd62;
   localparam logic [5:0] SquareSlot = 6'd19;
   logic [5:0] slot_d, slot_q;
-  logic [2:0] cleared_q;  // places of the channels emptied: in 4 clocks, used from slot 6 on
-  logic       clear;
 
-  assign busy_o         = slot_q != '0;
-  assign clear          = !cleared_q[2];
-  assign slot_d         = valid_i ? 6'd1 : (slot_q == LastSlot || slot_q == '0 ? '0 : slot_q + 1'b1);
+  assign busy_o = slot_q != '0;
+  assign slot_d = valid_i ? 6'd1 : (slot_q == LastSlot || slot_q == '0 ? '0 : slot_q + 1'b1);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      slot_q    <= '0;
-      cleared_q <= '0;
-    end else begin
-      if (clear) cleared_q <= cleared_q + 1'b1;
-      slot_q <= slot_d;
-    end
+    slot_q <= rst_ni ? slot_d : '0;
   end
 
   // ---- the multiplier -------------------------------------------------------------------------------------
@@ -106,9 +97,8 @@ module td_metrology (
   td_channels u_channels (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear),
-    .clear_place_i(cleared_q[1:0]),
     .slot_i       (slot_q),
+    .next_i       (slot_d),
     .settled_i    (settled),
     .code_i,
     .offset_i,

@@ -79,6 +79,7 @@ module td_sums (
   logic        [1:0]  channel;
   age_e               age;
   logic        [3:0]  use_d, use1_q, use2_q;  // of the word: to a, to b, kept, taken off what was kept
+  logic               blank;                  // 0 instead of the word
   logic signed [30:0] line_q [512];
   logic signed [30:0] read_q, word_q;
   logic               held_q;          // that sample has been
@@ -98,16 +99,21 @@ module td_sums (
   always_comb begin
     channel = 2'd0;
     age     = Then;
+    blank   = 1'b0;
     use_d   = 4'b0000;
     unique case ({read_k_q, read_step_q})
-      {4'd0, 2'd0}: use_d = 4'b1000;
-      {4'd0, 2'd1}: begin channel = 2'd1; use_d = 4'b0100; end
-      {4'd1, 2'd0}: begin channel = 2'd2; use_d = 4'b1000; end
-      {4'd1, 2'd1}: begin channel = 2'd3; use_d = 4'b0100; end
-      {4'd2, 2'd0}: use_d = 4'b1100;
-      {4'd3, 2'd0}: begin channel = 2'd1; use_d = 4'b1100; end
-      {4'd4, 2'd0}: begin channel = 2'd2; use_d = 4'b1100; end
-      {4'd5, 2'd0}: begin channel = 2'd3; use_d = 4'b1100; end
+      {4'd0, 2'd1}: use_d = 4'b0100;
+      {4'd0, 2'd2}: begin channel = 2'd1; use_d = 4'b1000; end
+      {4'd1, 2'd1}: begin channel = 2'd2; use_d = 4'b0100; end
+      {4'd1, 2'd2}: begin channel = 2'd3; use_d = 4'b1000; end
+      {4'd2, 2'd1}: use_d = 4'b0100;
+      {4'd2, 2'd2}: use_d = 4'b1000;
+      {4'd3, 2'd1}: begin channel = 2'd1; use_d = 4'b0100; end
+      {4'd3, 2'd2}: begin channel = 2'd1; use_d = 4'b1000; end
+      {4'd4, 2'd1}: begin channel = 2'd2; use_d = 4'b0100; end
+      {4'd4, 2'd2}: begin channel = 2'd2; use_d = 4'b1000; end
+      {4'd5, 2'd1}: begin channel = 2'd3; use_d = 4'b0100; end
+      {4'd5, 2'd2}: begin channel = 2'd3; use_d = 4'b1000; end
       {4'd6, 2'd0}: begin age = Half; use_d = 4'b0010; end
       {4'd6, 2'd1}: begin age = Newest; use_d = 4'b0101; end
       {4'd6, 2'd2}: begin channel = 2'd1; age = Quarter; use_d = 4'b1000; end
@@ -115,9 +121,10 @@ module td_sums (
       {4'd7, 2'd1}: begin channel = 2'd2; age = Newest; use_d = 4'b0101; end
       {4'd7, 2'd2}: begin channel = 2'd3; age = Quarter; use_d = 4'b1000; end
       {4'd8, 2'd0}: use_d = 4'b0010;
-      {4'd8, 2'd1}: begin channel = 2'd2; use_d = {3'b110, opposed_i}; end
+      {4'd8, 2'd1}: begin channel = 2'd2; use_d = {3'b011, opposed_i}; end
       {4'd9, 2'd0}: begin channel = 2'd1; use_d = 4'b0010; end
-      {4'd9, 2'd1}: begin channel = 2'd3; use_d = {3'b110, !opposed_i}; end
+      {4'd9, 2'd1}: begin channel = 2'd3; use_d = {3'b011, !opposed_i}; end
+      {4'd8, 2'd2}, {4'd9, 2'd2}: begin blank = 1'b1; use_d = 4'b1000; end
       default: ;
     endcase
     unique case (age)
@@ -131,18 +138,20 @@ module td_sums (
   always_ff @(posedge clk_i) begin
     if (write_i) line_q[{channel_i, place_q}] <= word_i;
     read_q <= line_q[{channel, place_q - delay}];
-    held_q <= count_q > 13'(delay);
+    held_q <= count_q > 13'(delay) && !blank;
   end
 
   always_ff @(posedge clk_i) begin
-    use1_q <= read_on_q ? use_d : '0;
-    use2_q <= use1_q;
+    use1_q <= rst_ni && read_on_q ? use_d : '0;
+    use2_q <= rst_ni ? use1_q : '0;
     word_q <= held_q ? read_q : '0;  // a memory without reset: what was not written yet counts as 0
   end
 
   // ---- operands ---------------------------------------------------------------------------------------
-  logic signed [31:0] kept_q, joined, a_q, b_q;
-  logic signed [47:0] value_q;
+  // Each is 0 but in its clock, so that none needs to be chosen. The last word of a sum goes to a, what goes to b waits.
+  logic signed [31:0] kept_q, joined, a_q, b_next_q, b_q;
+  logic signed [47:0] value_q, whole_q;
+  logic        [15:0] fraction_q;
   logic               next_product, next_part, product_q, part_q;
 
   assign joined       = use2_q[0] ? kept_q - 32'(word_q) : kept_q + 32'(word_q);
@@ -150,15 +159,18 @@ module td_sums (
   assign next_part    = on_q && step_q == 2'd1 && boundary_i && k_q >= Values && k_q < Values + Sums;
   assign next_o       = next_product || next_part;
   assign start_o      = product_q || part_q;
-  assign a_o          = product_q ? 52'(a_q) : (part_q ? 52'(value_q) : '0);
-  assign b_o          = product_q ? 35'(b_q) : (part_q ? $signed({19'd0, fraction_i}) : '0);
+  assign a_o          = 52'(a_q) | 52'(whole_q);
+  assign b_o          = 35'(b_q) | $signed({19'd0, fraction_q});
 
   always_ff @(posedge clk_i) begin
-    product_q <= rst_ni && next_product;
-    part_q    <= rst_ni && next_part;
-    kept_q    <= use2_q[1] ? joined : '0;
-    if (use2_q[3]) a_q <= joined;
-    if (use2_q[2]) b_q <= joined;
+    product_q  <= rst_ni && next_product;
+    part_q     <= rst_ni && next_part;
+    kept_q     <= use2_q[1] ? joined : '0;
+    a_q        <= use2_q[3] ? joined : '0;
+    if (use2_q[2]) b_next_q <= joined;
+    b_q        <= next_product ? b_next_q : '0;
+    whole_q    <= next_part ? value_q : '0;
+    fraction_q <= next_part ? fraction_i : '0;
   end
 
   // ---- sums: first the products of this sample, then what was before them ------------------------------------

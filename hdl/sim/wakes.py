@@ -25,7 +25,7 @@ WAKES = {
     " || ack_q != '0 || oldest_q != place_q - count_q[PlaceWidth-1:0]",
     "td_channels": "slot_i < 6'd19",
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
-    " || crossing_lost_o",
+    " || crossing_lost_o || event_o",
     "td_divide": "start_i || left_q != '0 || done_q",
     "td_divide_root": "start_i || left_q != '0 || done_o",
     "td_event_fifo": "push_i || waiting_o != fill",
@@ -43,19 +43,19 @@ WAKES = {
     "td_last_gasp": "step_i || detected_i || event_q",
     "td_limiter": "step_i || tick_i || kind_q != '0 || duplicate_o || refused_o"
     " || above_q != (limit_q != '0 && current_q > limit_q)",
-    "td_metrology": "valid_i || slot_q != '0 || clear",
+    "td_metrology": "valid_i || slot_q != '0",
     "td_multiply_signed": "start_i || left_q != '0 || done_q",
     "td_overcurrent": "step_i || event_o",
     "td_point_product": "run_i",
     "td_power_fail": "valid_i || step_q != '0 || publish_i || kind_q != '0",
     "td_product": "start_i || run_q != '0",
-    "td_pulse": "valid_i || add_q || decide_q || late_o",
+    "td_pulse": "valid_i || pass_q != Rest || does_q != Rest || late_o",
     "td_quality": "publish_i || step_q != Rest || event_o",
     "td_rapid_change": "step_i || (row_q != Rest && row_q != Decide) || event_o",
     "td_regs": "s_axil_awvalid || s_axil_wvalid || s_axil_arvalid || axil_arvalid || axil_awvalid"
     " || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
-    "td_results": "publishing_i || write_i || req_i || read_q || ack_o",
+    "td_results": "publishing_i || take_energy_i || seeks || write_i || req_i || read_q || ack_o",
     "td_sqrt": "start_i || left_q != '0 || done_q",
     "td_sums": "slot_i == 6'd1 || slot_i == 6'd16 || write_i || read_on_q || on_q || start_o || closed_o || gap_o",
     "td_zero_cross": "valid_i || busy_q",

@@ -128,21 +128,10 @@ module td_regs (
         input wire [12:0] hwif_in_cap_status_count,
         input wire [31:0] hwif_in_cap_first_lo_value,
         input wire [15:0] hwif_in_cap_first_hi_value,
-        input wire [29:0] hwif_in_irms_half_value,
-        input wire [31:0] hwif_in_p_lo_value,
-        input wire [31:0] hwif_in_p_hi_value,
-        input wire [31:0] hwif_in_q_lo_value,
-        input wire [31:0] hwif_in_q_hi_value,
-        input wire [31:0] hwif_in_s_lo_value,
-        input wire [31:0] hwif_in_s_hi_value,
-        input wire [31:0] hwif_in_e_forward_lo_value,
-        input wire [31:0] hwif_in_e_forward_hi_value,
-        input wire [31:0] hwif_in_e_reverse_lo_value,
-        input wire [31:0] hwif_in_e_reverse_hi_value,
-        input wire [31:0] hwif_in_e_lagging_lo_value,
-        input wire [31:0] hwif_in_e_lagging_hi_value,
-        input wire [31:0] hwif_in_e_leading_lo_value,
-        input wire [31:0] hwif_in_e_leading_hi_value,
+        output logic [5:0] hwif_out_totals_addr,
+        output logic hwif_out_totals_req,
+        input logic [31:0] hwif_in_totals_rd_data,
+        input logic hwif_in_totals_rd_ack,
         input wire [31:0] hwif_in_e_run_lo_value,
         input wire [31:0] hwif_in_e_run_hi_value,
         output logic [27:0] hwif_out_qual_dip_value,
@@ -532,224 +521,310 @@ module td_regs (
         end
     end
 
-    // An access takes three clocks behind its request. First, memories are read. Second, registers are chosen by rows,
-    // and the word of a setting takes in what is written. Third, the rows are joined, the setting is stored and loaded,
-    // and the answer is given. A memory outside is answered in the clock after its acknowledgement.
-    logic first_q, second_q, third_q, write_q;
-    logic [14:0] access_addr_q;
+    // An access takes four clocks behind its request. With the request its place is looked up: the setting, or the row
+    // of a register and its number there. Second, registers are chosen by rows, and the word of a setting is read.
+    // Third, rows are joined, and the word takes in what is written. Fourth, the setting is stored and loaded, and the
+    // answer is given. A memory outside is answered in the clock after its acknowledgement.
+    logic first_q, second_q, third_q, fourth_q, write_q;
+    logic beyond_q;  // no place has this address
     always_ff @(posedge clk) begin
         if(~rst_n) begin
             first_q <= '0;
             second_q <= '0;
             third_q <= '0;
+            fourth_q <= '0;
             write_q <= '0;
-            access_addr_q <= '0;
         end else begin
             first_q <= decoded_req & ~decoded_strb_is_external;
             second_q <= first_q;
-            third_q <= second_q | external_rd_ack;
+            third_q <= second_q;
+            fourth_q <= third_q | external_rd_ack;
             if(decoded_req) write_q <= cpuif_req_is_wr;
-            if(decoded_req) access_addr_q <= cpuif_addr;
         end
     end
-    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q;
-    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q;
+    assign cpuif_req_stall_rd = external_pending | first_q | second_q | third_q | fourth_q;
+    assign cpuif_req_stall_wr = external_pending | first_q | second_q | third_q | fourth_q;
 
-    (* ram_style = "block" *) logic [31:0] settings_q [1024];
-    (* rom_style = "block" *) logic [31:0] settings_reset [1024];  // what the words are after reset
-    (* rom_style = "block" *) logic [31:0] settings_mask [1024];  // bits that there are
+    (* rom_style = "block" *) logic [24:0] places [1024];  // setting, number in the row, rows
+    (* ram_style = "block" *) logic [31:0] settings_q [128];
+    (* rom_style = "block" *) logic [31:0] settings_reset [128];  // what the words are after reset
+    (* rom_style = "block" *) logic [31:0] settings_mask [128];  // bits that there are
     logic [61:0] settings_known_q;  // asked for since reset: stored
-    logic known_q, settings_load;
+    logic settings_load, known_q;
+    logic [24:0] place_q;
+    logic [6:0] setting_q, setting2_q, setting3_q;
+    logic [15:0] rows_q;
+    logic [1:0] number_q;
+    logic [8-1:0] coarse_q;  // the setting that is loaded: eights and ones of its number
+    logic [8-1:0] fine_q;
     logic [31:0] read_q, reset_q, mask_q, data_q, settings_word;
     logic [3:0] strobe_q;
     initial begin
-        for(int i=0; i<1024; i++) begin
+        for(int i=0; i<128; i++) begin
             settings_q[i] = '0;
             settings_reset[i] = '0;
             settings_mask[i] = '0;
         end
-        settings_reset[40] = 32'h147ae1;
-        settings_reset[41] = 32'h506828;
-        settings_reset[44] = 32'h1974;
-        settings_reset[45] = 32'h1a33161;
-        settings_reset[46] = 32'hb3f23b;
-        settings_reset[47] = 32'h5c0498;
-        settings_reset[48] = 32'hd50;
-        settings_reset[49] = 32'ha0;
-        settings_reset[50] = 32'h145d5b6;
-        settings_reset[51] = 32'h21f0eda;
-        settings_reset[52] = 32'h320;
-        settings_reset[57] = 32'h800;
-        settings_reset[104] = 32'h28bab6c;
-        settings_reset[105] = 32'h31c7c2e;
-        settings_reset[106] = 32'h486861;
-        settings_reset[107] = 32'he7b47;
-        settings_reset[132] = 32'h400000;
-        settings_reset[136] = 32'h400000;
-        settings_reset[140] = 32'h400000;
-        settings_reset[144] = 32'h400000;
-        settings_reset[155] = 32'h280;
-        settings_reset[514] = 32'h243431;
-        settings_reset[515] = 32'h121a18;
-        settings_reset[516] = 32'h64;
-        settings_reset[518] = 32'h1fffffff;
-        settings_reset[520] = 32'h3fffffff;
-        settings_reset[522] = 32'h13880;
-        settings_reset[523] = 32'h13880;
-        settings_reset[524] = 32'h493e00;
-        settings_reset[525] = 32'h8;
-        settings_reset[536] = 32'h1f40;
-        settings_reset[537] = 32'he7ae1;
-        settings_reset[772] = 32'h1;
-        settings_reset[773] = 32'hfff;
-        settings_reset[775] = 32'hf;
-        settings_reset[0] = 32'h54454944;
-        settings_reset[1] = 32'h10002;
-        settings_reset[2] = 32'h31a34a5d;
-        settings_mask[3] = 32'h3;
-        settings_mask[5] = 32'h30f;
-        settings_mask[40] = 32'hfffffff;
-        settings_mask[41] = 32'hffffff;
-        settings_mask[44] = 32'h1fff;
-        settings_mask[45] = 32'hffffffff;
-        settings_mask[46] = 32'hffffffff;
-        settings_mask[47] = 32'hffffffff;
-        settings_mask[48] = 32'h1fff;
-        settings_mask[49] = 32'hffff;
-        settings_mask[50] = 32'hfffffff;
-        settings_mask[51] = 32'hfffffff;
-        settings_mask[52] = 32'hffff;
-        settings_mask[57] = 32'hfff;
-        settings_mask[104] = 32'hfffffff;
-        settings_mask[105] = 32'hfffffff;
-        settings_mask[106] = 32'hfffffff;
-        settings_mask[107] = 32'hfffffff;
-        settings_mask[128] = 32'h3;
-        settings_mask[129] = 32'hffffffff;
-        settings_mask[130] = 32'hffffffff;
-        settings_mask[132] = 32'hffffff;
-        settings_mask[133] = 32'hffffff;
-        settings_mask[134] = 32'h1ffff;
-        settings_mask[136] = 32'hffffff;
-        settings_mask[137] = 32'hffffff;
-        settings_mask[138] = 32'h1ffff;
-        settings_mask[140] = 32'hffffff;
-        settings_mask[141] = 32'hffffff;
-        settings_mask[142] = 32'h1ffff;
-        settings_mask[144] = 32'hffffff;
-        settings_mask[145] = 32'hffffff;
-        settings_mask[146] = 32'h1ffff;
-        settings_mask[152] = 32'h7;
-        settings_mask[153] = 32'hffffffff;
-        settings_mask[154] = 32'hffff;
-        settings_mask[155] = 32'hffff;
-        settings_mask[512] = 32'h7f;
-        settings_mask[514] = 32'hfffffff;
-        settings_mask[515] = 32'hfffffff;
-        settings_mask[516] = 32'h7f;
-        settings_mask[518] = 32'h1fffffff;
-        settings_mask[519] = 32'h1fffffff;
-        settings_mask[520] = 32'h3fffffff;
-        settings_mask[521] = 32'h3fffffff;
-        settings_mask[522] = 32'hfffffff;
-        settings_mask[523] = 32'hfffffff;
-        settings_mask[524] = 32'hfffffff;
-        settings_mask[525] = 32'h10f;
-        settings_mask[526] = 32'h3fffffff;
-        settings_mask[527] = 32'hffffffff;
-        settings_mask[528] = 32'hffff;
-        settings_mask[536] = 32'hfffffff;
-        settings_mask[537] = 32'hffffffff;
-        settings_mask[544] = 32'hfff0fff;
-        settings_mask[545] = 32'hfff;
-        settings_mask[768] = 32'h3;
-        settings_mask[772] = 32'h7;
-        settings_mask[773] = 32'hfff;
-        settings_mask[774] = 32'h3;
-        settings_mask[775] = 32'h10f;
-        settings_mask[779] = 32'h1;
-        settings_mask[0] = 32'h54454944;
-        settings_mask[1] = 32'h10002;
-        settings_mask[2] = 32'h31a34a5d;
+        settings_reset[2] = 32'h147ae1;
+        settings_reset[3] = 32'h506828;
+        settings_reset[4] = 32'h1974;
+        settings_reset[5] = 32'h1a33161;
+        settings_reset[6] = 32'hb3f23b;
+        settings_reset[7] = 32'h5c0498;
+        settings_reset[8] = 32'hd50;
+        settings_reset[9] = 32'ha0;
+        settings_reset[10] = 32'h145d5b6;
+        settings_reset[11] = 32'h21f0eda;
+        settings_reset[12] = 32'h320;
+        settings_reset[13] = 32'h800;
+        settings_reset[14] = 32'h28bab6c;
+        settings_reset[15] = 32'h31c7c2e;
+        settings_reset[16] = 32'h486861;
+        settings_reset[17] = 32'he7b47;
+        settings_reset[21] = 32'h400000;
+        settings_reset[24] = 32'h400000;
+        settings_reset[27] = 32'h400000;
+        settings_reset[30] = 32'h400000;
+        settings_reset[36] = 32'h280;
+        settings_reset[38] = 32'h243431;
+        settings_reset[39] = 32'h121a18;
+        settings_reset[40] = 32'h64;
+        settings_reset[41] = 32'h1fffffff;
+        settings_reset[43] = 32'h3fffffff;
+        settings_reset[45] = 32'h13880;
+        settings_reset[46] = 32'h13880;
+        settings_reset[47] = 32'h493e00;
+        settings_reset[48] = 32'h8;
+        settings_reset[52] = 32'h1f40;
+        settings_reset[53] = 32'he7ae1;
+        settings_reset[57] = 32'h1;
+        settings_reset[58] = 32'hfff;
+        settings_reset[60] = 32'hf;
+        settings_reset[64] = 32'h54454944;
+        settings_reset[65] = 32'h10002;
+        settings_reset[66] = 32'ha45ab90a;
+        settings_mask[0] = 32'h3;
+        settings_mask[1] = 32'h30f;
+        settings_mask[2] = 32'hfffffff;
+        settings_mask[3] = 32'hffffff;
+        settings_mask[4] = 32'h1fff;
+        settings_mask[5] = 32'hffffffff;
+        settings_mask[6] = 32'hffffffff;
+        settings_mask[7] = 32'hffffffff;
+        settings_mask[8] = 32'h1fff;
+        settings_mask[9] = 32'hffff;
+        settings_mask[10] = 32'hfffffff;
+        settings_mask[11] = 32'hfffffff;
+        settings_mask[12] = 32'hffff;
+        settings_mask[13] = 32'hfff;
+        settings_mask[14] = 32'hfffffff;
+        settings_mask[15] = 32'hfffffff;
+        settings_mask[16] = 32'hfffffff;
+        settings_mask[17] = 32'hfffffff;
+        settings_mask[18] = 32'h3;
+        settings_mask[19] = 32'hffffffff;
+        settings_mask[20] = 32'hffffffff;
+        settings_mask[21] = 32'hffffff;
+        settings_mask[22] = 32'hffffff;
+        settings_mask[23] = 32'h1ffff;
+        settings_mask[24] = 32'hffffff;
+        settings_mask[25] = 32'hffffff;
+        settings_mask[26] = 32'h1ffff;
+        settings_mask[27] = 32'hffffff;
+        settings_mask[28] = 32'hffffff;
+        settings_mask[29] = 32'h1ffff;
+        settings_mask[30] = 32'hffffff;
+        settings_mask[31] = 32'hffffff;
+        settings_mask[32] = 32'h1ffff;
+        settings_mask[33] = 32'h7;
+        settings_mask[34] = 32'hffffffff;
+        settings_mask[35] = 32'hffff;
+        settings_mask[36] = 32'hffff;
+        settings_mask[37] = 32'h7f;
+        settings_mask[38] = 32'hfffffff;
+        settings_mask[39] = 32'hfffffff;
+        settings_mask[40] = 32'h7f;
+        settings_mask[41] = 32'h1fffffff;
+        settings_mask[42] = 32'h1fffffff;
+        settings_mask[43] = 32'h3fffffff;
+        settings_mask[44] = 32'h3fffffff;
+        settings_mask[45] = 32'hfffffff;
+        settings_mask[46] = 32'hfffffff;
+        settings_mask[47] = 32'hfffffff;
+        settings_mask[48] = 32'h10f;
+        settings_mask[49] = 32'h3fffffff;
+        settings_mask[50] = 32'hffffffff;
+        settings_mask[51] = 32'hffff;
+        settings_mask[52] = 32'hfffffff;
+        settings_mask[53] = 32'hffffffff;
+        settings_mask[54] = 32'hfff0fff;
+        settings_mask[55] = 32'hfff;
+        settings_mask[56] = 32'h3;
+        settings_mask[57] = 32'h7;
+        settings_mask[58] = 32'hfff;
+        settings_mask[59] = 32'h3;
+        settings_mask[60] = 32'h10f;
+        settings_mask[61] = 32'h1;
+        settings_mask[64] = 32'h54454944;
+        settings_mask[65] = 32'h10002;
+        settings_mask[66] = 32'ha45ab90a;
+        for(int i=0; i<1024; i++) places[i] = 25'h1fc0000;
+        places[0] = 25'h1000000;
+        places[1] = 25'h1040000;
+        places[2] = 25'h1080000;
+        places[3] = 25'h0;
+        places[4] = 25'h1fe2000;
+        places[5] = 25'h40000;
+        places[6] = 25'h1ff4000;
+        places[8] = 25'h1fc0001;
+        places[9] = 25'h1fe0800;
+        places[10] = 25'h1fd0001;
+        places[11] = 25'h1fd0200;
+        places[12] = 25'h1fe0200;
+        places[13] = 25'h1fe0001;
+        places[14] = 25'h1ff0001;
+        places[15] = 25'h1fc0002;
+        places[16] = 25'h1fd0002;
+        places[17] = 25'h1fd4000;
+        places[18] = 25'h1fe0002;
+        places[19] = 25'h1ff0002;
+        places[20] = 25'h1fc0004;
+        places[21] = 25'h1fd0004;
+        places[22] = 25'h1fe0004;
+        places[23] = 25'h1ff0004;
+        places[24] = 25'h1fc0008;
+        places[25] = 25'h1fd0008;
+        places[26] = 25'h1fe0008;
+        places[27] = 25'h1ff0008;
+        places[28] = 25'h1fc0010;
+        places[29] = 25'h1fd0010;
+        places[32] = 25'h1fc4000;
+        places[33] = 25'h1fe0010;
+        places[34] = 25'h1ff0800;
+        places[35] = 25'h1ff0200;
+        places[37] = 25'h1ff0010;
+        places[38] = 25'h1fc0020;
+        places[40] = 25'h80000;
+        places[41] = 25'hc0000;
+        places[44] = 25'h100000;
+        places[45] = 25'h140000;
+        places[46] = 25'h180000;
+        places[47] = 25'h1c0000;
+        places[48] = 25'h200000;
+        places[49] = 25'h240000;
+        places[50] = 25'h280000;
+        places[51] = 25'h2c0000;
+        places[52] = 25'h300000;
+        places[57] = 25'h340000;
+        places[58] = 25'h1fc2000;
+        places[59] = 25'h1fd0020;
+        places[60] = 25'h1fc1000;
+        places[96] = 25'h1fe0020;
+        places[97] = 25'h1ff0020;
+        places[104] = 25'h380000;
+        places[105] = 25'h3c0000;
+        places[106] = 25'h400000;
+        places[107] = 25'h440000;
+        places[128] = 25'h480000;
+        places[129] = 25'h4c0000;
+        places[130] = 25'h500000;
+        places[132] = 25'h540000;
+        places[133] = 25'h580000;
+        places[134] = 25'h5c0000;
+        places[136] = 25'h600000;
+        places[137] = 25'h640000;
+        places[138] = 25'h680000;
+        places[140] = 25'h6c0000;
+        places[141] = 25'h700000;
+        places[142] = 25'h740000;
+        places[144] = 25'h780000;
+        places[145] = 25'h7c0000;
+        places[146] = 25'h800000;
+        places[152] = 25'h840000;
+        places[153] = 25'h880000;
+        places[154] = 25'h8c0000;
+        places[155] = 25'h900000;
+        places[156] = 25'h1fc0040;
+        places[384] = 25'h1fe8000;
+        places[385] = 25'h1fd8000;
+        places[512] = 25'h940000;
+        places[513] = 25'h1fe4000;
+        places[514] = 25'h980000;
+        places[515] = 25'h9c0000;
+        places[516] = 25'ha00000;
+        places[517] = 25'h1fc0200;
+        places[518] = 25'ha40000;
+        places[519] = 25'ha80000;
+        places[520] = 25'hac0000;
+        places[521] = 25'hb00000;
+        places[522] = 25'hb40000;
+        places[523] = 25'hb80000;
+        places[524] = 25'hbc0000;
+        places[525] = 25'hc00000;
+        places[526] = 25'hc40000;
+        places[527] = 25'hc80000;
+        places[528] = 25'hcc0000;
+        places[529] = 25'h1ff1000;
+        places[530] = 25'h1fd0400;
+        places[531] = 25'h1fe0100;
+        places[532] = 25'h1fd0040;
+        places[533] = 25'h1fe0040;
+        places[534] = 25'h1ff0100;
+        places[536] = 25'hd00000;
+        places[537] = 25'hd40000;
+        places[539] = 25'h1fc0400;
+        places[540] = 25'h1ff0040;
+        places[541] = 25'h1fc0080;
+        places[542] = 25'h1fd0080;
+        places[543] = 25'h1fd1000;
+        places[544] = 25'hd80000;
+        places[545] = 25'hdc0000;
+        places[546] = 25'h1fd2000;
+        places[547] = 25'h1fe0400;
+        places[549] = 25'h1fc0800;
+        places[550] = 25'h1fe0080;
+        places[551] = 25'h1ff0080;
+        places[552] = 25'h1fc8000;
+        places[553] = 25'h1ff0400;
+        places[554] = 25'h1fc0100;
+        places[768] = 25'he00000;
+        places[769] = 25'h1ff2000;
+        places[772] = 25'he40000;
+        places[773] = 25'he80000;
+        places[774] = 25'hec0000;
+        places[775] = 25'hf00000;
+        places[776] = 25'h1fd0800;
+        places[777] = 25'h1fd0100;
+        places[778] = 25'h1fe1000;
+        places[779] = 25'hf40000;
     end
     always_ff @(posedge clk) begin
+        place_q <= places[cpuif_addr[11:2]];
         if(decoded_req) begin
+            beyond_q <= cpuif_addr[14:12] != '0;
             data_q <= cpuif_wr_data;
             strobe_q <= cpuif_req_is_wr ? {cpuif_wr_biten[24], cpuif_wr_biten[16], cpuif_wr_biten[8], cpuif_wr_biten[0]} : '0;
         end
-        if(first_q) begin
-            read_q <= settings_q[access_addr_q[11:2]];
-            reset_q <= settings_reset[access_addr_q[11:2]];
-            mask_q <= settings_mask[access_addr_q[11:2]];
-            known_q <= ((access_addr_q[14:2] == 13'h2c) & settings_known_q[4]) |
-        ((access_addr_q[14:2] == 13'h2d) & settings_known_q[5]) |
-        ((access_addr_q[14:2] == 13'h2e) & settings_known_q[6]) |
-        ((access_addr_q[14:2] == 13'h2f) & settings_known_q[7]) |
-        ((access_addr_q[14:2] == 13'h30) & settings_known_q[8]) |
-        ((access_addr_q[14:2] == 13'h31) & settings_known_q[9]) |
-        ((access_addr_q[14:2] == 13'h32) & settings_known_q[10]) |
-        ((access_addr_q[14:2] == 13'h33) & settings_known_q[11]) |
-        ((access_addr_q[14:2] == 13'h68) & settings_known_q[14]) |
-        ((access_addr_q[14:2] == 13'h69) & settings_known_q[15]) |
-        ((access_addr_q[14:2] == 13'h6a) & settings_known_q[16]) |
-        ((access_addr_q[14:2] == 13'h6b) & settings_known_q[17]) |
-        ((access_addr_q[14:2] == 13'h98) & settings_known_q[33]) |
-        ((access_addr_q[14:2] == 13'h99) & settings_known_q[34]) |
-        ((access_addr_q[14:2] == 13'h9a) & settings_known_q[35]) |
-        ((access_addr_q[14:2] == 13'h9b) & settings_known_q[36]) |
-        ((access_addr_q[14:2] == 13'h208) & settings_known_q[43]) |
-        ((access_addr_q[14:2] == 13'h209) & settings_known_q[44]) |
-        ((access_addr_q[14:2] == 13'h20a) & settings_known_q[45]) |
-        ((access_addr_q[14:2] == 13'h20b) & settings_known_q[46]) |
-        ((access_addr_q[14:2] == 13'h20c) & settings_known_q[47]) |
-        ((access_addr_q[14:2] == 13'h20d) & settings_known_q[48]) |
-        ((access_addr_q[14:2] == 13'h20e) & settings_known_q[49]) |
-        ((access_addr_q[14:2] == 13'h20f) & settings_known_q[50]) |
-        ((access_addr_q[14:2] == 13'h304) & settings_known_q[57]) |
-        ((access_addr_q[14:2] == 13'h305) & settings_known_q[58]) |
-        ((access_addr_q[14:2] == 13'h306) & settings_known_q[59]) |
-        ((access_addr_q[14:2] == 13'h307) & settings_known_q[60]) |
-        ((access_addr_q[14:2] == 13'h3) & settings_known_q[0]) |
-        ((access_addr_q[14:2] == 13'h5) & settings_known_q[1]) |
-        ((access_addr_q[14:2] == 13'h28) & settings_known_q[2]) |
-        ((access_addr_q[14:2] == 13'h29) & settings_known_q[3]) |
-        ((access_addr_q[14:2] == 13'h34) & settings_known_q[12]) |
-        ((access_addr_q[14:2] == 13'h39) & settings_known_q[13]) |
-        ((access_addr_q[14:2] == 13'h80) & settings_known_q[18]) |
-        ((access_addr_q[14:2] == 13'h81) & settings_known_q[19]) |
-        ((access_addr_q[14:2] == 13'h82) & settings_known_q[20]) |
-        ((access_addr_q[14:2] == 13'h84) & settings_known_q[21]) |
-        ((access_addr_q[14:2] == 13'h85) & settings_known_q[22]) |
-        ((access_addr_q[14:2] == 13'h86) & settings_known_q[23]) |
-        ((access_addr_q[14:2] == 13'h88) & settings_known_q[24]) |
-        ((access_addr_q[14:2] == 13'h89) & settings_known_q[25]) |
-        ((access_addr_q[14:2] == 13'h8a) & settings_known_q[26]) |
-        ((access_addr_q[14:2] == 13'h8c) & settings_known_q[27]) |
-        ((access_addr_q[14:2] == 13'h8d) & settings_known_q[28]) |
-        ((access_addr_q[14:2] == 13'h8e) & settings_known_q[29]) |
-        ((access_addr_q[14:2] == 13'h90) & settings_known_q[30]) |
-        ((access_addr_q[14:2] == 13'h91) & settings_known_q[31]) |
-        ((access_addr_q[14:2] == 13'h92) & settings_known_q[32]) |
-        ((access_addr_q[14:2] == 13'h200) & settings_known_q[37]) |
-        ((access_addr_q[14:2] == 13'h202) & settings_known_q[38]) |
-        ((access_addr_q[14:2] == 13'h203) & settings_known_q[39]) |
-        ((access_addr_q[14:2] == 13'h204) & settings_known_q[40]) |
-        ((access_addr_q[14:2] == 13'h206) & settings_known_q[41]) |
-        ((access_addr_q[14:2] == 13'h207) & settings_known_q[42]) |
-        ((access_addr_q[14:2] == 13'h210) & settings_known_q[51]) |
-        ((access_addr_q[14:2] == 13'h218) & settings_known_q[52]) |
-        ((access_addr_q[14:2] == 13'h219) & settings_known_q[53]) |
-        ((access_addr_q[14:2] == 13'h220) & settings_known_q[54]) |
-        ((access_addr_q[14:2] == 13'h221) & settings_known_q[55]) |
-        ((access_addr_q[14:2] == 13'h300) & settings_known_q[56]) |
-        ((access_addr_q[14:2] == 13'h30b) & settings_known_q[61]);
-        end
-        for(int i=0; i<4; i++) begin
-            settings_word[i*8 +: 8] <= ~second_q ? '0 : mask_q[i*8 +: 8]
+        setting_q <= place_q[24:18];
+        read_q <= settings_q[setting_q];
+        reset_q <= settings_reset[setting_q];
+        mask_q <= settings_mask[setting_q];
+        known_q <= ~setting_q[6] & settings_known_q[setting_q[5:0]];
+        setting2_q <= setting_q;
+        setting3_q <= setting2_q;
+        number_q <= place_q[18-1 -: 2];
+        if(~first_q | beyond_q) rows_q <= '0;
+        else rows_q <= place_q[15:0];
+        if(~third_q | beyond_q) settings_word <= '0;
+        else for(int i=0; i<4; i++) begin
+            settings_word[i*8 +: 8] <= mask_q[i*8 +: 8]
                 & (strobe_q[i] ? data_q[i*8 +: 8] : known_q ? read_q[i*8 +: 8] : reset_q[i*8 +: 8]);
         end
-        settings_load <= second_q & (access_addr_q[14:12] == '0);
-        if(settings_load) settings_q[access_addr_q[11:2]] <= settings_word;
+        settings_load <= third_q & ~beyond_q & ~setting2_q[6];
+        if(~third_q | beyond_q | setting2_q[6]) coarse_q <= '0;
+        else coarse_q <= 8'd1 << setting2_q[5:3];
+        fine_q <= 8'd1 << setting2_q[3-1:0];
+        if(settings_load) settings_q[setting3_q] <= settings_word;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) settings_known_q <= '0;
@@ -878,21 +953,7 @@ module td_regs (
     logic decoded_reg_strb_cap_status;
     logic decoded_reg_strb_cap_first_lo;
     logic decoded_reg_strb_cap_first_hi;
-    logic decoded_reg_strb_irms_half;
-    logic decoded_reg_strb_p_lo;
-    logic decoded_reg_strb_p_hi;
-    logic decoded_reg_strb_q_lo;
-    logic decoded_reg_strb_q_hi;
-    logic decoded_reg_strb_s_lo;
-    logic decoded_reg_strb_s_hi;
-    logic decoded_reg_strb_e_forward_lo;
-    logic decoded_reg_strb_e_forward_hi;
-    logic decoded_reg_strb_e_reverse_lo;
-    logic decoded_reg_strb_e_reverse_hi;
-    logic decoded_reg_strb_e_lagging_lo;
-    logic decoded_reg_strb_e_lagging_hi;
-    logic decoded_reg_strb_e_leading_lo;
-    logic decoded_reg_strb_e_leading_hi;
+    logic decoded_reg_strb_totals;
     logic decoded_reg_strb_e_run_lo;
     logic decoded_reg_strb_e_run_hi;
     logic decoded_reg_strb_qual_dip;
@@ -998,9 +1059,9 @@ module td_regs (
         decoded_reg_strb_id = cpuif_req_masked & (cpuif_addr == 15'h0) & !cpuif_req_is_wr;
         decoded_reg_strb_version = cpuif_req_masked & (cpuif_addr == 15'h4) & !cpuif_req_is_wr;
         decoded_reg_strb_map_hash = cpuif_req_masked & (cpuif_addr == 15'h8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ctrl = settings_load & (access_addr_q == 15'hc);
+        decoded_reg_strb_ctrl = coarse_q[0] & fine_q[0];
         decoded_reg_strb_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h10);
-        decoded_reg_strb_irq_enable = settings_load & (access_addr_q == 15'h14);
+        decoded_reg_strb_irq_enable = coarse_q[0] & fine_q[1];
         decoded_reg_strb_irq_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h18);
         decoded_reg_strb_snapshot = cpuif_req_masked & (cpuif_addr == 15'h1c) & cpuif_req_is_wr;
         decoded_reg_strb_sample_lo = cpuif_req_masked & (cpuif_addr == 15'h20) & !cpuif_req_is_wr;
@@ -1032,62 +1093,49 @@ module td_regs (
         decoded_reg_strb_event_pop = cpuif_req_masked & (cpuif_addr == 15'h90) & cpuif_req_is_wr;
         decoded_reg_strb_event_extreme = cpuif_req_masked & (cpuif_addr == 15'h94) & !cpuif_req_is_wr;
         decoded_reg_strb_event_extra = cpuif_req_masked & (cpuif_addr == 15'h98) & !cpuif_req_is_wr;
-        decoded_reg_strb_cross_hysteresis = settings_load & (access_addr_q == 15'ha0);
-        decoded_reg_strb_cross_timing = settings_load & (access_addr_q == 15'ha4);
-        decoded_reg_strb_det_k = settings_load & (access_addr_q == 15'hb0);
-        decoded_reg_strb_det_drop = settings_load & (access_addr_q == 15'hb4);
-        decoded_reg_strb_det_low = settings_load & (access_addr_q == 15'hb8);
-        decoded_reg_strb_det_floor = settings_load & (access_addr_q == 15'hbc);
-        decoded_reg_strb_det_shape = settings_load & (access_addr_q == 15'hc0);
-        decoded_reg_strb_det_confirm = settings_load & (access_addr_q == 15'hc4);
-        decoded_reg_strb_det_confirm_rms = settings_load & (access_addr_q == 15'hc8);
-        decoded_reg_strb_det_return_rms = settings_load & (access_addr_q == 15'hcc);
-        decoded_reg_strb_det_return = settings_load & (access_addr_q == 15'hd0);
+        decoded_reg_strb_cross_hysteresis = coarse_q[0] & fine_q[2];
+        decoded_reg_strb_cross_timing = coarse_q[0] & fine_q[3];
+        decoded_reg_strb_det_k = coarse_q[0] & fine_q[4];
+        decoded_reg_strb_det_drop = coarse_q[0] & fine_q[5];
+        decoded_reg_strb_det_low = coarse_q[0] & fine_q[6];
+        decoded_reg_strb_det_floor = coarse_q[0] & fine_q[7];
+        decoded_reg_strb_det_shape = coarse_q[1] & fine_q[0];
+        decoded_reg_strb_det_confirm = coarse_q[1] & fine_q[1];
+        decoded_reg_strb_det_confirm_rms = coarse_q[1] & fine_q[2];
+        decoded_reg_strb_det_return_rms = coarse_q[1] & fine_q[3];
+        decoded_reg_strb_det_return = coarse_q[1] & fine_q[4];
         decoded_reg_strb_cap_ctrl = cpuif_req_masked & (cpuif_addr == 15'he0) & cpuif_req_is_wr;
-        decoded_reg_strb_cap_post = settings_load & (access_addr_q == 15'he4);
+        decoded_reg_strb_cap_post = coarse_q[1] & fine_q[5];
         decoded_reg_strb_cap_status = cpuif_req_masked & (cpuif_addr == 15'he8) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_lo = cpuif_req_masked & (cpuif_addr == 15'hec) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_first_hi = cpuif_req_masked & (cpuif_addr == 15'hf0) & !cpuif_req_is_wr;
-        decoded_reg_strb_irms_half = cpuif_req_masked & (cpuif_addr == 15'h140) & !cpuif_req_is_wr;
-        decoded_reg_strb_p_lo = cpuif_req_masked & (cpuif_addr == 15'h148) & !cpuif_req_is_wr;
-        decoded_reg_strb_p_hi = cpuif_req_masked & (cpuif_addr == 15'h14c) & !cpuif_req_is_wr;
-        decoded_reg_strb_q_lo = cpuif_req_masked & (cpuif_addr == 15'h150) & !cpuif_req_is_wr;
-        decoded_reg_strb_q_hi = cpuif_req_masked & (cpuif_addr == 15'h154) & !cpuif_req_is_wr;
-        decoded_reg_strb_s_lo = cpuif_req_masked & (cpuif_addr == 15'h158) & !cpuif_req_is_wr;
-        decoded_reg_strb_s_hi = cpuif_req_masked & (cpuif_addr == 15'h15c) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_forward_lo = cpuif_req_masked & (cpuif_addr == 15'h160) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_forward_hi = cpuif_req_masked & (cpuif_addr == 15'h164) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_reverse_lo = cpuif_req_masked & (cpuif_addr == 15'h168) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_reverse_hi = cpuif_req_masked & (cpuif_addr == 15'h16c) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_lagging_lo = cpuif_req_masked & (cpuif_addr == 15'h170) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_lagging_hi = cpuif_req_masked & (cpuif_addr == 15'h174) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_leading_lo = cpuif_req_masked & (cpuif_addr == 15'h178) & !cpuif_req_is_wr;
-        decoded_reg_strb_e_leading_hi = cpuif_req_masked & (cpuif_addr == 15'h17c) & !cpuif_req_is_wr;
+        decoded_reg_strb_totals = cpuif_req_masked & (cpuif_addr[14:6] == 9'h5) & !cpuif_req_is_wr;
+        is_external |= cpuif_req_masked & (cpuif_addr[14:6] == 9'h5) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_lo = cpuif_req_masked & (cpuif_addr == 15'h180) & !cpuif_req_is_wr;
         decoded_reg_strb_e_run_hi = cpuif_req_masked & (cpuif_addr == 15'h184) & !cpuif_req_is_wr;
-        decoded_reg_strb_qual_dip = settings_load & (access_addr_q == 15'h1a0);
-        decoded_reg_strb_qual_swell = settings_load & (access_addr_q == 15'h1a4);
-        decoded_reg_strb_qual_interruption = settings_load & (access_addr_q == 15'h1a8);
-        decoded_reg_strb_qual_hysteresis = settings_load & (access_addr_q == 15'h1ac);
-        decoded_reg_strb_wiring = settings_load & (access_addr_q == 15'h200);
-        decoded_reg_strb_no_load_p = settings_load & (access_addr_q == 15'h204);
-        decoded_reg_strb_no_load_q = settings_load & (access_addr_q == 15'h208);
-        decoded_reg_strb_cal_u1_gain = settings_load & (access_addr_q == 15'h210);
-        decoded_reg_strb_cal_u1_offset = settings_load & (access_addr_q == 15'h214);
-        decoded_reg_strb_cal_u1_phase = settings_load & (access_addr_q == 15'h218);
-        decoded_reg_strb_cal_i1_gain = settings_load & (access_addr_q == 15'h220);
-        decoded_reg_strb_cal_i1_offset = settings_load & (access_addr_q == 15'h224);
-        decoded_reg_strb_cal_i1_phase = settings_load & (access_addr_q == 15'h228);
-        decoded_reg_strb_cal_u2_gain = settings_load & (access_addr_q == 15'h230);
-        decoded_reg_strb_cal_u2_offset = settings_load & (access_addr_q == 15'h234);
-        decoded_reg_strb_cal_u2_phase = settings_load & (access_addr_q == 15'h238);
-        decoded_reg_strb_cal_i2_gain = settings_load & (access_addr_q == 15'h240);
-        decoded_reg_strb_cal_i2_offset = settings_load & (access_addr_q == 15'h244);
-        decoded_reg_strb_cal_i2_phase = settings_load & (access_addr_q == 15'h248);
-        decoded_reg_strb_cf_ctrl = settings_load & (access_addr_q == 15'h260);
-        decoded_reg_strb_cf_energy_lo = settings_load & (access_addr_q == 15'h264);
-        decoded_reg_strb_cf_energy_hi = settings_load & (access_addr_q == 15'h268);
-        decoded_reg_strb_cf_width = settings_load & (access_addr_q == 15'h26c);
+        decoded_reg_strb_qual_dip = coarse_q[1] & fine_q[6];
+        decoded_reg_strb_qual_swell = coarse_q[1] & fine_q[7];
+        decoded_reg_strb_qual_interruption = coarse_q[2] & fine_q[0];
+        decoded_reg_strb_qual_hysteresis = coarse_q[2] & fine_q[1];
+        decoded_reg_strb_wiring = coarse_q[2] & fine_q[2];
+        decoded_reg_strb_no_load_p = coarse_q[2] & fine_q[3];
+        decoded_reg_strb_no_load_q = coarse_q[2] & fine_q[4];
+        decoded_reg_strb_cal_u1_gain = coarse_q[2] & fine_q[5];
+        decoded_reg_strb_cal_u1_offset = coarse_q[2] & fine_q[6];
+        decoded_reg_strb_cal_u1_phase = coarse_q[2] & fine_q[7];
+        decoded_reg_strb_cal_i1_gain = coarse_q[3] & fine_q[0];
+        decoded_reg_strb_cal_i1_offset = coarse_q[3] & fine_q[1];
+        decoded_reg_strb_cal_i1_phase = coarse_q[3] & fine_q[2];
+        decoded_reg_strb_cal_u2_gain = coarse_q[3] & fine_q[3];
+        decoded_reg_strb_cal_u2_offset = coarse_q[3] & fine_q[4];
+        decoded_reg_strb_cal_u2_phase = coarse_q[3] & fine_q[5];
+        decoded_reg_strb_cal_i2_gain = coarse_q[3] & fine_q[6];
+        decoded_reg_strb_cal_i2_offset = coarse_q[3] & fine_q[7];
+        decoded_reg_strb_cal_i2_phase = coarse_q[4] & fine_q[0];
+        decoded_reg_strb_cf_ctrl = coarse_q[4] & fine_q[1];
+        decoded_reg_strb_cf_energy_lo = coarse_q[4] & fine_q[2];
+        decoded_reg_strb_cf_energy_hi = coarse_q[4] & fine_q[3];
+        decoded_reg_strb_cf_width = coarse_q[4] & fine_q[4];
         decoded_reg_strb_cf_count = cpuif_req_masked & (cpuif_addr == 15'h270) & !cpuif_req_is_wr;
         decoded_reg_strb_meter = cpuif_req_masked & (cpuif_addr[14:8] == 7'h4) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr[14:8] == 7'h4) & !cpuif_req_is_wr;
@@ -1095,39 +1143,39 @@ module td_regs (
         decoded_reg_strb_harm_status = cpuif_req_masked & (cpuif_addr == 15'h604) & !cpuif_req_is_wr;
         decoded_reg_strb_fund = cpuif_req_masked & (cpuif_addr[14:7] == 8'he) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr[14:7] == 8'he) & !cpuif_req_is_wr;
-        decoded_reg_strb_control = settings_load & (access_addr_q == 15'h800);
+        decoded_reg_strb_control = coarse_q[4] & fine_q[5];
         decoded_reg_strb_misuse = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h804);
-        decoded_reg_strb_rvc_threshold = settings_load & (access_addr_q == 15'h808);
-        decoded_reg_strb_rvc_hysteresis = settings_load & (access_addr_q == 15'h80c);
-        decoded_reg_strb_rvc_window = settings_load & (access_addr_q == 15'h810);
+        decoded_reg_strb_rvc_threshold = coarse_q[4] & fine_q[6];
+        decoded_reg_strb_rvc_hysteresis = coarse_q[4] & fine_q[7];
+        decoded_reg_strb_rvc_window = coarse_q[5] & fine_q[0];
         decoded_reg_strb_rvc_state = cpuif_req_masked & (cpuif_addr == 15'h814) & !cpuif_req_is_wr;
-        decoded_reg_strb_oc_threshold = settings_load & (access_addr_q == 15'h818);
-        decoded_reg_strb_oc_hysteresis = settings_load & (access_addr_q == 15'h81c);
-        decoded_reg_strb_lim_max = settings_load & (access_addr_q == 15'h820);
-        decoded_reg_strb_lim_min = settings_load & (access_addr_q == 15'h824);
-        decoded_reg_strb_lim_trip = settings_load & (access_addr_q == 15'h828);
-        decoded_reg_strb_lim_reclose = settings_load & (access_addr_q == 15'h82c);
-        decoded_reg_strb_lim_clear = settings_load & (access_addr_q == 15'h830);
-        decoded_reg_strb_lim_mode = settings_load & (access_addr_q == 15'h834);
-        decoded_reg_strb_lim_value = settings_load & (access_addr_q == 15'h838);
-        decoded_reg_strb_lim_at_lo = settings_load & (access_addr_q == 15'h83c);
-        decoded_reg_strb_lim_at_hi = settings_load & (access_addr_q == 15'h840);
+        decoded_reg_strb_oc_threshold = coarse_q[5] & fine_q[1];
+        decoded_reg_strb_oc_hysteresis = coarse_q[5] & fine_q[2];
+        decoded_reg_strb_lim_max = coarse_q[5] & fine_q[3];
+        decoded_reg_strb_lim_min = coarse_q[5] & fine_q[4];
+        decoded_reg_strb_lim_trip = coarse_q[5] & fine_q[5];
+        decoded_reg_strb_lim_reclose = coarse_q[5] & fine_q[6];
+        decoded_reg_strb_lim_clear = coarse_q[5] & fine_q[7];
+        decoded_reg_strb_lim_mode = coarse_q[6] & fine_q[0];
+        decoded_reg_strb_lim_value = coarse_q[6] & fine_q[1];
+        decoded_reg_strb_lim_at_lo = coarse_q[6] & fine_q[2];
+        decoded_reg_strb_lim_at_hi = coarse_q[6] & fine_q[3];
         decoded_reg_strb_lim_command = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h844);
         decoded_reg_strb_lim_state = cpuif_req_masked & (cpuif_addr == 15'h848) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied = cpuif_req_masked & (cpuif_addr == 15'h84c) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_lo = cpuif_req_masked & (cpuif_addr == 15'h850) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_applied_hi = cpuif_req_masked & (cpuif_addr == 15'h854) & !cpuif_req_is_wr;
         decoded_reg_strb_lim_current = cpuif_req_masked & (cpuif_addr == 15'h858) & !cpuif_req_is_wr;
-        decoded_reg_strb_lg_declare = settings_load & (access_addr_q == 15'h860);
-        decoded_reg_strb_lg_delay = settings_load & (access_addr_q == 15'h864);
+        decoded_reg_strb_lg_declare = coarse_q[6] & fine_q[4];
+        decoded_reg_strb_lg_delay = coarse_q[6] & fine_q[5];
         decoded_reg_strb_lg_command = cpuif_req_masked & (cpuif_addr == 15'h868) & cpuif_req_is_wr;
         decoded_reg_strb_lg_state = cpuif_req_masked & (cpuif_addr == 15'h86c) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_lo = cpuif_req_masked & (cpuif_addr == 15'h870) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_onset_hi = cpuif_req_masked & (cpuif_addr == 15'h874) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_lo = cpuif_req_masked & (cpuif_addr == 15'h878) & !cpuif_req_is_wr;
         decoded_reg_strb_lg_return_hi = cpuif_req_masked & (cpuif_addr == 15'h87c) & !cpuif_req_is_wr;
-        decoded_reg_strb_hold_low = settings_load & (access_addr_q == 15'h880);
-        decoded_reg_strb_hold_stop = settings_load & (access_addr_q == 15'h884);
+        decoded_reg_strb_hold_low = coarse_q[6] & fine_q[6];
+        decoded_reg_strb_hold_stop = coarse_q[6] & fine_q[7];
         decoded_reg_strb_hold_code = cpuif_req_masked & (cpuif_addr == 15'h888) & !cpuif_req_is_wr;
         decoded_reg_strb_hold_energy = cpuif_req_masked & (cpuif_addr == 15'h88c) & !cpuif_req_is_wr;
         decoded_reg_strb_guard_key = cpuif_req_masked & (cpuif_addr == 15'h890) & cpuif_req_is_wr;
@@ -1137,16 +1185,16 @@ module td_regs (
         decoded_reg_strb_int_tick = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'h8a0);
         decoded_reg_strb_int_state = cpuif_req_masked & (cpuif_addr == 15'h8a4) & !cpuif_req_is_wr;
         decoded_reg_strb_int_ticks = cpuif_req_masked & (cpuif_addr == 15'h8a8) & !cpuif_req_is_wr;
-        decoded_reg_strb_ing_ctrl = settings_load & (access_addr_q == 15'hc00);
+        decoded_reg_strb_ing_ctrl = coarse_q[7] & fine_q[0];
         decoded_reg_strb_ing_status = cpuif_req_masked & cpuif_req_is_wr & ({axil_awaddr[14:2], 2'b0} == 15'hc04);
-        decoded_reg_strb_cap_enable = settings_load & (access_addr_q == 15'hc10);
-        decoded_reg_strb_cap_pre = settings_load & (access_addr_q == 15'hc14);
-        decoded_reg_strb_cap_window = settings_load & (access_addr_q == 15'hc18);
-        decoded_reg_strb_cap_stream = settings_load & (access_addr_q == 15'hc1c);
+        decoded_reg_strb_cap_enable = coarse_q[7] & fine_q[1];
+        decoded_reg_strb_cap_pre = coarse_q[7] & fine_q[2];
+        decoded_reg_strb_cap_window = coarse_q[7] & fine_q[3];
+        decoded_reg_strb_cap_stream = coarse_q[7] & fine_q[4];
         decoded_reg_strb_cap_cause = cpuif_req_masked & (cpuif_addr == 15'hc20) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_lo = cpuif_req_masked & (cpuif_addr == 15'hc24) & !cpuif_req_is_wr;
         decoded_reg_strb_cap_trig_hi = cpuif_req_masked & (cpuif_addr == 15'hc28) & !cpuif_req_is_wr;
-        decoded_reg_strb_cap_mode = settings_load & (access_addr_q == 15'hc2c);
+        decoded_reg_strb_cap_mode = coarse_q[7] & fine_q[5];
         decoded_reg_strb_harm_data = cpuif_req_masked & (cpuif_addr[14:9] == 6'h8) & !cpuif_req_is_wr;
         is_external |= cpuif_req_masked & (cpuif_addr[14:9] == 6'h8) & !cpuif_req_is_wr;
         decoded_reg_strb_int_data = cpuif_req_masked & (cpuif_addr[14:11] == 4'h3) & !cpuif_req_is_wr;
@@ -2637,6 +2685,9 @@ module td_regs (
         end
     end
     assign hwif_out_cap_post_samples = field_storage_cap_post_samples_value;
+
+    assign hwif_out_totals_addr = decoded_addr[5:0];
+    assign hwif_out_totals_req = decoded_reg_strb_totals;
     always @(*) begin
         logic [27:0] next_c;
         logic load_next_c;
@@ -4608,7 +4659,7 @@ module td_regs (
     // Write response
     //--------------------------------------------------------------------------
     assign external_wr_ack = 0;
-    assign cpuif_wr_ack = third_q & write_q;
+    assign cpuif_wr_ack = fourth_q & write_q;
     // Write error: decoded (bad addr/rw) or external mem wr_err from err_support
     assign cpuif_wr_err = '0;
 
@@ -4620,6 +4671,7 @@ module td_regs (
     always @(*) begin
         logic rd_ack;
         rd_ack = '0;
+        rd_ack |= hwif_in_totals_rd_ack;
         rd_ack |= hwif_in_meter_rd_ack;
         rd_ack |= hwif_in_fund_rd_ack;
         rd_ack |= hwif_in_harm_data_rd_ack;
@@ -4634,184 +4686,133 @@ module td_regs (
     assign readback_external_rd_err = '0;
 
     logic [31:0] row_0_q;
-    logic [1:0] row_0_place;
-    assign row_0_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h2))) row_0_q <= '0;
-        else row_0_q <= row_0_place[1]
-            ? (row_0_place[0] ? {4'h0, hwif_in_u_half_value} : {hwif_in_half_count_value})
-            : (row_0_place[0] ? {16'h0, hwif_in_sample_hi_value} : {hwif_in_sample_lo_value});
+        if(~rows_q[0]) row_0_q <= '0;
+        else row_0_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_cross_lo_value} : {hwif_in_period_10_value})
+            : (number_q[0] ? {hwif_in_half_count_value} : {hwif_in_sample_lo_value});
     end
     logic [31:0] row_1_q;
-    logic [1:0] row_1_place;
-    assign row_1_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h3))) row_1_q <= '0;
-        else row_1_q <= row_1_place[1]
-            ? (row_1_place[0] ? {hwif_in_cross_hi_fraction, hwif_in_cross_hi_sample} : {hwif_in_cross_lo_value})
-            : (row_1_place[0] ? {hwif_in_period_10_value} : {4'h0, hwif_in_urms_half_value});
+        if(~rows_q[1]) row_1_q <= '0;
+        else row_1_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_suspect_hi_count, hwif_in_suspect_hi_sample} : {hwif_in_suspect_lo_value})
+            : (number_q[0] ? {hwif_in_envelope_value} : {hwif_in_cross_hi_fraction, hwif_in_cross_hi_sample});
     end
     logic [31:0] row_2_q;
-    logic [1:0] row_2_place;
-    assign row_2_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h4))) row_2_q <= '0;
-        else row_2_q <= row_2_place[1]
-            ? (row_2_place[0] ? {hwif_in_suspect_hi_count, hwif_in_suspect_hi_sample} : {hwif_in_suspect_lo_value})
-            : (row_2_place[0] ? {16'h0, hwif_in_det_state_period, 5'h0, hwif_in_det_state_below, hwif_in_det_state_state} : {hwif_in_envelope_value});
+        if(~rows_q[2]) row_2_q <= '0;
+        else row_2_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_withdrawn_hi_count, hwif_in_withdrawn_hi_sample} : {hwif_in_withdrawn_lo_value})
+            : (number_q[0] ? {hwif_in_confirmed_hi_count, hwif_in_confirmed_hi_sample} : {hwif_in_confirmed_lo_value});
     end
     logic [31:0] row_3_q;
-    logic [1:0] row_3_place;
-    assign row_3_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h5))) row_3_q <= '0;
-        else row_3_q <= row_3_place[1]
-            ? (row_3_place[0] ? {hwif_in_withdrawn_hi_count, hwif_in_withdrawn_hi_sample} : {hwif_in_withdrawn_lo_value})
-            : (row_3_place[0] ? {hwif_in_confirmed_hi_count, hwif_in_confirmed_hi_sample} : {hwif_in_confirmed_lo_value});
+        if(~rows_q[3]) row_3_q <= '0;
+        else row_3_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_trig_hi_count, hwif_in_trig_hi_sample} : {hwif_in_trig_lo_value})
+            : (number_q[0] ? {hwif_in_return_hi_count, hwif_in_return_hi_sample} : {hwif_in_return_lo_value});
     end
     logic [31:0] row_4_q;
-    logic [1:0] row_4_place;
-    assign row_4_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h6))) row_4_q <= '0;
-        else row_4_q <= row_4_place[1]
-            ? (row_4_place[0] ? {hwif_in_trig_hi_count, hwif_in_trig_hi_sample} : {hwif_in_trig_lo_value})
-            : (row_4_place[0] ? {hwif_in_return_hi_count, hwif_in_return_hi_sample} : {hwif_in_return_lo_value});
+        if(~rows_q[4]) row_4_q <= '0;
+        else row_4_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_event_extreme_value} : {hwif_in_event_lo_value})
+            : (number_q[0] ? {hwif_in_ticks_per_sample_value} : {hwif_in_trig_ticks_value});
     end
     logic [31:0] row_5_q;
-    logic [1:0] row_5_place;
-    assign row_5_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h8))) row_5_q <= '0;
-        else row_5_q <= row_5_place[1]
-            ? (row_5_place[0] ? {4'h0, hwif_in_event_urms_value} : {16'h0, hwif_in_event_hi_value})
-            : (row_5_place[0] ? {hwif_in_event_lo_value} : {19'h0, hwif_in_event_waiting, 2'h0, hwif_in_event_kind});
+        if(~rows_q[5]) row_5_q <= '0;
+        else row_5_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_e_run_hi_value} : {hwif_in_e_run_lo_value})
+            : (number_q[0] ? {hwif_in_cap_first_lo_value} : {hwif_in_event_extra_value});
     end
     logic [31:0] row_6_q;
-    logic [1:0] row_6_place;
-    assign row_6_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h15))) row_6_q <= '0;
-        else row_6_q <= row_6_place[1]
-            ? (row_6_place[0] ? {hwif_in_s_hi_value} : {hwif_in_s_lo_value})
-            : (row_6_place[0] ? {hwif_in_q_hi_value} : {hwif_in_q_lo_value});
+        if(~rows_q[6]) row_6_q <= '0;
+        else row_6_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_lg_onset_lo_value} : {hwif_in_lim_applied_hi_id, hwif_in_lim_applied_hi_sample})
+            : (number_q[0] ? {hwif_in_lim_applied_lo_value} : {hwif_in_cf_count_value});
     end
     logic [31:0] row_7_q;
-    logic [1:0] row_7_place;
-    assign row_7_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h16))) row_7_q <= '0;
-        else row_7_q <= row_7_place[1]
-            ? (row_7_place[0] ? {hwif_in_e_reverse_hi_value} : {hwif_in_e_reverse_lo_value})
-            : (row_7_place[0] ? {hwif_in_e_forward_hi_value} : {hwif_in_e_forward_lo_value});
+        if(~rows_q[7]) row_7_q <= '0;
+        else row_7_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_guard_reference_value} : {hwif_in_guard_crc_value})
+            : (number_q[0] ? {hwif_in_lg_return_lo_value} : {hwif_in_lg_onset_hi_fraction, hwif_in_lg_onset_hi_sample});
     end
     logic [31:0] row_8_q;
-    logic [1:0] row_8_place;
-    assign row_8_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h17))) row_8_q <= '0;
-        else row_8_q <= row_8_place[1]
-            ? (row_8_place[0] ? {hwif_in_e_leading_hi_value} : {hwif_in_e_leading_lo_value})
-            : (row_8_place[0] ? {hwif_in_e_lagging_hi_value} : {hwif_in_e_lagging_lo_value});
+        if(~rows_q[8]) row_8_q <= '0;
+        else row_8_q <= number_q[1]
+            ? (number_q[0] ? {2'h0, hwif_in_lim_current_value} : {2'h0, hwif_in_lim_applied_value})
+            : (number_q[0] ? {hwif_in_cap_trig_lo_value} : {hwif_in_int_ticks_value});
     end
     logic [31:0] row_9_q;
-    logic [1:0] row_9_place;
-    assign row_9_place = {access_addr_q[3], access_addr_q[2]};
     always_ff @(posedge clk) begin
-        if(~(second_q & (access_addr_q[14:4] == 11'h87))) row_9_q <= '0;
-        else row_9_q <= row_9_place[1]
-            ? (row_9_place[0] ? {16'h0, hwif_in_lg_return_hi_value} : {hwif_in_lg_return_lo_value})
-            : (row_9_place[0] ? {hwif_in_lg_onset_hi_fraction, hwif_in_lg_onset_hi_sample} : {hwif_in_lg_onset_lo_value});
+        if(~rows_q[9]) row_9_q <= '0;
+        else row_9_q <= number_q[1]
+            ? (number_q[0] ? {4'h0, hwif_in_event_urms_value} : {4'h0, hwif_in_urms_half_value})
+            : (number_q[0] ? {4'h0, hwif_in_u_half_value} : {hwif_in_rvc_state_steady, 3'h0, hwif_in_rvc_state_mean});
     end
     logic [31:0] row_10_q;
-    logic [1:0] row_10_place;
-    assign row_10_place = {(access_addr_q[14:3] == 12'he), ((access_addr_q[14:2] == 13'h6) | (access_addr_q[14:2] == 13'h1d))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h4) | (access_addr_q[14:2] == 13'h6) | (access_addr_q[14:2] == 13'h1c) | (access_addr_q[14:2] == 13'h1d)))) row_10_q <= '0;
-        else row_10_q <= row_10_place[1]
-            ? (row_10_place[0] ? {hwif_in_ticks_per_sample_value} : {hwif_in_trig_ticks_value})
-            : (row_10_place[0] ? {22'h0, field_storage_irq_status_window_value, field_storage_irq_status_harmonics_value, 4'h0, field_storage_irq_status_capture_value, field_storage_irq_status_trigger_value, field_storage_irq_status_half_cycle_value, field_storage_irq_status_event_in_value} : {21'h0, hwif_in_status_period_valid, hwif_in_status_urms_valid, hwif_in_status_crossing_lost, field_storage_status_cf_late_value, field_storage_status_clipped_value, field_storage_status_i2_saturated_value, field_storage_status_u2_saturated_value, field_storage_status_current_saturated_value, field_storage_status_overrun_value, field_storage_status_event_overflow_value, field_storage_status_saturated_value});
+        if(~rows_q[10]) row_10_q <= '0;
+        else row_10_q <= number_q[1]
+            ? (number_q[0] ? {hwif_in_int_state_busy, 4'h0, hwif_in_int_state_latest, 3'h0, hwif_in_int_state_minute, 2'h0, hwif_in_int_state_count, 2'h0, hwif_in_int_state_newest} : {8'h0, hwif_in_hold_energy_value})
+            : (number_q[0] ? {hwif_in_lim_state_id, 7'h0, hwif_in_lim_state_overcurrent, hwif_in_lim_state_tries, hwif_in_lim_state_pending_tick, hwif_in_lim_state_pending, hwif_in_lim_state_state} : {hwif_in_lg_state_momentary, hwif_in_lg_state_declared, 4'h0, hwif_in_lg_state_frozen, hwif_in_lg_state_state});
     end
     logic [31:0] row_11_q;
-    logic [1:0] row_11_place;
-    assign row_11_place = {(access_addr_q[14:3] == 12'h1d), ((access_addr_q[14:2] == 13'h26) | (access_addr_q[14:2] == 13'h3b))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h25) | (access_addr_q[14:2] == 13'h26) | (access_addr_q[14:2] == 13'h3a) | (access_addr_q[14:2] == 13'h3b)))) row_11_q <= '0;
-        else row_11_q <= row_11_place[1]
-            ? (row_11_place[0] ? {hwif_in_cap_first_lo_value} : {11'h0, hwif_in_cap_status_count, 7'h0, hwif_in_cap_status_frozen})
-            : (row_11_place[0] ? {hwif_in_event_extra_value} : {hwif_in_event_extreme_value});
+        if(~rows_q[11]) row_11_q <= '0;
+        else row_11_q <= number_q[1]
+            ? (number_q[0] ? {16'h0, hwif_in_event_hi_value} : {16'h0, hwif_in_sample_hi_value})
+            : (number_q[0] ? {11'h0, hwif_in_cap_cause_earlier, hwif_in_cap_cause_streaming, 3'h0, hwif_in_cap_cause_command, hwif_in_cap_cause_trigger, hwif_in_cap_cause_event_in, hwif_in_cap_cause_suspect} : {hwif_in_guard_state_passes, 13'h0, hwif_in_guard_state_mismatch, hwif_in_guard_state_learned, hwif_in_guard_state_locked});
     end
     logic [31:0] row_12_q;
-    logic [1:0] row_12_place;
-    assign row_12_place = {(access_addr_q[14:3] == 12'h29), ((access_addr_q[14:2] == 13'h50) | (access_addr_q[14:2] == 13'h53))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h3c) | (access_addr_q[14:2] == 13'h50) | (access_addr_q[14:2] == 13'h52) | (access_addr_q[14:2] == 13'h53)))) row_12_q <= '0;
-        else row_12_q <= row_12_place[1]
-            ? (row_12_place[0] ? {hwif_in_p_hi_value} : {hwif_in_p_lo_value})
-            : (row_12_place[0] ? {2'h0, hwif_in_irms_half_value} : {16'h0, hwif_in_cap_first_hi_value});
+        if(~rows_q[12]) row_12_q <= '0;
+        else row_12_q <= number_q[1]
+            ? (number_q[0] ? {field_storage_lim_command_id_value, 16'h0} : {16'h0, hwif_in_cap_trig_hi_value})
+            : (number_q[0] ? {16'h0, hwif_in_lg_return_hi_value} : {16'h0, hwif_in_cap_first_hi_value});
     end
     logic [31:0] row_13_q;
-    logic [1:0] row_13_place;
-    assign row_13_place = {((access_addr_q[14:2] == 13'h9c) | (access_addr_q[14:2] == 13'h180)), ((access_addr_q[14:2] == 13'h61) | (access_addr_q[14:2] == 13'h180))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h60) | (access_addr_q[14:2] == 13'h61) | (access_addr_q[14:2] == 13'h9c) | (access_addr_q[14:2] == 13'h180)))) row_13_q <= '0;
-        else row_13_q <= row_13_place[1]
-            ? (row_13_place[0] ? {29'h0, field_storage_harm_ctrl_channel_value, 1'h0} : {hwif_in_cf_count_value})
-            : (row_13_place[0] ? {hwif_in_e_run_hi_value} : {hwif_in_e_run_lo_value});
+        if(~rows_q[13]) row_13_q <= '0;
+        else row_13_q <= number_q[1]
+            ? (number_q[0] ? {21'h0, field_storage_ing_status_i2_clipped_value, field_storage_ing_status_u2_clipped_value, field_storage_ing_status_i1_clipped_value, field_storage_ing_status_u1_clipped_value, field_storage_ing_status_limited_value, field_storage_ing_status_bit_overrun_value, field_storage_ing_status_silent_value, field_storage_ing_status_late_value, field_storage_ing_status_adc_reset_value, field_storage_ing_status_setup_error_value, field_storage_ing_status_crc_error_value} : {21'h0, hwif_in_status_period_valid, hwif_in_status_urms_valid, hwif_in_status_crossing_lost, field_storage_status_cf_late_value, field_storage_status_clipped_value, field_storage_status_i2_saturated_value, field_storage_status_u2_saturated_value, field_storage_status_current_saturated_value, field_storage_status_overrun_value, field_storage_status_event_overflow_value, field_storage_status_saturated_value})
+            : (number_q[0] ? {15'h0, hwif_in_hold_code_low, 4'h0, hwif_in_hold_code_code} : {11'h0, hwif_in_cap_status_count, 7'h0, hwif_in_cap_status_frozen});
     end
     logic [31:0] row_14_q;
-    logic [1:0] row_14_place;
-    assign row_14_place = {((access_addr_q[14:2] == 13'h205) | (access_addr_q[14:2] == 13'h211)), ((access_addr_q[14:2] == 13'h201) | (access_addr_q[14:2] == 13'h211))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h181) | (access_addr_q[14:2] == 13'h201) | (access_addr_q[14:2] == 13'h205) | (access_addr_q[14:2] == 13'h211)))) row_14_q <= '0;
-        else row_14_q <= row_14_place[1]
-            ? (row_14_place[0] ? {field_storage_lim_command_id_value, 16'h0} : {hwif_in_rvc_state_steady, 3'h0, hwif_in_rvc_state_mean})
-            : (row_14_place[0] ? {24'h0, field_storage_misuse_holdup_value, field_storage_misuse_crossing_value, field_storage_misuse_checksum_value, field_storage_misuse_unmapped_value, field_storage_misuse_locked_write_value, field_storage_misuse_tick_value, field_storage_misuse_refused_value, field_storage_misuse_duplicate_value} : {30'h0, hwif_in_harm_status_busy, hwif_in_harm_status_done});
+        if(~rows_q[14]) row_14_q <= '0;
+        else row_14_q <= number_q[1]
+            ? (number_q[0] ? {22'h0, field_storage_irq_status_window_value, field_storage_irq_status_harmonics_value, 4'h0, field_storage_irq_status_capture_value, field_storage_irq_status_trigger_value, field_storage_irq_status_half_cycle_value, field_storage_irq_status_event_in_value} : {24'h0, field_storage_misuse_holdup_value, field_storage_misuse_crossing_value, field_storage_misuse_checksum_value, field_storage_misuse_unmapped_value, field_storage_misuse_locked_write_value, field_storage_misuse_tick_value, field_storage_misuse_refused_value, field_storage_misuse_duplicate_value})
+            : (number_q[0] ? {16'h0, hwif_in_det_state_period, 5'h0, hwif_in_det_state_below, hwif_in_det_state_state} : {19'h0, hwif_in_event_waiting, 2'h0, hwif_in_event_kind});
     end
     logic [31:0] row_15_q;
-    logic [1:0] row_15_place;
-    assign row_15_place = {(access_addr_q[14:3] == 12'h10a), ((access_addr_q[14:2] == 13'h213) | (access_addr_q[14:2] == 13'h215))};
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h212) | (access_addr_q[14:2] == 13'h213) | (access_addr_q[14:2] == 13'h214) | (access_addr_q[14:2] == 13'h215)))) row_15_q <= '0;
-        else row_15_q <= row_15_place[1]
-            ? (row_15_place[0] ? {hwif_in_lim_applied_hi_id, hwif_in_lim_applied_hi_sample} : {hwif_in_lim_applied_lo_value})
-            : (row_15_place[0] ? {2'h0, hwif_in_lim_applied_value} : {hwif_in_lim_state_id, 7'h0, hwif_in_lim_state_overcurrent, hwif_in_lim_state_tries, hwif_in_lim_state_pending_tick, hwif_in_lim_state_pending, hwif_in_lim_state_state});
+        if(~rows_q[15]) row_15_q <= '0;
+        else row_15_q <= number_q[1]
+            ? (number_q[0] ? 32'h0 : {29'h0, field_storage_harm_ctrl_channel_value, 1'h0})
+            : (number_q[0] ? {30'h0, hwif_in_harm_status_busy, hwif_in_harm_status_done} : {19'h0, field_storage_int_tick_minute_value, 8'h0});
     end
-    logic [31:0] row_16_q;
-    logic [1:0] row_16_place;
-    assign row_16_place = {(access_addr_q[14:3] == 12'h111), ((access_addr_q[14:2] == 13'h21b) | (access_addr_q[14:2] == 13'h223))};
+    logic [31:0] joined_0_q;
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h216) | (access_addr_q[14:2] == 13'h21b) | (access_addr_q[14:2] == 13'h222) | (access_addr_q[14:2] == 13'h223)))) row_16_q <= '0;
-        else row_16_q <= row_16_place[1]
-            ? (row_16_place[0] ? {8'h0, hwif_in_hold_energy_value} : {15'h0, hwif_in_hold_code_low, 4'h0, hwif_in_hold_code_code})
-            : (row_16_place[0] ? {hwif_in_lg_state_momentary, hwif_in_lg_state_declared, 4'h0, hwif_in_lg_state_frozen, hwif_in_lg_state_state} : {2'h0, hwif_in_lim_current_value});
+        joined_0_q <= row_0_q | row_1_q | row_2_q | row_3_q | row_4_q | row_5_q;
     end
-    logic [31:0] row_17_q;
-    logic [1:0] row_17_place;
-    assign row_17_place = {((access_addr_q[14:2] == 13'h227) | (access_addr_q[14:2] == 13'h228)), ((access_addr_q[14:2] == 13'h226) | (access_addr_q[14:2] == 13'h228))};
+    logic [31:0] joined_1_q;
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h225) | (access_addr_q[14:2] == 13'h226) | (access_addr_q[14:2] == 13'h227) | (access_addr_q[14:2] == 13'h228)))) row_17_q <= '0;
-        else row_17_q <= row_17_place[1]
-            ? (row_17_place[0] ? {19'h0, field_storage_int_tick_minute_value, 8'h0} : {hwif_in_guard_reference_value})
-            : (row_17_place[0] ? {hwif_in_guard_crc_value} : {hwif_in_guard_state_passes, 13'h0, hwif_in_guard_state_mismatch, hwif_in_guard_state_learned, hwif_in_guard_state_locked});
+        joined_1_q <= row_6_q | row_7_q | row_8_q | row_9_q | row_10_q | row_11_q;
     end
-    logic [31:0] row_18_q;
-    logic [1:0] row_18_place;
-    assign row_18_place = {((access_addr_q[14:2] == 13'h301) | (access_addr_q[14:2] == 13'h308)), ((access_addr_q[14:2] == 13'h22a) | (access_addr_q[14:2] == 13'h308))};
+    logic [31:0] joined_2_q;
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h229) | (access_addr_q[14:2] == 13'h22a) | (access_addr_q[14:2] == 13'h301) | (access_addr_q[14:2] == 13'h308)))) row_18_q <= '0;
-        else row_18_q <= row_18_place[1]
-            ? (row_18_place[0] ? {11'h0, hwif_in_cap_cause_earlier, hwif_in_cap_cause_streaming, 3'h0, hwif_in_cap_cause_command, hwif_in_cap_cause_trigger, hwif_in_cap_cause_event_in, hwif_in_cap_cause_suspect} : {21'h0, field_storage_ing_status_i2_clipped_value, field_storage_ing_status_u2_clipped_value, field_storage_ing_status_i1_clipped_value, field_storage_ing_status_u1_clipped_value, field_storage_ing_status_limited_value, field_storage_ing_status_bit_overrun_value, field_storage_ing_status_silent_value, field_storage_ing_status_late_value, field_storage_ing_status_adc_reset_value, field_storage_ing_status_setup_error_value, field_storage_ing_status_crc_error_value})
-            : (row_18_place[0] ? {hwif_in_int_ticks_value} : {hwif_in_int_state_busy, 4'h0, hwif_in_int_state_latest, 3'h0, hwif_in_int_state_minute, 2'h0, hwif_in_int_state_count, 2'h0, hwif_in_int_state_newest});
+        joined_2_q <= row_12_q | row_13_q | row_14_q | row_15_q;
     end
-    logic [31:0] row_19_q;
-    logic [1:0] row_19_place;
-    assign row_19_place = {1'b0, (access_addr_q[14:2] == 13'h30a)};
+    logic [31:0] totals_q;
     always_ff @(posedge clk) begin
-        if(~(second_q & ((access_addr_q[14:2] == 13'h309) | (access_addr_q[14:2] == 13'h30a)))) row_19_q <= '0;
-        else row_19_q <= row_19_place[1]
-            ? (row_19_place[0] ? 32'h0 : 32'h0)
-            : (row_19_place[0] ? {16'h0, hwif_in_cap_trig_hi_value} : {hwif_in_cap_trig_lo_value});
+        if(~hwif_in_totals_rd_ack) totals_q <= '0;
+        else totals_q <= hwif_in_totals_rd_data;
     end
     logic [31:0] meter_q;
     always_ff @(posedge clk) begin
@@ -4841,10 +4842,10 @@ module td_regs (
     logic readback_err;
     logic [31:0] readback_data;
     assign readback_err = '0;
-    assign readback_data = settings_word | row_0_q | row_1_q | row_2_q | row_3_q | row_4_q | row_5_q | row_6_q | row_7_q | row_8_q | row_9_q | row_10_q | row_11_q | row_12_q | row_13_q | row_14_q | row_15_q | row_16_q | row_17_q | row_18_q | row_19_q | meter_q | fund_q | harm_data_q | int_data_q | cap_data_q;
+    assign readback_data = settings_word | joined_0_q | joined_1_q | joined_2_q | totals_q | meter_q | fund_q | harm_data_q | int_data_q | cap_data_q;
 
     assign external_rd_ack = readback_external_rd_ack;
-    assign cpuif_rd_ack = third_q & ~write_q;
+    assign cpuif_rd_ack = fourth_q & ~write_q;
     assign cpuif_rd_data = readback_data;
     assign cpuif_rd_err = readback_err | readback_external_rd_err;
 endmodule

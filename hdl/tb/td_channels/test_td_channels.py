@@ -26,14 +26,6 @@ class Bench:
         for name, width in (("gain", 24), ("offset", 24), ("phase", 17)):
             getattr(dut, f"{name}_i").value = packed([getattr(one, name) for one in calibration], width)
 
-    async def empty(self) -> None:
-        """Empty the memories, as td_metrology does after a reset."""
-        self.dut.clear_i.value = 1
-        for place in range(4):
-            self.dut.clear_place_i.value = place
-            await FallingEdge(self.dut.clk_i)
-        self.dut.clear_i.value = 0
-
     def settle(self) -> None:
         """Let the DC removal begin with the next sample."""
         self.dut.settled_i.value = 1
@@ -45,9 +37,11 @@ class Bench:
         dut, due = self.dut, [model.step(code) for model, code in zip(self.models, codes, strict=True)]
         clipped = [model.clipped for model in self.models]
         dut.code_i.value = packed(codes, 24)
+        dut.next_i.value = 1
         for slot in (*range(1, LAST_SLOT + 1), *[0] * (1 + gap)):
             await RisingEdge(dut.clk_i)
             dut.slot_i.value = slot
+            dut.next_i.value = (slot + 1) % (LAST_SLOT + 1) if slot else 0
             await FallingEdge(dut.clk_i)
             writing = WORD_SLOT <= slot < WORD_SLOT + 4
             assert bool(dut.write_o.value == 1) == writing, f"slot {slot}"
@@ -60,7 +54,7 @@ class Bench:
 
 
 async def begin(dut: Any) -> None:
-    await start(dut, slot_i=0, clear_i=0, settled_i=0)
+    await start(dut, slot_i=0, next_i=0, settled_i=0)
     cocotb.start_soon(multiply(dut))
 
 
@@ -77,7 +71,6 @@ async def words_and_clipping_are_the_models_with_gaps(dut: Any) -> None:
         await reset(dut)
         dut.settled_i.value = 0
         bench = Bench(dut, calibration)
-        await bench.empty()
         for index in range(240):
             if index == 120:
                 bench.settle()
@@ -91,13 +84,11 @@ async def a_constant_input_is_taken_off_and_an_alternating_one_passes(dut: Any) 
     """One pole at 2^-12 a sample: behind the mean as start value nothing of a constant is left; magnitude stays."""
     await begin(dut)
     bench = Bench(dut, PLAIN)
-    await bench.empty()
     await bench.sample([1000] * 4, 0)
     word, _ = await bench.sample([1000] * 4, 0)
     assert word == 16_000  # 1/16 code, nothing taken off yet
     await reset(dut)
     bench = Bench(dut, PLAIN)
-    await bench.empty()
     bench.settle()
     words = [(await bench.sample([1000 if index % 2 else -1000] * 4, 0))[0] for index in range(64)]
     assert all(abs(abs(word) - 16_000) < 24 for word in words[2:])  # 1 + 1.2e-4 of the pole, and its start
@@ -109,12 +100,13 @@ async def a_reset_in_any_slot_leaves_nothing_behind(dut: Any) -> None:
     await begin(dut)
     for slot in range(1, 18):
         bench = Bench(dut, ODD)
-        await bench.empty()
         for _ in range(2):
             await bench.sample(row(rng), 0)
         dut.code_i.value = packed(row(rng), 24)
+        dut.next_i.value = 1
         for passed in range(1, slot + 1):
             await RisingEdge(dut.clk_i)
             dut.slot_i.value = passed
-        dut.slot_i.value = 0
+            dut.next_i.value = passed + 1
+        dut.slot_i.value = dut.next_i.value = 0
         await reset(dut)
