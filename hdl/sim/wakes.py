@@ -38,7 +38,7 @@ WAKES = {
     "td_harmonics": "(phase_q != Idle && (valid_i || point_i)) || fold_on_q != '0 || last_fold_q"
     " || phase_q == Transform || phase_q == Note || on_q != '0 || req_i || ack_q",
     "td_holdup": "step_i || code_valid_i || left_q != '0 || event_q",
-    "td_intervals": "step_i || tick_i || run_q || req_i || ack_q || misuse_o",
+    "td_intervals": "step_i || tick_i || run_q || write_q || req_i || ack_q || misuse_o",
     "td_kernel_rom": "td_resample.wakes",
     "td_last_gasp": "step_i || detected_i || event_q",
     "td_limiter": "step_i || tick_i || kind_q != '0 || duplicate_o || refused_o"
