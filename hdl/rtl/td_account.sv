@@ -76,13 +76,12 @@ module td_account #(
   localparam logic [1:0] Now = 2'd0, Closed = 2'd1, Answered = 2'd2, Divided = 2'd3;
 
   // y: a Sum of td_sums, the quotient, the product over 2^20 or 2^24, a threshold, a number of one word, one of the memory.
-  // Low and high words of the first five are choices 0 to 9.
   localparam logic [2:0] Sum = 3'd0, Quotient = 3'd1, Product = 3'd2, Product24 = 3'd3, NoLoad = 3'd4;
   localparam logic [2:0] Short = 3'd5, Word = 3'd7;
   // Which: of a Sum its place, 16 more for the half cycle before if it is a neighbour, 48 more for what was before in
-  // any case; of Short the choice; of a Word the number.
+  // any case; of Short which, by its two lowest bits; of a Word the number.
   localparam logic [5:0] Root = 6'd10, Length = 6'd11, Length2 = 6'd12, ForP = 6'd0, ForQ = 6'd1;
-  localparam logic [3:0] SignOnly = 4'd15;
+  localparam logic [1:0] Threshold = 2'd1;  // beside the lowest bits of these three
 
   // Sign of y: Absolute negates it if the last sum was negative, OfMean if that of the mean was.
   localparam logic [1:0] Plus = 2'd0, Minus = 2'd1, Absolute = 2'd2, OfMean = 2'd3;
@@ -262,7 +261,6 @@ module td_account #(
   logic [2:0] y_kind_q, into_q, keep_q, then_q, y_kind2_q, into2_q, keep2_q, then2_q, into3_q, keep3_q, then3_q;
   logic [1:0] sign_q, sign2_q, sign3_q;
   logic [4:0] gate_q, gate2_q;
-  logic [3:0] choice2_q;
   logic       last, last3, multiplying_q, dividing_q, divided, answered;
 
   always_comb begin
@@ -320,19 +318,19 @@ module td_account #(
         <= {word_q, y_kind_q, y_place_q, sign_q, gate_q, to_q, into_q, keep_q, then_q};
     {word3_q, sign3_q, to3_q, into3_q, keep3_q, then3_q}
         <= {word2_q, sign2_q, to2_q, into2_q, keep2_q, then2_q};
-    if (last || y_kind_q == Word || (y_kind_q == Short && word_q[0])) choice2_q <= SignOnly;
-    else choice2_q <= y_kind_q == Short ? y_place_q[3:0] : {y_kind_q, word_q[0]};
   end
 
   // ---- memory, and what else y may be ----------------------------------------------------------------------
   logic        [31:0] memory_q [256];
-  logic        [31:0] x_read_q, y_read_q, x_q, y_word_q, y_other_q, sum;
-  logic        [63:0] total, quotient64, product20, product24, no_load;
+  logic        [31:0] x_read_q, y_read_q, x_q, sum;
+  logic        [31:0] y_word_q, y_sum_q, y_product_q, y_input_q;  // all but one are 0
+  logic        [31:0] y_sum, y_product, y_input, no_load;
+  logic        [63:0] total, product20, product24;
   logic        [59:0] quotient;
   logic        [29:0] root;
-  logic [15:0] [31:0] choices;
   logic        [80:20] product_q;
-  logic               negative2;
+  logic               upper, top, negative2, counts;
+  logic               y_sign_q;  // y, of which all four are 0, is all ones
 
   initial begin
     for (int j = 0; j < 256; j++) memory_q[j] = '0;
@@ -350,14 +348,34 @@ module td_account #(
   assign sum_o      = y_place2_q[3:0];
   assign former_o   = y_place2_q[4] && (y_place2_q[5] || pair_i);
   assign total      = 64'(sum_i);
-  assign quotient64 = {4'd0, quotient};
   assign product20  = 64'($signed(product_q[80:20]));
   assign product24  = 64'($signed(product_q[80:24]));
-  assign no_load    = {24'd0, y_place2_q[0] ? no_load_q_i : no_load_p_i, 8'd0};
+  assign no_load    = y_place2_q[0] ? no_load_q_i : no_load_p_i;
+  assign upper      = word2_q[0];
+  assign top        = word2_q[1];  // the third word, which has nothing but the sign
   // The product over 2^24, an apparent energy, has no sign.
   assign negative2  = (y_kind2_q == Sum && sum_i[54]) || (y_kind2_q == Product && product_q[80]);
-  assign choices    = {{3{{32{negative2}}}}, 32'(former_length_i), 32'(half_length_i), 32'(root),
-                       no_load, product24, product20, quotient64, total};
+
+  always_comb begin
+    unique case ({y_kind2_q[0], upper})
+      2'b00:   y_sum = total[31:0];
+      2'b01:   y_sum = total[63:32];
+      2'b10:   y_sum = quotient[31:0];
+      default: y_sum = {4'd0, quotient[59:32]};
+    endcase
+    unique case ({y_kind2_q[0], upper})
+      2'b00:   y_product = product20[31:0];
+      2'b01:   y_product = product20[63:32];
+      2'b10:   y_product = product24[31:0];
+      default: y_product = product24[63:32];
+    endcase
+    unique case (y_kind2_q == Short ? y_place2_q[1:0] : Threshold)
+      Threshold:   y_input = upper ? {24'd0, no_load[31:24]} : {no_load[23:0], 8'd0};
+      Root[1:0]:   y_input = 32'(root);
+      Length[1:0]: y_input = 32'(half_length_i);
+      default:     y_input = 32'(former_length_i);
+    endcase
+  end
 
   always_ff @(posedge clk_i) begin
     if (answered) product_q <= product_i[80:20];  // others follow
@@ -367,13 +385,20 @@ module td_account #(
   end
 
   always_ff @(posedge clk_i) begin
-    x_q       <= x_read_q;
-    y_word_q  <= y_kind2_q == Word ? y_read_q : '0;
-    y_other_q <= choices[choice2_q];
+    x_q      <= x_read_q;
+    y_sign_q <= counts && top && negative2;
+    if (counts && y_kind2_q == Word) y_word_q <= y_read_q;
+    else                             y_word_q <= '0;
+    if (counts && !top && y_kind2_q[2:1] == Sum[2:1]) y_sum_q <= y_sum;
+    else                                              y_sum_q <= '0;
+    if (counts && !top && y_kind2_q[2:1] == Product[2:1]) y_product_q <= y_product;
+    else                                                  y_product_q <= '0;
+    if (counts && !top && (y_kind2_q == NoLoad || (y_kind2_q == Short && !upper))) y_input_q <= y_input;
+    else                                                                           y_input_q <= '0;
   end
 
   // ---- addition ---------------------------------------------------------------------------------------------
-  logic counts, counts_q, negate, carry_q, carry, below_q;
+  logic negate, carry_q, carry, below_q;
   logic back1_q, back2_q, back_q, leads_q, loaded_p_q, loaded_q_q;
 
   always_comb begin
@@ -407,12 +432,12 @@ module td_account #(
     endcase
   end
 
-  assign {carry, sum} = {1'b0, x_q} + {1'b0, ((y_word_q | y_other_q) & {32{counts_q}}) ^ {32{negate}}}
+  assign {carry, sum} = {1'b0, x_q}
+                      + {1'b0, (y_word_q | y_sum_q | y_product_q | y_input_q) ^ {32{negate != y_sign_q}}}
                       + 33'(word3_q == '0 ? negate : carry_q);
 
   always_ff @(posedge clk_i) begin
-    carry_q  <= carry;
-    counts_q <= counts;
+    carry_q <= carry;
     if (last3) begin
       below_q <= sum[31];
       unique case (keep3_q)
@@ -448,7 +473,7 @@ module td_account #(
     .clk_i,
     .rst_ni,
     .start_i   (divide),
-    .kind_i    ({then3_q[1], then3_q[0] && !then3_q[1]}),
+    .steps_i   (then3_q[1] ? 6'd60 : (then3_q[0] ? 6'd52 : 6'd48)),  // size 2^32, 2^24 or 2^20 over the divisor
     .size_i    (size_q),
     .divisor_i (divisor_q),
     .done_o    (divided),

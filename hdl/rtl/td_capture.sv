@@ -75,7 +75,8 @@ module td_capture #(
   logic                  entry, writes, idle, triggered, stop, arm;
   logic                  writing_q, written, fine_q;
   logic [1:0]            part_q;                 // channel being taken, written one clock later
-  logic signed [24:0]    word, word_q;           // half codes
+  logic signed [24:0]    fine_word_q;            // half codes; 0 when a raw word is written
+  logic        [23:0]    raw_word_q;             // 0 when a fine one is
   logic [47:0]           index_q;                // number of the newest entry's raw sample
   logic                  done_q;
 
@@ -84,8 +85,6 @@ module td_capture #(
   assign writes  = entry && phase_q != Frozen;
   assign idle    = !entry && !writing_q;
   assign written = writing_q && part_q == 2'd3;
-
-  assign word    = fine_q ? fine_i[25*part_q+:25] : {raw_i[24*part_q+:24], 1'b0};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -228,15 +227,21 @@ module td_capture #(
   logic                  write_q;
 
   function automatic logic signed [23:0] code_of(input logic signed [24:0] half_codes);
-    code_of = half_codes == 25'sh0FFFFFF ? 24'sh7FFFFF : 24'((half_codes + 25'sd1) >>> 1);
+    code_of = 24'((half_codes + (half_codes == 25'sh0FFFFFF ? 25'sd0 : 25'sd1)) >>> 1);
   endfunction
 
   always_ff @(posedge clk_i) begin
     if (writing_q) begin
-      word_q        <= word;
       write_place_q <= {place_q, part_q};
+      if (fine_q) begin
+        fine_word_q <= fine_i[25*part_q+:25];
+        raw_word_q  <= '0;
+      end else begin
+        fine_word_q <= '0;
+        raw_word_q  <= raw_i[24*part_q+:24];
+      end
     end
-    if (write_q) ring_q[write_place_q] <= code_of(word_q);
+    if (write_q) ring_q[write_place_q] <= code_of(fine_word_q) | $signed(raw_word_q);
     if (ack_q[0] || send_q == Fetch) read_q <= ring_q[read_place_q];
   end
 

@@ -21,10 +21,12 @@ module td_divide #(
   logic [QuotWidth-1:0]  quotient_q;
   logic [CountWidth-1:0] left_q;
   logic [DivWidth:0]     shifted;
+  logic [DivWidth+1:0]   beside;  // its sign tells whether the divisor fits
   logic                  fits, done_q;
 
   assign shifted    = {remainder_q, quotient_q[QuotWidth-1]};
-  assign fits       = shifted >= {1'b0, divisor_q};
+  assign beside     = {1'b0, shifted} - {2'd0, divisor_q};
+  assign fits       = !beside[DivWidth+1];
   assign done_o     = done_q;
   assign quotient_o = quotient_q;
 
@@ -43,7 +45,7 @@ module td_divide #(
         quotient_q  <= low_i;
         left_q      <= CountWidth'(QuotWidth);
       end else if (left_q != '0) begin
-        remainder_q <= fits ? DivWidth'(shifted - {1'b0, divisor_q}) : shifted[DivWidth-1:0];
+        remainder_q <= fits ? beside[DivWidth-1:0] : shifted[DivWidth-1:0];
         quotient_q  <= {quotient_q[QuotWidth-2:0], fits};
         left_q      <= left_q - 1'b1;
       end

@@ -1,75 +1,85 @@
-// Serial restoring divider and root on one subtractor: one bit of the quotient a clock, then, of a square, one bit
-// of its root a clock. divisor_i stays as it is until done_o; size_i is taken with start_i.
-//   Ratio   quotient_o = size_i 2^20 / divisor_i       48 clocks
-//   Mean    quotient_o = size_i 2^24 / divisor_i       52 clocks
-//   Square  root_o = root of size_i 2^32 / divisor_i   90 clocks
-// Both round down. size_i / 2^28 must be below divisor_i, so the quotient fits.
-// Latency: done_o is high for one clock, the clocks above + 1 after start_i. quotient_o holds until the next start_i,
-// root_o until the root of the next square begins, 60 clocks after its start_i. A start_i while busy starts over.
-module td_divide_root (
-  input  logic        clk_i,
-  input  logic        rst_ni,
-  input  logic        start_i,
-  input  logic [1:0]  kind_i,      // 0 ratio, 1 mean, 2 square
-  input  logic [54:0] size_i,
-  input  logic [25:0] divisor_i,
-  output logic        done_o,
-  output logic [59:0] quotient_o,
-  output logic [29:0] root_o
+// Serial divider without restoring, one bit of the quotient a clock, and the root of that quotient beside it.
+//   quotient_o = size_i 2^(steps_i - LowWidth) / divisor_i     root_o = root of quotient_o     both rounded down
+// Where the remainder is negative the bit of the quotient is 0, and the next step adds the divisor instead of taking
+// it off. steps_i is even and at least LowWidth; size_i / 2^LowWidth must be below divisor_i, so that the quotient
+// has steps_i bits. size_i and steps_i are taken with start_i; divisor_i stays as it is until done_o.
+// Latency: done_o is high for one clock, steps_i + 3 clocks after start_i. quotient_o and root_o hold until the next
+// start_i. A start_i while busy starts over.
+module td_divide_root #(
+  parameter int HighWidth = 27,
+  parameter int LowWidth  = 28,
+  parameter int DivWidth  = 26,  // HighWidth - 1 or more
+  parameter int QuotWidth = 60,  // the largest steps_i
+  parameter int RootWidth = 30   // half of it
+) (
+  input  logic                          clk_i,
+  input  logic                          rst_ni,
+  input  logic                          start_i,
+  input  logic [5:0]                    steps_i,
+  input  logic [HighWidth+LowWidth-1:0] size_i,
+  input  logic [DivWidth-1:0]           divisor_i,
+  output logic                          done_o,
+  output logic [QuotWidth-1:0]          quotient_o,
+  output logic [RootWidth-1:0]          root_o
 );
-  localparam logic [5:0] RootBits = 6'd30;
+  logic [QuotWidth-1:0]  quotient_q;      // bits of the size still to come, the quotient's behind them
+  logic [DivWidth:0]     remainder_q, remainder_next, operand;  // signed
+  logic [HighWidth-1:0]  high_q;
+  logic [LowWidth-1:0]   low_q;           // 0 but for the clock after start_i
+  logic [5:0]            left_q;
+  logic                  load_q, minus, step, pair_q, last_q;
 
-  logic [59:0] quotient_q;
-  logic [29:0] remainder_q, root_q;
-  logic [5:0]  left_q;
-  logic        square_q, rooting_q;  // a root is wanted; it is being drawn
-  logic [31:0] shifted, trial;
-  logic [32:0] rest;
-  logic        fits, last, turn;
-
-  assign shifted    = rooting_q ? {remainder_q, quotient_q[59:58]} : {5'd0, remainder_q[25:0], quotient_q[59]};
-  assign trial      = rooting_q ? {root_q, 2'b01} : {6'd0, divisor_i};
-  assign rest       = {1'b0, shifted} - {1'b0, trial};
-  assign fits       = !rest[32];
-  assign last       = left_q == 6'd1;
-  assign turn       = last && square_q && !rooting_q;
+  assign minus      = !remainder_q[DivWidth] && !load_q;
+  assign step       = left_q != '0;
   assign quotient_o = quotient_q;
-  assign root_o     = root_q;
+
+  // The first sum is the upper part of the size: all else is 0 then.
+  assign operand        = load_q ? (DivWidth+1)'(high_q) : {1'b0, divisor_i} ^ {(DivWidth + 1){minus}};
+  assign remainder_next = (DivWidth+1)'(({remainder_q[DivWidth-1:0], quotient_q[QuotWidth-1], 1'b1}
+                                       + {operand, minus}) >> 1);
+
+  td_sqrt #(
+    .RootWidth(RootWidth)
+  ) u_root (
+    .clk_i,
+    .rst_ni,
+    .clear_i(start_i),
+    .step_i (pair_q),
+    .pair_i (quotient_q[1:0]),
+    .root_o
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      left_q    <= '0;
-      square_q  <= 1'b0;
-      rooting_q <= 1'b0;
-      done_o    <= 1'b0;
+      left_q <= '0;
+      load_q <= 1'b0;
+      pair_q <= 1'b0;
+      last_q <= 1'b0;
+      done_o <= 1'b0;
     end else begin
-      done_o <= !start_i && last && !turn;
-      if (start_i) begin
-        left_q    <= kind_i[1] ? 6'd60 : (kind_i[0] ? 6'd52 : 6'd48);
-        square_q  <= kind_i[1];
-        rooting_q <= 1'b0;
-      end else if (turn) begin
-        left_q    <= RootBits;
-        rooting_q <= 1'b1;
-      end else if (left_q != '0) begin
-        left_q <= left_q - 1'b1;
-      end
+      load_q <= start_i;
+      pair_q <= step && !load_q && left_q[0] && !start_i;  // two bits more
+      last_q <= left_q == 6'd1 && !start_i;
+      done_o <= last_q && !start_i;
+      if (start_i)              left_q <= steps_i;
+      else if (step && !load_q) left_q <= left_q - 1'b1;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (start_i)            remainder_q <= 30'(size_i[54:28]);
-    else if (turn)          remainder_q <= '0;
-    else if (left_q != '0) remainder_q <= fits ? rest[29:0] : shifted[29:0];
+    high_q <= size_i[HighWidth+LowWidth-1:LowWidth];
+    if (start_i) low_q <= size_i[LowWidth-1:0];
+    else         low_q <= '0;
   end
 
   always_ff @(posedge clk_i) begin
-    if (start_i)            quotient_q <= {size_i[27:0], 32'd0};
-    else if (left_q != '0) quotient_q <= rooting_q ? quotient_q << 2 : {quotient_q[58:0], fits};
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (turn)                            root_q <= '0;
-    else if (rooting_q && left_q != '0) root_q <= {root_q[28:0], fits};
+    if (start_i) begin
+      remainder_q <= '0;
+      quotient_q  <= '0;
+    end else if (step) begin
+      remainder_q <= remainder_next;
+      quotient_q  <= {quotient_q[QuotWidth-2:0], !remainder_next[DivWidth] && !load_q}
+                   | {low_q, {(QuotWidth - LowWidth) {1'b0}}};
+    end
   end
 endmodule

@@ -13,7 +13,7 @@
 //          65536 squared codes x sample
 // All read 0 until a snapshot after the first publication. Latency of a read: 1 clock from req_i to ack_o.
 // Limits: 64 clocks a sample, point_i >= 14 clocks apart, the values hold for 8 clocks more (the background
-// takes < 900 clocks).
+// takes < 760 clocks).
 module td_fundamental #(
   parameter int PublishSamples = 16
 ) (
@@ -48,7 +48,7 @@ module td_fundamental #(
   logic        [4:1]  on_q;
   logic               first_q, last_q;
   logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
-  logic signed [SumWidth-1:0] sum_next, closing_q;
+  logic signed [SumWidth-1:0] before_q, sum_next, closing_q;
   logic signed [31:0]         x_q [8];    // of the closed window
   logic                       close_q, closed_q;
   logic        [2:0]          close_slot_q;
@@ -78,7 +78,7 @@ module td_fundamental #(
     .product_o(point_product)
   );
 
-  assign sum_next = (first_q ? RoundUp : sum_q[slot4_q]) + SumWidth'(point_product);
+  assign sum_next = before_q + SumWidth'(point_product);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -117,6 +117,8 @@ module td_fundamental #(
       slot2_q      <= slot1_q;
       slot3_q      <= slot2_q;
       slot4_q      <= slot3_q;
+      if (first_q) before_q <= RoundUp;
+      else         before_q <= sum_q[slot3_q];
       closing_q    <= sum_next;
       close_slot_q <= slot4_q;
       if (on_q[4]) sum_q[slot4_q] <= sum_next;
@@ -131,15 +133,16 @@ module td_fundamental #(
   job_e               job_q;
   logic               begin_q;
   logic        [2:0]  item_q;  // 0..3 the channels; P and Q of element 1, of 2
-  logic               multiplied, rooted;
+  logic               multiplied;
   logic        [2:0]  left, right;
+  logic signed [31:0] x, right_q;
   logic signed [47:0] a;
   logic signed [31:0] b;
-  logic        [31:0] root;
   logic signed [47:0] product_high;
   logic        [31:0] product_low;
   logic signed [63:0] product;
   logic signed [63:0] total_q;
+  (* ram_style = "block" *)
   logic        [31:0] energy_q [32];  // low and high words; then the windows since reset
   logic        [31:0] energy_word_q, gain;
   logic        [32:0] energy_next;
@@ -147,11 +150,17 @@ module td_fundamental #(
   logic               powers, minus, one, other, mine, high, carry, carry_q;
 
   assign powers = item_q[2];
-  // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic.
+  // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic. The right one is read first, and kept.
   assign left  = powers ? {item_q[1], 1'b0, job_q == Second} : {item_q[1:0], job_q == Second};
   assign right = powers ? {item_q[1], 1'b1, (job_q == Second) ^ item_q[0]} : left;
-  assign a     = job_q == Energy ? total_q[63:16] : 48'(x_q[left]);
-  assign b     = job_q == Energy ? 32'(period_q) : x_q[right];
+  assign x     = x_q[begin_q ? right : left];
+  assign a     = job_q == Energy ? total_q[63:16] : 48'(x);
+  assign b     = job_q == Energy ? 32'(period_q) : right_q;
+  assign minus = job_q == Second && powers && item_q[0];
+
+  always_ff @(posedge clk_i) begin
+    if (begin_q) right_q <= x;
+  end
 
   td_multiply_signed #(
     .AWidth(48),
@@ -159,28 +168,56 @@ module td_fundamental #(
   ) u_multiply (
     .clk_i,
     .rst_ni,
-    .start_i  (begin_q && (job_q == First || job_q == Second || job_q == Energy)),
-    .a_i      (a),
-    .b_i      (b),
-    .done_o   (multiplied),
-    .high_o   (product_high),
-    .low_o    (product_low)
+    .start_i(begin_q),
+    .a_i    (a),
+    .b_i    (b),
+    .minus_i(minus),
+    .done_o (multiplied),
+    .high_o (product_high),
+    .low_o  (product_low)
   );
 
   assign product = {product_high[31:0], product_low};  // of two parts of a phasor
+
+  // The root of a channel's total is drawn while the next two products are made: it takes a pair of bits every
+  // second clock, from a register that shifts a bit a clock and is 0 when the total comes.
+  logic [63:0] radicand_q, load_q;
+  logic [6:0]  left_q;
+  logic [1:0]  channel_q;
+  logic [31:0] root;
+  logic        rooted;
+
+  assign rooted = left_q == 7'd1;
 
   td_sqrt #(
     .RootWidth(32)
   ) u_root (
     .clk_i,
     .rst_ni,
-    .start_i   (begin_q && job_q == Root),
-    .radicand_i(total_q),
-    .done_o    (rooted),
-    .root_o    (root)
+    .clear_i(job_q == Root),
+    .step_i (!left_q[0] && left_q != '0),
+    .pair_i (radicand_q[63:62]),
+    .root_o (root)
   );
 
-  assign minus = job_q == Second && powers && item_q[0];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      left_q     <= '0;
+      channel_q  <= '0;
+      load_q     <= '0;
+      radicand_q <= '0;
+    end else begin
+      if (job_q == Root) begin
+        left_q    <= 7'd65;
+        channel_q <= item_q[1:0];
+        load_q    <= total_q;
+      end else begin
+        if (left_q != '0) left_q <= left_q - 1'b1;
+        load_q <= '0;
+      end
+      radicand_q <= (radicand_q << 1) | load_q;
+    end
+  end
 
   // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up, word by
   // word: a negative energy is taken off, as its complement with a carry into the low word. A word is read in
@@ -216,7 +253,7 @@ module td_fundamental #(
       begin_q <= 1'b0;
       if (begin_q && job_q == First) total_q <= '0;
       else if (multiplied && (job_q == First || job_q == Second)) begin
-        total_q <= 64'(({total_q, 1'b1} + {product ^ {64{minus}}, minus}) >> 1);
+        total_q <= total_q + product;
       end
       carry_q <= energy_next[32];
       unique case (job_q)
@@ -235,9 +272,8 @@ module td_fundamental #(
         end
         Second: if (multiplied) begin
           job_q   <= powers ? Low : Root;
-          begin_q <= !powers;
         end
-        Root: if (rooted) begin
+        Root: begin
           job_q   <= First;
           begin_q <= 1'b1;
           item_q  <= item_q + 3'd1;
@@ -274,48 +310,42 @@ module td_fundamental #(
   localparam int WaitWidth = $clog2(PublishSamples + 1);
   logic [WaitWidth-1:0] wait_q;
   logic [31:0]          bank_q [128];
-  logic [31:0]          word, read_q;
-  logic [4:0]           word_place;
-  logic                 write, ack_q;
+  logic [31:0]          word, word_q, energy_word2_q, read_q;
+  logic [4:0]           word_place, word_place_q;
+  logic                 words, energies, write_q, ack_q;
   logic                 read_any_q, shown_any_q;  // the bank was written since reset
   logic [1:0]           filled_q, shown_q, reading_q;  // banks
 
+  // A word is chosen, then written; energies have a register of their own, and each is 0 when the other counts.
+  assign energies = one || other || job_q == Windows;
+  assign words    = rooted || job_q == Low || job_q == High || job_q == Length;
+
   always_comb begin
-    write      = 1'b1;
-    word       = '0;
-    word_place = '0;
     unique case (job_q)
-      Root: begin
-        write      = rooted;
-        word       = root;
-        word_place = {3'd0, item_q[1:0]};
-      end
-      Low: begin
-        word       = total_q[47:16];
-        word_place = {2'd1, item_q[1:0], 1'b0};
-      end
-      High: begin
-        word       = 32'($signed(total_q[63:48]));
-        word_place = {2'd1, item_q[1:0], 1'b1};
-      end
-      OneLow, OneHigh, OtherLow, OtherHigh: begin
-        word       = energy_next[31:0];
-        word_place = {1'b1, energy_place_q[3:0]};
-      end
-      Windows: begin
-        word       = energy_next[31:0];
-        word_place = 5'd4;
-      end
-      Length: begin
-        word       = 32'(period_q);
-        word_place = 5'd5;
-      end
-      Flags: begin
-        word       = {31'd0, locked_q};
-        word_place = 5'd6;
-      end
-      default: write = 1'b0;
+      Low:     word = total_q[47:16];
+      High:    word = 32'($signed(total_q[63:48]));
+      Length:  word = 32'(period_q);
+      default: word = root;
     endcase
+    unique case (job_q)
+      Low:     word_place = {2'd1, item_q[1:0], 1'b0};
+      High:    word_place = {2'd1, item_q[1:0], 1'b1};
+      OneLow, OneHigh, OtherLow, OtherHigh: word_place = {1'b1, energy_place_q[3:0]};
+      Windows: word_place = 5'd4;
+      Length:  word_place = 5'd5;
+      Flags:   word_place = 5'd6;
+      default: word_place = {3'd0, channel_q};
+    endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    write_q      <= words || energies || job_q == Flags;
+    word_place_q <= word_place;
+    if (job_q == Flags) word_q <= 32'(locked_q);
+    else if (words)     word_q <= word;
+    else                word_q <= '0;
+    if (energies) energy_word2_q <= energy_next[31:0];
+    else          energy_word2_q <= '0;
   end
 
   assign publish_o = valid_i && wait_q == WaitWidth'(1);
@@ -350,7 +380,7 @@ module td_fundamental #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (write) bank_q[{filled_q, word_place}] <= word;
+    if (write_q) bank_q[{filled_q, word_place_q}] <= word_q | energy_word2_q;
     if (req_i) begin
       if (!read_any_q || addr_i == 5'd7) read_q <= '0;
       else                               read_q <= bank_q[{reading_q, addr_i}];

@@ -50,7 +50,7 @@ module td_half_cycle #(
   localparam int SquareWidth = 2 * SampleWidth;  // 47 bits used
   localparam int SumWidth    = 55;               // two half cycles of at most 255 full-scale squares
   localparam int LengthWidth = 25;               // two half cycles, 1/65536 sample
-  localparam int MeanWidth   = 55;               // mean square x 256
+  localparam int MeanWidth   = 56;               // mean square x 256
   localparam int RootWidth   = 28;
 
   // ---- f x square: three digits of 16 bits, the lowest first, by one multiplier ---------------------
@@ -183,39 +183,41 @@ module td_half_cycle #(
   // ---- background: mean square and root, half cycle first, then the cycle ---------------------------
   typedef enum logic [1:0] {Rest, DivideHalf, DivideCycle} job_e;
   job_e                   job_q;
-  logic                   begin_q, divide_done, root_done;
+  logic                   begin_q, start_q, done;
+  logic [SumWidth-1:0]    more_q;         // what the cycle has more than the half cycle, as the length below
+  logic [LengthWidth-1:0] more_length_q;  // one clock behind job_q
   logic [SumWidth-1:0]    sum;
-  logic [SumWidth+23:0]   numerator;
-  logic [LengthWidth-1:0] divisor;
-  logic [MeanWidth-1:0]   mean;
+  logic [LengthWidth-1:0] length;
   logic [RootWidth-1:0]   root, half_root_q, cycle_root_q;
 
-  assign sum       = closed_q + (job_q == DivideHalf ? '0 : former_q);
-  assign divisor   = closed_length_q + (job_q == DivideHalf ? '0 : former_length_q);
-  assign numerator = {sum, 24'd0};
+  assign sum    = closed_q + more_q;
+  assign length = closed_length_q + more_length_q;
 
-  td_divide #(
+  always_ff @(posedge clk_i) begin
+    if (job_q == DivideHalf) begin
+      more_q        <= '0;
+      more_length_q <= '0;
+    end else begin
+      more_q        <= former_q;
+      more_length_q <= former_length_q;
+    end
+  end
+
+  td_divide_root #(
+    .HighWidth(SumWidth - 32),
+    .LowWidth (32),
     .DivWidth (LengthWidth),
-    .QuotWidth(MeanWidth)
-  ) u_mean (
-    .clk_i,
-    .rst_ni,
-    .start_i   (begin_q),
-    .high_i    (LengthWidth'(numerator >> MeanWidth)),
-    .low_i     (numerator[MeanWidth-1:0]),
-    .divisor_i (divisor),
-    .done_o    (divide_done),
-    .quotient_o(mean)
-  );
-
-  td_sqrt #(
+    .QuotWidth(MeanWidth),
     .RootWidth(RootWidth)
-  ) u_root (
+  ) u_rms (
     .clk_i,
     .rst_ni,
-    .start_i   (divide_done),
-    .radicand_i({1'b0, mean}),
-    .done_o    (root_done),
+    .start_i   (start_q),
+    .steps_i   (6'(MeanWidth)),  // sum 2^24 / length
+    .size_i    (sum),
+    .divisor_i (length),
+    .done_o    (done),
+    .quotient_o(),
     .root_o    (root)
   );
 
@@ -223,18 +225,20 @@ module td_half_cycle #(
     if (!rst_ni) begin
       job_q        <= Rest;
       begin_q      <= 1'b0;
+      start_q      <= 1'b0;
       half_root_q  <= '0;
       cycle_root_q <= '0;
     end else begin
       begin_q <= 1'b0;
+      start_q <= begin_q;
       if (split && !restart_q) begin
         job_q   <= DivideHalf;
         begin_q <= 1'b1;
-      end else if (root_done && job_q == DivideHalf) begin
+      end else if (done && job_q == DivideHalf) begin
         half_root_q <= root;
         job_q       <= pair_q ? DivideCycle : Rest;
         begin_q     <= pair_q;
-      end else if (root_done && job_q == DivideCycle) begin
+      end else if (done && job_q == DivideCycle) begin
         cycle_root_q <= root;
         job_q        <= Rest;
       end
@@ -273,7 +277,7 @@ module td_half_cycle #(
       cross_fraction_o <= '0;
     end else begin
       publish_q <= 1'b0;
-      samples_q <= divisor[LengthWidth-1:16] + 9'(divisor[15]);
+      samples_q <= length[LengthWidth-1:16] + 9'(length[15]);
       if (split && restart_q) urms_valid_o <= 1'b0;
       if (split && !restart_q) begin
         wait_q         <= WaitWidth'(PublishSamples);

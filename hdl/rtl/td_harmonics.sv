@@ -9,7 +9,8 @@
 //   82              length of the window, 1/65536 sample
 //   83              bit 0: the length was measured; bits 2:1: the channel
 // Latency of a read: 1 clock from req_i to ack_o.
-// Limits: 64 clocks a sample (the background takes < 10,600 clocks), point_i >= 14 clocks apart.
+// Limits: 64 clocks a sample (the background takes < 10,600 clocks), point_i >= 14 clocks apart, u1_i holds for a
+// clock more.
 module td_harmonics #(
   parameter int PublishSamples = 200
 ) (
@@ -50,7 +51,7 @@ module td_harmonics #(
   // ---- folding: the chosen channel in the lower half, u1 in the upper -----------------------------------
   logic signed [FoldWidth-1:0] fold_q [256];
   logic signed [FoldWidth-1:0] fold_read_q, fold_word_q, folded;
-  logic signed [24:0]          chosen, adding_q, adding2_q, next_q;
+  logic signed [24:0]          chosen, adding_q, adding2_q;
   logic        [7:0]           read_place, read_place_q, write_place_q;
   logic        [3:1]           fold_on_q;
   logic                        fresh_q;  // first cycle: nothing to add to
@@ -59,7 +60,7 @@ module td_harmonics #(
   logic        [6:0]           m_q;
 
   always_comb begin
-    unique case (channel_q)
+    unique case (point_i ? channel_q : 2'd0)  // u1 a clock behind
       2'd0:    chosen = u1_i;
       2'd1:    chosen = i1_i;
       2'd2:    chosen = u2_i;
@@ -84,9 +85,8 @@ module td_harmonics #(
     read_place_q  <= read_place;
     write_place_q <= read_place_q;
     if (folding) fresh_q <= place_i < 11'd128;
-    adding_q <= point_i ? chosen : next_q;
+    adding_q  <= chosen;
     adding2_q <= adding_q;
-    if (point_i) next_q <= u1_i;
     if (fold_on_q[3:2] != '0) fold_q[write_place_q] <= folded;
   end
 

@@ -25,8 +25,13 @@ module td_holdup (
   logic [23:0] plus_q, sum_q, energy_q;  // (code + stop)(code - stop), a bit of the second a clock
   logic [3:0]  left_q;
   logic        take, low_q, told_q, event_q;
+  logic [12:0] usable, beside_low;  // the code less stop_i, less low_i; their signs tell which is larger
+  logic [13:0] beside_back;
 
-  assign take = code_valid_i && left_q == '0;
+  assign take        = code_valid_i && left_q == '0;
+  assign usable      = {1'b0, code_i} - {1'b0, stop_i};
+  assign beside_low  = {1'b0, code_i} - {1'b0, low_i};
+  assign beside_back = {beside_low[12], beside_low} - {2'd0, hysteresis_i};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || !enable_i) begin
@@ -44,14 +49,14 @@ module td_holdup (
       if (take) begin
         code_q  <= code_i;
         plus_q  <= 24'(code_i) + 24'(stop_i);
-        minus_q <= code_i > stop_i ? code_i - stop_i : 12'd0;
+        minus_q <= usable[12] ? 12'd0 : usable[11:0];
         sum_q   <= '0;
         left_q  <= 4'd13;
-        if (code_i < low_i) low_q <= 1'b1;
-        else if ({1'b0, code_i} >= {1'b0, low_i} + {1'b0, hysteresis_i}) low_q <= 1'b0;
+        if (beside_low[12]) low_q <= 1'b1;
+        else if (!beside_back[13]) low_q <= 1'b0;
       end else if (left_q != '0) begin
         left_q  <= left_q - 1'b1;
-        sum_q   <= minus_q[0] ? sum_q + plus_q : sum_q;
+        if (minus_q[0]) sum_q <= sum_q + plus_q;
         plus_q  <= plus_q << 1;
         minus_q <= minus_q >> 1;
         if (left_q == 4'd1) energy_q <= sum_q;

@@ -138,28 +138,42 @@ module td_intervals #(
     end
   end
 
-  // ---- a word a clock -----------------------------------------------------------------------------
+  // ---- a word a clock, chosen, then written ---------------------------------------------------------
   logic [31:0] former_q [32];  // by length and word: where the interval began
-  logic [31:0] now, former, word;
+  logic [31:0] total_word_q, other_word_q, former_word_q, now, other_word;  // one of the first two is 0
   logic [5:0]  record;
-  logic        write;
+  logic [8:0]  write_place_q;
+  logic [4:0]  former_place_q;
+  logic        write_q, grows, grows_q;
 
-  assign now    = word_q[2] ? at_q[31:0] : total_q[word_q[1:0]];
-  assign former = opened_q[length_q] ? former_q[{length_q, word_q}] : 32'd0;  // 0 at reset
+  assign grows  = word_q <= 3'd4;
   assign record = length_q == 2'd0 ? slot_q : Ring + 6'(length_q) - 1'b1;
-  assign write  = run_q && closes_q[length_q];
+  assign now    = total_word_q | other_word_q;
 
   always_comb begin
-    unique case (word_q)
-      3'd5:    word = at_q[31:0];
-      3'd6:    word = {14'd0, frozen_q[length_q], whole, at_q[47:32]};
-      3'd7:    word = ticks_q;
-      default: word = now - former;
+    unique case (word_q[1:0])
+      2'd2:    other_word = {14'd0, frozen_q[length_q], whole, at_q[47:32]};
+      2'd3:    other_word = ticks_q;
+      default: other_word = at_q[31:0];
     endcase
   end
 
   always_ff @(posedge clk_i) begin
-    if (write && word_q <= 3'd4) former_q[{length_q, word_q}] <= now;
+    if (word_q[2]) total_word_q <= '0;
+    else           total_word_q <= total_q[word_q[1:0]];
+    if (word_q[2]) other_word_q <= other_word;
+    else           other_word_q <= '0;
+    if (grows && opened_q[length_q]) former_word_q <= former_q[{length_q, word_q}];
+    else                             former_word_q <= '0;  // 0 at reset
+    if (write_q && grows_q) former_q[former_place_q] <= now;
+    grows_q        <= grows;
+    former_place_q <= {length_q, word_q};
+    write_place_q  <= {record, word_q};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) write_q <= 1'b0;
+    else         write_q <= run_q && closes_q[length_q];
   end
 
   logic [31:0] store_q [512];
@@ -167,7 +181,7 @@ module td_intervals #(
   logic        ack_q;
 
   always_ff @(posedge clk_i) begin
-    if (write) store_q[{record, word_q}] <= word;
+    if (write_q) store_q[write_place_q] <= now - former_word_q;
     if (req_i) read_q <= store_q[addr_i];
   end
 
@@ -178,7 +192,7 @@ module td_intervals #(
 
   assign ack_o    = ack_q;
   assign data_o   = read_q;
-  assign busy_o   = run_q;
+  assign busy_o   = run_q || write_q;
   assign ticks_o  = ticks_q;
   assign newest_o = slot_q;
   assign count_o  = count_q;

@@ -40,6 +40,7 @@ module td_last_gasp (
   logic        confirmed_d, confirmed_q, suspects, declares, momentary, returns;
   logic [27:0] wait_d, wait_q;
   logic [28:0] after;            // one step more than wait_q, compared before it is limited
+  logic [29:0] beside_declare;   // its sign: declare_i steps are not over
   logic        event_q;
 
   always_comb begin
@@ -49,7 +50,8 @@ module td_last_gasp (
     end
   end
 
-  assign after = {1'b0, wait_q} + 1'b1;
+  assign after          = {1'b0, wait_q} + 1'b1;
+  assign beside_declare = {1'b0, after} - {2'd0, declare_i};
 
   always_comb begin
     state_d     = state_q;
@@ -77,7 +79,7 @@ module td_last_gasp (
           if (seen_q[2] || seen_q[3]) begin
             state_d   = Idle;
             momentary = confirmed_d;
-          end else if (confirmed_d && after >= {1'b0, declare_i}) begin
+          end else if (confirmed_d && !beside_declare[29]) begin
             state_d  = Declared;
             declares = 1'b1;
           end

@@ -61,23 +61,33 @@ module td_limiter (
   localparam logic [5:0] KindLockout = 6'd17;
   localparam logic [5:0] KindRelease = 6'd18;
 
+  // The sign of a difference: this takes fewer and smaller LUTs than a comparison.
+  function automatic logic less(input logic [29:0] left, input logic [29:0] right);
+    logic [30:0] difference;
+    difference = {1'b0, left} - {1'b0, right};
+    less       = difference[30];
+  endfunction
+
   // ---- commands -----------------------------------------------------------------------------------
   logic        any, single, repeated, in_range, allowed, accept, accept_apply, due, now;
   logic        seen_q, pending_q, by_tick_q;
   logic [15:0] id_q, pending_id_q, applied_id_q;
   logic [29:0] limit_q, pending_value_q;
   logic [47:0] pending_at_q, applied_at_q;
+  logic [48:0] beside_at, beside_pending;  // the sample less that of the command: their signs: it is to come
 
-  assign any      = apply_i || schedule_i || schedule_tick_i || cancel_i || release_i;
-  assign single   = $onehot({apply_i, schedule_i, schedule_tick_i, cancel_i, release_i});
-  assign repeated = seen_q && id_i == id_q;
-  assign in_range = value_i == '0 || (value_i >= min_i && value_i <= max_i);
-  assign due      = pending_q && (by_tick_q ? pending_at_q[15:0] == '0 : index_i >= pending_at_q);
+  assign any            = apply_i || schedule_i || schedule_tick_i || cancel_i || release_i;
+  assign single         = $onehot({apply_i, schedule_i, schedule_tick_i, cancel_i, release_i});
+  assign repeated       = seen_q && id_i == id_q;
+  assign in_range       = value_i == '0 || !(less(value_i, min_i) || less(max_i, value_i));
+  assign beside_at      = {1'b0, index_i} - {1'b0, at_i};
+  assign beside_pending = {1'b0, index_i} - {1'b0, pending_at_q};
+  assign due            = pending_q && (by_tick_q ? pending_at_q[15:0] == '0 : !beside_pending[48]);
 
   always_comb begin
     allowed = any && single;
     if (apply_i && !in_range) allowed = 1'b0;
-    if (schedule_i && (!in_range || pending_q || at_i <= index_i)) allowed = 1'b0;
+    if (schedule_i && (!in_range || pending_q || !beside_at[48])) allowed = 1'b0;
     if (schedule_tick_i && (!in_range || pending_q || at_i[15:0] == '0)) allowed = 1'b0;
     if (cancel_i && !pending_q) allowed = 1'b0;
   end
@@ -142,7 +152,7 @@ module td_limiter (
       above_q   <= 1'b0;
     end else begin
       if (step_i && fresh_i) current_q <= current;
-      above_q <= limit_q != '0 && current_q > limit_q;
+      above_q <= limit_q != '0 && less(limit_q, current_q);
     end
   end
 
@@ -150,24 +160,26 @@ module td_limiter (
   typedef enum logic [1:0] {Closed, Open, Locked} state_e;
 
   state_e      state_d, state_q;
-  logic [28:0] next_d, next_q, after;      // 1 + steps above or below the limit in a row, or open; up to 2^28
+  logic [28:0] next_q, row;                // 1 + steps above or below the limit in a row, or open; up to 2^28
+  logic        counts, anew;
   logic        side_d, side_q;             // next_q counts steps above
   logic [3:0]  tries_d, tries_q;
   logic [5:0]  kind_d, kind_q;
   logic        told_d, told_q;             // 1: a release waits for its event
-  logic        same, trips, clears;        // the row, this step included, is as long as trip_i, clear_i
+  logic        same, trips, clears;        // row, steps with this one, is as long as trip_i, clear_i
   logic        freed, restart;             // a new limit: what was counted against the old one is void
 
-  assign after   = next_q + {28'd0, !next_q[28]};
-  assign same    = above_q == side_q;
-  assign trips   = same ? next_q >= {1'b0, trip_i} : trip_i <= 28'd1;
-  assign clears  = same ? next_q >= {1'b0, clear_i} : clear_i <= 28'd1;
+  assign same    = above_q == side_q || state_q == Open;
+  assign row     = same ? next_q : 29'd1;
+  assign trips   = !less(30'(row), 30'(trip_i));
+  assign clears  = !less(30'(row), 30'(clear_i));
   assign restart = now || accept_apply;
   assign freed   = ((allowed && release_i) && !repeated) || !enable_i;
 
   always_comb begin
     state_d = state_q;
-    next_d  = next_q;
+    counts  = 1'b0;
+    anew    = 1'b0;
     side_d  = side_q;
     tries_d = tries_q;
     told_d  = told_q;
@@ -179,10 +191,10 @@ module td_limiter (
       unique case (state_q)
         Closed: begin
           side_d = above_q;
-          next_d = same ? after : 29'd2;
+          counts = 1'b1;
           if (above_q && trips) begin
             state_d = Open;
-            next_d  = 29'd1;
+            anew    = 1'b1;
             tries_d = tries_q == '1 ? tries_q : tries_q + 1'b1;
             kind_d  = KindTrip;
           end else if (!above_q && clears) begin
@@ -190,13 +202,13 @@ module td_limiter (
           end
         end
         Open: begin
-          next_d = after;
+          counts = 1'b1;
           if (tries_q >= tries_i) begin
             state_d = Locked;
             kind_d  = KindLockout;
-          end else if (next_q >= {1'b0, reclose_i}) begin
+          end else if (!less(30'(row), 30'(reclose_i))) begin
             state_d = Closed;
-            next_d  = 29'd1;
+            anew    = 1'b1;
             side_d  = 1'b0;
             kind_d  = KindReclose;
           end
@@ -208,13 +220,13 @@ module td_limiter (
     if (restart) begin
       tries_d = '0;
       if (state_d == Closed) begin
-        next_d = 29'd1;
+        anew   = 1'b1;
         side_d = 1'b0;
       end
     end
     if (freed) begin
       state_d = Closed;
-      next_d  = 29'd1;
+      anew    = 1'b1;
       side_d  = 1'b0;
       tries_d = '0;
       told_d  = told_d || state_q != Closed;
@@ -225,19 +237,22 @@ module td_limiter (
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       state_q <= Closed;
-      next_q  <= 29'd1;
       side_q  <= 1'b0;
       tries_q <= '0;
       told_q  <= 1'b0;
       kind_q  <= '0;
     end else begin
       state_q <= state_d;
-      next_q  <= next_d;
       side_q  <= side_d;
       tries_q <= tries_d;
       told_q  <= told_d;
       kind_q  <= kind_d;
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || anew) next_q <= 29'd1;
+    else if (counts)     next_q <= row + {28'd0, !row[28]};
   end
 
   assign closed_o       = state_q == Closed;

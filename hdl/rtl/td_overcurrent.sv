@@ -21,11 +21,16 @@ module td_overcurrent (
   localparam logic [5:0] KindEnd   = 6'd14;
 
   logic        active_q, above, back;
+  logic [29:0] beside_peak, beside_threshold, beside_back;  // their signs: irms_i is above, is back
   logic [28:0] peak_q;
   logic [31:0] steps_q;
 
-  assign above = irms_i > (active_q ? peak_q : threshold_i);
-  assign back  = {1'b0, irms_i} + {1'b0, hysteresis_i} <= {1'b0, threshold_i};
+  assign beside_peak      = {1'b0, peak_q} - {1'b0, irms_i};
+  assign beside_threshold = {1'b0, threshold_i} - {1'b0, irms_i};
+  assign beside_back      = beside_threshold - {1'b0, hysteresis_i};
+
+  assign above = active_q ? beside_peak[29] : beside_threshold[29];
+  assign back  = !beside_threshold[29] && !beside_back[29];
 
   always_ff @(posedge clk_i) begin
     event_o <= 1'b0;

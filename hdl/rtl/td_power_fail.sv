@@ -113,11 +113,12 @@ module td_power_fail #(
   // ---- envelope one tracked period earlier ------------------------------------------------------
   logic [31:0] line_q [256];
   logic [7:0]  place_q, earlier_place_q;
-  logic [31:0] read_q, earlier_q, reference_q;
+  logic [31:0] read_q, earlier_q, former_q, floor_q, reference;  // the third is 0 but for the floor's clock
   logic [23:0] bound_low_q, bound_high_q;
   logic [39:0] bound_q;
-  logic [32:0] limit;  // twice what the envelope is held against, rounded up
-  logic        under, under_drop_q, under_ratio_q, under_low_q;
+  logic [32:0] beside_drop, beside_low;  // the envelope less each limit: the sign tells, which takes smaller LUTs than
+  logic [33:0] beside_ratio;             // a comparison; of the ratio's twice, rounded up
+  logic        under_drop_q, under_ratio_q, under_low_q;
   logic        below_d, below_q;
   logic [4:0]  row_d, row_q;  // samples below in a row, up to persist_i
   logic        tripped;
@@ -126,13 +127,11 @@ module td_power_fail #(
   assign row_d   = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
   assign tripped = row_q >= persist_i;
   assign below_o = below_q;
-  assign under   = {envelope_q, 1'b0} < limit;
+  assign reference = former_q | floor_q;
 
-  always_comb begin
-    limit = {bound_q[39:8], bound_q[7:0] != '0};
-    if (step_q[10])      limit = {drop_i, 1'b0};
-    else if (step_q[11]) limit = {low_i, 1'b0};
-  end
+  assign beside_drop  = {1'b0, envelope_q} - {1'b0, drop_i};
+  assign beside_low   = {1'b0, envelope_q} - {1'b0, low_i};
+  assign beside_ratio = {1'b0, envelope_q, 1'b0} - {1'b0, bound_q[39:8], bound_q[7:0] != '0};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -152,14 +151,17 @@ module td_power_fail #(
     earlier_place_q <= place_q - period_i;
     read_q          <= line_q[earlier_place_q];
     earlier_q       <= read_q;
-    reference_q     <= step_q[10] ? floor_i : earlier_q;
-    bound_low_q     <= 24'(reference_q[15:0]) * 24'(ratio_i);
-    bound_high_q    <= 24'(reference_q[31:16]) * 24'(ratio_i);
+    if (step_q[10]) former_q <= '0;
+    else            former_q <= earlier_q;
+    if (step_q[10]) floor_q <= floor_i;
+    else            floor_q <= '0;
+    bound_low_q     <= 24'(reference[15:0]) * 24'(ratio_i);
+    bound_high_q    <= 24'(reference[31:16]) * 24'(ratio_i);
     bound_q         <= {bound_high_q, 16'd0} + 40'(bound_low_q);
-    if (step_q[10]) under_drop_q <= under;
-    if (step_q[11]) under_low_q <= under;
-    if (step_q[12]) under_ratio_q <= under;
-    if (step_q[13] && under) under_ratio_q <= 1'b1;
+    if (step_q[10]) under_drop_q <= beside_drop[32];
+    if (step_q[11]) under_low_q <= beside_low[32];
+    if (step_q[12]) under_ratio_q <= beside_ratio[33];
+    if (step_q[13] && beside_ratio[33]) under_ratio_q <= 1'b1;
     if (step_q[15]) line_q[place_q] <= envelope_q;
   end
 
@@ -175,14 +177,19 @@ module td_power_fail #(
   state_e      state_d, state_q;
   logic [16:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
   logic        fresh_d, fresh_q, due, over, back, high_rms;
-  logic signed [17:0] spare;  // samples beyond those of the state
+  logic signed [17:0] spare, beside_return;  // samples beyond confirm_i, return_i
+  logic        [28:0] beside_confirm_rms, beside_return_rms;  // their signs: urms_i is below these
   logic [3:0]  kind_d, kind_q;
 
   assign state_o  = state_q;
-  assign spare    = {1'b0, wait_q} - 18'(state_q == Suspect ? confirm_i : return_i);
-  assign due      = spare >= 18'sd0;
+  assign spare              = {1'b0, wait_q} - 18'(confirm_i);
+  assign beside_return      = {1'b0, wait_q} - 18'(return_i);
+  assign beside_confirm_rms = {1'b0, urms_i} - {1'b0, confirm_rms_i};
+  assign beside_return_rms  = {1'b0, urms_i} - {1'b0, return_rms_i};
+
+  assign due      = state_q == Suspect ? !spare[17] : !beside_return[17];
   assign over     = spare >= MoreSamples;
-  assign high_rms = urms_i >= (state_q == Suspect ? confirm_rms_i : return_rms_i);
+  assign high_rms = state_q == Suspect ? !beside_confirm_rms[28] : !beside_return_rms[28];
   assign back     = urms_valid_i && high_rms;
 
   always_comb begin

@@ -63,6 +63,7 @@ module td_rapid_change #(
   logic               steady_q, change_q, discarded_q, divided, begins;
   logic               full, decide, over, negative, discard;
   logic               close_q;   // all values lie close to their mean
+  logic        [29:0] beside_limit;
   word_e              from, into;
   source_e            source;
   operation_e         operation, operation_q;
@@ -219,6 +220,9 @@ module td_rapid_change #(
     .quotient_o(quotient)
   );
 
+  // The limit less the distance: its sign tells of one too far off. -x is ~x + 1.
+  assign beside_limit = {1'b0, limit_q, 1'b0} - {1'b0, acc_q[27:0] ^ {28{negative}}, negative};
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni || !enable_i) begin
       row_q   <= Rest;
@@ -230,7 +234,7 @@ module td_rapid_change #(
       close_q <= 1'b0;
     end else begin
       on_q <= {on_q[1:0], row_q == Scan && at_q != fill_q};
-      if (on_q[2] && {acc_q[27:0] ^ {28{negative}}, negative} > {limit_q, 1'b0}) close_q <= 1'b0;  // -x is ~x + 1
+      if (on_q[2] && beside_limit[29]) close_q <= 1'b0;
       case (row_q)
         Rest: begin
           at_q <= place_q;

@@ -1,51 +1,34 @@
-// Serial integer square root: root_o = floor(sqrt(radicand_i)), two radicand bits a clock.
-// Latency: done_o is high for one clock, RootWidth + 1 clocks after start_i; the root holds until
-// the next start_i. A start_i while busy starts over.
+// Serial integer square root without restoring: root_o = floor(sqrt(radicand)) of a radicand that comes two bits a
+// step, the highest first. clear_i begins anew; as many steps as root_o has bits, or fewer, for smaller radicands.
+// Where the remainder is negative the bit of the root is 0, and the next step adds back what was taken too much:
+//   remainder' = 4 remainder + pair - (4 root + 1), or + (4 root + 3)
+// Both terms end in the bits 11 (the former as a complement), so a step is one addition.
+// Latency: root_o holds the bit of a step 1 clock after it.
+// Limits: step_i at most every second clock, and 2 clocks after clear_i or later.
 module td_sqrt #(
   parameter int RootWidth = 28
 ) (
-  input  logic                   clk_i,
-  input  logic                   rst_ni,
-  input  logic                   start_i,
-  input  logic [2*RootWidth-1:0] radicand_i,
-  output logic                   done_o,
-  output logic [RootWidth-1:0]   root_o
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  input  logic                 clear_i,
+  input  logic                 step_i,
+  input  logic [1:0]           pair_i,
+  output logic [RootWidth-1:0] root_o
 );
-  localparam int CountWidth = $clog2(RootWidth + 1);
+  logic [RootWidth+1:0] remainder_q, remainder_next;  // signed
+  logic [RootWidth-1:0] root_q, trial_q;
 
-  logic [2*RootWidth-1:0] radicand_q;
-  logic [RootWidth-1:0]   remainder_q;  // at most twice the root so far
-  logic [RootWidth+1:0]   shifted, trial;
-  logic [RootWidth-1:0]   root_q;
-  logic [CountWidth-1:0]  left_q;
-  logic                   fits, done_q;
-
-  assign shifted = {remainder_q, radicand_q[2*RootWidth-1-:2]};
-  assign trial   = {root_q, 2'b01};
-  assign fits    = shifted >= trial;
-  assign done_o  = done_q;
-  assign root_o  = root_q;
+  assign remainder_next = {remainder_q[RootWidth-1:0], pair_i} + {trial_q, 2'b11};
+  assign root_o         = root_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      radicand_q  <= '0;
+    trial_q <= root_q ^ {RootWidth{!remainder_q[RootWidth+1]}};
+    if (!rst_ni || clear_i) begin
       remainder_q <= '0;
       root_q      <= '0;
-      left_q      <= '0;
-      done_q      <= 1'b0;
-    end else begin
-      done_q <= !start_i && left_q == CountWidth'(1);
-      if (start_i) begin
-        radicand_q  <= radicand_i;
-        remainder_q <= '0;
-        root_q      <= '0;
-        left_q      <= CountWidth'(RootWidth);
-      end else if (left_q != '0) begin
-        radicand_q  <= radicand_q << 2;
-        remainder_q <= RootWidth'(fits ? shifted - trial : shifted);
-        root_q      <= {root_q[RootWidth-2:0], fits};
-        left_q      <= left_q - 1'b1;
-      end
+    end else if (step_i) begin
+      remainder_q <= remainder_next;
+      root_q      <= {root_q[RootWidth-2:0], !remainder_next[RootWidth+1]};
     end
   end
 endmodule

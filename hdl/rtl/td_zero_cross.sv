@@ -69,10 +69,12 @@ module td_zero_cross #(
 
   // ---- decision, one clock after the sample ---------------------------------------------------
   logic negative, beyond;  // the sum; by more than the hysteresis on its side
+  logic [SumWidth+1:0] beside;  // the hysteresis less the sum's size: its sign tells
   logic rising, falling, crossing, expired, forget;
 
   assign negative    = sum_q[SumWidth-1];
-  assign beyond      = {sum_q ^ {SumWidth{negative}}, negative} > {hysteresis_i, 1'b0};  // -x is ~x + 1
+  assign beside      = {1'b0, hysteresis_i, 1'b0} - {1'b0, sum_q ^ {SumWidth{negative}}, negative};  // -x is ~x + 1
+  assign beyond      = beside[SumWidth+1];
   assign rising      = under_q && before_q <= 0 && sum_q > 0;
   assign falling     = above_q && before_q >= 0 && sum_q < 0;
   assign count_next  = count_q == '1 ? count_q : count_q + 1'b1;

@@ -27,24 +27,24 @@ WAKES = {
     "td_control": "valid_i || clock_q != '0 || publish_i || minute_i || sync_q != '0 || former_q || crossing_event_q"
     " || crossing_lost_o || event_o",
     "td_divide": "start_i || left_q != '0 || done_q",
-    "td_divide_root": "start_i || left_q != '0 || done_o",
+    "td_divide_root": "start_i || left_q != '0 || pair_q || last_q || done_o",
     "td_event_fifo": "push_i || waiting_o != fill",
     "td_frontend": "valid_i || valid_q || event_in || result_write || publishing",
-    "td_fundamental": "valid_i || point_i || run_q || on_q != '0 || close_q || closed_q || job_q != Rest"
+    "td_fundamental": "valid_i || point_i || run_q || on_q != '0 || close_q || closed_q || job_q != Rest || write_q"
     " || req_i || ack_q",
     "td_guard": "valid_i || step_i || phase_q != Pace || event_q || open_q != '0 || s_awvalid_i || s_wvalid_i"
     " || s_arvalid_i || locked_write_o || unmapped_o || void_q",
-    "td_half_cycle": "valid_i || step_i || squared_q || step_q != '0 || begin_q || root_done || publish_q",
+    "td_half_cycle": "valid_i || step_i || squared_q || step_q != '0 || begin_q || start_q || done || publish_q",
     "td_harmonics": "(phase_q != Idle && (valid_i || point_i)) || fold_on_q != '0 || last_fold_q"
     " || phase_q == Transform || phase_q == Note || on_q != '0 || req_i || ack_q",
     "td_holdup": "step_i || code_valid_i || left_q != '0 || event_q",
-    "td_intervals": "step_i || tick_i || run_q || req_i || ack_q || misuse_o",
+    "td_intervals": "step_i || tick_i || run_q || write_q || req_i || ack_q || misuse_o",
     "td_kernel_rom": "td_resample.wakes",
     "td_last_gasp": "step_i || detected_i || event_q",
     "td_limiter": "step_i || tick_i || kind_q != '0 || duplicate_o || refused_o"
     " || above_q != (limit_q != '0 && current_q > limit_q)",
     "td_metrology": "valid_i || slot_q != '0",
-    "td_multiply_signed": "start_i || left_q != '0 || done_q",
+    "td_multiply_signed": "start_i || busy_q || add_q || done_q",
     "td_overcurrent": "step_i || event_o",
     "td_point_product": "run_i",
     "td_power_fail": "valid_i || step_q != '0 || publish_i || kind_q != '0",
@@ -56,7 +56,7 @@ WAKES = {
     " || axil_n_in_flight != '0",  # + hwset
     "td_resample": "valid_i || late_q || run_q || on_q != '0 || word_valid_i || usable || divided || point_o",
     "td_results": "publishing_i || take_energy_i || seeks || write_i || req_i || read_q || ack_o",
-    "td_sqrt": "start_i || left_q != '0 || done_q",
+    "td_sqrt": "clear_i || step_i || trial_q != (root_q ^ {RootWidth{!remainder_q[RootWidth+1]}})",
     "td_sums": "slot_i == 6'd1 || slot_i == 6'd16 || write_i || read_on_q || on_q || start_o || closed_o || gap_o",
     "td_zero_cross": "valid_i || busy_q",
 }

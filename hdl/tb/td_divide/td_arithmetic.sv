@@ -9,17 +9,18 @@ module td_arithmetic (
   input  logic [28:0] divisor_i,
   output logic        divide_done_o,
   output logic [15:0] quotient_o,
-  input  logic        sqrt_start_i,
-  input  logic [55:0] radicand_i,
-  output logic        sqrt_done_o,
+  input  logic        sqrt_clear_i,
+  input  logic        sqrt_step_i,
+  input  logic [1:0]  pair_i,
   output logic [27:0] root_o,
   input  logic        signed_start_i,
   input  logic [47:0] left_i,   // signed, as the two below
   input  logic [31:0] right_i,
+  input  logic        minus_i,
   output logic        signed_done_o,
   output logic [79:0] signed_product_o,
   input  logic        both_start_i,
-  input  logic [1:0]  kind_i,
+  input  logic [5:0]  steps_i,
   input  logic [54:0] size_i,
   input  logic [25:0] length_i,
   output logic        both_done_o,
@@ -45,9 +46,9 @@ module td_arithmetic (
   ) u_sqrt (
     .clk_i,
     .rst_ni,
-    .start_i   (sqrt_start_i),
-    .radicand_i,
-    .done_o    (sqrt_done_o),
+    .clear_i(sqrt_clear_i),
+    .step_i (sqrt_step_i),
+    .pair_i,
     .root_o
   );
 
@@ -60,6 +61,7 @@ module td_arithmetic (
     .start_i  (signed_start_i),
     .a_i      (left_i),
     .b_i      (right_i),
+    .minus_i,
     .done_o   (signed_done_o),
     .high_o   (signed_product_o[79:32]),
     .low_o    (signed_product_o[31:0])
@@ -69,7 +71,7 @@ module td_arithmetic (
     .clk_i,
     .rst_ni,
     .start_i   (both_start_i),
-    .kind_i,
+    .steps_i,
     .size_i,
     .divisor_i (length_i),
     .done_o    (both_done_o),
