@@ -192,8 +192,9 @@ def radio(case_dir: Path, out: Path | None, seed: int | None, backend: str, thre
 @click.option("--current", metavar="COLUMN", help="Channel of the current; left out: voltage only.")
 @click.option("--segment", type=click.IntRange(0), default=0, show_default=True,
               help="Which piece of constant rate, for recorders that change theirs.")  # fmt: skip
-@click.option("--voltage-scale", type=float, default=1.0, show_default=True, help="Volts per unit of the file.")
-@click.option("--current-scale", type=float, default=1.0, show_default=True, help="Amperes per unit of the file.")
+@click.option("--voltage-scale", type=float,
+              help="Volts per unit of the file.  [default: 1; what a COMTRADE unit like kV says]")  # fmt: skip
+@click.option("--current-scale", type=float, help="Amperes per unit of the file.  [default: likewise]")
 @click.option("--nominal-v", type=float, default=100.0, show_default=True,
               help="Nominal RMS voltage. Full scale is 282.8 V at 10 to 166 V, else twice its peak.")  # fmt: skip
 @click.option("--nominal-hz", type=float, default=50.0, show_default=True, help="Nominal frequency, 50 or 60.")
@@ -214,8 +215,8 @@ def meter(
     voltage: str | None,
     current: str | None,
     segment: int,
-    voltage_scale: float,
-    current_scale: float,
+    voltage_scale: float | None,
+    current_scale: float | None,
     nominal_v: float,
     nominal_hz: float,
     max_a: float,

@@ -40,8 +40,8 @@ class Options:
     voltage: str | None = None  # channel; None: the first in volts
     current: str | None = None  # channel; None: no current
     segment: int = 0
-    voltage_scale: float = 1.0  # volts per unit of the file
-    current_scale: float = 1.0  # amperes per unit of the file
+    voltage_scale: float | None = None  # volts per unit of the file; None: what the file says its unit is, else 1
+    current_scale: float | None = None  # amperes
     nominal_v: float = 100.0
     nominal_hz: float = 50.0
     max_a: float = MAX_A  # largest RMS current, a fifth below full scale
@@ -171,7 +171,7 @@ def _check(options: Options) -> None:
     if options.wiring not in WIRINGS[1:]:
         problems.append(f"wiring = {options.wiring!r}, expected {' or '.join(WIRINGS[1:])}")
     for name, scale in (("voltage_scale", options.voltage_scale), ("current_scale", options.current_scale)):
-        if not (math.isfinite(scale) and scale):
+        if scale is not None and not (math.isfinite(scale) and scale):
             problems.append(f"{name} = {scale:g}, expected a number other than 0")
     if not options.settle_s >= 0:
         problems.append(f"settle_s = {options.settle_s:g}, expected 0 or more")
@@ -196,6 +196,8 @@ def _inputs(recording: Recording, segment: Segment, chosen: list[int | None], op
             columns.append(np.zeros(len(columns[0]), np.int32))
             continue
         scale = options.current_scale if place % 2 else options.voltage_scale
+        if scale is None:
+            scale = recording.channels[channel].base_units
         wave = resample(recording.samples(channel, segment) * scale, segment.rate_hz, RATE_HZ)
         if place % 2:
             codes, saturated = scaling.codes_from_amps(wave, options.max_a)
@@ -278,7 +280,8 @@ def _voltage_figures(played: Played, options: Options) -> dict[str, float | None
     kept = [row for row in played.rows if row.u_half_rms_v is not None and row.t_s >= _first_cycle_end_s(options)]
     if not kept:
         raise InputError(
-            f"{options.file}: no full cycle behind settle_s = {options.settle_s:g}; expected a longer recording"
+            f"{options.file}: no full cycle between zero crossings behind settle_s = {options.settle_s:g}; expected a "
+            "longer recording, of a voltage of 42 to 70 Hz with an offset below 0.4 of its peak"
         )
     extremes = [row.u_half_rms_v for row in kept if row.u_half_rms_v is not None]
     tens = [row.f_hz for row in kept if row.f_hz and row.t_s >= options.settle_s + 10 / row.f_hz]

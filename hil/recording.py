@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 from scipy.signal import firwin, resample_poly
 
+from hil.comtrade_data import WIDTHS, Layout, check_stamps, count_samples, explain_ascii
 from teiden.errors import InputError
 
-# Recorders of East Asia write their own code pages; latin-1 takes any byte, so it comes last.
-ENCODINGS = ("utf-8-sig", "gbk", "cp932", "latin-1")
+# Recorders of East Asia write their own code pages. Either decodes most text of the other, to other characters: where
+# both do, the one counts in which more characters are everyday ones.
+EVERYDAY = {
+    "gbk": (range(0xB0, 0xD8), range(0xA1, 0xFF)),  # lead and second bytes of GB 2312's first 3755 characters
+    "cp932": (range(0x82, 0x98), range(0x40, 0xFD)),  # kana, full-width letters, the first 2965 kanji of JIS X 0208
+}
+PREFIXES = {"k": 1e3, "K": 1e3, "m": 1e-3}  # of V and A
 LEAST_RATE_HZ = 1000  # 20 samples a cycle at 50 Hz; below, a recorder has decimated to the line frequency
 TIME = "t_s"
 UNEVEN = 0.5  # of a sampling interval: rounding of a written time may shift it by less
@@ -37,6 +43,11 @@ class Channel:
 
     name: str
     unit: str  # as written in the file; empty if it says nothing
+
+    @property
+    def base_units(self) -> float:
+        """Volts or amperes per unit of the file: 1 unless it is written with a prefix."""
+        return PREFIXES.get(self.unit[:1], 1.0) if self.unit[1:].lower() in ("v", "a") else 1.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,9 @@ class Recording:
 
     def first_voltage(self) -> int:
         """Return the place of the first channel in volts, else of the first one."""
-        volts = [k for k, channel in enumerate(self.channels) if channel.unit.lower() in ("v", "kv", "volt", "volts")]
+        volts = [
+            k for k, channel in enumerate(self.channels) if channel.unit.lower() in ("v", "kv", "mv", "volt", "volts")
+        ]
         return volts[0] if volts else 0
 
     def segment(self, number: int) -> Segment:
@@ -164,18 +177,29 @@ def resample(wave: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray
 
 def _read_comtrade(path: Path) -> Recording:
     encoding = _encoding_of(path.read_bytes())
-    data = path.with_suffix(".DAT" if path.suffix.isupper() else ".dat")
-    if not data.is_file():
-        raise InputError(f"{data}: no such file, but {path.name} needs it beside it")
+    data = _data_beside(path)
+    config = comtrade.Cfg(ignore_warnings=True)
     reader = comtrade.Comtrade(ignore_warnings=True, use_numpy_arrays=True, use_double_precision=True)
+    try:  # the package lets ValueError, IndexError and others of its parser through
+        config.load(str(path), encoding=encoding)
+    except Exception as error:
+        raise InputError(f"{path}: not readable as COMTRADE ({type(error).__name__}: {error})") from error
+    if config.ft.upper() not in ("ASCII", *WIDTHS):
+        raise InputError(f"{path}: data file type {config.ft!r}, expected ASCII, {', '.join(WIDTHS)}")
     try:
         reader.load(str(path), str(data), encoding=encoding)
-    except Exception as error:  # the package lets ValueError, IndexError and others of its parser through
-        raise InputError(f"{path}: not readable as COMTRADE ({type(error).__name__}: {error})") from error
+    except Exception as error:
+        if config.ft.upper() == "ASCII":
+            explain_ascii(data, _layout(config), [channel.name for channel in config.analog_channels])
+        raise InputError(f"{data}: not readable as COMTRADE ({type(error).__name__}: {error})") from error
     if not reader.cfg.analog_channels:
         raise InputError(f"{path}: no analogue channel")
     segments = _rate_segments(path, reader)
-    _check_length(path, data, reader, segments[-1].last)
+    layout, expected = _layout(config), segments[-1].last
+    there = count_samples(data, layout)
+    if there < expected:
+        raise InputError(f"{data}: {there} samples, but {path.name} says {expected}; is the file truncated?")
+    check_stamps(data, layout, [segment.last for segment in segments])
     return Recording(
         path,
         tuple(Channel(one.name.strip(), (one.uu or "").strip()) for one in reader.cfg.analog_channels),
@@ -186,10 +210,27 @@ def _read_comtrade(path: Path) -> Recording:
     )
 
 
+def _data_beside(path: Path) -> Path:
+    """Return the data file of a configuration: the same name with .dat, in any case, the same case first."""
+    data = path.with_suffix(".DAT" if path.suffix.isupper() else ".dat")
+    if data.is_file():
+        return data
+    others = [one for one in path.parent.iterdir() if one.stem == path.stem and one.suffix.lower() == ".dat"]
+    if len(others) != 1:
+        raise InputError(f"{data}: no such file, but {path.name} needs it beside it")
+    return others[0]
+
+
+def _layout(config: comtrade.Cfg) -> Layout:
+    return Layout(config.ft.upper(), config.analog_count, config.status_count)
+
+
 def _rate_segments(path: Path, reader: comtrade.Comtrade) -> tuple[Segment, ...]:
     found: list[Segment] = []
     first = 0
     for rate_hz, last in reader.cfg.sample_rates:
+        if not math.isfinite(rate_hz):
+            raise InputError(f"{path}: sampling rate {rate_hz:g} Hz, expected a finite number")
         if rate_hz <= 0:
             raise InputError(f"{path}: no sampling rate, only time stamps; expected segments of constant rate")
         if last <= first:
@@ -199,25 +240,16 @@ def _rate_segments(path: Path, reader: comtrade.Comtrade) -> tuple[Segment, ...]
     return tuple(found)
 
 
-def _check_length(path: Path, data: Path, reader: comtrade.Comtrade, expected: int) -> None:
-    """Refuse a data file with fewer samples than the configuration promises."""
-    width = {"BINARY": 2, "BINARY32": 4, "FLOAT32": 4}.get(reader.cfg.ft.upper())
-    if width is None:
-        there = sum(1 for line in data.read_bytes().splitlines() if line.strip(b" \t\x1a"))
-    else:
-        row = 8 + width * reader.cfg.analog_count + 2 * math.ceil(reader.cfg.status_count / 16)
-        there = data.stat().st_size // row
-    if there < expected:
-        raise InputError(f"{data}: {there} samples, but {path.name} says {expected}; is the file truncated?")
-
-
 # ---- CSV ------------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path) -> Recording:
     raw = path.read_bytes()
-    text = raw.decode(_encoding_of(raw)).rstrip() + "\n"
-    names = [name.strip() for name in next(csv.reader(io.StringIO(text)), [])]
+    text = raw.decode(_encoding_of(raw)).replace("\r\n", "\n").replace("\r", "\n").rstrip() + "\n"
+    try:
+        names = [name.strip() for name in next(csv.reader(io.StringIO(text)), [])]
+    except csv.Error as error:
+        raise InputError(f"{path}: line 1: {error}; is it a CSV file?") from error
     if TIME not in names:
         raise InputError(f"{path}: no column {TIME}; it has {', '.join(names) or 'nothing'}")
     if len(names) < 2:
@@ -258,12 +290,17 @@ def _explain(path: Path, text: str, names: Sequence[str]) -> None:
             hint = "; is the file truncated?" if len(row) < len(names) else ""
             raise InputError(f"{path}: line {line} has {len(row)} values, expected {len(names)}{hint}")
         for name, word in zip(names, row, strict=True):
-            try:
-                good = math.isfinite(float(word))
-            except ValueError:
-                good = False
-            if not good:
-                raise InputError(f"{path}: line {line}, column {name}: {word.strip()!r}, expected a finite number")
+            if not _is_number(word):
+                said = repr(word.strip()[:40])
+                raise InputError(f"{path}: line {line}, column {name}: {said}, expected a finite number")
+
+
+def _is_number(word: str) -> bool:
+    """Return whether a word is a finite number in plain digits."""
+    try:
+        return word.isascii() and "_" not in word and math.isfinite(float(word))
+    except ValueError:
+        return False
 
 
 def _rate_of(path: Path, time_s: NDArray[np.float64]) -> float:
@@ -295,10 +332,24 @@ def _tidy(rate_hz: float) -> float:
 
 
 def _encoding_of(raw: bytes) -> str:
-    for encoding in ENCODINGS:
-        try:
-            raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise AssertionError("latin-1 decodes anything")
+    """Return utf-8-sig if it fits, else GBK or CP932, else latin-1, which takes any byte."""
+    if _decodes(raw, "utf-8-sig"):
+        return "utf-8-sig"
+    fitting = [encoding for encoding in EVERYDAY if _decodes(raw, encoding)]
+    return max(fitting, key=lambda encoding: _everyday_share(raw, encoding), default="latin-1")
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _everyday_share(raw: bytes, encoding: str) -> float:
+    """Return which share of the characters outside ASCII are everyday ones of an encoding that fits."""
+    leads, seconds = EVERYDAY[encoding]
+    wide = [one.encode(encoding) for one in raw.decode(encoding) if ord(one) > 0x7F]
+    everyday = [one for one in wide if len(one) == 2 and one[0] in leads and one[1] in seconds]
+    return len(everyday) / len(wide)

@@ -37,6 +37,7 @@ BENCHES: dict[str, tuple[str, dict[str, int], list[Path]]] = {
     "td_trigger": ("td_trigger", {}, []),
     "td_rapid_change": ("td_rapid_change", {}, []),
     "td_overcurrent": ("td_overcurrent", {}, []),
+    "td_control": ("td_control", {}, []),
     "td_limiter": ("td_limiter", {}, []),
     "td_last_gasp": ("td_last_gasp", {}, []),
     "td_holdup": ("td_holdup", {}, []),
@@ -87,7 +88,7 @@ def run_bench(bench: str, work: Path) -> Path:
     repository = str(toolchain.HDL.parent)
     results = runner.test(
         hdl_toplevel=top,
-        test_module=f"hdl.tb.{bench}.test_{bench}",
+        test_module=[f"hdl.tb.{bench}.{path.stem}" for path in sorted((TB / bench).glob("test_*.py"))],
         build_dir=folder,
         test_dir=work,
         seed=SEED,

@@ -82,6 +82,25 @@ def test_scale_turns_per_unit_into_volts(tmp_path):
     assert found["u_rms_v"] == pytest.approx(100, abs=0.02)
 
 
+def test_a_comtrade_in_kilovolts_and_milliamperes_is_measured_in_volts_and_amperes(tmp_path):
+    wave = np.round(20000 * np.sin(2 * np.pi * 50 * np.arange(2400) / 4000)).astype("<i2")
+    rows = np.zeros(2400, np.dtype([("n", "<u4"), ("t", "<u4"), ("a", "<i2", 2)]))
+    rows["n"], rows["t"], rows["a"] = np.arange(1, 2401), 250 * np.arange(2400), wave[:, None]
+    (tmp_path / "line.dat").write_bytes(rows.tobytes())
+    channels = ["1,Ua,A,,kV,4.669e-4,0,0,-32767,32767,66,1,P", "2,Ia,A,,mA,0.5,0,0,-32767,32767,1,1,P"]
+    (tmp_path / "line.cfg").write_text(
+        "\n".join(
+            ["s,d,1999", "2,2A,0D", *channels, "50", "1", "4000,2400", *["01/02/2026,00:00:00.0"] * 2, "BINARY", "1"]
+        )
+    )
+    found = metered(tmp_path / "line.cfg", "--current", "Ia", "--nominal-v", 6600, "--settle-s", 0.3)
+    volts, amps = 20000 * 4.669e-4 * 1e3 / 2**0.5, 20000 * 0.5e-3 / 2**0.5
+    assert found["u_rms_v"] == pytest.approx(volts, rel=2e-4)  # rounding to 16 bits
+    assert found["s_va"] == pytest.approx(volts * amps, rel=5e-4)
+    scaled = metered(tmp_path / "line.cfg", "--nominal-v", 66, "--voltage-scale", 10)
+    assert scaled["u_rms_v"] == pytest.approx(volts / 100, rel=2e-4)
+
+
 def test_voltage_beyond_full_scale_is_flagged(tmp_path):
     wave = mains(0.5)
     wave[2010] = -290.0
@@ -120,7 +139,7 @@ def test_waves_are_written(tmp_path):
         (["--voltage", "u"], "no channel 'u'; it has 1 u_v"),
         (["--segment", "3"], "segment 3, expected 0 to 0"),
         (["--settle-s", "5"], "settle_s = 5, expected below"),
-        (["--settle-s", "0.19"], "no full cycle behind settle_s = 0.19"),
+        (["--settle-s", "0.19"], "no full cycle between zero crossings behind settle_s = 0.19"),
         (["--nominal-v", "-1"], "nominal_v = -1, expected above 0"),
         (["--voltage-scale", "0"], "voltage_scale = 0, expected a number other than 0"),
         (["--current-scale", "nan"], "current_scale = nan, expected a number other than 0"),

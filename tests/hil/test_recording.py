@@ -1,9 +1,11 @@
 """Recordings: what is read, what is refused and with which words, and what resampling keeps."""
 
+import re
+
 import numpy as np
 import pytest
 
-from hil.recording import read_recording, resample
+from hil.recording import Channel, read_recording, resample
 from teiden.errors import InputError
 
 
@@ -26,6 +28,9 @@ def changed(at, line):
         (changed(7, "0.000625,nan,1"), "line 7, column u_v: 'nan', expected a finite number"),
         (changed(9, "0.000875,7,"), "line 9, column i_a: '', expected a finite number"),
         (changed(9, "0.000875,7,x1"), "line 9, column i_a: 'x1', expected a finite number"),
+        (changed(9, "0.000875,1_0,1"), "line 9, column u_v: '1_0', expected a finite number"),
+        (changed(9, "0.000875,7,５"), "line 9, column i_a: '５', expected a finite number"),
+        (changed(9, '0.000875,7,"1'), "line 9, column i_a: '1\\n0.001000000,8,-8"),
         (changed(41, "0.0049,3"), "line 41 has 2 values, expected 3; is the file truncated?"),
         (changed(5, "0.000100,2,2"), "line 5: t_s = 0.0001 follows 0.00025, expected times that increase"),
         ([*lines(), "0.7,1,1"], "line 42: a step of 0.695125 s where the others are 0.000125 s"),
@@ -43,6 +48,12 @@ def test_bad_csv_is_refused_with_its_place(text, said, tmp_path):
     assert "bad.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_csv_lines_may_end_as_on_any_system(newline, tmp_path):
+    (tmp_path / "old.csv").write_bytes(newline.join(lines()).encode())
+    np.testing.assert_array_equal(read_recording(tmp_path / "old.csv").values[1], -np.arange(40.0))
+
+
 def test_csv_columns_are_found_by_name_and_by_number(tmp_path):
     recording = read_recording(write_csv(tmp_path / "good.csv", [*lines(), ""]))
     assert recording.find("i_a") == recording.find("2") == 1
@@ -56,9 +67,11 @@ def test_csv_columns_are_found_by_name_and_by_number(tmp_path):
         recording.segment(1)
 
 
-def comtrade_files(folder, encoding="gbk", rates=((4000, 40), (50, 44)), names=("母线_Ua", "Ib"), missing=-1):
+def comtrade_files(
+    folder, encoding="gbk", rates=((4000, 40), (50, 44)), names=("母线_Ua", "Ib"), missing=-1, station="站,设备"
+):
     total = rates[-1][1]
-    text = ["站,设备,1999", f"{len(names)},{len(names)}A,0D"]
+    text = [f"{station},1999", f"{len(names)},{len(names)}A,0D"]
     text += [f"{k + 1},{name},A,,{'V' if 'U' in name else 'A'},0.5,1.0,0,-32767,32767,1,1,S"
              for k, name in enumerate(names)]  # fmt: skip
     text += ["50", str(len(rates)), *(f"{rate},{last}" for rate, last in rates)]
@@ -112,6 +125,118 @@ def test_truncated_or_missing_comtrade_data_is_refused(tmp_path):
     data.write_bytes(b"")
     with pytest.raises(InputError, match="not readable as COMTRADE"):
         read_recording(config)
+
+
+def rewrite(config, **columns):
+    """Change columns of the data that `comtrade_files` wrote."""
+    row = np.dtype([("n", "<u4"), ("t", "<u4"), ("a", "<i2", 2)])
+    data = np.frombuffer(config.with_suffix(".dat").read_bytes(), row).copy()
+    for name, values in columns.items():
+        data[name] = values
+    config.with_suffix(".dat").write_bytes(data.tobytes())
+    return config
+
+
+def test_comtrade_samples_out_of_order_are_refused_within_a_segment_only(tmp_path):
+    config = comtrade_files(tmp_path)  # 40 samples at 4 kHz, then 4 at 50 Hz
+    count = np.arange(44)
+    times = np.where(count < 40, 250 * count, 10**6 - 20_000 * (44 - count))
+    for good in (
+        times,
+        0 * times,
+        np.full(44, 0xFFFFFFFF),
+        times // 1000,
+        np.where(count < 40, times, times - 900_000),
+    ):
+        read_recording(rewrite(config, t=good))  # even, none, not known, in ms, a recorder that starts anew
+    for k, step in ((7, -2000), (7, 5000), (39, 130)):
+        with pytest.raises(
+            InputError, match=rf"fault.dat: sample {k + 1} has time stamp .* expected times that increase"
+        ):
+            read_recording(rewrite(config, t=np.where(count == k, times + step, times)))
+    rewrite(config, t=times)
+    with pytest.raises(
+        InputError, match=r"fault.dat: sample 12 has number 17 behind 11; expected numbers that count up"
+    ):
+        read_recording(rewrite(config, n=count + 1 + 5 * (count > 10)))
+    read_recording(rewrite(config, n=np.where(count < 40, count, count - 40)))
+
+
+def ascii_files(folder, changed=()):
+    """Return a recording in ASCII of 6 samples, some lines of it replaced."""
+    config = comtrade_files(folder, rates=((4000, 6),), names=("Ua", "Ib"))
+    config.write_bytes(config.read_bytes().replace(b"BINARY", b"ASCII"))
+    lines = [f"{k + 1},{250 * k},{k},{-k}" for k in range(6)]
+    for place, line in changed:
+        lines[place - 1] = line
+    config.with_suffix(".dat").write_text("\r\n".join(lines) + "\r\n\x1a")
+    return config
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("3,500,x,1", "sample 3, column Ua: 'x', expected a number"),
+        ("3,500,1,", "sample 3, column Ib: '', expected a number"),
+        ("3,500", "sample 3 has 2 values, expected 4; is the file truncated?"),
+        ("3,100,1,1", "sample 3 has time stamp 100 behind 250"),
+        ("3,500,99999,1", "sample 3, column Ua: nan"),  # missing, IEEE C37.111-1991
+    ],
+)
+def test_bad_line_of_an_ascii_comtrade_is_named(line, said, tmp_path):
+    config = ascii_files(tmp_path, [(3, line)])
+    with pytest.raises(InputError, match=re.escape(said)):
+        first_samples(config)
+
+
+def first_samples(config):
+    recording = read_recording(config)
+    return recording.samples(0, recording.segment(0))
+
+
+def test_ascii_comtrade_is_read(tmp_path):
+    recording = read_recording(ascii_files(tmp_path))
+    np.testing.assert_allclose(recording.samples(1, recording.segment(0)), 1 - 0.5 * np.arange(6))
+
+
+@pytest.mark.parametrize(("config", "data"), [("a.CFG", "a.dat"), ("a.cfg", "a.DAT"), ("a.Cfg", "a.Dat")])
+def test_data_file_is_found_in_any_case_of_its_suffix(config, data, tmp_path):
+    comtrade_files(tmp_path).rename(tmp_path / config)
+    (tmp_path / "fault.dat").rename(tmp_path / data)
+    assert len(read_recording(tmp_path / config).values[0]) == 44
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("電圧Ａ相", "cp932"),
+        ("母線電圧", "cp932"),
+        ("Ｕ相電流", "cp932"),
+        ("ﾃﾞﾝｱﾂ", "cp932"),
+        ("母线电压Ua", "gbk"),
+        ("Ⅰ段A相电流", "gbk"),
+    ],
+)
+def test_code_pages_of_japan_and_china_are_told_apart(name, encoding, tmp_path):
+    station = "站,设备" if encoding == "gbk" else "変電所,回線"
+    recording = read_recording(comtrade_files(tmp_path, encoding, names=(name, "Ib"), station=station))
+    assert recording.channels[0].name == name
+
+
+def test_rate_that_is_no_number_and_unknown_file_type_are_refused(tmp_path):
+    config = comtrade_files(tmp_path)
+    good = config.read_bytes()
+    config.write_bytes(good.replace(b"4000,40", b"nan,40"))
+    with pytest.raises(InputError, match=r"fault.cfg: sampling rate nan Hz, expected a finite number"):
+        read_recording(config)
+    config.write_bytes(good.replace(b"BINARY", b"FLOAT64"))
+    with pytest.raises(InputError, match=r"fault.cfg: data file type 'FLOAT64', expected ASCII, BINARY"):
+        read_recording(config)
+
+
+def test_unit_with_a_prefix_is_known():
+    factors = {unit: Channel("x", unit).base_units for unit in ("V", "kV", "KV", "mA", "A", "", "pu", "MV", "k")}
+    assert factors == {"V": 1, "kV": 1e3, "KV": 1e3, "mA": 1e-3, "A": 1, "": 1, "pu": 1, "MV": 1, "k": 1}
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "notes.txt"])

@@ -15,6 +15,7 @@ from hdl.tb.td_metrology.test_td_metrology import BACKGROUND_CLOCKS, WRITTEN, ex
 
 SAMPLE = 1 << 16
 EMPTYING_CLOCKS = 60  # after reset, as td_account says; a half cycle takes far longer
+FIRST_ENERGY, ENERGY_BITS = 13, 72  # place of the first in the memory; bits of each that are shown, and 8
 SIGNED = (P1, Q1, P2, Q2)
 SQUARES = (UU1, II1, UU2, II2, LINE, COMMON)
 ORDER = (P1, P2, UU1, II1, UU2, II2, Q1, Q2, LINE, COMMON)  # the model's sums as td_sums has them
@@ -125,6 +126,32 @@ async def every_result_is_the_models_within_its_time(dut: Any) -> None:
             await bench.publish(model, bench.rng.random() < 0.7)
         used |= {name for name, energy in model.energies._asdict().items() if energy}
     assert used == set(Energies._fields), "every account was added to"
+
+
+def put_energies(memory: Any, energies: Energies) -> None:
+    """Put energies into the block's memory, as years of half cycles would."""
+    for number, energy in enumerate(energies, start=FIRST_ENERGY):
+        for word in range(3):
+            memory[4 * number + word].value = energy >> 32 * word & 0xFFFFFFFF
+
+
+def wide_energies(rng: random.Random, former: Energies | None) -> Energies:
+    """Return energies of 72 bits, of which 64 leave; complements of the former ones, if there are any."""
+    drawn = [rng.getrandbits(ENERGY_BITS) for _ in Energies._fields]
+    return Energies(*([energy ^ (1 << ENERGY_BITS) - 1 for energy in former] if former else drawn))
+
+
+@cocotb.test()
+async def energies_have_their_full_width(dut: Any) -> None:
+    bench = await begin(dut)
+    model = await bench.fresh(SETTINGS[1])
+    former = None
+    for _ in range(6):
+        await bench.close(model)
+        await bench.publish(model, True)
+        model.energies = wide_energies(bench.rng, former)
+        former = None if former else model.energies
+        put_energies(dut.memory_q, model.energies)
 
 
 @cocotb.test()
