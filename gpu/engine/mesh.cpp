@@ -103,9 +103,10 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   etx.assign(count, -1);
   is_sink.assign(count, 0);
   cut_into_tiles(fast ? std::max(tiles, 1) : 1);
+  world_.nodes = nodes_.begin(), world_.spots = spots_.begin();
   if (fast && threads > 1) {
     crew_ = std::make_unique<Crew>(threads);
-    mark_borders();
+    run_ahead_ = std::make_unique<RunAhead>(crew_.get(), &tiles_, &world_, &cells_, &tile_first_, count);
   }
   turn_.resize(tiles_.size());
   std::iota(turn_.begin(), turn_.end(), 0);
@@ -239,17 +240,23 @@ bool Mesh::next_window(int64_t tick) {
   int64_t next = kNever;
   for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
   if (next >= tick) return false;
-  window_end_ = std::min(tick, next + window_ticks());
-  world_.window_start = next;
+  const int64_t ticks = window_ticks();
+  window_start_ = next;
+  window_end_ = std::min(tick, next + ticks);
+  if (ahead_) run_ahead_->begin(window_start_, window_end_, shortest_);
   return true;
 }
 
 // Return how long the next window is: one turnaround, within which no node can tell what others do. Where all events
-// happen in order, or members wait for each other before they look, until the first reception that it may bring about.
+// happen in order, until the first reception that it may bring about. Where members run ahead of each other, twice as
+// long each time, lest a storm finds them so.
 int64_t Mesh::window_ticks() {
+  constexpr int64_t kLongest = 64;  // turnarounds
   const int64_t turnaround = config().turnaround_us;
   ahead_ = crew_ && !living() && is_calm();
-  return ahead_ || (fast_ && !living() && !launch && tiles_.size() == 1) ? turnaround + shortest_ : turnaround;
+  calm_turnarounds_ = ahead_ ? std::min(2 * calm_turnarounds_, kLongest) : 1;
+  if (ahead_) return calm_turnarounds_ * turnaround;
+  return fast_ && !living() && !launch && tiles_.size() == 1 ? turnaround + shortest_ : turnaround;
 }
 
 // Return whether so little happens that meeting after every turnaround would cost members more than it.
@@ -259,12 +266,12 @@ bool Mesh::is_calm() {
   for (const Tile& tile : tiles_) events += tile.counters.events;
   const int64_t recent = events - events_before_;
   events_before_ = events;
-  const int64_t ticks = std::max<int64_t>(window_end_ - world_.window_start, 1);
+  const int64_t ticks = std::max<int64_t>(window_end_ - window_start_, 1);
   return recent * config().turnaround_us < kCalm * crew_->size() * ticks;
 }
 
 void Mesh::run_tile(int32_t k) {
-  tiles_[k].begin_window(world_.window_start);
+  tiles_[k].begin_window(window_start_);
   tiles_[k].run_until(window_end_);
 }
 
@@ -293,7 +300,7 @@ void Mesh::run_by_kernels(int64_t tick) {
     do {
       heap->make_room(0);
       stopped_[0] = 0;
-      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), world_.window_start, window_end_,
+      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), window_start_, window_end_,
                       next_ticks_.begin(), stopped_.begin(), turns_);
       if (heap->exhausted) failed = -1;
       if (failed) return;
@@ -312,45 +319,13 @@ void Mesh::work(int member, int64_t tick) {
     }
     crew_->meet();
     if (!at_work_) return;
-    if (ahead_) run_ahead(member);
+    if (ahead_) run_ahead_->run(member);
     for (int32_t k; !ahead_ && (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
       if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
     crew_->meet();
-    if (member == 0) barrier(window_end_);
-  }
-}
-
-// Run a member's own tiles through a window longer than a turnaround, in order of time. Only before an event at which
-// others may be heard does it matter how far they are: what they had decided a turnaround earlier is on air.
-void Mesh::run_ahead(int member) {
-  const size_t first = first_tile_of(member), last = first_tile_of(member + 1);
-  for (size_t k = first; k < last; ++k) tiles_[k].begin_window(world_.window_start);
-  for (;;) {
-    Tile* tile = nullptr;
-    int64_t next = window_end_;
-    for (size_t k = first; k < last; ++k)
-      if (tiles_[k].next_tick() < next) tile = &tiles_[k], next = tile->next_tick();
-    crew_->reach(member, next);
-    if (tile == nullptr) return;
-    tile->run_ahead(next + 1, [&](const Event& e) {
-      if (at_border_[e.node]) crew_->await(member, e.tick - config().turnaround_us);
-    });
-  }
-}
-
-// Mark the nodes from which cells of another member's tiles are in reach.
-void Mesh::mark_borders() {
-  at_border_.fill(plane.size(), 0);
-  for (int member = 0; member < crew_->size(); ++member) {
-    const size_t from = first_tile_of(member), to = first_tile_of(member + 1);
-    if (from == to) continue;
-    const int32_t first = tile_first_[from], last = to < tiles_.size() ? tile_first_[to] : plane.size();
-    const int32_t first_cell = first > 0 ? spots_[first].cell : 0;
-    const int32_t end_cell = last < plane.size() ? spots_[last].cell : INT32_MAX;
-    for (int32_t node = first; node < last; ++node)
-      at_border_[node] = node > first && spots_[node].cell == spots_[node - 1].cell
-                             ? at_border_[node - 1]
-                             : !cells_.keeps_within(spots_[node].cell, first_cell, end_cell);
+    if (member != 0) continue;
+    if (ahead_) run_ahead_->finish();
+    barrier(window_end_);
   }
 }
 
