@@ -24,7 +24,13 @@ RunAhead::RunAhead(Crew* crew, Tiles* tiles, const World* world, const Cells* ce
     Outlook& mine = outlooks_[member];
     mine.clocks.resize(static_cast<size_t>(size()));
     mine.watch.nodes = at_border_.begin();
-    for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k) (*tiles_)[k].watch(&mine.watch);
+    for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k) {
+      const int32_t last = k + 1 < tiles_->size() ? (*tile_first_)[k + 1] : nodes;
+      const auto first = at_border_.begin() + (*tile_first_)[k];
+      if (std::find(first, at_border_.begin() + last, 1) == at_border_.begin() + last) continue;
+      mine.border_tiles.push_back(k);
+      (*tiles_)[k].watch(&mine.watch);
+    }
   }
 }
 
@@ -73,10 +79,15 @@ void RunAhead::begin(int64_t start, int64_t end, int64_t shortest) {
 
 void RunAhead::run(int member) {
   Outlook& mine = outlooks_[member];
-  for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k) (*tiles_)[k].begin_window(start_);
+  const size_t first = first_tile_of(member);
+  mine.next.clear();
+  for (size_t k = first; k < first_tile_of(member + 1); ++k) {
+    (*tiles_)[k].begin_window(start_);
+    mine.next.push_back((*tiles_)[k].next_tick());
+  }
   for (Patience patience;;) {
     int64_t next;
-    Tile* tile = earliest(member, &next);
+    const size_t turn = earliest(member, &next);
     if (next >= mine.limit && look_round(member)) continue;  // something may have come that is earlier
     const int64_t tick = std::min(next, mine.limit);
     plan(member, tick);
@@ -87,7 +98,9 @@ void RunAhead::run(int member) {
       continue;
     }
     patience = {};
-    tile->run_ahead(next + 1, [&](const Event& e) { await(member, e); }, [&] { pass_on(member, tile); });
+    Tile& tile = (*tiles_)[first + turn];
+    tile.run_ahead(next + 1, [&](const Event& e) { await(member, e); }, [&] { pass_on(member, tile); });
+    mine.next[turn] = tile.next_tick();
   }
 }
 
@@ -104,13 +117,22 @@ void RunAhead::finish() {
   for (const auto& pipe : notice_pipes_) pipe->rewind();
 }
 
-// Return a member's tile whose turn it is, and when; the window's end if there is no event before.
-Tile* RunAhead::earliest(int member, int64_t* tick) const {
-  Tile* found = nullptr;
+// Return which of a member's tiles has its turn, and when; the window's end if there is no event before.
+size_t RunAhead::earliest(int member, int64_t* tick) const {
+  const std::vector<int64_t>& next = outlooks_[member].next;
+  size_t found = 0;
   *tick = end_;
-  for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k)
-    if ((*tiles_)[k].next_tick() < *tick) found = &(*tiles_)[k], *tick = found->next_tick();
+  for (size_t k = 0; k < next.size(); ++k)
+    if (next[k] < *tick) found = k, *tick = next[k];
   return found;
+}
+
+// Let a receiver, one of a member's nodes, know at the end of a transmission to it.
+void RunAhead::post(int member, const Reception& what) {
+  const size_t to = tile_number(what.dst);
+  (*tiles_)[to].post(what);
+  int64_t& next = outlooks_[member].next[to - first_tile_of(member)];
+  next = std::min(next, what.end);
 }
 
 // Tell what is to come at this member's border, page by page, as far as others may go once its clock says `tick`.
@@ -121,7 +143,7 @@ void RunAhead::plan(int member, int64_t tick) {
   const int64_t old = std::min(mine.slowest, tick);  // no look is earlier, at nobody's nodes
   for (size_t k = first_tile_of(member); k < first_tile_of(member + 1) && old > start_; ++k) (*tiles_)[k].grow_old(old);
   while (tick + reach_ > mine.watch.until) {
-    for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k)
+    for (const size_t k : mine.border_tiles)
       (*tiles_)[k].each_in_page(mine.watch.until, [&](int64_t at, int32_t node) {
         if (at_border_[node]) tell(member, member, at, node);
       });
@@ -153,7 +175,7 @@ bool RunAhead::look_round(int member) {
     notices(other, member).drain([&](const Notice& n) {
       if (n.tick >= mine.clocks[n.owner]) mine.notices.push_back(n);
     });
-    posts(other, member).drain([&](const Reception& what) { (*tiles_)[tile_number(what.dst)].post(what); });
+    posts(other, member).drain([&](const Reception& what) { post(member, what); });
   }
   return true;
 }
@@ -181,18 +203,17 @@ void RunAhead::await(int member, const Event& event) {
 }
 
 // Pass on what an event at one of a member's tiles has sent, and what others have to know.
-void RunAhead::pass_on(int member, Tile* tile) {
-  for (const Reception& what : tile->outbox) {
-    const size_t to = tile_number(what.dst);
-    const int owner = member_of(to);
+void RunAhead::pass_on(int member, Tile& tile) {
+  for (const Reception& what : tile.outbox) {
+    const int owner = member_of(tile_number(what.dst));
     if (owner == member) {
-      (*tiles_)[to].post(what);
+      post(member, what);
       continue;
     }
     posts(member, owner).push(what);
     if (at_border_[what.dst]) tell(member, owner, what.end, what.dst);  // before its owner can
   }
-  tile->outbox.clear();
+  tile.outbox.clear();
   Watch& watch = outlooks_[member].watch;
   for (const Event& e : watch.events) tell(member, member, e.tick, e.node);
   watch.events.clear();

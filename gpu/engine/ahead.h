@@ -106,23 +106,24 @@ class RunAhead {
     int64_t limit = 0;            // before this tick everything that others send to its nodes is in its wheels
     std::vector<Notice> notices;  // of all others' events to come
     Watch watch;                  // for events that others have to know of
+    std::vector<size_t> border_tiles;  // those of its tiles that have nodes at the border
+    std::vector<int64_t> next;    // when the next event of each of its tiles is
   };
 
   int size() const { return crew_->size(); }
-  size_t first_tile_of(int member) const {
-    return tiles_->size() * static_cast<size_t>(member) / static_cast<size_t>(size());
-  }
+  size_t first_tile_of(int member) const { return crew_->share(tiles_->size(), member); }
   int member_of(size_t tile) const;
   size_t tile_number(int32_t node) const;
   Pipe<Notice>& notices(int from, int to) { return *notice_pipes_[from * size() + to]; }
   Pipe<Reception>& posts(int from, int to) { return *post_pipes_[from * size() + to]; }
   void mark_borders(int32_t nodes);
-  Tile* earliest(int member, int64_t* tick) const;
+  size_t earliest(int member, int64_t* tick) const;
+  void post(int member, const Reception& what);
   void plan(int member, int64_t tick);
   bool look_round(int member);
   bool awaits(const Outlook& mine, const Event& event, int64_t before) const;
   void await(int member, const Event& event);
-  void pass_on(int member, Tile* tile);
+  void pass_on(int member, Tile& tile);
   void tell(int member, int owner, int64_t tick, int32_t node);
 
   Crew* crew_;

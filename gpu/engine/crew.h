@@ -38,6 +38,11 @@ class Crew {
     for (std::thread& other : others_) other.join();
   }
   int size() const { return size_; }
+  // Return where a member's share of so many things begins; the next member's begins where it ends.
+  template <class Count>
+  Count share(Count count, int member) const {
+    return count * static_cast<Count>(member) / static_cast<Count>(size_);
+  }
 
   // Say that a member has done everything before a tick.
   void reach(int member, int64_t tick) { clocks_[member].tick.store(tick, std::memory_order_release); }

@@ -3,6 +3,7 @@
 #include "mesh.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "aggregation.h"
@@ -244,6 +245,9 @@ bool Mesh::next_window(int64_t tick) {
   window_start_ = next;
   window_end_ = std::min(tick, next + ticks);
   if (ahead_) run_ahead_->begin(window_start_, window_end_, shortest_);
+  const bool sweeps = window_end_ - air_forgotten_ > config().lock_history_us;
+  if (sweeps) air_forgotten_ = window_end_;
+  sweep_before_ = sweeps ? window_end_ - config().lock_history_us - 2 * world_.longest : INT64_MIN;
   return true;
 }
 
@@ -285,7 +289,8 @@ void Mesh::run_until(int64_t tick) {
   } else {
     while (next_window(tick)) {
       for (const int32_t k : turn_) run_tile(k);
-      barrier(window_end_);
+      barrier();
+      if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
     }
   }
   now = std::max(now, tick);
@@ -306,7 +311,8 @@ void Mesh::run_by_kernels(int64_t tick) {
       if (failed) return;
       heap->stops += stopped_[0];
     } while (stopped_[0] > 0);
-    barrier(window_end_);
+    barrier();
+    if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
   }
 }
 
@@ -322,15 +328,18 @@ void Mesh::work(int member, int64_t tick) {
     if (ahead_) run_ahead_->run(member);
     for (int32_t k; !ahead_ && (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
       if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
+    const int64_t sweep_before = sweep_before_;  // of this window
     crew_->meet();
+    if (sweep_before > INT64_MIN)
+      forget_air(sweep_before, crew_->share(tiles_.size(), member), crew_->share(tiles_.size(), member + 1));
     if (member != 0) continue;
     if (ahead_) run_ahead_->finish();
-    barrier(window_end_);
+    barrier();
   }
 }
 
-// Apply what the tiles decided in a window that ended before `upto`.
-void Mesh::barrier(int64_t upto) {
+// Apply what the tiles decided in a window.
+void Mesh::barrier() {
   first_new_delivery_ = static_cast<int64_t>(deliveries.size());
   for (Tile& tile : tiles_)
     for (const Delta& d : tile.deltas)
@@ -352,16 +361,12 @@ void Mesh::barrier(int64_t upto) {
   }
   for (size_t i = static_cast<size_t>(first_new_delivery_); i < deliveries.size(); ++i)
     deliveries[i].attempts = frame_at(deliveries[i].frame).attempts_rx;
-  if (upto - air_forgotten_ > config().lock_history_us) forget_air(upto);
 }
 
-// Drop the transmissions that no look can reach any more.
-void Mesh::forget_air(int64_t tick) {
-  const int64_t before = tick - config().lock_history_us - 2 * world_.longest;
-  air_.forget_before(before);
-  if (fast_)
-    for (Tile& tile : tiles_) tile.sweep(before);
-  air_forgotten_ = tick;
+// Drop the transmissions that no look can reach any more, started before a tick in tiles from one up to another.
+void Mesh::forget_air(int64_t before, size_t from, size_t to) {
+  if (!fast_) air_.forget_before(before);
+  for (; fast_ && from < to; ++from) tiles_[from].sweep(before);
 }
 
 void Mesh::recount() {
@@ -492,18 +497,34 @@ uint64_t hash_words(uint64_t key, uint64_t lane, std::initializer_list<int64_t> 
   return h;
 }
 
-uint64_t hash_frame(const World& world, const Frame& f, uint64_t lane) {
-  return hash_words(world.content_key(f), lane,
-                    {f.first_tx, f.first_rx, f.sink, f.offers, f.attempts, f.copies, f.hops, f.outcome, f.gave_up});
+// Add the hashes of frames to both lanes of a digest.
+void hash_frames(const World& world, const Frame* first, const Frame* last, uint64_t sum[2]) {
+  for (const Frame* f = first; f != last; ++f) {
+    const uint64_t key = world.content_key(*f);
+    for (uint64_t lane = 0; lane < 2; ++lane)
+      sum[lane] += hash_words(key, lane, {f->first_tx, f->first_rx, f->sink, f->offers, f->attempts, f->copies, f->hops,
+                                          f->outcome, f->gave_up});
+  }
 }
 
 }  // namespace
 
 void Mesh::forget_ended() {
-  int64_t gone = 0;
-  for (; gone < frames_.size() && frames_[gone].outcome != kPending; ++gone)
-    for (uint64_t lane = 0; lane < 2; ++lane) forgotten_[lane] += hash_frame(world_, frames_[gone], lane);
+  const Frame* const first = frames_.begin();
+  const Frame* last = first;
+  while (last != frames_.end() && last->outcome != kPending) ++last;
+  const int64_t gone = last - first;
   if (gone == 0) return;
+  constexpr int64_t kFew = 1000;  // not worth waking anybody
+  if (crew_ && gone > kFew) {
+    std::vector<std::array<uint64_t, 8>> sums(static_cast<size_t>(crew_->size()));  // a cache line each
+    crew_->run([&](int member) {
+      hash_frames(world_, first + crew_->share(gone, member), first + crew_->share(gone, member + 1), sums[member].data());
+    });
+    for (const auto& sum : sums) forgotten_[0] += sum[0], forgotten_[1] += sum[1];
+  } else {
+    hash_frames(world_, first, last, forgotten_);
+  }
   std::copy(frames_.begin() + gone, frames_.end(), frames_.begin());
   frames_.cut(frames_.size() - gone);
   first_frame_ += gone;
@@ -514,11 +535,12 @@ void Mesh::forget_ended() {
 // order of calls nor memory layout count.
 void Mesh::digest(uint64_t out[2]) const {
   const Counters sum_of_counters = counters();
+  uint64_t of_frames[2] = {forgotten_[0], forgotten_[1]};
+  hash_frames(world_, frames_.begin(), frames_.end(), of_frames);
   for (uint64_t lane = 0; lane < 2; ++lane) {
     uint64_t sum = draw_u64(static_cast<uint64_t>(config().seed), kDigest, lane, static_cast<uint64_t>(now));
     const auto add = [&](uint64_t key, std::initializer_list<int64_t> words) { sum += hash_words(key, lane, words); };
-    sum += forgotten_[lane];
-    for (const Frame& f : frames_) sum += hash_frame(world_, f, lane);
+    sum += of_frames[lane];
     for (int64_t i = 0; i < nodes_.size(); ++i) {
       const Node& n = nodes_[i];
       const Account& a = accounts_[i];

@@ -130,11 +130,11 @@ class Mesh {
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
-  void barrier(int64_t upto);
+  void barrier();
   void take_arrivals(const Delta& d);
   void apply(const Delta& d);
   void end_if_gone(int64_t id);
-  void forget_air(int64_t tick);
+  void forget_air(int64_t before, size_t from, size_t to);
   void recount();
   std::vector<Signal> signals() const;
 
@@ -180,6 +180,7 @@ class Mesh {
   int64_t outcome_counts_[kOutcomes] = {};
   int64_t first_new_delivery_ = 0;
   int64_t air_forgotten_ = 0;
+  int64_t sweep_before_ = INT64_MIN;  // after this window, what is on air is dropped up to here; or not
 
   World world_;
   Earshot earshot_;  // laid before the first broadcast
