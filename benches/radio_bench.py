@@ -111,11 +111,15 @@ def town_plan(nodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return xy, draw.choice(nodes, max(1, nodes // NODES_PER_SINK), replace=False)
 
 
-def collect(mesh: gpu.Mesh, ids: np.ndarray, seconds: int, step_s: int = 60, seed: int = 2) -> None:
-    """Let every node send one reading within each half hour; hand over and forget frames a step at a time."""
+def readings(ids: np.ndarray, seed: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Return when [ns] which node is due with its reading of a half hour, in order of time."""
     draw = np.random.default_rng(seed)
-    due_ns = np.sort(draw.integers(0, PERIOD_S * 10**9, ids.size))
-    src = draw.permutation(ids)
+    return np.sort(draw.integers(0, PERIOD_S * 10**9, ids.size)), draw.permutation(ids)
+
+
+def collect(mesh: gpu.Mesh, due: tuple[np.ndarray, np.ndarray], seconds: int, step_s: int = 60) -> None:
+    """Let every node send one reading within each half hour; hand over and forget frames a step at a time."""
+    due_ns, src = due
     for start in range(0, seconds, step_s):
         at = slice(*np.searchsorted(due_ns, [start * 10**9, min(start + step_s, seconds) * 10**9]))
         mesh.inject(due_ns[at], src[at], -1, READING_BYTES)

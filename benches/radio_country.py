@@ -23,7 +23,7 @@ def measure(nodes: int, seed: int, threads: int) -> dict[str, Any]:
     with rb.Clock() as setup:
         mesh, ids = rb.town(nodes, seed, threads=threads)
     with rb.Clock() as clock:
-        rb.collect(mesh, ids, rb.PERIOD_S, seed=seed + 1000)
+        rb.collect(mesh, rb.readings(ids, seed + 1000), rb.PERIOD_S)
     counts = mesh.counters()
     return {"seed": seed, "nodes": nodes, "threads": threads, "setup_wall_s": round(setup.wall_s, 2),
             "wall_s": round(clock.wall_s, 2),

@@ -31,7 +31,7 @@ def collection(nodes: int) -> dict[str, Any]:
     """Return times real time of a collection."""
     mesh, ids = rb.town(nodes, backend="cuda")
     with rb.Clock() as clock:
-        rb.collect(mesh, ids, rb.PERIOD_S)
+        rb.collect(mesh, rb.readings(ids), rb.PERIOD_S)
     return {"load": "collection", "nodes": nodes, "wall_s": round(clock.wall_s, 3),
             "times_real_time": rb.PERIOD_S / clock.wall_s, "digest": mesh.digest()}  # fmt: skip
 

@@ -25,7 +25,7 @@ def measure(nodes: int) -> dict[str, Any]:
     mesh, ids = rb.town(nodes)
     built = rb.memory_bytes("VmHWM")
     ids = ids.astype(np.int32)
-    rb.collect(mesh, ids, 60)
+    rb.collect(mesh, rb.readings(ids), 60)
     peak = rb.memory_bytes("VmHWM")
     del ids
     gc.collect()

@@ -527,7 +527,7 @@ class Mesh:
         self._engine.radio_log_sizes(self._handle, pointer(sizes))
         rows = [np.empty(n, dtype) for n, dtype in zip(sizes, inside, strict=True)]
         self._engine.radio_drain(self._handle, *(pointer(row) for row in rows))
-        return Drained(*(_in_order(row, dtype) for row, dtype in zip(rows, outside, strict=True)))
+        return Drained(*(_public(row, dtype) for row, dtype in zip(rows, outside, strict=True)))
 
     def frames(self, ids: ArrayLike | None = None) -> NDArray:
         """Return what is known of frames (all not forgotten by default), as a structured array of `FRAME`.
@@ -666,12 +666,8 @@ def _ticks(t_ns: NDArray) -> NDArray[np.int64]:
     return np.ascontiguousarray(-(-t_ns // NS_PER_TICK), np.int64)
 
 
-def _in_order(rows: NDArray, dtype: np.dtype) -> NDArray:
-    """Return log rows in the public form, sorted by (t_ns, node, frame)."""
-    if not rows.size:
-        return np.empty(0, dtype)
-    keys = (rows["frame"],) if "frame" in (rows.dtype.names or ()) else ()
-    rows = rows[np.lexsort((*keys, rows["node"], rows["tick"]))]
+def _public(rows: NDArray, dtype: np.dtype) -> NDArray:
+    """Return log rows in the public form."""
     out = np.empty(rows.size, dtype)
     for key in dtype.names or ():
         out[key] = rows["tick"] * NS_PER_TICK if key == "t_ns" else rows[key]

@@ -1,6 +1,7 @@
 // The engine as plain C functions over arrays; gpu/native.py declares them.
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "archive.h"
 #include "candidates.h"
@@ -32,8 +33,10 @@ void fill(const Mesh& mesh, void* out, Get get) {
   for (int32_t id = 0; id < mesh.plane.size(); ++id) to[id] = get(id);
 }
 
-template <class T>
-void move_out(std::vector<T>& log, void* out) {
+// Move a log out, in the order of what key(row) returns.
+template <class T, class Key>
+void move_out(std::vector<T>& log, void* out, Key key) {
+  std::stable_sort(log.begin(), log.end(), [&](const T& a, const T& b) { return key(a) < key(b); });
   if (!log.empty()) std::memcpy(out, log.data(), log.size() * sizeof(T));
   log.clear();
 }
@@ -200,11 +203,13 @@ void radio_log_sizes(const Mesh* mesh, int64_t out[4]) {
   out[3] = static_cast<int64_t>(mesh->joinings.size());
 }
 
+// Logs in order of (tick, node, frame), whatever the tiles.
 void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths, void* joinings) {
-  move_out(mesh->deliveries, deliveries);
-  move_out(mesh->ends, ends);
-  move_out(mesh->deaths, deaths);
-  move_out(mesh->joinings, joinings);
+  const auto of_frame = [](const auto& row) { return std::make_tuple(row.tick, row.node, row.frame); };
+  move_out(mesh->deliveries, deliveries, of_frame);
+  move_out(mesh->ends, ends, of_frame);
+  move_out(mesh->deaths, deaths, [](const teiden::Dead& row) { return std::make_tuple(row.tick, row.node); });
+  move_out(mesh->joinings, joinings, [](const teiden::Joining& row) { return std::make_tuple(row.tick, row.id); });
 }
 
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {

@@ -11,6 +11,18 @@
 
 namespace teiden {
 
+// How to wait for another thread: spin for some microseconds, then let others have the core.
+class Patience {
+ public:
+  void wait() {
+    if (++spins_ >= kSpins) std::this_thread::yield();
+  }
+
+ private:
+  static constexpr int kSpins = 2000;
+  int spins_ = 0;
+};
+
 class Crew {
  public:
   explicit Crew(int size) : size_(size), clocks_(static_cast<size_t>(size)) {
@@ -26,16 +38,17 @@ class Crew {
     for (std::thread& other : others_) other.join();
   }
   int size() const { return size_; }
+  // Return where a member's share of so many things begins; the next member's begins where it ends.
+  template <class Count>
+  Count share(Count count, int member) const {
+    return count * static_cast<Count>(member) / static_cast<Count>(size_);
+  }
 
   // Say that a member has done everything before a tick.
   void reach(int member, int64_t tick) { clocks_[member].tick.store(tick, std::memory_order_release); }
 
-  // Wait until all others have done everything before a tick.
-  void await(int member, int64_t tick) const {
-    for (int other = 0; other < size_; ++other)
-      for (int spins = 0; other != member && clocks_[other].tick.load(std::memory_order_acquire) < tick; ++spins)
-        if (spins >= kSpins) std::this_thread::yield();
-  }
+  // Return how far a member is.
+  int64_t clock(int member) const { return clocks_[member].tick.load(std::memory_order_acquire); }
 
   // Call job(member) for every member at once, the caller being member 0; return when all are done.
   void run(const std::function<void(int)>& job) {
@@ -57,13 +70,10 @@ class Crew {
       round_.store(round + 1, std::memory_order_release);
       return;
     }
-    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
-      if (spins >= kSpins) std::this_thread::yield();
+    for (Patience patience; round_.load(std::memory_order_acquire) == round;) patience.wait();
   }
 
  private:
-  static constexpr int kSpins = 2000;  // some microseconds
-
   struct alignas(64) Clock {  // a cache line each
     std::atomic<int64_t> tick{0};
   };

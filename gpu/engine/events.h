@@ -75,13 +75,15 @@ TEIDEN_FN bool Tile::run_until(int64_t tick) {
 #endif
 }
 
-template <class Await>
-TEIDEN_FN void Tile::run_ahead(int64_t tick, Await await) {
+template <class Before, class After>
+TEIDEN_FN void Tile::run_ahead(int64_t tick, Before before, After after) {
   const auto ties = [this](const Event& e) { return sequence(e); };
   for (Event event; wheel_.pop_before(tick, &event, ties);) {
     fetch_ahead();
-    await(event);
+    before(event);
+    looks_from_ = event.tick;
     counters.events += handle(event);
+    after();
   }
 }
 
@@ -94,6 +96,7 @@ TEIDEN_FN void Tile::schedule(const Event& event) {
   }
 #endif
   wheel_.push(event, ties);
+  if (watch_ != nullptr && event.tick < watch_->until && watch_->nodes[event.node]) watch_->events.push(event);
 }
 
 TEIDEN_FN int64_t Tile::next_tick() {
@@ -129,14 +132,18 @@ TEIDEN_FN void Tile::restore(const Signal& s) {
   ages_.push({s.start, slot});
 }
 
-// Let what is too old not count any more: no CCA of this window sees what ended before its first instant, no look asks for
-// what ended two whole frames before it begins.
 TEIDEN_FN void Tile::begin_window(int64_t start) {
-  if (!fast()) return;
+  looks_from_ = start;
+  if (fast()) grow_old(start);
+}
+
+// Let what is too old not count any more: no CCA from a tick on sees what ended before, no look asks for what ended two
+// whole frames before it begins. Nobody looks any more at an earlier tick.
+TEIDEN_FN void Tile::grow_old(int64_t tick) {
   const int64_t longest = world_->longest;
-  age(kLive, start - config().cca_us - longest);
-  age(kLate, start - 2 * longest);
-  age(kRecent, start - 3 * longest);
+  age(kLive, tick - config().cca_us - longest);
+  age(kLate, tick - 2 * longest);
+  age(kRecent, tick - 3 * longest);
   const int64_t gone = first_age_[kRecent];
   if (gone * 2 <= ages_.size()) return;
   for (int64_t i = gone; i < ages_.size(); ++i) ages_[i - gone] = ages_[i];

@@ -3,6 +3,7 @@
 #include "mesh.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "aggregation.h"
@@ -103,9 +104,10 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   etx.assign(count, -1);
   is_sink.assign(count, 0);
   cut_into_tiles(fast ? std::max(tiles, 1) : 1);
+  world_.nodes = nodes_.begin(), world_.spots = spots_.begin();
   if (fast && threads > 1) {
     crew_ = std::make_unique<Crew>(threads);
-    mark_borders();
+    run_ahead_ = std::make_unique<RunAhead>(crew_.get(), &tiles_, &world_, &cells_, &tile_first_, count);
   }
   turn_.resize(tiles_.size());
   std::iota(turn_.begin(), turn_.end(), 0);
@@ -239,17 +241,26 @@ bool Mesh::next_window(int64_t tick) {
   int64_t next = kNever;
   for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
   if (next >= tick) return false;
-  window_end_ = std::min(tick, next + window_ticks());
-  world_.window_start = next;
+  const int64_t ticks = window_ticks();
+  window_start_ = next;
+  window_end_ = std::min(tick, next + ticks);
+  if (ahead_) run_ahead_->begin(window_start_, window_end_, shortest_);
+  const bool sweeps = window_end_ - air_forgotten_ > config().lock_history_us;
+  if (sweeps) air_forgotten_ = window_end_;
+  sweep_before_ = sweeps ? window_end_ - config().lock_history_us - 2 * world_.longest : INT64_MIN;
   return true;
 }
 
 // Return how long the next window is: one turnaround, within which no node can tell what others do. Where all events
-// happen in order, or members wait for each other before they look, until the first reception that it may bring about.
+// happen in order, until the first reception that it may bring about. Where members run ahead of each other, twice as
+// long each time, lest a storm finds them so.
 int64_t Mesh::window_ticks() {
+  constexpr int64_t kLongest = 64;  // turnarounds
   const int64_t turnaround = config().turnaround_us;
   ahead_ = crew_ && !living() && is_calm();
-  return ahead_ || (fast_ && !living() && !launch && tiles_.size() == 1) ? turnaround + shortest_ : turnaround;
+  calm_turnarounds_ = ahead_ ? std::min(2 * calm_turnarounds_, kLongest) : 1;
+  if (ahead_) return calm_turnarounds_ * turnaround;
+  return fast_ && !living() && !launch && tiles_.size() == 1 ? turnaround + shortest_ : turnaround;
 }
 
 // Return whether so little happens that meeting after every turnaround would cost members more than it.
@@ -259,12 +270,12 @@ bool Mesh::is_calm() {
   for (const Tile& tile : tiles_) events += tile.counters.events;
   const int64_t recent = events - events_before_;
   events_before_ = events;
-  const int64_t ticks = std::max<int64_t>(window_end_ - world_.window_start, 1);
+  const int64_t ticks = std::max<int64_t>(window_end_ - window_start_, 1);
   return recent * config().turnaround_us < kCalm * crew_->size() * ticks;
 }
 
 void Mesh::run_tile(int32_t k) {
-  tiles_[k].begin_window(world_.window_start);
+  tiles_[k].begin_window(window_start_);
   tiles_[k].run_until(window_end_);
 }
 
@@ -278,7 +289,8 @@ void Mesh::run_until(int64_t tick) {
   } else {
     while (next_window(tick)) {
       for (const int32_t k : turn_) run_tile(k);
-      barrier(window_end_);
+      barrier();
+      if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
     }
   }
   now = std::max(now, tick);
@@ -293,13 +305,14 @@ void Mesh::run_by_kernels(int64_t tick) {
     do {
       heap->make_room(0);
       stopped_[0] = 0;
-      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), world_.window_start, window_end_,
+      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), window_start_, window_end_,
                       next_ticks_.begin(), stopped_.begin(), turns_);
       if (heap->exhausted) failed = -1;
       if (failed) return;
       heap->stops += stopped_[0];
     } while (stopped_[0] > 0);
-    barrier(window_end_);
+    barrier();
+    if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
   }
 }
 
@@ -312,50 +325,21 @@ void Mesh::work(int member, int64_t tick) {
     }
     crew_->meet();
     if (!at_work_) return;
-    if (ahead_) run_ahead(member);
+    if (ahead_) run_ahead_->run(member);
     for (int32_t k; !ahead_ && (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
       if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
+    const int64_t sweep_before = sweep_before_;  // of this window
     crew_->meet();
-    if (member == 0) barrier(window_end_);
+    if (sweep_before > INT64_MIN)
+      forget_air(sweep_before, crew_->share(tiles_.size(), member), crew_->share(tiles_.size(), member + 1));
+    if (member != 0) continue;
+    if (ahead_) run_ahead_->finish();
+    barrier();
   }
 }
 
-// Run a member's own tiles through a window longer than a turnaround, in order of time. Only before an event at which
-// others may be heard does it matter how far they are: what they had decided a turnaround earlier is on air.
-void Mesh::run_ahead(int member) {
-  const size_t first = first_tile_of(member), last = first_tile_of(member + 1);
-  for (size_t k = first; k < last; ++k) tiles_[k].begin_window(world_.window_start);
-  for (;;) {
-    Tile* tile = nullptr;
-    int64_t next = window_end_;
-    for (size_t k = first; k < last; ++k)
-      if (tiles_[k].next_tick() < next) tile = &tiles_[k], next = tile->next_tick();
-    crew_->reach(member, next);
-    if (tile == nullptr) return;
-    tile->run_ahead(next + 1, [&](const Event& e) {
-      if (at_border_[e.node]) crew_->await(member, e.tick - config().turnaround_us);
-    });
-  }
-}
-
-// Mark the nodes from which cells of another member's tiles are in reach.
-void Mesh::mark_borders() {
-  at_border_.fill(plane.size(), 0);
-  for (int member = 0; member < crew_->size(); ++member) {
-    const size_t from = first_tile_of(member), to = first_tile_of(member + 1);
-    if (from == to) continue;
-    const int32_t first = tile_first_[from], last = to < tiles_.size() ? tile_first_[to] : plane.size();
-    const int32_t first_cell = first > 0 ? spots_[first].cell : 0;
-    const int32_t end_cell = last < plane.size() ? spots_[last].cell : INT32_MAX;
-    for (int32_t node = first; node < last; ++node)
-      at_border_[node] = node > first && spots_[node].cell == spots_[node - 1].cell
-                             ? at_border_[node - 1]
-                             : !cells_.keeps_within(spots_[node].cell, first_cell, end_cell);
-  }
-}
-
-// Apply what the tiles decided in a window that ended before `upto`.
-void Mesh::barrier(int64_t upto) {
+// Apply what the tiles decided in a window.
+void Mesh::barrier() {
   first_new_delivery_ = static_cast<int64_t>(deliveries.size());
   for (Tile& tile : tiles_)
     for (const Delta& d : tile.deltas)
@@ -377,16 +361,12 @@ void Mesh::barrier(int64_t upto) {
   }
   for (size_t i = static_cast<size_t>(first_new_delivery_); i < deliveries.size(); ++i)
     deliveries[i].attempts = frame_at(deliveries[i].frame).attempts_rx;
-  if (upto - air_forgotten_ > config().lock_history_us) forget_air(upto);
 }
 
-// Drop the transmissions that no look can reach any more.
-void Mesh::forget_air(int64_t tick) {
-  const int64_t before = tick - config().lock_history_us - 2 * world_.longest;
-  air_.forget_before(before);
-  if (fast_)
-    for (Tile& tile : tiles_) tile.sweep(before);
-  air_forgotten_ = tick;
+// Drop the transmissions that no look can reach any more, started before a tick in tiles from one up to another.
+void Mesh::forget_air(int64_t before, size_t from, size_t to) {
+  if (!fast_) air_.forget_before(before);
+  for (; fast_ && from < to; ++from) tiles_[from].sweep(before);
 }
 
 void Mesh::recount() {
@@ -517,18 +497,34 @@ uint64_t hash_words(uint64_t key, uint64_t lane, std::initializer_list<int64_t> 
   return h;
 }
 
-uint64_t hash_frame(const World& world, const Frame& f, uint64_t lane) {
-  return hash_words(world.content_key(f), lane,
-                    {f.first_tx, f.first_rx, f.sink, f.offers, f.attempts, f.copies, f.hops, f.outcome, f.gave_up});
+// Add the hashes of frames to both lanes of a digest.
+void hash_frames(const World& world, const Frame* first, const Frame* last, uint64_t sum[2]) {
+  for (const Frame* f = first; f != last; ++f) {
+    const uint64_t key = world.content_key(*f);
+    for (uint64_t lane = 0; lane < 2; ++lane)
+      sum[lane] += hash_words(key, lane, {f->first_tx, f->first_rx, f->sink, f->offers, f->attempts, f->copies, f->hops,
+                                          f->outcome, f->gave_up});
+  }
 }
 
 }  // namespace
 
 void Mesh::forget_ended() {
-  int64_t gone = 0;
-  for (; gone < frames_.size() && frames_[gone].outcome != kPending; ++gone)
-    for (uint64_t lane = 0; lane < 2; ++lane) forgotten_[lane] += hash_frame(world_, frames_[gone], lane);
+  const Frame* const first = frames_.begin();
+  const Frame* last = first;
+  while (last != frames_.end() && last->outcome != kPending) ++last;
+  const int64_t gone = last - first;
   if (gone == 0) return;
+  constexpr int64_t kFew = 1000;  // not worth waking anybody
+  if (crew_ && gone > kFew) {
+    std::vector<std::array<uint64_t, 8>> sums(static_cast<size_t>(crew_->size()));  // a cache line each
+    crew_->run([&](int member) {
+      hash_frames(world_, first + crew_->share(gone, member), first + crew_->share(gone, member + 1), sums[member].data());
+    });
+    for (const auto& sum : sums) forgotten_[0] += sum[0], forgotten_[1] += sum[1];
+  } else {
+    hash_frames(world_, first, last, forgotten_);
+  }
   std::copy(frames_.begin() + gone, frames_.end(), frames_.begin());
   frames_.cut(frames_.size() - gone);
   first_frame_ += gone;
@@ -539,11 +535,12 @@ void Mesh::forget_ended() {
 // order of calls nor memory layout count.
 void Mesh::digest(uint64_t out[2]) const {
   const Counters sum_of_counters = counters();
+  uint64_t of_frames[2] = {forgotten_[0], forgotten_[1]};
+  hash_frames(world_, frames_.begin(), frames_.end(), of_frames);
   for (uint64_t lane = 0; lane < 2; ++lane) {
     uint64_t sum = draw_u64(static_cast<uint64_t>(config().seed), kDigest, lane, static_cast<uint64_t>(now));
     const auto add = [&](uint64_t key, std::initializer_list<int64_t> words) { sum += hash_words(key, lane, words); };
-    sum += forgotten_[lane];
-    for (const Frame& f : frames_) sum += hash_frame(world_, f, lane);
+    sum += of_frames[lane];
     for (int64_t i = 0; i < nodes_.size(); ++i) {
       const Node& n = nodes_[i];
       const Account& a = accounts_[i];

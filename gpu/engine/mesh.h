@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "ahead.h"
 #include "air.h"
 #include "arena.h"
 #include "cells.h"
@@ -19,6 +20,7 @@
 #include "plane.h"
 #include "state.h"
 #include "tile.h"
+#include "tiles.h"
 
 namespace teiden {
 
@@ -26,30 +28,6 @@ namespace teiden {
 struct Given {
   int64_t tick, reoffer_min, reoffer_max;
   int32_t src, dst, psdu_bytes, priority, max_offers;
-};
-
-// The tiles, where a kernel can reach them.
-class Tiles {
- public:
-  Tiles() = default;
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
-  ~Tiles() {
-    for (Tile& tile : *this) tile.~Tile();
-    free_block(first_);
-  }
-  void make(size_t count) {  // once
-    first_ = static_cast<Tile*>(grow_block(nullptr, 0, static_cast<int64_t>(count * sizeof(Tile))));
-    for (; size_ < count; ++size_) new (first_ + size_) Tile;
-  }
-  size_t size() const { return size_; }
-  Tile* begin() const { return first_; }
-  Tile* end() const { return first_ + size_; }
-  Tile& operator[](size_t i) const { return first_[i]; }
-
- private:
-  Tile* first_ = nullptr;
-  size_t size_ = 0;
 };
 
 class Mesh {
@@ -149,17 +127,14 @@ class Mesh {
   void work(int member, int64_t tick);
   int64_t window_ticks();
   bool is_calm();
-  void run_ahead(int member);
-  void mark_borders();
-  size_t first_tile_of(int member) const { return tiles_.size() * static_cast<size_t>(member) / static_cast<size_t>(crew_->size()); }
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
-  void barrier(int64_t upto);
+  void barrier();
   void take_arrivals(const Delta& d);
   void apply(const Delta& d);
   void end_if_gone(int64_t id);
-  void forget_air(int64_t tick);
+  void forget_air(int64_t before, size_t from, size_t to);
   void recount();
   std::vector<Signal> signals() const;
 
@@ -174,12 +149,12 @@ class Mesh {
   bool fast_ = false;
   std::vector<int32_t> tile_first_;  // first node of each tile
   std::vector<int32_t> turn_;        // tiles in the order they are taken
-  int64_t window_end_ = 0;
+  int64_t window_start_ = 0, window_end_ = 0;
   bool at_work_ = false;
   bool ahead_ = false;            // this window is one in which members run ahead
+  int64_t calm_turnarounds_ = 1;  // as many as it had, if so
   int64_t shortest_ = INT64_MAX;  // no transmission lasts shorter
   int64_t events_before_ = 0;     // this window
-  Array<uint8_t> at_border_;      // (N,) by place, where there is a crew: nodes of another member may be heard there
   uint64_t turns_ = 0;
   Array<int64_t> next_ticks_;  // of tiles, where kernels run them
   Array<int32_t> stopped_;     // one number
@@ -205,6 +180,7 @@ class Mesh {
   int64_t outcome_counts_[kOutcomes] = {};
   int64_t first_new_delivery_ = 0;
   int64_t air_forgotten_ = 0;
+  int64_t sweep_before_ = INT64_MIN;  // after this window, what is on air is dropped up to here; or not
 
   World world_;
   Earshot earshot_;  // laid before the first broadcast
@@ -212,6 +188,7 @@ class Mesh {
   Cells cells_;  // laid in the fast form only
   Tiles tiles_;
   std::unique_ptr<Crew> crew_;  // where there is more than one thread
+  std::unique_ptr<RunAhead> run_ahead_;  // the same
 };
 
 }  // namespace teiden

@@ -44,7 +44,6 @@ struct World {
   AuthSlot* auth_slots = nullptr;      // of all sinks
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
-  int64_t window_start = 0;
   uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, network_key = 0;
   bool routed = false;
 
@@ -73,6 +72,13 @@ struct Recut {
 };
 
 class EventQueue;
+
+// Which events others have to be told of: those before a tick at some nodes.
+struct Watch {
+  const uint8_t* nodes = nullptr;  // (N,)
+  int64_t until = INT64_MIN;
+  Array<Event> events;             // that were scheduled since they were last told
+};
 
 class Tile {
  public:
@@ -103,8 +109,13 @@ class Tile {
   TEIDEN_CALL void plan_supply(int32_t node, int64_t tick, int64_t what);
   TEIDEN_CALL void post(const Reception& what);
   TEIDEN_CALL bool run_until(int64_t tick);  // every event before the tick
-  template <class Await>
-  void run_ahead(int64_t tick, Await await);  // the same; await(event) before each
+  template <class Before, class After>
+  void run_ahead(int64_t tick, Before before, After after);  // the same; before(event) and after() each
+  void watch(Watch* watch) { watch_ = watch; }
+  template <class Visit>
+  void each_in_page(int64_t start, Visit visit) const {  // (tick, node) of the events in a page of the wheel
+    wheel_.each_in_page(start, visit);
+  }
   TEIDEN_CALL int64_t next_tick();
   TEIDEN_CALL int64_t energy_nj(int32_t node, int64_t tick) const;  // left; -1: on the mains
   TEIDEN_CALL int64_t spent_listening(int32_t node, int64_t tick) const;
@@ -113,6 +124,7 @@ class Tile {
   TEIDEN_CALL void reconsider(int32_t node, int64_t now, Array<Recut>* recut);
   TEIDEN_CALL void recut(const Recut* first, const Recut* last);
   TEIDEN_CALL void begin_window(int64_t start);
+  TEIDEN_CALL void grow_old(int64_t tick);
   TEIDEN_CALL void sweep(int64_t before);
   TEIDEN_CALL void recount();
   TEIDEN_CALL void restore(const Signal& signal);
@@ -365,6 +377,8 @@ class Tile {
   TakenSet taken_;
   EventQueue* events_ = nullptr;  // of the plain form
   Wheel wheel_;        // of the fast one
+  Watch* watch_ = nullptr;
+  int64_t looks_from_ = 0;  // this event and those to come look back from here or later
 
   struct Verdict {  // the latest data frame taken, for those that rode with it
     int64_t tick = -1;

@@ -44,7 +44,11 @@ class Bits {
 };
 
 class Wheel {
+  static constexpr int kPageBits = 13;
+
  public:
+  static constexpr int64_t kPageTicks = 1 << kPageBits;  // 8 ms
+
   void start() {
     slots_.fill(kSlots, -1);
     pages_.fill(kPages, -1);
@@ -82,6 +86,22 @@ class Wheel {
     return false;
   }
 
+  static constexpr int64_t page_start(int64_t tick) { return tick >> kPageBits << kPageBits; }
+
+  // Visit (tick, node) of all in the page that starts at a tick.
+  template <class Visit>
+  void each_in_page(int64_t start, Visit visit) const {
+    const int64_t page = start >> kPageBits;
+    const auto list = [&](int32_t at) {
+      for (; at >= 0; at = pool_[at].next)
+        if (pool_[at].tick >> kPageBits == page) visit(pool_[at].tick, pool_[at].node);
+    };
+    if (page < open_) return;
+    if (page > open_) list(page < beyond_ ? pages_[page % kPages] : far_);
+    else
+      for (int32_t slot = used_slots_.next(0); slot < kSlots; slot = used_slots_.next(slot + 1)) list(slots_[slot]);
+  }
+
   // Return the nodes of an event or two to come in the open page, -1 if there are none.
   void look_ahead(int32_t* soon, int32_t* later) const {
     const int32_t slot = used_slots_.next(cursor_);
@@ -110,7 +130,6 @@ class Wheel {
   int64_t bytes() const { return pool_.bytes() + slots_.bytes() + pages_.bytes(); }
 
  private:
-  static constexpr int kPageBits = 13;  // 8 ms
   static constexpr int32_t kSlots = 1 << kPageBits;
   static constexpr int32_t kPages = 1 << 12;  // 34 s
 

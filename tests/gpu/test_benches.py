@@ -48,7 +48,7 @@ def test_a_collection_sends_every_meter_once_however_it_is_cut(bench):
     digests = set()
     for step_s in (60, 450):
         mesh, ids = bench.town(2000)
-        bench.collect(mesh, ids, bench.PERIOD_S, step_s)
+        bench.collect(mesh, bench.readings(ids), bench.PERIOD_S, step_s)
         counts = mesh.counters()
         assert counts["injected"] == ids.size == 2000 - 4
         digests.add(mesh.digest())
