@@ -1,8 +1,8 @@
 """A day of collection with all classes on: its CPU time, where it goes, and what a meter takes of memory.
 
 An hour is run and the day told from it: the day is 48 equal half hours. CPU seconds are those of the process and of its
-threads, so that a loaded machine spoils them less. The radio runs beside the office where it may: what the main thread
-does is what a day lasts on two free cores, if it never has to wait for the radio.
+threads, so that a loaded machine spoils them less. Radio and store work beside the office where they may: what the main
+thread does is what a day lasts on free cores, if it never has to wait for them.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
     return {
         "meters": meters, "hours": hours, "wall_s": round(clock.wall_s, 2), "cpu_s": round(clock.cpu_s, 2),
         "main_thread_cpu_s": round(clock.cpu_s - stages.beside_s, 2),
-        "radio_ahead_cpu_s": round(stages.beside_s, 2),
+        "beside_cpu_s": round(stages.beside_s, 2),
         "windows": run.record.windows, "windows_ahead": run.record.windows_ahead,
         "cpu_s_by_stage": {name: round(spent_s, 2) for name, spent_s in stages.cpu_s.most_common()},
         "plan_cpu_s": round(planning.cpu_s, 2), "tables_cpu_s": round(telling.cpu_s, 2),
@@ -128,8 +128,8 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     from_what = f"from {largest['meters']:,} meters and an hour"
     remark = (f"{from_what}: {largest['cpu_s']} CPU s, of which "
               + ", ".join(f"{name} {spent_s}" for name, spent_s in largest["cpu_s_by_stage"].items()))  # fmt: skip
-    beside = (f"{from_what}: {largest['main_thread_cpu_s']} CPU s, and {largest['radio_ahead_cpu_s']} of the radio "
-              "beside it")  # fmt: skip
+    beside = (f"{from_what}: {largest['main_thread_cpu_s']} CPU s, and {largest['beside_cpu_s']} of radio, store and "
+              "real bytes beside it")  # fmt: skip
     note = "the hour's peak scaled by meters, and the ledger of the other 23 hours with the room it grows into"
     return [(DAY_ROW, day_s, remark), (MAIN_ROW, main_s, beside), (MEMORY_ROW, memory_gb, note)], cases
 

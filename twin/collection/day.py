@@ -445,13 +445,18 @@ class Collection:
         self.record.balance = balance(self)
         self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
 
-    def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> pa.Table:
-        """Return the readings in messages as the store takes them; a sample of them goes as real bytes."""
+    def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> Callable[[], pa.Table]:
+        """Read what messages hold; return what makes the store's table of it, a sample of them as real bytes first."""
         held = contents(self.plan.memory, self.ledger.rows, self.classes, rows)
-        for part in held:
-            self.verification.check(part)
-        received = [np.repeat(self.ledger.rows["head_end_ns"][part.rows], part.kind.records) for part in held]
-        return join([part.readings for part in held]).to_table(np.concatenate(received), stored_ns)
+        head_end_ns = self.ledger.rows["head_end_ns"]
+        received = np.concatenate([np.repeat(head_end_ns[part.rows], part.kind.records) for part in held])
+
+        def make_table() -> pa.Table:
+            for part in held:
+                self.verification.check(part)
+            return join([part.readings for part in held]).to_table(received, stored_ns)
+
+        return make_table
 
     def load_kw(self, meters: NDArray[np.int64], t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (M,) what each meter's customer drew in the minute of its own moment [kW], feeding in not counted."""

@@ -35,7 +35,8 @@ class HeadEnd:
     ledger : Ledger
     store : twin.store.store.Store
     readings_of : callable
-        ``readings_of(rows, stored_ns)``: the readings in messages of the ledger, as a table of the store's schema.
+        ``readings_of(rows, stored_ns)`` reads the values of messages of the ledger; what it returns makes a table of
+        the store's schema of them, on the store's thread.
     confirms : callable
         ``confirms(errand)``: whether the bytes of an answer are what they should be.
     acknowledge : callable
@@ -44,7 +45,7 @@ class HeadEnd:
 
     def __init__(
         self, env: simpy.Environment, settings: Workers, ledger: Ledger, store: Any,
-        readings_of: Callable[[NDArray[np.int64], int], pa.Table], confirms: Callable[[Errand], bool],
+        readings_of: Callable[[NDArray[np.int64], int], Callable[[], pa.Table]], confirms: Callable[[Errand], bool],
         acknowledge: Callable[[Batch], None],
     ):  # fmt: skip
         self._env = env
@@ -151,8 +152,8 @@ class HeadEnd:
     def _store_rows(self, rows: NDArray[np.int64]) -> None:
         now = int(self._env.now)
         self._commits += 1
-        readings = self._readings_of(rows, now)
-        self._answers.append(self.writer.submit(self._store.ingest, readings, f"commit-{self._commits:08d}"))
+        make_table, name = self._readings_of(rows, now), f"commit-{self._commits:08d}"
+        self._answers.append(self.writer.submit(lambda: self._store.ingest(make_table(), name)))
         ledger = self._ledger.rows
         ledger["stored_ns"][rows[ledger["stored_ns"][rows] == NEVER]] = now
         ledger["at"][rows] = At.STORED

@@ -57,7 +57,7 @@ class Office:
     def __init__(
         self, scenario: CollectionScenario, classes: list[TrafficClass], ledger: Ledger, store: Any,
         concentrator_of: Callable[[], NDArray[np.int64]], blackout: Blackout, end_ns: int,
-        readings_of: Callable[[NDArray[np.int64], int], pa.Table], confirms: Callable[[Errand], bool],
+        readings_of: Callable[[NDArray[np.int64], int], Callable[[], pa.Table]], confirms: Callable[[Errand], bool],
         transmit: Callable[[Errand, int], None], lanes: int,
         addressed: NDArray[np.int64],
     ):  # fmt: skip

@@ -47,7 +47,7 @@ def test_nothing_stored_has_no_age():
 def test_what_never_came_has_no_time_and_the_rest_its_rank(play):
     run = play("history.share=0", "real_time.share=0", "time.duration_h=0.5", "requests.tries=0")
     rows = run.ledger.rows
-    rows["stored_ns"] = rows["interval_ns"] + (1 + np.arange(rows.size)) * SECOND  # 1 to 1,000 s old
+    rows["stored_ns"][:] = rows["interval_ns"] + (1 + np.arange(rows.size)) * SECOND  # 1 to 1,000 s old
     rows["stored_ns"][990:] = NEVER
     (said,) = attainable(run)
     assert said["count"] == 1000
