@@ -54,7 +54,7 @@ class Curtailment:
         self.loads = loads
         self._adapts = adapts
         self._contract_a = contract_a
-        self._place = np.full(loads.meter_count, NOT_FOLLOWED, np.int32)
+        self._place = np.broadcast_to(np.int32(NOT_FOLLOWED), loads.meter_count)  # costs nothing while nobody is
         self._followed: list[Limited] = []
         self._limit_w = np.empty(0)
         self._closed = np.empty(0, bool)
@@ -72,6 +72,7 @@ class Curtailment:
     def note(self, meter: Limited, t_ns: int) -> None:
         """Follow a meter whose limit or switch changed at a moment."""
         if not self._followed:
+            self._place = self._place.copy()
             self._first_ns = (t_ns // MINUTE_NS + 1) * MINUTE_NS
         if self._place[meter.meter] == NOT_FOLLOWED:
             self._place[meter.meter] = len(self._followed)
