@@ -7,7 +7,7 @@ one in which it was taken; the past of a limit does not change, so it does not m
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from twin.store.schema import MINUTE_NS
 
 SUMMED_EVERY = 30  # minutes
 NOT_FOLLOWED = -1
+_STATE = np.dtype([("meter", "i8"), ("limit_w", "f8"), ("closed", "?"), ("change_ns", "i8")])
+"""Of a meter that is followed; ``change_ns``: when its limit or switch may be another than these."""
 
 
 class Limited(Protocol):
@@ -54,11 +56,9 @@ class Curtailment:
         self.loads = loads
         self._adapts = adapts
         self._contract_a = contract_a
-        self._place = np.full(loads.meter_count, NOT_FOLLOWED, np.int32)
+        self._place = np.broadcast_to(np.int32(NOT_FOLLOWED), loads.meter_count)  # costs nothing while nobody is
         self._followed: list[Limited] = []
-        self._limit_w = np.empty(0)
-        self._closed = np.empty(0, bool)
-        self._change_ns = np.empty(0, np.int64)  # when limit or switch may be others than these
+        self._room = np.empty(64, _STATE)
         self._trips: list[npt.NDArray[np.uint8]] = []  # at the end of each minute
         self._cut: list[npt.NDArray[np.int32]] = []  # (K, 2) import and export of each minute [W min / 1024]
         self._sums: list[Ints] = []  # (K, 2) of all minutes before each `SUMMED_EVERY`th
@@ -72,16 +72,17 @@ class Curtailment:
     def note(self, meter: Limited, t_ns: int) -> None:
         """Follow a meter whose limit or switch changed at a moment."""
         if not self._followed:
+            self._place = self._place.copy()
             self._first_ns = (t_ns // MINUTE_NS + 1) * MINUTE_NS
         if self._place[meter.meter] == NOT_FOLLOWED:
             self._place[meter.meter] = len(self._followed)
             self._followed.append(meter)
-            self._limit_w = np.append(self._limit_w, np.inf)
-            self._closed = np.append(self._closed, True)
-            self._change_ns = np.append(self._change_ns, t_ns)
+            if len(self._followed) > self._room.size:
+                self._room = np.concatenate([self._room, np.empty_like(self._room)])
+            self._state[-1] = meter.meter, np.inf, True, t_ns
         self._forget_from(t_ns // MINUTE_NS + 1)
-        place = self._place[meter.meter]
-        self._change_ns[place] = min(self._change_ns[place], t_ns)
+        changes_ns, place = self._state["change_ns"], self._place[meter.meter]
+        changes_ns[place] = min(changes_ns[place], t_ns)
 
     def advance(self, until_ns: int) -> None:
         """Work out all minutes that begin before a moment."""
@@ -134,6 +135,10 @@ class Curtailment:
         return float(self._upto(len(self._cut))[:, 0].sum()) / (60 * SCALE_ONE)
 
     @property
+    def _state(self) -> npt.NDArray[Any]:
+        return self._room[: len(self._followed)]
+
+    @property
     def _until_ns(self) -> int:
         return self._first_ns + len(self._cut) * MINUTE_NS
 
@@ -144,19 +149,20 @@ class Curtailment:
         if keep >= len(self._cut):
             return
         del self._cut[keep:], self._trips[keep:], self._sums[-(-keep // SUMMED_EVERY) :]
-        self._change_ns[:] = np.minimum(self._change_ns, self._until_ns - MINUTE_NS)
+        changes_ns = self._state["change_ns"]
+        changes_ns[:] = np.minimum(changes_ns, self._until_ns - MINUTE_NS)
 
     def _pass_minute(self) -> None:
-        begin_ns = self._until_ns
+        begin_ns, state = self._until_ns, self._state
         trips = np.zeros(len(self._followed), np.uint8)
         if self._trips:
             trips[: self._trips[-1].size] = self._trips[-1]
-        for k in np.flatnonzero(self._change_ns < begin_ns).tolist():
+        for k in np.flatnonzero(state["change_ns"] < begin_ns).tolist():
             trips[k] = self._renewed(k, begin_ns - 1, int(trips[k]))
-        meters = np.array([meter.meter for meter in self._followed], np.int64)
+        meters = state["meter"]
         drawn, fed = (np.diff(total)[:, 0] for total in self._demand(meters, begin_ns))
-        through, trips = let_through(drawn - fed, SCALE_ONE * self._limit_w, self._adapts[meters], trips)
-        through = np.where(self._closed, through, 0).astype(np.int64)
+        through, trips = let_through(drawn - fed, SCALE_ONE * state["limit_w"], self._adapts[meters], trips)
+        through = np.where(state["closed"], through, 0).astype(np.int64)
         kept = np.stack([np.maximum(through, 0), np.maximum(-through, 0)], axis=1)
         if len(self._cut) % SUMMED_EVERY == 0:
             self._sums.append(self._upto(len(self._cut)))
@@ -168,8 +174,7 @@ class Curtailment:
         meter = self._followed[k]
         before = self._allowed_w(meter, t_ns - MINUTE_NS)
         now = self._allowed_w(meter, t_ns)
-        self._limit_w[k], self._closed[k] = now
-        self._change_ns[k] = meter.next_change_ns(t_ns)
+        self._state[k] = meter.meter, *now, meter.next_change_ns(t_ns)
         more = now[0] > before[0] or (now[1] and not before[1])
         return 0 if more else trips
 

@@ -99,7 +99,7 @@ class MeterMemory:
         self.loads = loads
         self.profile = profile
         self.outages = Outages(loads.meter_count)
-        everybody = np.ones(loads.meter_count, bool)
+        everybody = np.broadcast_to(np.True_, loads.meter_count)
         self.curtailed = Curtailment(loads, everybody if adapts is None else adapts, contract_a)
         ids = np.arange(loads.meter_count, dtype=np.int64)
         steps = np.clip(ndtri((np.arange(256) + 0.5) / 256), -3, 3) * self._clock.drift_ppm * 1000

@@ -13,6 +13,7 @@ from twin.collection.links_plc import PlcCells, cell_losses, frame_bytes
 from twin.collection.links_settings import CellularTable, FleetTable, PlcTable
 from twin.collection.outcome import Outcome
 from twin.collection.summary import Summary
+from twin.collection.table_rows import TableRows
 
 MIXED = ("fleet.mesh_share=0.5", "fleet.plc_share=0.3", "fleet.cellular_share=0.2")
 FAR_NS = 1 << 62
@@ -195,6 +196,24 @@ def test_every_link_asks_answers_and_is_judged(mixed):
     on_time = sum(found["within_limit_share"] * found["values"] for found in summary["by_link"].values())
     whole = summary["classes"]["half_hour"]
     assert on_time == pytest.approx(whole["within_limit_share"] * whole["values"])
+    traced_in_order(outcome, link)
+
+
+def traced_in_order(outcome, link):
+    """Check that every stored value of every class and link has the time of every stage, one after the other (R44)."""
+    rows, found = outcome.rows, set()
+    for kind in outcome.run.classes:
+        for code in Link:
+            chosen = (rows["kind"] == kind.code) & (link[rows["meter"]] == code) & (rows["stored_ns"] != NEVER)
+            stages = [
+                rows[name][chosen] for name in ("interval_ns", "offered_ns", "radio_ns", "head_end_ns", "stored_ns")
+            ]
+            assert (np.diff(stages, axis=0) >= 0).all()
+            found |= {(kind.name, code)} if chosen.any() else set()
+    assert {(name, code) for name in ("half_hour", "gas") for code in Link} <= found
+    meter = int(rows["meter"][rows["kind"] == next(k.code for k in outcome.run.classes if k.name == "gas")][0])
+    told = dict(TableRows(outcome, meter)._tables())["trace"]
+    assert set(told["class"]) >= {"half_hour", "gas"}  # the gas meter's values are those of the meter beside it
 
 
 def test_the_digest_of_a_mixed_fleet_does_not_depend_on_windows(play):
