@@ -35,7 +35,8 @@ CONFIGURE = partial(
 )  # fmt: skip
 
 
-def wait_until(condition, what, limit_s=60.0):
+def wait_until(condition, what, limit_s=300.0):
+    """Wait; the limit only ends a failing test, and a busy machine may take a minute to get a run under way."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, what
@@ -218,7 +219,11 @@ def start_run(folder, *more):
     settings += ["fault.tie_s=20", *more]
     changes = [word for setting in settings for word in ("--set", setting)]
     process = teiden("run", "feeder_fault", "--out", str(folder / "run"), *changes)
-    wait_until(lambda: under_way(folder / "run.partial") or process.poll() is not None, "no checkpoint")
+    try:
+        wait_until(lambda: under_way(folder / "run.partial") or process.poll() is not None, "no checkpoint")
+    except BaseException:
+        process.kill()
+        raise
     return process, changes
 
 
