@@ -17,6 +17,7 @@ Transcript = Callable[[str, str], None]
 
 PROBE = "SYST:VERS?;*IDN?"  # two queries in one: no single query's late reply looks like its reply
 _OPEN_TIMEOUT_MS = 5000
+_MOST_ERRORS = 200  # more than any instrument queues
 
 
 class NobodyListens(MissingPart):
@@ -80,10 +81,12 @@ class ScpiLink:
             raise self._gone(message, error) from error
 
     def errors(self) -> list[str]:
-        """Return and clear the instrument's error queue, oldest first."""
+        """Return and clear the instrument's error queue, oldest first; PartFailed if it does not get empty."""
         errors: list[str] = []
         while error_number(reply := self.query("SYST:ERR?")) != 0:
             errors.append(reply)
+            if len(errors) > _MOST_ERRORS:
+                raise PartFailed(f"source at {self.resource_name}: reports errors without end, the last {reply}")
         return errors
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from abc import abstractmethod
@@ -20,6 +21,10 @@ _READ_BACK = 1e-3  # a limit counts as set if it reads back this close, relative
 
 Limits = tuple[float, float]
 Connect = Callable[[str, float, Transcript | None], ScpiLink]
+
+
+class Refused(PartFailed):
+    """The source has queued errors."""
 
 
 class Quantity:
@@ -105,6 +110,11 @@ class ScpiSource(OffAtEnd):
         self._armed: Step | None = None
         self._held: Step | None = None
         self._check_identity()
+        try:
+            self.errors()  # of whoever was there before: they would be taken for those of the first command
+        except BaseException:
+            self._link.close()
+            raise
 
     @property
     def resource_name(self) -> str:
@@ -286,7 +296,8 @@ class ScpiSource(OffAtEnd):
         if not self._link.is_open:
             return
         try:
-            self.output_enabled = False
+            with contextlib.suppress(Refused):  # perhaps for an error of before; what counts is asked for next
+                self.output_enabled = False
             if self.output_enabled:
                 raise PartFailed(f"source at {self.resource_name}: output still on after OUTP OFF")
         finally:
@@ -331,7 +342,7 @@ class ScpiSource(OffAtEnd):
 
     def _raise(self, errors: Sequence[str]) -> None:
         if errors:
-            raise PartFailed(f'source at {self.resource_name} refused "{self._last_command}": {"; ".join(errors)}')
+            raise Refused(f'source at {self.resource_name} refused "{self._last_command}": {"; ".join(errors)}')
 
     def link_query(self, query: str) -> str:
         """Return the reply to a query as it came."""

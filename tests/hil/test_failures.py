@@ -35,7 +35,8 @@ CONFIGURE = partial(
 )  # fmt: skip
 
 
-def wait_until(condition, what, limit_s=60.0):
+def wait_until(condition, what, limit_s=300.0):
+    """Wait; the limit only ends a failing test, and a busy machine may take a minute to get a run under way."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, what
@@ -77,10 +78,15 @@ def test_a_killed_rig_is_named(make_small, tmp_path):
 
 
 def test_a_frozen_rig_is_noticed(make_small, tmp_path):
-    started = time.monotonic()
+    frozen_s = []
+
+    def freeze(pid):
+        os.kill(pid, signal.SIGSTOP)
+        frozen_s.append(time.monotonic())
+
     with pytest.raises(PartFailed, match=r"connection lost or frozen|no window"):
-        run_and_hurt(make_small(*LONG), tmp_path / "run", lambda pid: os.kill(pid, signal.SIGSTOP))
-    assert time.monotonic() - started < 60  # a hang, not a speed
+        run_and_hurt(make_small(*LONG), tmp_path / "run", freeze)
+    assert time.monotonic() - frozen_s[0] < 60  # a hang, not a speed
 
 
 def test_a_source_that_drops_its_connection_is_named(make_small, tmp_path):
@@ -213,7 +219,11 @@ def start_run(folder, *more):
     settings += ["fault.tie_s=20", *more]
     changes = [word for setting in settings for word in ("--set", setting)]
     process = teiden("run", "feeder_fault", "--out", str(folder / "run"), *changes)
-    wait_until(lambda: under_way(folder / "run.partial") or process.poll() is not None, "no checkpoint")
+    try:
+        wait_until(lambda: under_way(folder / "run.partial") or process.poll() is not None, "no checkpoint")
+    except BaseException:
+        process.kill()
+        raise
     return process, changes
 
 

@@ -70,6 +70,7 @@ def play(moves, out, changes):
             "Listener": {"python": f"{__name__}:Listener"},
             "Teiden": {"cmd": f"{sys.executable} -m hil.cli cosim mosaik %(addr)s"},
         },
+        {"start_timeout": 120},  # a busy machine starts a process late
         time_resolution=1 / TICKS_PER_S,
     ) as world:
         grid = world.start("Grid", moves=moves)

@@ -289,8 +289,8 @@ def test_a_late_reply_never_answers_the_next_query(sim, server):
 
 
 def test_errors_found_after_a_timeout_are_told(sim, server):
-    sim.execute(b"BLAH")
     with silenced(sim, server) as (source, recover, speak):
+        sim._status.report(-113)  # past the lock, which keeps the source silent
         speak_when(recover, speak)
         with pytest.raises(PartFailed, match=r'it answers again, and reports -113,"Undefined header"'):
             _ = source.voltage_v
@@ -331,6 +331,28 @@ def test_a_connection_closed_instead_of_a_reply_is_seen_at_once():
             link.query("VOLT?")
         assert time.monotonic() - began < 10  # at once, not after the timeout of 20 s
         thread.join()
+
+
+def test_errors_of_whoever_was_there_before_are_not_taken_for_our_own(sim, server):
+    for number in (-101, -363, -350):
+        sim.report(number)
+    with AcSource681x(server.resource_name) as source:
+        source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+        assert sim.output_on
+
+
+def test_an_error_in_the_queue_does_not_keep_the_output_from_being_seen_off(sim, server):
+    source = AcSource681x(server.resource_name)
+    source.energise(100, 50, current_limit_a=5, voltage_limit_v=120)
+    sim.report(-350)
+    source.close()
+    assert not sim.output_on
+
+
+def test_errors_without_end_are_named(server, monkeypatch):
+    monkeypatch.setattr(ScpiLink, "query", lambda link, message: '-350,"Queue overflow"')
+    with pytest.raises(PartFailed, match="reports errors without end, the last -350"):
+        AcSource681x(server.resource_name)
 
 
 def test_the_first_error_is_not_hidden_by_the_closing(sim, server):

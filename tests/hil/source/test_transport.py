@@ -90,7 +90,7 @@ def test_a_cut_connection_is_named_as_one(kind):
 
 
 def test_an_overflow_of_the_error_queue_is_read_to_its_end():
-    with faulty(SourceServer, (1, "overflow")) as server, open_source(server.resource_name, "681x", 5) as source:
+    with faulty(SourceServer, (2, "overflow")) as server, open_source(server.resource_name, "681x", 5) as source:
         with pytest.raises(PartFailed, match=r'-363,"Input buffer overrun".*-350,"Queue overflow"'):
             source.voltage_v = 100
         assert source.errors() == []
