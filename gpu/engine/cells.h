@@ -105,7 +105,7 @@ class Cells {
   int64_t slot(int32_t cell, int32_t channel) const { return int64_t{columns_} * rows_ * 64 * channel + cell; }
   int32_t cell_of_slot(int64_t slot) const { return static_cast<int32_t>(slot % (int64_t{columns_} * rows_ * 64)); }
   int32_t channel_of_slot(int64_t slot) const { return static_cast<int32_t>(slot / (int64_t{columns_} * rows_ * 64)); }
-  uint64_t used(int64_t field) const { return used_[field]; }
+  uint64_t used(int64_t field) const { return load_relaxed(&used_[field]); }  // another tile may clear bits of its own
 
   // Return the first of a run of new blocks, linked, for a tile's list of free ones.
   TEIDEN_CALL Block* new_blocks() {
