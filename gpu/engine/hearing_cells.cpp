@@ -54,8 +54,8 @@ bool Tile::few_around(int32_t node, int32_t channel) const {
 // Return among which signals all is that ends after a tick.
 Since Tile::since(int64_t after) const {
   const int64_t ago = world_->window_start - after;
-  if (ago <= config().cca_us) return kLive;
-  return ago <= world_->longest ? kLate : ago <= 2 * world_->longest ? kRecent : kAll;
+  if (ago <= world_->live) return kLive;
+  return ago <= world_->longest ? kLate : ago <= 3 * world_->longest ? kRecent : kAll;
 }
 
 // ---------------------------------------------------------------- what an event gathers
