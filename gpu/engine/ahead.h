@@ -20,7 +20,7 @@ TEIDEN_FN void Tile::fetch_ahead(int64_t tick) {
   };
   while (end_coming_ - past_coming_ <= kComing / 2 && wheel_.look_ahead(list)) {  // a slot may have many
   }
-  constexpr int32_t kDistance[kComingSteps] = {10, 6, 3};
+  constexpr int32_t kDistance[kComingSteps] = {20, 12, 5};
   for (int step = 0; step < kComingSteps; ++step) {
     int64_t& next = next_coming_[step];
     const int64_t end = smaller(end_coming_, past_coming_ + kDistance[step]);
@@ -46,9 +46,9 @@ TEIDEN_FN void Tile::fetch_further(const Event& event) const {
   const Node& n = at(event.node);
   if (n.queue >= 0) prefetch(&copies_[n.queue]);
   if (event.type == kInject) taken_.fetch(TakenSet::key(event.arg, event.node - first_, n.life));
-  if (!looks(event)) return;
-  cells_->fetch(world_->spots[event.node].cell);
+  if (event.type == kTimer) cells_->fetch(world_->spots[event.node].cell);
   if (event.type != kReceiveEnd) return;
+  cells_->fetch(world_->spots[event.node].cell);
   const Reception& what = receptions_[event.arg];
   prefetch(&at(what.src).id);
   prefetch(&world_->spots[what.src]);

@@ -112,7 +112,8 @@ class Cells {
   TEIDEN_CALL Block* new_blocks() {
     const int32_t count = chunk_blocks();
     void* chunk = grow_block(nullptr, 0, sizeof(Block) * (count + 1));
-    Block* blocks = reinterpret_cast<Block*>((reinterpret_cast<uint64_t>(chunk) + alignof(Block) - 1) / alignof(Block) * alignof(Block));
+    const uint64_t line = (reinterpret_cast<uint64_t>(chunk) + alignof(Block) - 1) / alignof(Block);
+    Block* blocks = reinterpret_cast<Block*>(line * alignof(Block));
     for (int32_t i = 0; i < count; ++i) blocks[i].older = i + 1 < count ? blocks + i + 1 : nullptr;
     chunk_[add_atomic(&chunks_, 1)] = chunk;
     add_atomic(&blocks_, count);
@@ -183,7 +184,8 @@ class Cells {
     if (const Block* newest = load_relaxed(&slots_[slot].newest)) prefetch(newest);
   }
   void fetch_field(int64_t field) const {
-    for (uint64_t word = load_relaxed(&used_[field]); word; word &= word - 1) fetch_signals(field * 64 + trailing_zeros(word));
+    for (uint64_t word = load_relaxed(&used_[field]); word; word &= word - 1)
+      fetch_signals(field * 64 + trailing_zeros(word));
   }
   // The words of the fields around a cell, and the cell itself, on the first channel.
   void fetch(int32_t cell) const {
@@ -249,6 +251,13 @@ class Cells {
       }
     }
     return count;
+  }
+
+  // Bring near such signals: all slots first, then what they point to, so that none waits for another.
+  void fetch_around(int32_t cell, int32_t channel, Since since) const {
+    int32_t slots[48];
+    const int32_t count = list_around(cell, channel, since, slots, 48);
+    for (int32_t i = 0; i < count; ++i) fetch_signals(slots[i]);
   }
 
   // Visit the slots on a channel, in one ring around a cell, that have such signals.

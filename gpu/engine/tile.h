@@ -6,7 +6,8 @@
 // barrier at the window's end: changes to frames (deltas), receptions at nodes of other tiles (outbox), deaths.
 //
 // Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
-// hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), mesh.cpp (windows, barriers).
+// hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), ahead.h (what comes after that),
+// mesh.cpp (windows, barriers).
 #pragma once
 #include "air.h"
 #include "arena.h"
@@ -93,6 +94,7 @@ class Tile {
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
     large_ = last - first >= kLarge;
+    if (large_) coming_.resize(kComing);
     start_events();
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
@@ -174,7 +176,7 @@ class Tile {
 
   // ahead.h
   static constexpr int32_t kLarge = 20'000;  // nodes: fewer stay in a cache
-  static constexpr int32_t kComing = 32;  // events that are listed ahead
+  static constexpr int32_t kComing = 64;  // events that are listed ahead
   static constexpr int32_t kComingSlots = 20;
   static constexpr int kComingSteps = 3;  // after an event is listed
   struct Coming {
@@ -387,7 +389,7 @@ class Tile {
   Wheel wheel_;        // of the fast one
 
   bool large_ = false;  // looks ahead
-  Coming coming_[kComing] = {};
+  Array<Coming> coming_;
   int64_t past_coming_ = 0, end_coming_ = 0;  // those in between are still to happen
   int64_t next_coming_[kComingSteps] = {};    // for which each step is due
 

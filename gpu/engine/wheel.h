@@ -244,7 +244,8 @@ class Wheel {
     cursor_ = seen_ = 0;
     sorted_ = -1;
     if (open_ != page) return;
-    empty(&pages_[open_ % kPages], [this](const Event& e) { hang(static_cast<int32_t>(e.tick & (kSlots - 1)), new_item(e)); });
+    empty(&pages_[open_ % kPages],
+          [this](const Event& e) { hang(static_cast<int32_t>(e.tick & (kSlots - 1)), new_item(e)); });
     used_pages_.reset(static_cast<int32_t>(open_ % kPages));
   }
 
