@@ -107,6 +107,7 @@ class Pool {
     if (free_ >= 0) {
       const int32_t i = free_;
       free_ = items_[i].next;
+      if (free_ >= 0) prefetch(&items_[free_]);  // for the next one
       return i;
     }
     items_.push(T{});

@@ -6,7 +6,7 @@
 // ring from near to far, a ring being the cells so many steps away; what the cells not yet visited can add is bounded by
 // their number of signals times the strongest one from so far away, so most looks end after the first few rings with the
 // exact answer. How many there are is kept three times: signals that may still be on air, those that may have been a frame
-// ago, and two frames ago. Where there are few, a look visits all cells at once instead.
+// ago, and three frames ago. Where there are few, a look visits all cells at once instead.
 //
 // A cell is written by the tile that owns it and read by all. What is added in a window starts after the window, so
 // nobody who reads meanwhile needs it; blocks are freed and words cleared of old signals between windows only.
@@ -31,7 +31,7 @@ struct Record {
 
 constexpr int32_t kBlockRecords = 3;
 
-struct Block {
+struct alignas(64) Block {
   Block* older;  // in its chain, or among the free ones; nullptr: none
   int64_t count;
   Record records[kBlockRecords];
@@ -52,7 +52,7 @@ constexpr int kFields = 9;  // the own one and those around it
 constexpr int kParts = 4;   // of an edge: how exactly a bound knows the place of a node in its cell
 constexpr int kReachParts = kSteps * kParts;
 
-// Which signals a look is about: that end now or later, or one or two of the longest transmissions ago, or any.
+// Which signals a look is about: that end now or later, or one or three of the longest transmissions ago, or any.
 enum Since { kLive, kLate, kRecent, kAll };
 
 class Cells {
@@ -87,13 +87,14 @@ class Cells {
     used_.fill(fields, 0);
     for (Array<uint64_t>& words : used_since_) words.fill(fields, 0);
     late_in_field_.fill(fields, 0);
-    if (chunk_ == nullptr) chunk_ = static_cast<Block**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(Block*)}));
+    if (chunk_ == nullptr) chunk_ = static_cast<void**>(grow_block(nullptr, 0, kMaxChunks * int64_t{sizeof(void*)}));
     audible_within(plane);
     measure_apart();
     look_around(plane);
   }
 
   bool laid() const { return columns_ > 0; }
+  void share(bool shared) { shared_ = shared; }  // by tiles
 
   int32_t cell_of(int64_t x_mm, int64_t y_mm) const {
     const int32_t column = static_cast<int32_t>((x_mm - x0_) / edge_) + 8;
@@ -109,9 +110,13 @@ class Cells {
 
   // Return the first of a run of new blocks, linked, for a tile's list of free ones.
   TEIDEN_CALL Block* new_blocks() {
-    Block* blocks = static_cast<Block*>(grow_block(nullptr, 0, sizeof(Block) * kChunkBlocks));
-    for (int32_t i = 0; i < kChunkBlocks; ++i) blocks[i].older = i + 1 < kChunkBlocks ? blocks + i + 1 : nullptr;
-    chunk_[add_atomic(&chunks_, 1)] = blocks;
+    const int32_t count = chunk_blocks();
+    void* chunk = grow_block(nullptr, 0, sizeof(Block) * (count + 1));
+    const uint64_t line = (reinterpret_cast<uint64_t>(chunk) + alignof(Block) - 1) / alignof(Block);
+    Block* blocks = reinterpret_cast<Block*>(line * alignof(Block));
+    for (int32_t i = 0; i < count; ++i) blocks[i].older = i + 1 < count ? blocks + i + 1 : nullptr;
+    chunk_[add_atomic(&chunks_, 1)] = chunk;
+    add_atomic(&blocks_, count);
     return blocks;
   }
 
@@ -123,6 +128,7 @@ class Cells {
       if (*free == nullptr) *free = new_blocks();
       Block* fresh = *free;
       *free = fresh->older;
+      prefetch(*free);
       fresh->older = newest;
       fresh->records[0] = record;
       fresh->count = 1;
@@ -140,7 +146,7 @@ class Cells {
     int32_t& count = slots_[slot].signals[since];
     store_relaxed(&count, count - 1);
     if (count == 0) clear_bit(used_since_[since][slot >> 6], slot & 63);
-    if (since == kLate) add_atomic(&late_in_field_[slot >> 6], -1);
+    if (since == kLate) add(late_in_field_[slot >> 6], -1);
   }
   void forget_ages() {
     for (Slot& s : slots_)
@@ -156,7 +162,7 @@ class Cells {
       store_relaxed(&count, count + 1);
       set_bit(used_since_[since][slot >> 6], slot & 63);
     }
-    add_atomic(&late_in_field_[slot >> 6], 1);
+    add(late_in_field_[slot >> 6], 1);
   }
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
@@ -172,7 +178,16 @@ class Cells {
     if (slots_[slot].newest == nullptr) clear_bit(used_[slot >> 6], slot & 63);
   }
 
-  // Bring near the words of the fields around a cell, on the first channel.
+  // Bring near what looks are going to need.
+  void fetch_slot(int64_t slot) const { prefetch(&slots_[slot]); }
+  void fetch_signals(int64_t slot) const {
+    if (const Block* newest = load_relaxed(&slots_[slot].newest)) prefetch(newest);
+  }
+  void fetch_field(int64_t field) const {
+    for (uint64_t word = load_relaxed(&used_[field]); word; word &= word - 1)
+      fetch_signals(field * 64 + trailing_zeros(word));
+  }
+  // The words of the fields around a cell, and the cell itself, on the first channel.
   void fetch(int32_t cell) const {
     const int64_t own = slot(cell, 0) >> 6;
     for (int row = -1; row <= 1; ++row) {
@@ -220,6 +235,29 @@ class Cells {
       for (uint64_t word = load_relaxed(&words[field]) & within_[cell & 63][k]; word; word &= word - 1)
         visit(field * 64 + trailing_zeros(word));
     }
+  }
+
+  // List the first slots on a channel, in all rings around a cell, that have such signals, and bring them near; return how
+  // many.
+  int32_t list_around(int32_t cell, int32_t channel, Since since, int32_t* slots, int32_t room) const {
+    int32_t count = 0;
+    const int64_t own = slot(cell, channel) >> 6;
+    for (int k = 0; k < kFields; ++k) {
+      const int64_t field = own + field_offset_[k];
+      for (uint64_t word = load_relaxed(&used_since_[since][field]) & within_[cell & 63][k]; word; word &= word - 1) {
+        if (count == room) return count;
+        slots[count] = static_cast<int32_t>(field * 64 + trailing_zeros(word));
+        fetch_slot(slots[count++]);
+      }
+    }
+    return count;
+  }
+
+  // Bring near such signals: all slots first, then what they point to, so that none waits for another.
+  void fetch_around(int32_t cell, int32_t channel, Since since) const {
+    int32_t slots[48];
+    const int32_t count = list_around(cell, channel, since, slots, 48);
+    for (int32_t i = 0; i < count; ++i) fetch_signals(slots[i]);
   }
 
   // Visit the slots on a channel, in one ring around a cell, that have such signals.
@@ -279,14 +317,14 @@ class Cells {
   }
 
   int64_t bytes() const {
-    int64_t sum = slots_.bytes() + used_.bytes() + late_in_field_.bytes() + int64_t{chunks_} * kChunkBlocks * int64_t{sizeof(Block)};
+    int64_t sum = slots_.bytes() + used_.bytes() + late_in_field_.bytes() + int64_t{blocks_} * int64_t{sizeof(Block)};
     for (const Array<uint64_t>& words : used_since_) sum += words.bytes();
     return sum;
   }
 
  private:
   static constexpr int kApart = 31;  // from 15 cells before to 15 after
-  static constexpr int32_t kChunkBlocks = 256;
+  static constexpr int32_t kLeastBlocks = 256, kMostBlocks = 1 << 16;  // of a chunk
   static constexpr int32_t kMaxChunks = 1 << 20;
 
   struct Slot {  // a cell on a channel: what a transmission changes lies together
@@ -298,6 +336,15 @@ class Cells {
     int32_t field[kFields];
     uint64_t cells[kFields];
   };
+
+  // Return how many blocks to add: about as many as there are, so that many of them lie in large pages.
+  int32_t chunk_blocks() const {
+#if defined(TEIDEN_DEVICE)
+    return kLeastBlocks;  // what is left of the heap must do
+#else
+    return smaller(larger(load_relaxed(&blocks_), kLeastBlocks), kMostBlocks);
+#endif
+  }
 
   const Array<uint64_t>& slots_with(Since since) const { return since == kAll ? used_ : used_since_[since]; }
   int64_t signals_in(Since since, int64_t slot) const {
@@ -324,11 +371,19 @@ class Cells {
   static int nearest_step(int ring) { return ring <= 4 ? ring : 6; }
   static int steps(int rows, int columns) { return larger(larger(rows, -rows), larger(columns, -columns)); }
 
-  // Tiles may share a word, not a bit.
-  static void set_bit(uint64_t& word, int64_t bit) {
-    if (!(load_relaxed(&word) >> bit & 1)) or_atomic(&word, 1ULL << bit);
+  // Tiles may share a word, not a bit. An atomic operation waits for all stores before it, so a single tile does without.
+  void set_bit(uint64_t& word, int64_t bit) const {
+    if (!shared_) word |= 1ULL << bit;
+    else if (!(load_relaxed(&word) >> bit & 1)) or_atomic(&word, 1ULL << bit);
   }
-  static void clear_bit(uint64_t& word, int64_t bit) { and_atomic(&word, ~(1ULL << bit)); }
+  void clear_bit(uint64_t& word, int64_t bit) const {
+    if (!shared_) word &= ~(1ULL << bit);
+    else and_atomic(&word, ~(1ULL << bit));
+  }
+  void add(int32_t& count, int32_t value) const {
+    if (!shared_) count += value;
+    else add_atomic(&count, value);
+  }
 
   // Fill the square of the distance up to which each shadowing is audible without extra loss.
   void audible_within(const Plane& plane) {
@@ -410,8 +465,9 @@ class Cells {
   int64_t sent_lu_[kGaussSize] = {};  // level at no distance, with each shadowing
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
   int32_t columns_ = 0, rows_ = 0, channels_ = 1;
-  Block** chunk_ = nullptr;
-  int32_t chunks_ = 0;
+  bool shared_ = true;
+  void** chunk_ = nullptr;
+  int32_t chunks_ = 0, blocks_ = 0;
 };
 
 }  // namespace teiden

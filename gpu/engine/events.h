@@ -1,5 +1,6 @@
 // A tile's events: in which order they happen, what each of them starts, what goes on air.
 #pragma once
+#include "fetch_ahead.h"
 #include "tile.h"
 #if !defined(TEIDEN_DEVICE)
 #include "queue.h"
@@ -66,7 +67,7 @@ TEIDEN_FN bool Tile::run_until(int64_t tick) {
 #else
   if (fast())
     while (wheel_.pop_before(tick, &event, ties)) {
-      fetch_ahead();
+      fetch_ahead(event.tick);
       counters.events += handle(event);
     }
   else
@@ -79,7 +80,7 @@ template <class Before, class After>
 TEIDEN_FN void Tile::run_ahead(int64_t tick, Before before, After after) {
   const auto ties = [this](const Event& e) { return sequence(e); };
   for (Event event; wheel_.pop_before(tick, &event, ties);) {
-    fetch_ahead();
+    fetch_ahead(event.tick);
     before(event);
     looks_from_ = event.tick;
     counters.events += handle(event);
@@ -106,28 +107,16 @@ TEIDEN_FN int64_t Tile::next_tick() {
   return wheel_.next_tick();
 }
 
-// Bring near what the events to come need: with many nodes nearly every one has left the cache since its last event.
-TEIDEN_FN void Tile::fetch_ahead() const {
-  int32_t soon, later;
-  wheel_.look_ahead(&soon, &later);
-  if (later >= 0) {
-    prefetch(&world_->nodes[later]);
-    prefetch(reinterpret_cast<const char*>(&world_->nodes[later]) + 64);
-    prefetch(&world_->spots[later]);
-  }
-  if (soon >= 0) cells_->fetch(world_->spots[soon].cell);
-}
-
 TEIDEN_FN void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
   const Spot& from = world_->spots[node];
   const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
-  if (cells_->laid()) restore(signal);
+  if (cells_->laid()) restore(signal, from.cell);
   else air_->add(signal);
 }
 
 // Put a signal into its cell.
-TEIDEN_FN void Tile::restore(const Signal& s) {
-  const int64_t slot = cells_->slot(world_->spots[world_->place_of[s.id]].cell, s.channel);
+TEIDEN_FN void Tile::restore(const Signal& s, int32_t cell) {
+  const int64_t slot = cells_->slot(cell, s.channel);
   cells_->add(slot, {s.start, static_cast<int32_t>(s.end - s.start), s.id, s.x_mm, s.y_mm, s.extra_lu, 0}, &free_blocks_);
   ages_.push({s.start, slot});
 }
@@ -137,13 +126,13 @@ TEIDEN_FN void Tile::begin_window(int64_t start) {
   if (fast()) grow_old(start);
 }
 
-// Let what is too old not count any more: no CCA from a tick on sees what ended before, no look asks for what ended two
-// whole frames before it begins. Nobody looks any more at an earlier tick.
+// Let what is too old not count any more: no CCA from a tick on, nor the reception of an ACK, sees what ended before;
+// hardly any look asks for what ended three whole frames before it. Nobody looks any more at an earlier tick.
 TEIDEN_FN void Tile::grow_old(int64_t tick) {
   const int64_t longest = world_->longest;
-  age(kLive, tick - config().cca_us - longest);
+  age(kLive, tick - world_->live - longest);
   age(kLate, tick - 2 * longest);
-  age(kRecent, tick - 3 * longest);
+  age(kRecent, tick - 4 * longest);
   const int64_t gone = first_age_[kRecent];
   if (gone * 2 <= ages_.size()) return;
   for (int64_t i = gone; i < ages_.size(); ++i) ages_[i - gone] = ages_[i];
@@ -154,7 +143,10 @@ TEIDEN_FN void Tile::grow_old(int64_t tick) {
 // Uncount what starts before a tick.
 TEIDEN_FN void Tile::age(Since since, int64_t before) {
   int64_t& first = first_age_[since];
-  for (; first < ages_.size() && ages_[first].start < before; ++first) cells_->age(since, ages_[first].slot);
+  for (; first < ages_.size() && ages_[first].start < before; ++first) {
+    if (large_ && first + kComing < ages_.size()) cells_->fetch_slot(ages_[first + kComing].slot);
+    cells_->age(since, ages_[first].slot);
+  }
 }
 
 // Free the records that start before a tick.
@@ -168,11 +160,13 @@ TEIDEN_FN void Tile::each_own_slot(Visit visit) {
   if (first_ == last_) return;
   const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
   for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
-    for (int32_t field = first >> 6; field <= last >> 6; ++field)
+    for (int32_t field = first >> 6; field <= last >> 6; ++field) {
+      if (large_ && field < last >> 6) cells_->fetch_field(cells_->slot((field + 1) << 6, channel) >> 6);
       for (uint64_t word = cells_->used(cells_->slot(field << 6, channel) >> 6); word; word &= word - 1) {
         const int32_t cell = field << 6 | trailing_zeros(word);
         if (cell >= first && cell <= last) visit(cells_->slot(cell, channel));
       }
+    }
 }
 
 // Let a receiver know at the end of a transmission to it.

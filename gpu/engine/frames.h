@@ -70,7 +70,8 @@ TEIDEN_FN bool Tile::has_taken(int64_t frame, int32_t node) const {
 
 TEIDEN_FN void Tile::take(int64_t frame, int32_t node) {
   taken_.add(TakenSet::key(frame, node - first_, at(node).life),
-             [&](uint32_t low_bits) { return world_->has_ended(low_bits); });
+             [this](uint32_t low_bits) { return world_->has_ended(low_bits); },
+             [this](uint32_t low_bits) { world_->fetch_outcome(low_bits); });
 }
 
 TEIDEN_FN void Tile::take_injected(int64_t id, int64_t tick) {

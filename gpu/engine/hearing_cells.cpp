@@ -54,8 +54,8 @@ bool Tile::few_around(int32_t node, int32_t channel) const {
 // Return among which signals all is that ends after a tick.
 Since Tile::since(int64_t after) const {
   const int64_t ago = looks_from_ - after;
-  if (ago <= config().cca_us) return kLive;
-  return ago <= world_->longest ? kLate : ago <= 2 * world_->longest ? kRecent : kAll;
+  if (ago <= world_->live) return kLive;
+  return ago <= world_->longest ? kLate : ago <= 3 * world_->longest ? kRecent : kAll;
 }
 
 // ---------------------------------------------------------------- what an event gathers
@@ -117,6 +117,7 @@ void Tile::recall_further(Ear& e) {
   const auto keep = [&](const Record& r, uint64_t power) {
     heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
   };
+  if (e.at_once && large_) cells_->fetch_around(world_->spots[ears_node_].cell, e.channel, since(ears_from_));
   if (e.at_once) each_audible_around(ears_node_, e.channel, ears_from_, ears_near_, ears_until_, keep);
   else each_audible(ears_node_, e.channel, e.past_rings, ears_from_, ears_near_, ears_until_, keep);
   e.past_rings = e.at_once ? kRings : e.past_rings + 1;
@@ -372,10 +373,12 @@ bool Tile::gather_past_at_once(int32_t node, int64_t first) {
   for (const int32_t channel : channels_)
     if (!few_around(node, channel)) return false;
   past_.clear();
-  for (const int32_t channel : channels_)
+  for (const int32_t channel : channels_) {
+    if (large_) cells_->fetch_around(world_->spots[node].cell, channel, since(first));
     each_audible_around(node, channel, first, kNever, ears_until_, [&](const Record& r, uint64_t power) {
       past_.push({r.start, r.start + r.ticks, power, r.id, channel});
     });
+  }
   past_from_ = first;
   return true;
 }

@@ -65,6 +65,7 @@ TEIDEN_FN int64_t Tile::schedule_allows(int32_t node, int64_t start, int64_t bac
 
 // Return the channel on which the receivers of the head of the queue listen at a tick.
 TEIDEN_FN int32_t Tile::sending_channel(int32_t node, int64_t start) const {
+  if (config().channels <= 1) return 0;
   const Node& n = at(node);
   if (n.next_hop != kEverybody) return unicast_channel(config(), at(n.next_hop).id, start);
   if (is_control(copies_[n.queue].frame)) return n.channel_retries;  // on every channel in turn

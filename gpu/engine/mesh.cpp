@@ -76,6 +76,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   const int64_t aggregate = config().aggregate_frames > 1 ? config().max_psdu_bytes : 0;
   world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
   shortest_ = airtime_us(config(), config().ack_bytes);
+  world_.live = std::max(config().cca_us, shortest_);
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
@@ -232,6 +233,7 @@ void Mesh::cut_into_tiles(int32_t wanted) {
     if (first < count && first > tile_first_.back()) tile_first_.push_back(first);
   }
   tiles_.make(tile_first_.size());
+  cells_.share(tiles_.size() > 1);
   for (size_t k = 0; k < tiles_.size(); ++k)
     tiles_[k].start(&world_, &air_, &cells_, tile_first_[k], k + 1 < tiles_.size() ? tile_first_[k + 1] : count);
 }
@@ -340,10 +342,13 @@ void Mesh::work(int member, int64_t tick) {
 
 // Apply what the tiles decided in a window.
 void Mesh::barrier() {
+  constexpr int64_t kAhead = 16;  // frames fetched before their turn
   first_new_delivery_ = static_cast<int64_t>(deliveries.size());
   for (Tile& tile : tiles_)
-    for (const Delta& d : tile.deltas)
-      if (d.change == kArrived) take_arrivals(d);
+    for (int64_t i = 0; i < tile.deltas.size(); ++i) {
+      if (i + kAhead < tile.deltas.size()) prefetch_all(&frames_[tile.deltas[i + kAhead].frame - first_frame_]);
+      if (tile.deltas[i].change == kArrived) take_arrivals(tile.deltas[i]);
+    }
   for (Tile& tile : tiles_)
     for (const Delta& d : tile.deltas) apply(d);
   for (Tile& tile : tiles_) {

@@ -105,7 +105,7 @@ class Mesh {
       const bool reading = kept.empty();  // a mesh that is read is new
       a(kept);
       if (reading)
-        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s);
+        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s, spots_[place_of_[s.id]].cell);
     } else {
       air_.archive(a);
     }

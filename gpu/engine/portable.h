@@ -103,6 +103,14 @@ TEIDEN_FN bool claim(int32_t* flag) { return __atomic_exchange_n(flag, 1, __ATOM
 
 #endif
 
+// Bring near all of a record.
+template <class T>
+TEIDEN_FN void prefetch_all(const T* record) {
+  const char* first = reinterpret_cast<const char*>(record);
+  for (size_t i = 0; i < sizeof(T); i += 64) prefetch(first + i);
+  if (sizeof(T) % 64 != 1) prefetch(first + sizeof(T) - 1);
+}
+
 struct Ascending {
   template <class T>
   bool operator()(const T& a, const T& b) const {

@@ -26,10 +26,15 @@ class TakenSet {
     }
   }
 
-  // Add a key that is not in the set; ended(low 32 bits of a frame) says which entries may go.
-  template <class Ended>
-  TEIDEN_CALL void add(uint64_t key, Ended ended) {
-    if ((used_ + 1) * 4 > slots_.size() * 3) rebuild(ended);
+  void fetch(uint64_t key) const {
+    if (!slots_.empty()) prefetch(&slots_[splitmix64(key) & mask()]);
+  }
+
+  // Add a key that is not in the set; ended(low 32 bits of a frame) says which entries may go,
+  // fetch_frame(the same) brings near what it is going to read.
+  template <class Ended, class Fetch>
+  TEIDEN_CALL void add(uint64_t key, Ended ended, Fetch fetch_frame) {
+    if ((used_ + 1) * 4 > slots_.size() * 3) rebuild(ended, fetch_frame);
     place(key);
     ++used_;
   }
@@ -43,6 +48,9 @@ class TakenSet {
  private:
   static constexpr uint64_t kEmpty = ~0ULL;  // its node would be kMaxTileNodes
 
+  static constexpr int64_t kAhead = 16;  // entries fetched before their turn
+
+  static uint32_t frame_of(uint64_t key) { return static_cast<uint32_t>(key >> 32); }
   uint64_t mask() const { return static_cast<uint64_t>(slots_.size()) - 1; }
 
   void place(uint64_t key) {
@@ -51,18 +59,23 @@ class TakenSet {
     slots_[at] = key;
   }
 
-  template <class Ended>
-  void rebuild(Ended ended) {
+  template <class Ended, class Fetch>
+  void rebuild(Ended ended, Fetch fetch_frame) {
     Array<uint64_t> old;
     old.swap(slots_);
     int64_t live = 0;
-    for (const uint64_t key : old) live += key != kEmpty && !ended(static_cast<uint32_t>(key >> 32));
+    for (int64_t i = 0; i < old.size(); ++i) {
+      if (i + kAhead < old.size()) fetch_frame(frame_of(old[i + kAhead]));
+      if (old[i] != kEmpty && !ended(frame_of(old[i]))) old[live++] = old[i];
+    }
     int64_t size = 16;
     while (size < live * 2 + 2) size *= 2;
     slots_.fill(size, kEmpty);
     used_ = live;
-    for (const uint64_t key : old)
-      if (key != kEmpty && !ended(static_cast<uint32_t>(key >> 32))) place(key);
+    for (int64_t i = 0; i < live; ++i) {
+      if (i + kAhead < live) fetch(old[i + kAhead]);
+      place(old[i]);
+    }
   }
 
   Array<uint64_t> slots_;

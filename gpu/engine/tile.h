@@ -6,7 +6,8 @@
 // barrier at the window's end: changes to frames (deltas), receptions at nodes of other tiles (outbox), deaths.
 //
 // Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
-// hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), mesh.cpp (windows, barriers).
+// hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), fetch_ahead.h (what comes after
+// that), mesh.cpp (windows, barriers).
 #pragma once
 #include "air.h"
 #include "arena.h"
@@ -44,6 +45,7 @@ struct World {
   AuthSlot* auth_slots = nullptr;      // of all sinks
   int64_t first_frame = 0, end_frame = 0;
   int64_t longest = 0;  // no transmission lasts longer
+  int64_t live = 0;     // what ended so long before a look still counts as live in it: a CCA or an ACK may have seen it
   uint64_t backoff_key = 0, decode_key = 0, reoffer_key = 0, network_key = 0;
   bool routed = false;
 
@@ -54,6 +56,7 @@ struct World {
     const uint32_t offset = low_bits - static_cast<uint32_t>(first_frame);
     return offset >= end_frame - first_frame || frames[offset].outcome != kPending;
   }
+  void fetch_outcome(uint32_t low_bits) const { prefetch(&frames[low_bits - static_cast<uint32_t>(first_frame)].outcome); }
 };
 
 struct Heard {
@@ -96,6 +99,8 @@ class Tile {
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;
+    large_ = last - first >= kLarge;
+    if (large_) coming_.resize(kComing);
     start_events();
     const uint64_t ratio = linear_power(world->plane->tables(), config().lock_lu);
     sure_ratio_ = ratio - (ratio >> 8);  // the logarithms in between are far more exact than that
@@ -127,7 +132,7 @@ class Tile {
   TEIDEN_CALL void grow_old(int64_t tick);
   TEIDEN_CALL void sweep(int64_t before);
   TEIDEN_CALL void recount();
-  TEIDEN_CALL void restore(const Signal& signal);
+  TEIDEN_CALL void restore(const Signal& signal, int32_t cell);
   template <class Visit>
   TEIDEN_CALL void each_pending(Visit visit) const;
 
@@ -179,9 +184,26 @@ class Tile {
     schedule({tick, 0, node, kTimer});
   }
   TEIDEN_CALL bool handle(const Event& event);
-  TEIDEN_CALL void fetch_ahead() const;
-  TEIDEN_CALL uint64_t sequence(const Event& event) const;
   TEIDEN_CALL void put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel);
+
+  // fetch_ahead.h
+  static constexpr int32_t kLarge = 20'000;  // nodes: fewer stay in a cache
+  static constexpr int32_t kComing = 64;  // events that are listed ahead
+  static constexpr int32_t kComingSlots = 20;
+  static constexpr int kComingSteps = 3;  // after an event is listed
+  struct Coming {
+    Event event;
+    int32_t count;
+    int32_t slots[kComingSlots];  // with signals, around its node
+  };
+  Coming& coming(int64_t i) { return coming_[i % kComing]; }
+  TEIDEN_CALL void fetch_ahead(int64_t tick);
+  TEIDEN_CALL void fetch_records(const Event& event) const;
+  TEIDEN_CALL void fetch_further(const Event& event) const;
+  TEIDEN_CALL bool looks(const Event& event) const;
+  TEIDEN_CALL void fetch_cells(Coming& coming) const;
+  TEIDEN_CALL void fetch_signals(const Coming& coming) const;
+  TEIDEN_CALL uint64_t sequence(const Event& event) const;
 
   // hearing.cpp
   TEIDEN_CALL uint64_t noise_at(int32_t node, int32_t channel, int64_t tick) const;
@@ -379,6 +401,11 @@ class Tile {
   Wheel wheel_;        // of the fast one
   Watch* watch_ = nullptr;
   int64_t looks_from_ = 0;  // this event and those to come look back from here or later
+
+  bool large_ = false;  // looks ahead
+  Array<Coming> coming_;
+  int64_t past_coming_ = 0, end_coming_ = 0;  // those in between are still to happen
+  int64_t next_coming_[kComingSteps] = {};    // for which each step is due
 
   struct Verdict {  // the latest data frame taken, for those that rode with it
     int64_t tick = -1;

@@ -1,5 +1,8 @@
 // The event queue of the fast form: one slot a tick for the page that is open, a list a page for later ones, one list for
 // what is further ahead. Bitmaps lead from one occupied slot, or page, to the next. Same order as EventQueue (queue.h).
+//
+// Later pages keep their events in chunks, so that opening one reads memory in runs; only the events of the open page are
+// items of their own, and few enough to stay in a cache.
 #pragma once
 #include "portable.h"
 
@@ -44,10 +47,10 @@ class Bits {
 };
 
 class Wheel {
-  static constexpr int kPageBits = 13;
+  static constexpr int kPageBits = 12;
 
  public:
-  static constexpr int64_t kPageTicks = 1 << kPageBits;  // 8 ms
+  static constexpr int64_t kPageTicks = 1 << kPageBits;  // 4 ms: some ten thousand events of a million nodes
 
   void start() {
     slots_.fill(kSlots, -1);
@@ -56,11 +59,15 @@ class Wheel {
 
   template <class Ties>
   TEIDEN_CALL void push(const Event& event, Ties ties) {
-    const int32_t at = pool_.take();
-    pool_[at] = {event.tick, event.arg, event.node, event.type, -1};
     next_ = smaller(next_, event.tick);
-    if ((open_ << kPageBits) + sorted_ == event.tick && slots_[sorted_] >= 0) insert(at, ties);
-    else hang(at);
+    if (event.tick >> kPageBits > open_) {
+      file(event);
+      return;
+    }
+    const int32_t slot = static_cast<int32_t>(event.tick & (kSlots - 1));
+    const int32_t at = new_item(event);
+    if (slot == sorted_ && slots_[slot] >= 0) insert(at, ties);
+    else hang(slot, at);
   }
 
   // Take out the next event if it is before a tick.
@@ -73,7 +80,7 @@ class Wheel {
         cursor_ = slot;
         next_ = (open_ << kPageBits) + slot;
         if (next_ >= tick) return false;  // and unsorted: before the next window a caller may push many for this tick
-        if (slot != sorted_ && pool_[slots_[slot]].next >= 0) sort(&slots_[slot], ties);
+        if (slot != sorted_ && pool_[slots_[slot]].next >= 0) sort(slot, ties);
         sorted_ = slot;
         take_first(slot, event);
         return true;
@@ -92,22 +99,28 @@ class Wheel {
   template <class Visit>
   void each_in_page(int64_t start, Visit visit) const {
     const int64_t page = start >> kPageBits;
-    const auto list = [&](int32_t at) {
-      for (; at >= 0; at = pool_[at].next)
-        if (pool_[at].tick >> kPageBits == page) visit(pool_[at].tick, pool_[at].node);
-    };
     if (page < open_) return;
-    if (page > open_) list(page < beyond_ ? pages_[page % kPages] : far_);
-    else
-      for (int32_t slot = used_slots_.next(0); slot < kSlots; slot = used_slots_.next(slot + 1)) list(slots_[slot]);
+    if (page > open_) {
+      each_of(page < beyond_ ? pages_[page % kPages] : far_, [&](const Event& e) {
+        if (e.tick >> kPageBits == page) visit(e.tick, e.node);
+      });
+      return;
+    }
+    for (int32_t slot = used_slots_.next(0); slot < kSlots; slot = used_slots_.next(slot + 1))
+      for (int32_t at = slots_[slot]; at >= 0; at = pool_[at].next) visit((open_ << kPageBits) + slot, pool_[at].node);
   }
 
-  // Return the nodes of an event or two to come in the open page, -1 if there are none.
-  void look_ahead(int32_t* soon, int32_t* later) const {
-    const int32_t slot = used_slots_.next(cursor_);
-    *soon = slot < kSlots ? pool_[slots_[slot]].node : -1;
-    const int32_t after = used_slots_.next(slot + 1);
-    *later = after < kSlots ? pool_[slots_[after]].node : -1;
+  // Visit the events of the next slot of the open page that was not visited so yet, until `visit` returns false. Return
+  // whether there is one.
+  template <class Visit>
+  bool look_ahead(Visit visit) {
+    const int32_t slot = used_slots_.next(larger(seen_, cursor_));
+    if (slot >= kSlots) return false;
+    seen_ = slot + 1;
+    const int32_t after = used_slots_.next(seen_);
+    if (after < kSlots) prefetch(&pool_[slots_[after]]);
+    for (int32_t at = slots_[slot]; at >= 0 && visit(event_at(slot, at));) at = pool_[at].next;
+    return true;
   }
 
   // Return the tick of the next event, kNever if there is none; it may be a void one.
@@ -115,50 +128,78 @@ class Wheel {
 
   template <class Visit>
   void each(Visit visit) const {
-    const auto list = [&](int32_t at) {
-      for (; at >= 0; at = pool_[at].next) visit(Event{pool_[at].tick, pool_[at].arg, pool_[at].node, pool_[at].type});
-    };
-    for (const int32_t head : slots_) list(head);
-    for (const int32_t head : pages_) list(head);
-    list(far_);
+    for (int32_t slot = 0; slot < slots_.size(); ++slot)
+      for (int32_t at = slots_[slot]; at >= 0; at = pool_[at].next) visit(event_at(slot, at));
+    for (const int32_t head : pages_) each_of(head, visit);
+    each_of(far_, visit);
   }
 
   void clear() {
     *this = Wheel();
     start();
   }
-  int64_t bytes() const { return pool_.bytes() + slots_.bytes() + pages_.bytes(); }
+  int64_t bytes() const { return pool_.bytes() + chunks_.bytes() + slots_.bytes() + pages_.bytes(); }
 
  private:
   static constexpr int32_t kSlots = 1 << kPageBits;
-  static constexpr int32_t kPages = 1 << 12;  // 34 s
+  static constexpr int32_t kPages = 1 << 13;  // 34 s
+  static constexpr int32_t kChunkEvents = 10;  // four cache lines
 
-  struct Item {
-    int64_t tick, arg;
+  struct Item {  // its slot tells the tick
+    int64_t arg;
     int32_t node, type, next;
   };
+  struct Chunk {
+    Event events[kChunkEvents];
+    int32_t count, next;
+  };
 
-  // Put an item where it belongs. Nothing is ever pushed before the page that is open.
-  void hang(int32_t at) {
-    const int64_t page = pool_[at].tick >> kPageBits;
+  int32_t new_item(const Event& event) {
+    const int32_t at = pool_.take();
+    pool_[at] = {event.arg, event.node, event.type, -1};
+    return at;
+  }
+
+  Event event_at(int32_t slot, int32_t at) const {
+    return {(open_ << kPageBits) + slot, pool_[at].arg, pool_[at].node, pool_[at].type};
+  }
+
+  // Put an item into its slot of the open page.
+  void hang(int32_t slot, int32_t at) {
+    used_slots_.set(slot);
+    if (slot < cursor_) cursor_ = slot;
+    pool_[at].next = slots_[slot];
+    slots_[slot] = at;
+  }
+
+  // Put an event into the list of its page, or of what is further ahead.
+  void file(const Event& event) {
+    const int64_t page = event.tick >> kPageBits;
     int32_t* head = &far_;
-    if (page <= open_) {
-      const int32_t slot = static_cast<int32_t>(pool_[at].tick & (kSlots - 1));
-      used_slots_.set(slot);
-      if (slot < cursor_) cursor_ = slot;
-      head = &slots_[slot];
-    } else if (page < beyond_) {
+    if (page < beyond_) {
       used_pages_.set(static_cast<int32_t>(page % kPages));
       head = &pages_[page % kPages];
     }
-    pool_[at].next = *head;
-    *head = at;
+    if (*head < 0 || chunks_[*head].count == kChunkEvents) {
+      const int32_t fresh = chunks_.take();
+      chunks_[fresh].count = 0;
+      chunks_[fresh].next = *head;
+      *head = fresh;
+    }
+    Chunk& chunk = chunks_[*head];
+    chunk.events[chunk.count++] = event;
+  }
+
+  template <class Visit>
+  void each_of(int32_t chunk, Visit visit) const {
+    for (; chunk >= 0; chunk = chunks_[chunk].next)
+      for (int32_t i = 0; i < chunks_[chunk].count; ++i) visit(chunks_[chunk].events[i]);
   }
 
   void take_first(int32_t slot, Event* event) {
     const int32_t at = slots_[slot];
     slots_[slot] = pool_[at].next;
-    *event = {pool_[at].tick, pool_[at].arg, pool_[at].node, pool_[at].type};
+    *event = event_at(slot, at);
     pool_.give(at);
     if (slots_[slot] >= 0) return;
     used_slots_.reset(slot);
@@ -169,14 +210,15 @@ class Wheel {
   template <class Ties>
   void insert(int32_t at, Ties ties) {
     int32_t* link = &slots_[sorted_];
-    while (*link >= 0 && is_before(pool_[*link], pool_[at], ties)) link = &pool_[*link].next;
+    while (*link >= 0 && is_before(sorted_, *link, at, ties)) link = &pool_[*link].next;
     pool_[at].next = *link;
     *link = at;
   }
 
-  // Put a list in order: by merging ever longer runs.
+  // Put a slot in order: by merging ever longer runs.
   template <class Ties>
-  TEIDEN_CALL void sort(int32_t* head, Ties ties) {
+  TEIDEN_CALL void sort(int32_t slot, Ties ties) {
+    int32_t* head = &slots_[slot];
     for (int64_t run = 1;; run *= 2) {
       int32_t* out = head;
       int32_t left = *head;
@@ -187,7 +229,7 @@ class Wheel {
         int64_t lefts = 0, rights = run;
         while (lefts < run && right >= 0) ++lefts, right = pool_[right].next;
         while (lefts > 0 || (rights > 0 && right >= 0)) {
-          const bool take_right = lefts == 0 || (rights > 0 && right >= 0 && is_before(pool_[right], pool_[left], ties));
+          const bool take_right = lefts == 0 || (rights > 0 && right >= 0 && is_before(slot, right, left, ties));
           int32_t& from = take_right ? right : left;
           --(take_right ? rights : lefts);
           *out = from;
@@ -201,11 +243,13 @@ class Wheel {
     }
   }
 
+  // Return whether one item of a slot goes before another.
   template <class Ties>
-  static bool is_before(const Item& a, const Item& b, Ties ties) {
+  bool is_before(int32_t slot, int32_t one, int32_t other, Ties ties) const {
+    const Item &a = pool_[one], &b = pool_[other];
     if (a.node != b.node) return a.node < b.node;
     if (a.type != b.type) return a.type < b.type;
-    const uint64_t first = ties({a.tick, a.arg, a.node, a.type}), second = ties({b.tick, b.arg, b.node, b.type});
+    const uint64_t first = ties(event_at(slot, one)), second = ties(event_at(slot, other));
     return first != second ? first < second : a.arg < b.arg;  // frames alike: as they were given
   }
 
@@ -217,10 +261,11 @@ class Wheel {
       page = next_page();
     }
     open_ = smaller(page, last);
-    cursor_ = 0;
+    cursor_ = seen_ = 0;
     sorted_ = -1;
     if (open_ != page) return;
-    unhang(&pages_[open_ % kPages]);
+    empty(&pages_[open_ % kPages],
+          [this](const Event& e) { hang(static_cast<int32_t>(e.tick & (kSlots - 1)), new_item(e)); });
     used_pages_.reset(static_cast<int32_t>(open_ % kPages));
   }
 
@@ -236,19 +281,29 @@ class Wheel {
   // Move the end of the pages ahead, past the first far event or past `last`.
   void reach_out(int64_t last) {
     int64_t first = kNever;
-    for (int32_t at = far_; at >= 0; at = pool_[at].next) first = smaller(first, pool_[at].tick >> kPageBits);
+    each_of(far_, [&](const Event& e) { first = smaller(first, e.tick >> kPageBits); });
     open_ = smaller(first, last) - 1;
     beyond_ = open_ + kPages;
-    unhang(&far_);
+    empty(&far_, [this](const Event& e) { file(e); });
   }
 
-  // Put the items of a list where they belong now.
-  void unhang(int32_t* list) {
-    int32_t at = *list;
+  // Take all events out of a list of chunks.
+  template <class Take>
+  void empty(int32_t* list, Take take) {
+    int32_t at = *list, ahead = at;
     *list = -1;
+    const auto fetch = [&] {
+      if (ahead >= 0 && (ahead = chunks_[ahead].next) >= 0) prefetch_all(&chunks_[ahead]);
+    };
+    for (int i = 0; i < 3; ++i) fetch();
     while (at >= 0) {
-      const int32_t next = pool_[at].next;
-      hang(at);
+      fetch();
+      const int32_t next = chunks_[at].next;
+      for (int32_t i = 0; i < chunks_[at].count; ++i) {
+        const Event event = chunks_[at].events[i];  // chunks may move
+        take(event);
+      }
+      chunks_.give(at);
       at = next;
     }
   }
@@ -256,17 +311,18 @@ class Wheel {
   int64_t first_beyond() const {
     int64_t first = kNever;
     const int64_t page = next_page();
-    int32_t at = page < beyond_ ? pages_[page % kPages] : far_;
-    for (; at >= 0; at = pool_[at].next) first = smaller(first, pool_[at].tick);
+    each_of(page < beyond_ ? pages_[page % kPages] : far_, [&](const Event& e) { first = smaller(first, e.tick); });
     return first;
   }
 
-  Pool<Item> pool_;
+  Pool<Item> pool_;      // of the open page
+  Pool<Chunk> chunks_;   // of later pages
   Array<int32_t> slots_, pages_;
   Bits<kSlots> used_slots_;
   Bits<kPages> used_pages_;
   int32_t far_ = -1;
   int32_t cursor_ = 0;
+  int32_t seen_ = 0;     // look_ahead has been at the slots before
   int32_t sorted_ = -1;  // a slot whose list is in order
   int64_t open_ = 0, beyond_ = kPages;
   int64_t next_ = kNever;

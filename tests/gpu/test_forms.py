@@ -87,6 +87,21 @@ def test_threads_and_tiles_give_one_result(about):
     assert all(other == first for other in others)
 
 
+@pytest.mark.parametrize("about", [{"profile": OQPSK}, {"channels": 14}])
+def test_a_tile_of_many_nodes_looks_ahead_and_nothing_changes(tmp_path, about):
+    """From 20,000 nodes on a tile fetches what its next events need; nine smaller tiles do not, nor the plain form."""
+    about = {"count": 21_000, "per_km2": 3000, "window_s": 6, **about}
+    expected = result(field("plain", **about), 2 * 10**9)
+    assert result(field("cells", cut={"tiles": 9}, **about), 2 * 10**9) == expected
+    mesh = field("cells", **about)
+    mesh.run_until(int(1.5e9))
+    mesh.save(tmp_path / "a.mesh")
+    assert result(mesh, 2 * 10**9) == expected
+    loaded = gpu.Mesh.load(tmp_path / "a.mesh")
+    loaded.run_until(2 * 10**9)
+    assert loaded.digest() == expected[0]
+
+
 def test_a_mesh_in_tiles_is_saved_and_loaded(tmp_path):
     straight = result(field("cells", count=900))
     mesh = field("cells", count=900, cut={"threads": 2})
