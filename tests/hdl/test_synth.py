@@ -78,7 +78,6 @@ def test_the_front_end_takes_few_multipliers(figures: dict[str, Any]) -> None:
 
 @yosys
 @pytest.mark.synth
-@pytest.mark.xfail(reason="24.2 % with every function in; a quarter of the cells is the register file", strict=True)
 def test_the_front_end_takes_few_luts(figures: dict[str, Any]) -> None:
     assert figures["size"]["share_of_xc7z020"]["lut"] <= report.SHARE_BAR
 
