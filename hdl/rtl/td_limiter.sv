@@ -171,8 +171,8 @@ module td_limiter (
 
   assign same    = above_q == side_q || state_q == Open;
   assign row     = same ? next_q : 29'd1;
-  assign trips   = !less(30'(row), 30'(trip_i));
-  assign clears  = !less(30'(row), 30'(clear_i));
+  assign trips   = same ? !less(30'(next_q), 30'(trip_i)) : trip_i <= 28'd1;  // of row it would be the longest path
+  assign clears  = same ? !less(30'(next_q), 30'(clear_i)) : clear_i <= 28'd1;
   assign restart = now || accept_apply;
   assign freed   = ((allowed && release_i) && !repeated) || !enable_i;
 
@@ -206,7 +206,7 @@ module td_limiter (
           if (tries_q >= tries_i) begin
             state_d = Locked;
             kind_d  = KindLockout;
-          end else if (!less(30'(row), 30'(reclose_i))) begin
+          end else if (!less(30'(next_q), 30'(reclose_i))) begin
             state_d = Closed;
             anew    = 1'b1;
             side_d  = 1'b0;

@@ -37,7 +37,7 @@ def test_properties_hold_and_are_reached(name: str) -> None:
     ("name", "right", "wrong"),
     [
         ("td_event_fifo", "if (take) in_q <= in_q + 1'b1;", "if (push_i) in_q <= in_q + 1'b1;"),
-        ("td_limiter", "!less(30'(row), 30'(trip_i))", "!less(30'(next_q), 30'(trip_i))"),
+        ("td_limiter", "same ? !less(30'(next_q), 30'(trip_i)) : trip_i <= 28'd1", "!less(30'(next_q), 30'(trip_i))"),
         ("td_guard", "locked_q && protects ? 4'd0 : s_wstrb_i", "protects ? 4'd0 : s_wstrb_i"),
         ("td_last_gasp", "confirmed_d && !beside_declare[29]", "!beside_declare[29]"),
     ],
