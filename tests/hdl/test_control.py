@@ -231,6 +231,24 @@ def test_locked_settings_stand_and_a_flipped_bit_is_told(board: CompiledFrontEnd
     assert driver.misuse() == {"unmapped"}
 
 
+def test_addresses_without_a_register_read_zero_and_are_told(board: CompiledFrontEnd) -> None:
+    driver, _ = started(board)
+    sizes = {name.removesuffix("_WORDS"): value for name, value in vars(regs).items() if name.endswith("_WORDS")}
+    others = ("_MASK", "_SHIFT", "_WORDS", "_EXPECTED", "LOCKED")
+    names = [name for name in vars(regs) if name.isupper() and not name.endswith(others)]
+    mapped = {getattr(regs, name) + 4 * word for name in names for word in range(sizes.get(name, 1))}
+    before = {address: board.read32(address) for address in regs.LOCKED}
+    driver.clear_misuse()
+    for address in sorted(set(range(0, 0x8000, 4)) - mapped):
+        assert board.read32(address) == 0, hex(address)
+    assert driver.misuse() == {"unmapped"}
+    for high in (0x1000, 0x2000, 0x4000):
+        for address in regs.LOCKED:
+            if address + high not in mapped:
+                board.write32(address + high, 0x5A5A5A5A)
+    assert {address: board.read32(address) for address in regs.LOCKED} == before
+
+
 def run_all(board: CompiledFrontEnd) -> list[Any]:
     """Return every event and state of a second full of incidents."""
     driver, supply = started(board)
