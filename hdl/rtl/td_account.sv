@@ -109,7 +109,7 @@ module td_account #(
 
   // Columns: when, x, y and which, its sign, when it counts, where the sum goes twice, what is kept, what begins.
   (* ram_style = "block" *)
-  logic [StepWidth-1:0] program_q [128];
+  logic [StepWidth-1:0] program_q[128];
 
   initial begin
     for (int j = 0; j < 128; j++) program_q[j] = '0;
@@ -253,15 +253,15 @@ module td_account #(
   logic [StepWidth-1:0] step_q;  // that step
   logic [1:0] begin_q;           // after reset: the first step is read, is taken
   logic       take;              // the step that follows
-  logic       due_q, gap_q;      // a half cycle or a piece is due; it is a piece
+  logic due_q, gap_q;  // a half cycle or a piece is due; it is a piece
   logic [1:0] when_q, word_q, word2_q, word3_q;
-  logic       ready, go2_q, go3_q;
+  logic ready, go2_q, go3_q;
   logic [5:0] x_place_q, y_place_q, to_q, to2_q, to3_q;
   logic [5:0] y_place2_q;
   logic [2:0] y_kind_q, into_q, keep_q, then_q, y_kind2_q, into2_q, keep2_q, then2_q, into3_q, keep3_q, then3_q;
   logic [1:0] sign_q, sign2_q, sign3_q;
   logic [4:0] gate_q, gate2_q;
-  logic       last, last3, multiplying_q, dividing_q, divided, answered;
+  logic last, last3, multiplying_q, dividing_q, divided, answered;
 
   always_comb begin
     unique case (when_q)
@@ -284,7 +284,7 @@ module td_account #(
       begin_q <= 2'b01;
     end else begin
       begin_q <= begin_q << 1;
-      if (take)                                             at_q <= step_q[2:0] == End ? '0 : at_q + 1'b1;
+      if (take) at_q <= step_q[2:0] == End ? '0 : at_q + 1'b1;
       else if (gap_q && when_q == Closed && word_q == '0) at_q <= GapStart;
     end
     if (take) {when_q, x_place_q, y_kind_q, y_place_q, sign_q, gate_q, to_q, into_q, keep_q, then_q} <= step_q;
@@ -302,14 +302,14 @@ module td_account #(
     end else begin
       due_q <= closed_i || gap_i || (due_q && (when_q != Closed || !ready));
       gap_q <= gap_i || (gap_q && when_q != Closed);
-      if (last)                        word_q <= '0;
+      if (last) word_q <= '0;
       else if (word_q != '0 || ready) word_q <= word_q + 1'b1;
       go2_q <= word_q != '0 || ready;
       go3_q <= go2_q;
       if (last && (then_q == Multiply || then_q == Both)) multiplying_q <= 1'b1;
-      else if (answered)                                  multiplying_q <= 1'b0;
+      else if (answered) multiplying_q <= 1'b0;
       if (last && then_q[2]) dividing_q <= 1'b1;
-      else if (divided)      dividing_q <= 1'b0;
+      else if (divided) dividing_q <= 1'b0;
     end
   end
 
@@ -321,16 +321,16 @@ module td_account #(
   end
 
   // ---- memory, and what else y may be ----------------------------------------------------------------------
-  logic        [31:0] memory_q [256];
-  logic        [31:0] x_read_q, y_read_q, x_q, sum;
-  logic        [31:0] y_word_q, y_sum_q, y_product_q, y_input_q;  // all but one are 0
-  logic        [31:0] y_sum, y_product, y_input, no_load;
-  logic        [63:0] total, product20, product24;
+  logic [31:0] memory_q[256];
+  logic [31:0] x_read_q, y_read_q, x_q, sum;
+  logic [31:0] y_word_q, y_sum_q, y_product_q, y_input_q;  // all but one are 0
+  logic [31:0] y_sum, y_product, y_input, no_load;
+  logic [63:0] total, product20, product24;
   logic        [59:0] quotient;
   logic        [29:0] root;
   logic        [80:20] product_q;
-  logic               upper, top, negative2, counts;
-  logic               y_sign_q;  // y, of which all four are 0, is all ones
+  logic upper, top, negative2, counts;
+  logic y_sign_q;  // y, of which all four are 0, is all ones
 
   initial begin
     for (int j = 0; j < 256; j++) memory_q[j] = '0;
@@ -357,13 +357,17 @@ module td_account #(
   assign negative2  = (y_kind2_q == Sum && sum_i[54]) || (y_kind2_q == Product && product_q[80]);
 
   always_comb begin
-    unique case ({y_kind2_q[0], upper})
+    unique case ({
+      y_kind2_q[0], upper
+    })
       2'b00:   y_sum = total[31:0];
       2'b01:   y_sum = total[63:32];
       2'b10:   y_sum = quotient[31:0];
       default: y_sum = {4'd0, quotient[59:32]};
     endcase
-    unique case ({y_kind2_q[0], upper})
+    unique case ({
+      y_kind2_q[0], upper
+    })
       2'b00:   y_product = product20[31:0];
       2'b01:   y_product = product20[63:32];
       2'b10:   y_product = product24[31:0];
@@ -388,13 +392,13 @@ module td_account #(
     x_q      <= x_read_q;
     y_sign_q <= counts && top && negative2;
     if (counts && y_kind2_q == Word) y_word_q <= y_read_q;
-    else                             y_word_q <= '0;
+    else y_word_q <= '0;
     if (counts && !top && y_kind2_q[2:1] == Sum[2:1]) y_sum_q <= y_sum;
-    else                                              y_sum_q <= '0;
+    else y_sum_q <= '0;
     if (counts && !top && y_kind2_q[2:1] == Product[2:1]) y_product_q <= y_product;
-    else                                                  y_product_q <= '0;
+    else y_product_q <= '0;
     if (counts && !top && (y_kind2_q == NoLoad || (y_kind2_q == Short && !upper))) y_input_q <= y_input;
-    else                                                                           y_input_q <= '0;
+    else y_input_q <= '0;
   end
 
   // ---- addition ---------------------------------------------------------------------------------------------
@@ -453,7 +457,7 @@ module td_account #(
   end
 
   // ---- one division or root ----------------------------------------------------------------------------------
-  logic        divide, size_negative_q, divided_negative_q;
+  logic divide, size_negative_q, divided_negative_q;
   logic [54:0] size_q;
   logic [25:0] divisor_q;
 
@@ -498,7 +502,7 @@ module td_account #(
     end else begin
       {answered, wait_q} <= {wait_q, start_o};
       if (last3 && (then3_q == Multiply || then3_q == Both)) ask_q <= 1'b1;
-      else if (free_i)                                       ask_q <= 1'b0;
+      else if (free_i) ask_q <= 1'b0;
     end
   end
 
@@ -514,7 +518,7 @@ module td_account #(
   end
 
   // ---- results --------------------------------------------------------------------------------------------
-  logic        energy, rms, leaves;
+  logic energy, rms, leaves;
   logic [31:8] before_q;  // of the word before
 
   assign energy = to3_q >= Forward1;
@@ -530,9 +534,9 @@ module td_account #(
   end
 
   // ---- publication ------------------------------------------------------------------------------------------
-  logic        [29:0] irms_q;
+  logic [29:0] irms_q;
   logic signed [63:0] p_q, q_q, s_q;
-  logic        [63:0] forward_q, reverse_q, lagging_q, leading_q;
+  logic [63:0] forward_q, reverse_q, lagging_q, leading_q;
 
   // Takes a word of a result that has just left.
   function automatic logic [63:0] taken(input logic [63:0] former, input logic [4:0] number);

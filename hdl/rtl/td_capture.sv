@@ -64,16 +64,20 @@ module td_capture #(
 );
   localparam int PlaceWidth = $clog2(Depth);
   localparam logic [PlaceWidth:0] Full = (PlaceWidth + 1)'(Depth);
-  typedef enum logic [1:0] {Run, Finish, Frozen} phase_e;
+  typedef enum logic [1:0] {
+    Run,
+    Finish,
+    Frozen
+  } phase_e;
 
-  phase_e                phase_q;
+  phase_e phase_q;
   logic [PlaceWidth-1:0] place_q, left_q;
-  logic [PlaceWidth:0]   count_q, after_q;
-  logic signed [PlaceWidth+1:0] last;            // place of the newest entry behind the oldest, -1: there is none
-  logic [3:0]            pending_q, fired, cause_q;
-  logic                  freeze_q, arm_q;        // waiting for the end of an entry or of a stream
-  logic                  entry, writes, idle, triggered, stop, arm;
-  logic                  writing_q, written, fine_q;
+  logic [PlaceWidth:0] count_q, after_q;
+  logic signed [PlaceWidth+1:0] last;  // place of the newest entry behind the oldest, -1: there is none
+  logic [3:0] pending_q, fired, cause_q;
+  logic freeze_q, arm_q;  // waiting for the end of an entry or of a stream
+  logic entry, writes, idle, triggered, stop, arm;
+  logic writing_q, written, fine_q;
   logic [1:0]            part_q;                 // channel being taken, written one clock later
   logic signed [24:0]    fine_word_q;            // half codes; 0 when a raw word is written
   logic        [23:0]    raw_word_q;             // 0 when a fine one is
@@ -162,13 +166,19 @@ module td_capture #(
   assign cause_o  = cause_q;
 
   // ---- stream ---------------------------------------------------------------------------------------
-  typedef enum logic [2:0] {Idle, Read, Fetch, Take, Send} send_e;
+  typedef enum logic [2:0] {
+    Idle,
+    Read,
+    Fetch,
+    Take,
+    Send
+  } send_e;
 
   send_e                 send_q;
   logic [PlaceWidth-1:0] entry_place_q;
-  logic [1:0]            channel_q, lowest, following;
-  logic [3:0]            above;  // channels of the mask behind this one
-  logic                  more, last_entry;
+  logic [1:0] channel_q, lowest, following;
+  logic [3:0] above;  // channels of the mask behind this one
+  logic more, last_entry;
 
   function automatic logic [1:0] lowest_of(input logic [2:0] channels);  // 3 when none of 0 to 2 is there
     lowest_of = channels[0] ? 2'd0 : channels[1] ? 2'd1 : channels[2] ? 2'd2 : 2'd3;

@@ -33,8 +33,8 @@ module td_channels (
     in_run = slot >= first && slot < first + 6'd4;
   endfunction
 
-  logic [1:0]         c_mean_q, c_dc_q, c_phase_q, c_late_q;
-  logic               dc_on_q, late_on_q; // slots 7 to 10, 13 to 16
+  logic [1:0] c_mean_q, c_dc_q, c_phase_q, c_late_q;
+  logic dc_on_q, late_on_q;  // slots 7 to 10, 13 to 16
   logic               parity_q;               // flips with each sample
   logic               first_q;                // no sample has been since reset
   logic signed [24:0] shifted_q;
@@ -42,7 +42,7 @@ module td_channels (
   logic signed [16:0] phase_q;
   logic signed [27:0] x_q;
   logic signed [62:0] scaled;
-  logic               wide, limited;
+  logic wide, limited;
   logic signed [28:0] mean_q, y_q, z_q;
   logic signed [16:0] part;
   logic signed [40:0] dc_q [4];               // accumulators
@@ -62,7 +62,7 @@ module td_channels (
     c_late_q  <= 2'(slot_i - 6'd12);  // 13 to 16
     dc_on_q   <= rst_ni && in_run(slot_i, 6'd6);
     late_on_q <= rst_ni && in_run(slot_i, 6'd12);
-    if (!rst_ni)              first_q <= 1'b1;
+    if (!rst_ni) first_q <= 1'b1;
     else if (slot_i == 6'd17) first_q <= 1'b0;
   end
 
@@ -108,7 +108,7 @@ module td_channels (
   assign moved = 81'($signed({z_then_q, 4'd0})) + (product_i >>> 17);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)             parity_q <= 1'b0;
+    if (!rst_ni) parity_q <= 1'b0;
     else if (slot_i == 6'd1) parity_q <= !parity_q;
   end
 

@@ -167,8 +167,8 @@ module td_control #(
   end
 
   // ---- blocks -----------------------------------------------------------------------------------------
-  logic        rvc_event, oc_event, lim_event, lg_event, hold_event;
-  logic [5:0]  rvc_kind, oc_kind, lim_kind, lg_kind, hold_kind;
+  logic rvc_event, oc_event, lim_event, lg_event, hold_event;
+  logic [5:0] rvc_kind, oc_kind, lim_kind, lg_kind, hold_kind;
   logic [27:0] rvc_value, lg_waited;
   logic [28:0] oc_value;
   logic [29:0] lim_value, lim_extra;
@@ -353,7 +353,7 @@ module td_control #(
 
   // ---- one stream of events: at most one of these in a clock, shown in the next ---------------------
   // What goes with an event is chosen four at a time into flip-flops that are 0 without one.
-  logic        block, energy, more, event_d;
+  logic block, energy, more, event_d;
   logic [31:0] block_value_q, block_extra_q, more_value_q, more_extra_q;
 
   assign block   = rvc_event || oc_event || lim_event || quality_i;
@@ -369,7 +369,9 @@ module td_control #(
              | (rvc_event ? rvc_kind : 6'd0) | (oc_event ? oc_kind : 6'd0) | (lim_event ? lim_kind : 6'd0)
              | (lg_event ? lg_kind : 6'd0) | (hold_event ? hold_kind : 6'd0)
              | (crossing_event_q ? KindCrossingLost : 6'd0) | (guard_i ? guard_kind_i : 6'd0);
-    unique case ({oc_event || lim_event, rvc_event || lim_event})
+    unique case ({
+      oc_event || lim_event, rvc_event || lim_event
+    })
       2'd0:    {block_value_q, block_extra_q} <= {32'(quality_extreme_i), 32'(lg_waited)};
       2'd1:    {block_value_q, block_extra_q} <= {32'(rvc_value), rvc_extra};
       2'd2:    {block_value_q, block_extra_q} <= {32'(oc_value), oc_extra};

@@ -22,10 +22,10 @@ module td_decimate #(
   output logic        limited_o,
   output logic        overrun_o
 );
-  logic               fast_valid, slow_valid, clipped, busy, valid_q;
-  logic [1:0]         fast_channel, slow_channel;
+  logic fast_valid, slow_valid, clipped, busy, valid_q;
+  logic [1:0] fast_channel, slow_channel;
   logic signed [23:0] fast_sample, slow_sample;
-  logic [95:0]        fast_q, newest_q, samples_q;
+  logic [95:0] fast_q, newest_q, samples_q;
 
   td_sinc3 #(
     .Channels    (4),

@@ -17,12 +17,12 @@ module td_divide #(
 );
   localparam int CountWidth = $clog2(QuotWidth + 1);
 
-  logic [DivWidth-1:0]   divisor_q, remainder_q;
+  logic [DivWidth-1:0] divisor_q, remainder_q;
   logic [QuotWidth-1:0]  quotient_q;
   logic [CountWidth-1:0] left_q;
   logic [DivWidth:0]     shifted;
   logic [DivWidth+1:0]   beside;  // its sign tells whether the divisor fits
-  logic                  fits, done_q;
+  logic fits, done_q;
 
   assign shifted    = {remainder_q, quotient_q[QuotWidth-1]};
   assign beside     = {1'b0, shifted} - {2'd0, divisor_q};

@@ -22,12 +22,12 @@ module td_divide_root #(
   output logic [QuotWidth-1:0]          quotient_o,
   output logic [RootWidth-1:0]          root_o
 );
-  logic [QuotWidth-1:0]  quotient_q;      // bits of the size still to come, the quotient's behind them
-  logic [DivWidth:0]     remainder_q, remainder_next, operand;  // signed
+  logic [QuotWidth-1:0] quotient_q;  // bits of the size still to come, the quotient's behind them
+  logic [DivWidth:0] remainder_q, remainder_next, operand;  // signed
   logic [HighWidth-1:0]  high_q;
   logic [LowWidth-1:0]   low_q;           // 0 but for the clock after start_i
   logic [5:0]            left_q;
-  logic                  load_q, minus, step, pair_q, last_q;
+  logic load_q, minus, step, pair_q, last_q;
 
   assign minus      = !remainder_q[DivWidth] && !load_q;
   assign step       = left_q != '0;
@@ -61,7 +61,7 @@ module td_divide_root #(
       pair_q <= step && !load_q && left_q[0] && !start_i;  // two bits more
       last_q <= left_q == 6'd1 && !start_i;
       done_o <= last_q && !start_i;
-      if (start_i)              left_q <= steps_i;
+      if (start_i) left_q <= steps_i;
       else if (step && !load_q) left_q <= left_q - 1'b1;
     end
   end
@@ -69,7 +69,7 @@ module td_divide_root #(
   always_ff @(posedge clk_i) begin
     high_q <= size_i[HighWidth+LowWidth-1:LowWidth];
     if (start_i) low_q <= size_i[LowWidth-1:0];
-    else         low_q <= '0;
+    else low_q <= '0;
   end
 
   always_ff @(posedge clk_i) begin

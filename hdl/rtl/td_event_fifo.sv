@@ -17,9 +17,9 @@ module td_event_fifo #(
 );
   localparam int PlaceWidth = $clog2(Depth);
 
-  (* ram_style = "block" *) logic [Width-1:0] store_q [Depth];
+  (* ram_style = "block" *) logic [Width-1:0] store_q[Depth];
   logic [PlaceWidth:0] in_q, out_q, fill;  // one bit more than a place: their difference is the fill
-  logic                take;
+  logic take;
 
   assign fill   = in_q - out_q;
   assign lost_o = push_i && fill[PlaceWidth];

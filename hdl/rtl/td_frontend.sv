@@ -58,10 +58,10 @@ module td_frontend #(
   localparam int PlaceWidth = $clog2(CaptureDepth);
 
   // ---- the newest sample and its number ---------------------------------------------------------
-  logic               valid_q;
+  logic valid_q;
   logic signed [23:0] u1_q, i1_q, u2_q, i2_q, detect_q;
-  logic [47:0]        total_q, index;  // samples so far; number of the newest
-  logic               busy_cross, busy_half, busy_detect, busy_power, busy_quality;
+  logic [47:0] total_q, index;  // samples so far; number of the newest
+  logic busy_cross, busy_half, busy_detect, busy_power, busy_quality;
   logic               overrun;
   logic        [3:0]  railed;  // u1, i1, u2, i2
 
@@ -98,36 +98,36 @@ module td_frontend #(
   end
 
   // ---- registers -> blocks ------------------------------------------------------------------------
-  logic        detect, quality, take, pop, arm, freeze;
+  logic detect, quality, take, pop, arm, freeze;
   logic [27:0] hysteresis, confirm_rms, return_rms;
-  logic [7:0]  blank, timeout, cadence, ratio;
+  logic [7:0] blank, timeout, cadence, ratio;
   logic [12:0] k;
   logic [31:0] drop, low, floor_value;
-  logic [4:0]  persist;
+  logic [4:0] persist;
   logic [15:0] confirm_samples, return_samples;
   logic [11:0] post;
-  logic        irq_en_event, irq_en_half, irq_en_trigger, irq_en_capture;
-  logic        irq_event, irq_half, irq_trigger, irq_capture;
-  logic        irq_en_harmonics, irq_en_window, irq_harmonics, irq_window;
+  logic irq_en_event, irq_en_half, irq_en_trigger, irq_en_capture;
+  logic irq_event, irq_half, irq_trigger, irq_capture;
+  logic irq_en_harmonics, irq_en_window, irq_harmonics, irq_window;
 
   assign irq_o = (irq_event && irq_en_event) || (irq_half && irq_en_half)
               || (irq_trigger && irq_en_trigger) || (irq_capture && irq_en_capture)
               || (irq_harmonics && irq_en_harmonics) || (irq_window && irq_en_window);
 
   // ---- half cycles ----------------------------------------------------------------------------------
-  logic               lost, step, boundary, crossing, restart;
+  logic lost, step, boundary, crossing, restart;
   logic        [15:0] fraction;
   logic signed [23:0] delayed;
   logic               squared;  // square is good
   logic        [47:0] square;   // of delayed
-  logic               publish, urms_valid;
-  logic        [31:0] half_count, period10;
-  logic        [27:0] u_half, urms;
+  logic publish, urms_valid;
+  logic [31:0] half_count, period10;
+  logic [27:0] u_half, urms;
   logic        [7:0]  period;
   logic        [47:0] cross_index;
   logic        [15:0] cross_fraction;
-  logic               pair, publishing, whole;
-  logic        [24:0] half_length, former_length;
+  logic pair, publishing, whole;
+  logic [24:0] half_length, former_length;
 
   td_zero_cross u_zero_cross (
     .clk_i,
@@ -177,14 +177,14 @@ module td_frontend #(
   );
 
   // ---- two elements: calibration, sums, powers, energies, pulses ------------------------------------------
-  logic        [1:0]       wiring, cf_source;
-  logic        [31:0]      no_load_p, no_load_q, cf_count, meter_data;
-  logic        [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
-  logic        [3:0][16:0] phase;
-  logic                    cf_enable, cf_late, clipped;
+  logic [1:0] wiring, cf_source;
+  logic [31:0] no_load_p, no_load_q, cf_count, meter_data;
+  logic [3:0][23:0] gain, offset;  // of u1, i1, u2, i2
+  logic [3:0][16:0] phase;
+  logic cf_enable, cf_late, clipped;
   logic        [47:0]      cf_energy;
   logic        [15:0]      cf_width;
-  logic                    meter_req, totals_req, meter_ack;
+  logic meter_req, totals_req, meter_ack;
   logic        [7:0]       meter_addr;
   logic        [5:0]       totals_addr;
   logic                    word_valid;    // calibrated words, behind DC removal, one channel after the other
@@ -194,8 +194,8 @@ module td_frontend #(
   logic        [5:0]       result_index;
   logic        [31:0]      result_data;
   logic        [29:0]      irms;
-  logic                    loaded_p, loaded_q;
-  logic        [63:0]      p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+  logic loaded_p, loaded_q;
+  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
 
   td_metrology u_metrology (
     .clk_i,
@@ -276,13 +276,13 @@ module td_frontend #(
   );
 
   // ---- 128 points a cycle, fundamental, harmonics ---------------------------------------------------
-  logic               busy_points;
-  logic               point, window_published, harmonics_start, harmonics_busy, harmonics_done, harmonics_finish;
-  logic        [10:0] point_place;
+  logic busy_points;
+  logic point, window_published, harmonics_start, harmonics_busy, harmonics_done, harmonics_finish;
+  logic [10:0] point_place;
   logic signed [24:0] point_u1, point_i1, point_u2, point_i2;  // half codes
-  logic        [26:0] window_length;
-  logic        [31:0] fund_data, harm_data;
-  logic               window_locked, fund_req, fund_ack, harm_req, harm_ack;
+  logic [26:0] window_length;
+  logic [31:0] fund_data, harm_data;
+  logic window_locked, fund_req, fund_ack, harm_req, harm_ack;
   logic        [1:0]  harmonics_channel;
   logic        [6:0]  fund_addr;
   logic        [8:0]  harm_addr;
@@ -351,18 +351,18 @@ module td_frontend #(
   );
 
   // ---- power fail, events, trigger, capture ---------------------------------------------------------
-  logic [1:0]          state;
-  logic                below, event_in, event_lost;
+  logic [1:0] state;
+  logic below, event_in, event_lost;
   logic [31:0]         envelope;
   logic [3:0]          kind;
   logic [5:0]          head_kind;
-  logic [31:0]         head_value, head_extra;
+  logic [31:0] head_value, head_extra;
   logic [4:0]          waiting;
   logic [47:0]         head_sample;
   logic [27:0]         head_urms;
-  logic                edge_seen, frozen, capture_done, read_ack, read_req;
-  logic [47:0]         trig_sample, first;
-  logic [31:0]         trig_ticks, ticks_period, read_data;
+  logic edge_seen, frozen, capture_done, read_ack, read_req;
+  logic [47:0] trig_sample, first;
+  logic [31:0] trig_ticks, ticks_period, read_data;
   logic [15:0]         trig_count;
   logic [PlaceWidth:0] capture_count;
   logic [13:0]         read_addr;
@@ -395,8 +395,8 @@ module td_frontend #(
     .kind_o       (kind)
   );
 
-  logic        quality_in, disturbed;
-  logic [3:0]  quality_kind;
+  logic quality_in, disturbed;
+  logic [3:0] quality_kind;
   logic [27:0] extreme, dip, swell, interruption, quality_hysteresis;
 
   td_quality u_quality (
@@ -418,32 +418,32 @@ module td_frontend #(
   );
 
   // ---- control blocks and the stream of events --------------------------------------------------
-  logic        busy_control, pushed, frozen_energy, guard_step, guard_event;
-  logic [5:0]  pushed_kind, guard_kind;
+  logic busy_control, pushed, frozen_energy, guard_step, guard_event;
+  logic [5:0] pushed_kind, guard_kind;
   logic [31:0] pushed_value, pushed_extra, guard_crc, guard_reference;
-  logic        run_rvc, run_oc, run_limiter, run_last_gasp, run_holdup, run_crossing, run_freeze;
+  logic run_rvc, run_oc, run_limiter, run_last_gasp, run_holdup, run_crossing, run_freeze;
   logic [27:0] rvc_threshold, rvc_hysteresis, rvc_mean;
-  logic [6:0]  rvc_count;
-  logic        rvc_steady, oc_active, crossing_lost;
+  logic [6:0] rvc_count;
+  logic rvc_steady, oc_active, crossing_lost;
   logic [28:0] oc_threshold, oc_hysteresis;
   logic [29:0] lim_max, lim_min, lim_value, lim_limit, lim_current;
   logic [27:0] lim_trip, lim_reclose, lim_clear, lg_declare;
-  logic [3:0]  lim_tries, lim_tries_now;
-  logic        lim_sum, lim_apply, lim_schedule, lim_schedule_tick, lim_cancel, lim_release;
-  logic        lim_duplicate, lim_refused, lim_pending, lim_pending_tick;
+  logic [3:0] lim_tries, lim_tries_now;
+  logic lim_sum, lim_apply, lim_schedule, lim_schedule_tick, lim_cancel, lim_release;
+  logic lim_duplicate, lim_refused, lim_pending, lim_pending_tick;
   logic [15:0] lim_id, lim_id_now, lim_applied_id, lg_declared, lg_momentary, guard_passes;
   logic [47:0] lim_at, lim_applied_at, lg_return;
-  logic [1:0]  lim_state;
+  logic [1:0] lim_state;
   logic [31:0] lg_delay, int_ticks, int_data;
-  logic        lg_sent, lg_clear, hold_low_now, int_tick, int_align, int_misuse, int_busy, int_req, int_ack;
-  logic [2:0]  lg_state, int_latest;
+  logic lg_sent, lg_clear, hold_low_now, int_tick, int_align, int_misuse, int_busy, int_req, int_ack;
+  logic [2:0] lg_state, int_latest;
   logic [63:0] lg_onset;
   logic [11:0] hold_low, hold_hysteresis, hold_stop, hold_code;
   logic [23:0] hold_energy;
-  logic [4:0]  int_align_minute, int_minute;
-  logic [5:0]  int_newest, int_count;
+  logic [4:0] int_align_minute, int_minute;
+  logic [5:0] int_newest, int_count;
   logic [10:0] int_addr;
-  logic        guard_locked, guard_learned, guard_mismatch, locked_write, unmapped;
+  logic guard_locked, guard_learned, guard_mismatch, locked_write, unmapped;
 
   // RMS of i1 and i2, words 2 and 4 of the results, shown with the others and limited to 29 bits.
   logic [29:0] irms1_next_q, irms2_next_q;
@@ -608,11 +608,11 @@ module td_frontend #(
     .period_o(ticks_period)
   );
 
-  logic        cap_trigger, cap_stream, cap_auto, cap_points, streaming;
+  logic cap_trigger, cap_stream, cap_auto, cap_points, streaming;
   logic [2:0]  cap_enable;
   logic [11:0] pre;
   logic [1:0]  window;
-  logic [3:0]  cap_channels, cause;
+  logic [3:0] cap_channels, cause;
   logic [47:0] cap_sample;
   logic [PlaceWidth:0] cap_before;
 
@@ -726,8 +726,8 @@ module td_frontend #(
                     fund_addr[1:0], harm_addr[1:0]};
 
   // ---- write lock and checksum, in front of the register file -----------------------------------
-  logic        g_awvalid, g_awready, g_wvalid, g_wready, g_bvalid, g_bready;
-  logic        g_arvalid, g_arready, g_rvalid, g_rready;
+  logic g_awvalid, g_awready, g_wvalid, g_wready, g_bvalid, g_bready;
+  logic g_arvalid, g_arready, g_rvalid, g_rready;
   logic [3:0]  g_wstrb;
   logic [14:0] g_araddr;
 

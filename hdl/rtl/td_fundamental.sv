@@ -40,17 +40,17 @@ module td_fundamental #(
   localparam logic [10:0] LastPlace = 11'd1279;
 
   // ---- sums: eight products a point, one a clock, by one multiplier -----------------------------------
-  logic               run_q;
-  logic        [2:0]  slot_q, slot1_q, slot2_q, slot3_q, slot4_q;
+  logic run_q;
+  logic [2:0] slot_q, slot1_q, slot2_q, slot3_q, slot4_q;
   logic signed [24:0] value, value1_q, value2_q;
   logic signed [17:0] sine, sine2_q;
   logic signed [42:0] point_product;
   logic        [4:1]  on_q;
-  logic               first_q, last_q;
-  logic signed [SumWidth-1:0] sum_q [8];  // u1 cos, u1 sin, i1 cos, ...
+  logic first_q, last_q;
+  logic signed [SumWidth-1:0] sum_q[8];  // u1 cos, u1 sin, i1 cos, ...
   logic signed [SumWidth-1:0] before_q, sum_next, closing_q;
-  logic signed [31:0]         x_q [8];    // of the closed window
-  logic                       close_q, closed_q;
+  logic signed [31:0] x_q[8];  // of the closed window
+  logic close_q, closed_q;
   logic        [2:0]          close_slot_q;
   logic        [26:0]         period_q;
   logic                       locked_q;
@@ -118,7 +118,7 @@ module td_fundamental #(
       slot3_q      <= slot2_q;
       slot4_q      <= slot3_q;
       if (first_q) before_q <= RoundUp;
-      else         before_q <= sum_q[slot3_q];
+      else before_q <= sum_q[slot3_q];
       closing_q    <= sum_next;
       close_slot_q <= slot4_q;
       if (on_q[4]) sum_q[slot4_q] <= sum_next;
@@ -128,13 +128,27 @@ module td_fundamental #(
 
   // ---- background: RMS of four channels, then P, Q and their energies of two elements ---------------------
   typedef enum logic [3:0] {
-    Clear, Rest, First, Second, Root, Low, High, Energy, OneLow, OneHigh, OtherLow, OtherHigh, Windows, Length, Flags
+    Clear,
+    Rest,
+    First,
+    Second,
+    Root,
+    Low,
+    High,
+    Energy,
+    OneLow,
+    OneHigh,
+    OtherLow,
+    OtherHigh,
+    Windows,
+    Length,
+    Flags
   } job_e;
   job_e               job_q;
   logic               begin_q;
   logic        [2:0]  item_q;  // 0..3 the channels; P and Q of element 1, of 2
   logic               multiplied;
-  logic        [2:0]  left, right;
+  logic [2:0] left, right;
   logic signed [31:0] x, right_q;
   logic signed [47:0] a;
   logic signed [31:0] b;
@@ -144,10 +158,10 @@ module td_fundamental #(
   logic signed [63:0] total_q;
   (* ram_style = "block" *)
   logic        [31:0] energy_q [32];  // low and high words; then the windows since reset
-  logic        [31:0] energy_word_q, gain;
-  logic        [32:0] energy_next;
-  logic        [4:0]  clear_q, energy_place, energy_place_q;
-  logic               powers, minus, one, other, mine, high, carry, carry_q;
+  logic [31:0] energy_word_q, gain;
+  logic [32:0] energy_next;
+  logic [4:0] clear_q, energy_place, energy_place_q;
+  logic powers, minus, one, other, mine, high, carry, carry_q;
 
   assign powers = item_q[2];
   // Channels: c c + s s. P: Uc Ic + Us Is. Q: Uc Is - Us Ic. The right one is read first, and kept.
@@ -261,17 +275,20 @@ module td_fundamental #(
           clear_q <= clear_q + 5'd1;
           if (clear_q == '1) job_q <= Rest;
         end
-        Rest: if (closed_q) begin
+        Rest:
+        if (closed_q) begin
           job_q     <= First;
           begin_q   <= 1'b1;
           item_q    <= '0;
         end
-        First: if (multiplied) begin
+        First:
+        if (multiplied) begin
           job_q   <= Second;
           begin_q <= 1'b1;
         end
-        Second: if (multiplied) begin
-          job_q   <= powers ? Low : Root;
+        Second:
+        if (multiplied) begin
+          job_q <= powers ? Low : Root;
         end
         Root: begin
           job_q   <= First;
@@ -302,7 +319,7 @@ module td_fundamental #(
   always_ff @(posedge clk_i) begin
     energy_place_q <= energy_place;
     if (job_q == Clear) energy_word_q <= '0;
-    else                energy_word_q <= energy_q[energy_place];
+    else energy_word_q <= energy_q[energy_place];
     if (job_q == Clear || one || other || job_q == Windows) energy_q[energy_place_q] <= energy_next[31:0];
   end
 
@@ -310,11 +327,11 @@ module td_fundamental #(
   localparam int WaitWidth = $clog2(PublishSamples + 1);
   logic [WaitWidth-1:0] wait_q;
   logic [31:0]          bank_q [128];
-  logic [31:0]          word, word_q, energy_word2_q, read_q;
-  logic [4:0]           word_place, word_place_q;
-  logic                 words, energies, write_q, ack_q;
-  logic                 read_any_q, shown_any_q;  // the bank was written since reset
-  logic [1:0]           filled_q, shown_q, reading_q;  // banks
+  logic [31:0] word, word_q, energy_word2_q, read_q;
+  logic [4:0] word_place, word_place_q;
+  logic words, energies, write_q, ack_q;
+  logic read_any_q, shown_any_q;  // the bank was written since reset
+  logic [1:0] filled_q, shown_q, reading_q;  // banks
 
   // A word is chosen, then written; energies have a register of their own, and each is 0 when the other counts.
   assign energies = one || other || job_q == Windows;
@@ -342,10 +359,10 @@ module td_fundamental #(
     write_q      <= words || energies || job_q == Flags;
     word_place_q <= word_place;
     if (job_q == Flags) word_q <= 32'(locked_q);
-    else if (words)     word_q <= word;
-    else                word_q <= '0;
+    else if (words) word_q <= word;
+    else word_q <= '0;
     if (energies) energy_word2_q <= energy_next[31:0];
-    else          energy_word2_q <= '0;
+    else energy_word2_q <= '0;
   end
 
   assign publish_o = valid_i && wait_q == WaitWidth'(1);
@@ -361,15 +378,15 @@ module td_fundamental #(
       ack_q       <= 1'b0;
     end else begin
       if (point_i && place_i == LastPlace) wait_q <= WaitWidth'(PublishSamples);
-      else if (valid_i && wait_q != '0)    wait_q <= wait_q - 1'b1;
+      else if (valid_i && wait_q != '0) wait_q <= wait_q - 1'b1;
       if (publish_o) begin
         shown_q     <= filled_q;
         shown_any_q <= 1'b1;
       end
       if (closed_q) begin  // three banks suffice: one shown, one being read, one being written
-        if (shown_q != 2'd0 && reading_q != 2'd0)      filled_q <= 2'd0;
+        if (shown_q != 2'd0 && reading_q != 2'd0) filled_q <= 2'd0;
         else if (shown_q != 2'd1 && reading_q != 2'd1) filled_q <= 2'd1;
-        else                                           filled_q <= 2'd2;
+        else filled_q <= 2'd2;
       end
       if (snapshot_i) begin
         reading_q  <= shown_q;
@@ -383,7 +400,7 @@ module td_fundamental #(
     if (write_q) bank_q[{filled_q, word_place_q}] <= word_q | energy_word2_q;
     if (req_i) begin
       if (!read_any_q || addr_i == 5'd7) read_q <= '0;
-      else                               read_q <= bank_q[{reading_q, addr_i}];
+      else read_q <= bank_q[{reading_q, addr_i}];
     end
   end
 

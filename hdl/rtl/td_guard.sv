@@ -63,10 +63,10 @@ module td_guard #(
   localparam logic [5:0] KindChecksum = 6'd21;
 
   // ---- traffic ------------------------------------------------------------------------------------
-  logic       own_q, sent_q;      // the bus is the guard's; its address is out
-  logic [2:0] open_q;             // accesses from outside without their response
-  logic       write_go, read_go, b_go, r_go, begin_own;
-  logic       written_mapped, read_mapped, protects, locked_q;
+  logic own_q, sent_q;  // the bus is the guard's; its address is out
+  logic [2:0] open_q;  // accesses from outside without their response
+  logic write_go, read_go, b_go, r_go, begin_own;
+  logic written_mapped, read_mapped, protects, locked_q;
 
   assign write_go    = s_awvalid_i && s_wvalid_i && m_awready_i && m_wready_i && !own_q;
   assign read_go     = s_arvalid_i && m_arready_i && !own_q && !write_go;
@@ -134,15 +134,21 @@ module td_guard #(
   end
 
   // ---- watch ----------------------------------------------------------------------------------------
-  typedef enum logic [2:0] {Pace, Seek, Want, Answer, Shift} phase_e;
+  typedef enum logic [2:0] {
+    Pace,
+    Seek,
+    Want,
+    Answer,
+    Shift
+  } phase_e;
   localparam logic [31:0] Polynomial = 32'hEDB88320;
 
   phase_e      phase_q;
   logic [12:0] scan_q;
   logic [31:0] crc_q, word_q;
-  logic [4:0]  left_q;
-  logic        scan_locked, beyond, learned_q, mismatch_q, told_q, event_q;
-  logic        void_q;  // the lock turned: this pass does not count
+  logic [4:0] left_q;
+  logic scan_locked, beyond, learned_q, mismatch_q, told_q, event_q;
+  logic void_q;  // the lock turned: this pass does not count
 
   td_map #(
     .Mapped(1'b0)

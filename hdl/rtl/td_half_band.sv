@@ -22,8 +22,8 @@ module td_half_band (
   output logic signed [23:0] sample_o,
   output logic               limited_o
 );
-  localparam logic [1:0] Droop  = 2'd0;
-  localparam logic [1:0] First  = 2'd1;
+  localparam logic [1:0] Droop = 2'd0;
+  localparam logic [1:0] First = 2'd1;
   localparam logic [1:0] Second = 2'd2;
 
   // Terms are pairs of taps the same distance from the middle, the last one the middle with itself.
@@ -38,7 +38,9 @@ module td_half_band (
   // Minimax designs, 0 to 2.6 kHz: the half-bands for themselves, the first filter for the whole chain
   // behind a sinc of 256 (hdl/model_ingress.py tells how).
   function automatic logic signed [17:0] coefficient(input logic [1:0] filter, input logic [3:0] term);
-    case ({filter, term})
+    case ({
+      filter, term
+    })
       {Droop, 4'd0}:  coefficient = 18'sd2689;
       {Droop, 4'd1}:  coefficient = -18'sd27141;
       {Droop, 4'd2}:  coefficient = 18'sd89988;
@@ -60,12 +62,12 @@ module td_half_band (
   endfunction
 
   // ---- what to do: filter, channel, term, one a clock --------------------------------------------
-  logic       run_q, finished;
+  logic run_q, finished;
   logic [1:0] phase_q;  // of four groups
   logic [1:0] filter_q, channel_q;
   logic [3:0] term_q;
   logic [1:0] last_filter;
-  logic       term_ends, channel_ends;
+  logic term_ends, channel_ends;
   logic       clear_q;
   logic [7:0] clear_place_q;
 
@@ -184,19 +186,19 @@ module td_half_band (
   end
 
   // ---- word, pair, product, sum, rounding: one stage a clock --------------------------------------
-  logic [3:0]         step_q;                  // word read, word held, pair, product
-  logic [3:0]         begin_q, end_q, whole_q;  // first and last term, last of the group
-  logic [7:0]         filter_line_q, channel_line_q;
+  logic [3:0] step_q;  // word read, word held, pair, product
+  logic [3:0] begin_q, end_q, whole_q;  // first and last term, last of the group
+  logic [7:0] filter_line_q, channel_line_q;
   logic signed [17:0] factor1_q, factor2_q, factor_q;
   logic signed [23:0] word_a_q, word_b_q;
   logic signed [24:0] pair_q;
   logic signed [42:0] product_q;
   logic signed [46:0] sum_q;
   logic signed [29:0] rounded_q;
-  logic               summed_q, result_q, summed_whole_q, result_whole_q;
-  logic [1:0]         summed_filter_q, summed_channel_q, result_filter_q, result_channel_q;
+  logic summed_q, result_q, summed_whole_q, result_whole_q;
+  logic [1:0] summed_filter_q, summed_channel_q, result_filter_q, result_channel_q;
   logic signed [23:0] limited;
-  logic               result, beyond;
+  logic result, beyond;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -48,20 +48,20 @@ module td_half_cycle #(
   output logic                          whole_o           // with it: urms_o will be renewed
 );
   localparam int SquareWidth = 2 * SampleWidth;  // 47 bits used
-  localparam int SumWidth    = 55;               // two half cycles of at most 255 full-scale squares
-  localparam int LengthWidth = 25;               // two half cycles, 1/65536 sample
-  localparam int MeanWidth   = 56;               // mean square x 256
-  localparam int RootWidth   = 28;
+  localparam int SumWidth = 55;  // two half cycles of at most 255 full-scale squares
+  localparam int LengthWidth = 25;  // two half cycles, 1/65536 sample
+  localparam int MeanWidth = 56;  // mean square x 256
+  localparam int RootWidth = 28;
 
   // ---- f x square: three digits of 16 bits, the lowest first, by one multiplier ---------------------
   logic [SquareWidth-1:0] square_q;
-  logic                   squared_q, boundary_q, crossing_q, restart_q;
-  logic [15:0]            fraction_q, digit, part_low_q;
+  logic squared_q, boundary_q, crossing_q, restart_q;
+  logic [15:0] fraction_q, digit, part_low_q;
   logic [7:1]             step_q;    // clocks behind squared_q at a boundary, one-hot
   logic [31:0]            product_q;
   logic [32:0]            part_high_q;
   logic [SquareWidth-1:0] part;      // complete with step 4
-  logic                   begins, add, split;
+  logic begins, add, split;
 
   assign begins = squared_q && boundary_q;
   assign add    = squared_q && !boundary_q;
@@ -71,7 +71,7 @@ module td_half_cycle #(
 
   always_comb begin
     digit = square_q[15:0];
-    if (step_q[1])      digit = square_q[31:16];
+    if (step_q[1]) digit = square_q[31:16];
     else if (step_q[2]) digit = square_q[47:32];
   end
 
@@ -108,7 +108,7 @@ module td_half_cycle #(
 
   // ---- sums between boundaries: one adder, whose sum is closed, cleared and begun anew at one -------
   logic [SumWidth-1:0] running_q, closed_q, former_q, change;
-  logic                minus;
+  logic minus;
 
   assign minus  = step_q[7];
   assign change = SumWidth'(step_q[4] || minus ? part : square_q) ^ {SumWidth{minus}};
@@ -122,13 +122,13 @@ module td_half_cycle #(
   end
 
   // ---- places of the last 32 crossings, and lengths: one difference a clock -------------------------
-  logic [31:0]            place, place_q;  // boundary, 1/65536 sample, wraps: only differences count
+  logic [31:0] place, place_q;  // boundary, 1/65536 sample, wraps: only differences count
   logic [31:0]            ring_q [32];
   logic [31:0]            apart;           // from an earlier boundary to this one
   logic [47:0]            before_q;        // number of the sample before this one
-  logic [4:0]             ring_next_q, oldest;
-  logic [4:0]             in_row_q, in_row_next;  // half cycles in a row between crossings, up to 20
-  logic [31:0]            period10_q;
+  logic [4:0] ring_next_q, oldest;
+  logic [4:0] in_row_q, in_row_next;  // half cycles in a row between crossings, up to 20
+  logic [31:0] period10_q;
   logic [LengthWidth-1:0] closed_length_q, former_length_q;
   logic                   after_gap_q;  // the last boundary closed no half cycle
   logic                   pair_q;       // closed_q and former_q are neighbours
@@ -181,14 +181,18 @@ module td_half_cycle #(
   end
 
   // ---- background: mean square and root, half cycle first, then the cycle ---------------------------
-  typedef enum logic [1:0] {Rest, DivideHalf, DivideCycle} job_e;
-  job_e                   job_q;
-  logic                   begin_q, start_q, done;
+  typedef enum logic [1:0] {
+    Rest,
+    DivideHalf,
+    DivideCycle
+  } job_e;
+  job_e job_q;
+  logic begin_q, start_q, done;
   logic [SumWidth-1:0]    more_q;         // what the cycle has more than the half cycle, as the length below
   logic [LengthWidth-1:0] more_length_q;  // one clock behind job_q
   logic [SumWidth-1:0]    sum;
   logic [LengthWidth-1:0] length;
-  logic [RootWidth-1:0]   root, half_root_q, cycle_root_q;
+  logic [RootWidth-1:0] root, half_root_q, cycle_root_q;
 
   assign sum    = closed_q + more_q;
   assign length = closed_length_q + more_length_q;

@@ -36,23 +36,31 @@ module td_harmonics #(
   output logic        [31:0] data_o
 );
   localparam int FoldWidth = 29;  // ten points of 25 bits
-  localparam int SumWidth  = 50;  // 128 products of 25 by 18 bits
+  localparam int SumWidth = 50;  // 128 products of 25 by 18 bits
   localparam logic signed [SumWidth-1:0] RoundUp = SumWidth'(1) <<< 14;  // half of a word's last bit
   localparam logic [10:0] LastPlace = 11'd1279;
-  localparam logic [5:0]  Orders    = 6'd40;
+  localparam logic [5:0] Orders = 6'd40;
 
-  typedef enum logic [2:0] {Idle, Asked, Armed, Fold, Transform, Note, Finish} phase_e;
+  typedef enum logic [2:0] {
+    Idle,
+    Asked,
+    Armed,
+    Fold,
+    Transform,
+    Note,
+    Finish
+  } phase_e;
   phase_e      phase_q;
   logic [1:0]  channel_q;
-  logic        folding, last_fold_q;
+  logic folding, last_fold_q;
   logic [26:0] period_q;
   logic        locked_q;
 
   // ---- folding: the chosen channel in the lower half, u1 in the upper -----------------------------------
   logic signed [FoldWidth-1:0] fold_q [256];
   logic signed [FoldWidth-1:0] fold_read_q, fold_word_q, folded;
-  logic signed [24:0]          chosen, adding_q, adding2_q;
-  logic        [7:0]           read_place, read_place_q, write_place_q;
+  logic signed [24:0] chosen, adding_q, adding2_q;
+  logic [7:0] read_place, read_place_q, write_place_q;
   logic        [3:1]           fold_on_q;
   logic                        fresh_q;  // first cycle: nothing to add to
   logic        [5:0]           order_q;
@@ -74,7 +82,7 @@ module td_harmonics #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) fold_on_q <= '0;
-    else         fold_on_q <= {fold_on_q[2:1], folding};
+    else fold_on_q <= {fold_on_q[2:1], folding};
   end
 
   always_ff @(posedge clk_i) begin
@@ -91,14 +99,14 @@ module td_harmonics #(
   end
 
   // ---- transform: one product a clock; orders 1 to 40, then the fundamental of u1 ------------------------
-  logic               issue, last_m;
-  logic        [6:0]  angle_q;   // order x m, of 128
+  logic issue, last_m;
+  logic [6:0] angle_q;  // order x m, of 128
   logic signed [17:0] sine, sine2_q, sine3_q;
   logic signed [24:0] value3_q;
   logic signed [42:0] product;
   logic signed [SumWidth-1:0] sum_q;
-  logic        [6:1]  on_q, last_q;
-  logic        [5:1]  first_q;
+  logic [6:1] on_q, last_q;
+  logic [5:1] first_q;
 
   assign issue  = phase_q == Transform;
   assign last_m = m_q == 7'd127;
@@ -204,34 +212,34 @@ module td_harmonics #(
   end
 
   // ---- words: in the order they are read ------------------------------------------------------------
-  logic [31:0] words_q [128];
+  logic [31:0] words_q[128];
   logic [31:0] word, read_q;
-  logic        write, ack_q;
+  logic write, ack_q;
 
   assign write = last_q[6] || (phase_q == Note && on_q == '0);
 
   always_comb begin
-    if (last_q[6])             word = 32'(sum_q >>> 15);
-    else if (word_q == 7'd82)  word = 32'(period_q);
-    else                       word = {29'd0, channel_q, locked_q};
+    if (last_q[6]) word = 32'(sum_q >>> 15);
+    else if (word_q == 7'd82) word = 32'(period_q);
+    else word = {29'd0, channel_q, locked_q};
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || start_i || phase_q == Fold) word_q <= '0;
-    else if (write)                            word_q <= word_q + 7'd1;
+    else if (write) word_q <= word_q + 7'd1;
   end
 
   always_ff @(posedge clk_i) begin
     if (write) words_q[word_q] <= word;
     if (req_i) begin
       if (!done_o || addr_i > 7'd83) read_q <= '0;
-      else                           read_q <= words_q[addr_i];
+      else read_q <= words_q[addr_i];
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) ack_q <= 1'b0;
-    else         ack_q <= req_i;
+    else ack_q <= req_i;
   end
 
   assign ack_o  = ack_q;

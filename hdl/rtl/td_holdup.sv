@@ -23,8 +23,8 @@ module td_holdup (
 
   logic [11:0] code_q, minus_q;
   logic [23:0] plus_q, sum_q, energy_q;  // (code + stop)(code - stop), a bit of the second a clock
-  logic [3:0]  left_q;
-  logic        take, low_q, told_q, event_q;
+  logic [3:0] left_q;
+  logic take, low_q, told_q, event_q;
   logic [12:0] usable, beside_low;  // the code less stop_i, less low_i; their signs tell which is larger
   logic [13:0] beside_back;
 
@@ -55,7 +55,7 @@ module td_holdup (
         if (beside_low[12]) low_q <= 1'b1;
         else if (!beside_back[13]) low_q <= 1'b0;
       end else if (left_q != '0) begin
-        left_q  <= left_q - 1'b1;
+        left_q <= left_q - 1'b1;
         if (minus_q[0]) sum_q <= sum_q + plus_q;
         plus_q  <= plus_q << 1;
         minus_q <= minus_q >> 1;

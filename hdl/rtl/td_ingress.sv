@@ -34,10 +34,10 @@ module td_ingress #(
   output logic [23:0] detect_o,
   output logic [10:0] flag_o
 );
-  localparam logic [1:0] Spi        = 2'd1;
+  localparam logic [1:0] Spi = 2'd1;
   localparam logic [1:0] SigmaDelta = 2'd2;
 
-  logic        spi_valid, crc_error, setup_error, adc_reset, late, silent;
+  logic spi_valid, crc_error, setup_error, adc_reset, late, silent;
   logic [95:0] spi_samples;
 
   td_spi_adc #(
@@ -62,8 +62,8 @@ module td_ingress #(
     .silent_o     (silent)
   );
 
-  logic        bit_valid, ready, sd_valid, limited, sd_overrun;
-  logic [3:0]  bits, clipped;
+  logic bit_valid, ready, sd_valid, limited, sd_overrun;
+  logic [3:0] bits, clipped;
   logic [95:0] sd_samples, sd_fast;
 
   td_sd_clock #(

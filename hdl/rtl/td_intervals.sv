@@ -40,19 +40,19 @@ module td_intervals #(
 );
   localparam logic [5:0] Ring = 6'd60;
 
-  logic        pending_q, run_q;
+  logic pending_q, run_q;
   logic [1:0]  length_q;                    // 1, 5, 15, 30 minutes
   logic [2:0]  word_q;
-  logic [3:0]  closes_q, opened_q, frozen_q;  // by length
+  logic [3:0] closes_q, opened_q, frozen_q;  // by length
   logic [31:0] total_q [4];
   logic [47:0] at_q;
   logic [31:0] ticks_q;
-  logic [5:0]  slot_q, count_q;
+  logic [5:0] slot_q, count_q;
   logic [4:0]  minute_q;
   logic [2:0]  five_q;
-  logic [4:0]  fifteen_q, thirty_q;         // ticks in the interval of that length
-  logic        whole, last_word, go;
-  logic [3:0]  ends;
+  logic [4:0] fifteen_q, thirty_q;  // ticks in the interval of that length
+  logic whole, last_word, go;
+  logic [3:0] ends;
 
   assign go   = step_i && pending_q && !run_q;
   assign ends = {minute_q == 5'd29,
@@ -139,12 +139,12 @@ module td_intervals #(
   end
 
   // ---- a word a clock, chosen, then written ---------------------------------------------------------
-  logic [31:0] former_q [32];  // by length and word: where the interval began
+  logic [31:0] former_q[32];  // by length and word: where the interval began
   logic [31:0] total_word_q, other_word_q, former_word_q, now, other_word;  // one of the first two is 0
   logic [5:0]  record;
   logic [8:0]  write_place_q;
   logic [4:0]  former_place_q;
-  logic        write_q, grows, grows_q;
+  logic write_q, grows, grows_q;
 
   assign grows  = word_q <= 3'd4;
   assign record = length_q == 2'd0 ? slot_q : Ring + 6'(length_q) - 1'b1;
@@ -160,11 +160,11 @@ module td_intervals #(
 
   always_ff @(posedge clk_i) begin
     if (word_q[2]) total_word_q <= '0;
-    else           total_word_q <= total_q[word_q[1:0]];
+    else total_word_q <= total_q[word_q[1:0]];
     if (word_q[2]) other_word_q <= other_word;
-    else           other_word_q <= '0;
+    else other_word_q <= '0;
     if (grows && opened_q[length_q]) former_word_q <= former_q[{length_q, word_q}];
-    else                             former_word_q <= '0;  // 0 at reset
+    else former_word_q <= '0;  // 0 at reset
     if (write_q && grows_q) former_q[former_place_q] <= now;
     grows_q        <= grows;
     former_place_q <= {length_q, word_q};
@@ -173,7 +173,7 @@ module td_intervals #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) write_q <= 1'b0;
-    else         write_q <= run_q && closes_q[length_q];
+    else write_q <= run_q && closes_q[length_q];
   end
 
   logic [31:0] store_q [512];
@@ -187,7 +187,7 @@ module td_intervals #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) ack_q <= 1'b0;
-    else         ack_q <= req_i;
+    else ack_q <= req_i;
   end
 
   assign ack_o    = ack_q;

@@ -33,11 +33,17 @@ module td_last_gasp (
   output logic [27:0] waited_o
 );
   localparam logic [5:0] KindLastGasp = 6'd19;
-  typedef enum logic [2:0] {Idle, Suspected, Declared, Sent, Returned} state_e;
+  typedef enum logic [2:0] {
+    Idle,
+    Suspected,
+    Declared,
+    Sent,
+    Returned
+  } state_e;
 
-  state_e      state_d, state_q;
-  logic [3:0]  seen_d, seen_q;   // detector events since the last step: suspect, confirmed, withdrawn, return
-  logic        confirmed_d, confirmed_q, suspects, declares, momentary, returns;
+  state_e state_d, state_q;
+  logic [3:0] seen_d, seen_q;  // detector events since the last step: suspect, confirmed, withdrawn, return
+  logic confirmed_d, confirmed_q, suspects, declares, momentary, returns;
   logic [27:0] wait_d, wait_q;
   logic [28:0] after;            // one step more than wait_q, compared before it is limited
   logic [29:0] beside_declare;   // its sign: declare_i steps are not over
@@ -46,7 +52,7 @@ module td_last_gasp (
   always_comb begin
     seen_d = step_i ? 4'd0 : seen_q;
     if (detected_i && detected_kind_i >= 6'd1 && detected_kind_i <= 6'd4) begin
-      seen_d[2'(detected_kind_i - 6'd1)] = 1'b1;
+      seen_d[2'(detected_kind_i-6'd1)] = 1'b1;
     end
   end
 

@@ -56,7 +56,7 @@ module td_limiter (
   output logic [29:0] value_o,
   output logic [29:0] extra_o
 );
-  localparam logic [5:0] KindTrip    = 6'd15;
+  localparam logic [5:0] KindTrip = 6'd15;
   localparam logic [5:0] KindReclose = 6'd16;
   localparam logic [5:0] KindLockout = 6'd17;
   localparam logic [5:0] KindRelease = 6'd18;
@@ -69,8 +69,8 @@ module td_limiter (
   endfunction
 
   // ---- commands -----------------------------------------------------------------------------------
-  logic        any, single, repeated, in_range, allowed, accept, accept_apply, due, now;
-  logic        seen_q, pending_q, by_tick_q;
+  logic any, single, repeated, in_range, allowed, accept, accept_apply, due, now;
+  logic seen_q, pending_q, by_tick_q;
   logic [15:0] id_q, pending_id_q, applied_id_q;
   logic [29:0] limit_q, pending_value_q;
   logic [47:0] pending_at_q, applied_at_q;
@@ -142,7 +142,7 @@ module td_limiter (
 
   // ---- the current against the limit ---------------------------------------------------------------
   logic [29:0] current, current_q;
-  logic        above_q;
+  logic above_q;
 
   assign current = {1'b0, larger_i} + {1'b0, sum_i ? smaller_i : 29'd0};
 
@@ -157,17 +157,21 @@ module td_limiter (
   end
 
   // ---- the breaker ----------------------------------------------------------------------------------
-  typedef enum logic [1:0] {Closed, Open, Locked} state_e;
+  typedef enum logic [1:0] {
+    Closed,
+    Open,
+    Locked
+  } state_e;
 
-  state_e      state_d, state_q;
-  logic [28:0] next_q, row;                // 1 + steps above or below the limit in a row, or open; up to 2^28
-  logic        counts, anew;
-  logic        side_d, side_q;             // next_q counts steps above
-  logic [3:0]  tries_d, tries_q;
-  logic [5:0]  kind_d, kind_q;
-  logic        told_d, told_q;             // 1: a release waits for its event
-  logic        same, trips, clears;        // row, steps with this one, is as long as trip_i, clear_i
-  logic        freed, restart;             // a new limit: what was counted against the old one is void
+  state_e state_d, state_q;
+  logic [28:0] next_q, row;  // 1 + steps above or below the limit in a row, or open; up to 2^28
+  logic counts, anew;
+  logic side_d, side_q;  // next_q counts steps above
+  logic [3:0] tries_d, tries_q;
+  logic [5:0] kind_d, kind_q;
+  logic told_d, told_q;  // 1: a release waits for its event
+  logic same, trips, clears;  // row, steps with this one, is as long as trip_i, clear_i
+  logic freed, restart;  // a new limit: what was counted against the old one is void
 
   assign same    = above_q == side_q || state_q == Open;
   assign row     = same ? next_q : 29'd1;
@@ -252,7 +256,7 @@ module td_limiter (
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || anew) next_q <= 29'd1;
-    else if (counts)     next_q <= row + {28'd0, !row[28]};
+    else if (counts) next_q <= row + {28'd0, !row[28]};
   end
 
   assign closed_o       = state_q == Closed;

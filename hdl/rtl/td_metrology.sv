@@ -50,7 +50,7 @@ module td_metrology (
   output logic signed [63:0] run_o
 );
   // ---- slots ----------------------------------------------------------------------------------------------
-  localparam logic [5:0] LastSlot   = 6'd62;
+  localparam logic [5:0] LastSlot = 6'd62;
   localparam logic [5:0] SquareSlot = 6'd19;
   logic [5:0] slot_d, slot_q;
 
@@ -62,7 +62,7 @@ module td_metrology (
   end
 
   // ---- the multiplier -------------------------------------------------------------------------------------
-  logic               start_channels, start_sums, start_account, start_square, next_sums, free_q;
+  logic start_channels, start_sums, start_account, start_square, next_sums, free_q;
   logic signed [51:0] a_channels, a_sums, a_account, a_square;
   logic signed [34:0] b_channels, b_sums, b_account, b_square;
   logic signed [80:0] product;
@@ -89,7 +89,7 @@ module td_metrology (
   );
 
   // ---- channels, sums, accounts ------------------------------------------------------------------------------
-  logic               settled, closed, gap;
+  logic settled, closed, gap;
   logic        [3:0]  sum_place;
   logic               former_sum;
   logic signed [54:0] sum;

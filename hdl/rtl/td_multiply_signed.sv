@@ -20,10 +20,10 @@ module td_multiply_signed #(
 
   logic        [AWidth-1:0]     part_q;   // of the bit before, with a carry: a_i, its negative or 0
   logic                         carry_q;
-  logic        [AWidth:0]       high_q, sum;  // signed
+  logic [AWidth:0] high_q, sum;  // signed
   logic        [BWidth-1:0]     low_q;
   logic        [PlaceWidth-1:0] place_q;
-  logic                         busy_q, add_q, done_q, digit, last, minus;
+  logic busy_q, add_q, done_q, digit, last, minus;
 
   assign digit  = b_i[place_q];
   assign last   = place_q == PlaceWidth'(BWidth - 1);
@@ -50,7 +50,7 @@ module td_multiply_signed #(
   always_ff @(posedge clk_i) begin
     carry_q <= digit && minus;
     if (digit) part_q <= a_i ^ {AWidth{minus}};
-    else       part_q <= '0;
+    else part_q <= '0;
     if (start_i) begin
       high_q <= '0;
     end else if (add_q) begin

@@ -18,9 +18,9 @@ module td_overcurrent (
   output logic        active_o
 );
   localparam logic [5:0] KindStart = 6'd13;
-  localparam logic [5:0] KindEnd   = 6'd14;
+  localparam logic [5:0] KindEnd = 6'd14;
 
-  logic        active_q, above, back;
+  logic active_q, above, back;
   logic [29:0] beside_peak, beside_threshold, beside_back;  // their signs: irms_i is above, is back
   logic [28:0] peak_q;
   logic [31:0] steps_q;

@@ -46,12 +46,12 @@ module td_power_fail #(
   // ---- one step a clock after the sample: two 18 x 18 multipliers, each with an adder behind ----------
   // One makes 4 h k + l k of the difference 4 h + l, then 16 h h + 8 h l + l l of d, from the left, so that the
   // sum moves up by 2 bits with every product. The other one adds up v v, v w, v w and w w of the two voltages.
-  logic        [16:1]          step_q;  // one-hot
+  logic [16:1] step_q;  // one-hot
   logic signed [VoltWidth-1:0] volt, volt1_q, volt2_q, volt3_q;
-  logic signed [19:0]          turned_q;  // the difference, then d
-  logic signed [17:0]          high, low_a, left, right, one, other;
-  logic        [1:0]           rest;
-  logic signed [35:0]          turned_product_q, square_product_q;
+  logic signed [19:0] turned_q;  // the difference, then d
+  logic signed [17:0] high, low_a, left, right, one, other;
+  logic [1:0] rest;
+  logic signed [35:0] turned_product_q, square_product_q;
   logic signed [39:0]          product_q;
   logic signed [38:0]          square_q;
   logic        [31:0]          envelope_q;
@@ -66,7 +66,7 @@ module td_power_fail #(
 
   always_comb begin
     right = {5'd0, k_i};
-    if (step_q[5])      right = high;
+    if (step_q[5]) right = high;
     else if (step_q[6]) right = {15'd0, rest, 1'b0};
     else if (step_q[7]) right = low_a;
   end
@@ -101,27 +101,27 @@ module td_power_fail #(
   always_ff @(posedge clk_i) begin
     turned_product_q <= left * right;
     square_product_q <= one * other;
-    if (step_q[1] || step_q[5])                      product_q <= '0;
+    if (step_q[1] || step_q[5]) product_q <= '0;
     else if (step_q[3:2] != '0 || step_q[8:6] != '0) product_q <= 40'(turned_product_q) + (product_q <<< 2);
-    if (step_q[1])                                   square_q <= '0;
-    else if (step_q[5:2] != '0)                      square_q <= square_q + 39'(square_product_q);
+    if (step_q[1]) square_q <= '0;
+    else if (step_q[5:2] != '0) square_q <= square_q + 39'(square_product_q);
   end
 
   assign busy_o     = step_q != '0;
   assign envelope_o = envelope_q;
 
   // ---- envelope one tracked period earlier ------------------------------------------------------
-  logic [31:0] line_q [256];
-  logic [7:0]  place_q, earlier_place_q;
+  logic [31:0] line_q[256];
+  logic [7:0] place_q, earlier_place_q;
   logic [31:0] read_q, earlier_q, former_q, floor_q, reference;  // the third is 0 but for the floor's clock
   logic [23:0] bound_low_q, bound_high_q;
   logic [39:0] bound_q;
   logic [32:0] beside_drop, beside_low;  // the envelope less each limit: the sign tells, which takes smaller LUTs than
-  logic [33:0] beside_ratio;             // a comparison; of the ratio's twice, rounded up
-  logic        under_drop_q, under_ratio_q, under_low_q;
-  logic        below_d, below_q;
-  logic [4:0]  row_d, row_q;  // samples below in a row, up to persist_i
-  logic        tripped;
+  logic [33:0] beside_ratio;  // a comparison; of the ratio's twice, rounded up
+  logic under_drop_q, under_ratio_q, under_low_q;
+  logic below_d, below_q;
+  logic [4:0] row_d, row_q;  // samples below in a row, up to persist_i
+  logic tripped;
 
   assign below_d = (under_drop_q && under_ratio_q) || under_low_q;
   assign row_d   = !below_d ? 5'd0 : (row_q >= persist_i ? persist_i : row_q + 1'b1);
@@ -152,9 +152,9 @@ module td_power_fail #(
     read_q          <= line_q[earlier_place_q];
     earlier_q       <= read_q;
     if (step_q[10]) former_q <= '0;
-    else            former_q <= earlier_q;
+    else former_q <= earlier_q;
     if (step_q[10]) floor_q <= floor_i;
-    else            floor_q <= '0;
+    else floor_q <= '0;
     bound_low_q     <= 24'(reference[15:0]) * 24'(ratio_i);
     bound_high_q    <= 24'(reference[31:16]) * 24'(ratio_i);
     bound_q         <= {bound_high_q, 16'd0} + 40'(bound_low_q);
@@ -166,20 +166,25 @@ module td_power_fail #(
   end
 
   // ---- states -----------------------------------------------------------------------------------
-  typedef enum logic [1:0] {Off, Idle, Suspect, Confirmed} state_e;
-  localparam logic [3:0] KindSuspect   = 4'd1;
+  typedef enum logic [1:0] {
+    Off,
+    Idle,
+    Suspect,
+    Confirmed
+  } state_e;
+  localparam logic [3:0] KindSuspect = 4'd1;
   localparam logic [3:0] KindConfirmed = 4'd2;
   localparam logic [3:0] KindWithdrawn = 4'd3;
-  localparam logic [3:0] KindReturn    = 4'd4;
+  localparam logic [3:0] KindReturn = 4'd4;
 
   localparam logic signed [17:0] MoreSamples = 18'sd32;
 
-  state_e      state_d, state_q;
+  state_e state_d, state_q;
   logic [16:0] wait_d, wait_q;  // samples in suspect, or samples with the voltage back
-  logic        fresh_d, fresh_q, due, over, back, high_rms;
+  logic fresh_d, fresh_q, due, over, back, high_rms;
   logic signed [17:0] spare, beside_return;  // samples beyond confirm_i, return_i
-  logic        [28:0] beside_confirm_rms, beside_return_rms;  // their signs: urms_i is below these
-  logic [3:0]  kind_d, kind_q;
+  logic [28:0] beside_confirm_rms, beside_return_rms;  // their signs: urms_i is below these
+  logic [3:0] kind_d, kind_q;
 
   assign state_o  = state_q;
   assign spare              = {1'b0, wait_q} - 18'(confirm_i);

@@ -13,10 +13,10 @@ module td_product (
   logic        [3:1]  run_q;
   logic signed [51:0] a_q;
   logic signed [34:0] b_q;
-  logic signed [17:0] a0, a1, a2, b0, b1;               // digits of 17 bits, the top ones signed
+  logic signed [17:0] a0, a1, a2, b0, b1;  // digits of 17 bits, the top ones signed
   logic signed [35:0] p00_q, p10_q, p20_q, p01_q, p11_q, p21_q;
-  logic signed [63:0] outer_q, middle_q;                // above the lowest 17 bits
-  logic        [16:0] low_q;
+  logic signed [63:0] outer_q, middle_q;  // above the lowest 17 bits
+  logic [16:0] low_q;
 
   assign a0 = {1'b0, a_q[16:0]};
   assign a1 = {1'b0, a_q[33:17]};
@@ -26,7 +26,7 @@ module td_product (
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) run_q <= '0;
-    else         run_q <= {run_q[2:1], start_i};
+    else run_q <= {run_q[2:1], start_i};
   end
 
   always_ff @(posedge clk_i) begin

@@ -25,13 +25,18 @@ module td_pulse (
   output logic        [31:0] count_o,
   output logic               late_o
 );
-  typedef enum logic [1:0] {Rest, Add, Compare, Replace} pass_e;
+  typedef enum logic [1:0] {
+    Rest,
+    Add,
+    Compare,
+    Replace
+  } pass_e;
   localparam logic [2:0] LastWord = 3'd4;
 
   // ---- passes: a word is read, in the next clock it is added ---------------------------------------------
-  pass_e      pass_q, does_q;
+  pass_e pass_q, does_q;
   logic [2:0] word_q;
-  logic       first_q, last_q;  // word of the pass that is added
+  logic first_q, last_q;  // word of the pass that is added
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -63,7 +68,7 @@ module td_pulse (
   logic [15:0] p_q, q_q, energy_q;
   logic [63:0] energy;
   logic [5:0]  at;
-  logic        reactive, counts_q, negative_q, negate_q;
+  logic reactive, counts_q, negative_q, negate_q;
 
   assign reactive = source_i == 2'd3;
   assign energy   = {energy_i, 16'd0};
@@ -80,15 +85,15 @@ module td_pulse (
     energy_q <= '0;
     negate_q <= pass_q == Compare;
     if (pass_q == Add && counts_q && word_q != LastWord) begin
-      if (reactive) q_q <= q_i[at +: 16];
-      else          p_q <= p_i[at +: 16];
+      if (reactive) q_q <= q_i[at+:16];
+      else p_q <= p_i[at+:16];
       negate_q <= negative_q;
     end
-    if (pass_q == Compare && word_q != LastWord) energy_q <= energy[at +: 16];
+    if (pass_q == Compare && word_q != LastWord) energy_q <= energy[at+:16];
   end
 
   // ---- account ---------------------------------------------------------------------------------------------
-  logic        carry, carry_q, due, idle, due_q, take_q, decide_q;
+  logic carry, carry_q, due, idle, due_q, take_q, decide_q;
   logic        any_q;  // energy_i is not 0
   logic [15:0] sum;
 
@@ -103,9 +108,9 @@ module td_pulse (
       account_q <= '0;
     end else if (does_q != Rest) begin
       account_q <= account_q >> 16;
-      if (does_q == Add)                    account_q[79:64] <= sum;
+      if (does_q == Add) account_q[79:64] <= sum;
       else if (does_q == Replace && take_q) account_q[79:64] <= less_q[15:0];
-      else                                  account_q[79:64] <= account_q[15:0];
+      else account_q[79:64] <= account_q[15:0];
     end
     less_q <= rst_ni ? {sum, less_q[79:16]} : '0;
   end

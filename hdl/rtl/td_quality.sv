@@ -30,26 +30,36 @@ module td_quality (
   output logic [27:0] extreme_o,
   output logic        active_o
 );
-  localparam logic [3:0] DipStart          = 4'd5;
-  localparam logic [3:0] DipEnd            = 4'd6;
-  localparam logic [3:0] SwellStart        = 4'd7;
-  localparam logic [3:0] SwellEnd          = 4'd8;
+  localparam logic [3:0] DipStart = 4'd5;
+  localparam logic [3:0] DipEnd = 4'd6;
+  localparam logic [3:0] SwellStart = 4'd7;
+  localparam logic [3:0] SwellEnd = 4'd8;
   localparam logic [3:0] InterruptionStart = 4'd9;
-  localparam logic [3:0] InterruptionEnd   = 4'd10;
+  localparam logic [3:0] InterruptionEnd = 4'd10;
 
-  typedef enum logic [2:0] {Rest, Ended, Dip, Swell, Started} step_e;  // Ended, Started: of the interruption
-  typedef enum logic [1:0] {Limit, Compare, Decide} phase_e;
+  typedef enum logic [2:0] {
+    Rest,
+    Ended,
+    Dip,
+    Swell,
+    Started
+  } step_e;  // Ended, Started: of the interruption
+  typedef enum logic [1:0] {
+    Limit,
+    Compare,
+    Decide
+  } phase_e;
 
-  step_e       step_q, next;
-  phase_e      phase_q;
-  logic        ready_q, dip_q, swell_q, interruption_q;
+  step_e step_q, next;
+  phase_e phase_q;
+  logic ready_q, dip_q, swell_q, interruption_q;
   logic [1:0]  place;                // 0 dip, 1 swell, 2 interruption
   logic [1:0]  told_q;               // place of the step before
   logic [27:0] extreme_q [4];        // lowest, of the swell highest, since the start
   logic [27:0] threshold, operand, back;
   logic signed [29:0] limit_q;
-  logic        [30:0] sum, distance;   // the lowest bit carries in
-  logic        rising, lasts, beyond_q, turns, further;
+  logic [30:0] sum, distance;  // the lowest bit carries in
+  logic rising, lasts, beyond_q, turns, further;
 
   assign rising = step_q == Swell;
   assign place  = step_q == Dip ? 2'd0 : (rising ? 2'd1 : 2'd2);

@@ -36,38 +36,58 @@ module td_rapid_change #(
   output logic [27:0] mean_o         // of the last count_i values, once there are so many
 );
   localparam logic [5:0] KindStart = 6'd11;
-  localparam logic [5:0] KindEnd   = 6'd12;
+  localparam logic [5:0] KindEnd = 6'd12;
 
   // Rows of the list; those in between are numbered from here.
-  localparam logic [4:0] Rest   = 5'd0;
+  localparam logic [4:0] Rest = 5'd0;
   localparam logic [4:0] Divide = 5'd19;  // waits for the mean
-  localparam logic [4:0] Scan   = 5'd20;  // stays until the ring is through
+  localparam logic [4:0] Scan = 5'd20;  // stays until the ring is through
   localparam logic [4:0] Settle = 5'd21;
   localparam logic [4:0] Decide = 5'd27;  // waits for the step of the decision
 
-  typedef enum logic [2:0] {Fresh, Sum, Before, Far, Threshold, Hysteresis} word_e;
-  typedef enum logic [1:0] {FromSum, FromInput, FromThreshold, FromHysteresis} source_e;
+  typedef enum logic [2:0] {
+    Fresh,
+    Sum,
+    Before,
+    Far,
+    Threshold,
+    Hysteresis
+  } word_e;
+  typedef enum logic [1:0] {
+    FromSum,
+    FromInput,
+    FromThreshold,
+    FromHysteresis
+  } source_e;
   // acc; word; word + acc; word - acc; word - mean; |acc|, the word being 0; the larger of the word and what
   // has been taken from it
-  typedef enum logic [2:0] {Keep, Load, Add, Take, TakeMean, Size, Larger} operation_e;
+  typedef enum logic [2:0] {
+    Keep,
+    Load,
+    Add,
+    Take,
+    TakeMean,
+    Size,
+    Larger
+  } operation_e;
 
   logic        [4:0]  row_q;
   logic        [34:0] memory_q [256];  // the ring, then word_e
-  logic        [34:0] read_q, word_q, put, other;
+  logic [34:0] read_q, word_q, put, other;
   logic signed [34:0] acc_q;
-  logic        [27:0] mean_q, limit_q, quotient;  // limit_q: of a distance; then extra_o
-  logic        [6:0]  place_q, at_q, fill_q;
+  logic [27:0] mean_q, limit_q, quotient;  // limit_q: of a distance; then extra_o
+  logic [6:0] place_q, at_q, fill_q;
   logic        [7:0]  since_q;   // values from the start of the change on, up to count_i + 1
   logic        [2:0]  wait_q;    // steps to the decision
   logic        [2:0]  on_q;      // Scan: read_q, word_q, acc_q is of the ring
-  logic               steady_q, change_q, discarded_q, divided, begins;
-  logic               full, decide, over, negative, discard;
+  logic steady_q, change_q, discarded_q, divided, begins;
+  logic full, decide, over, negative, discard;
   logic               close_q;   // all values lie close to their mean
   logic        [29:0] beside_limit;
-  word_e              from, into;
-  source_e            source;
-  operation_e         operation, operation_q;
-  logic               from_ring, into_ring, write, blank, minus;
+  word_e from, into;
+  source_e source;
+  operation_e operation, operation_q;
+  logic from_ring, into_ring, write, blank, minus;
 
   assign full     = fill_q == count_i;
   assign over     = since_q > {1'b0, count_i};  // the value that left the window lies in the change
@@ -183,10 +203,10 @@ module td_rapid_change #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (write) memory_q[into_ring ? {1'b0, at_q} : {5'h10, into}] <= put;
-    read_q <= memory_q[from_ring ? {1'b0, at_q} : {5'h10, from}];
+    if (write) memory_q[into_ring?{1'b0, at_q} : {5'h10, into}] <= put;
+    read_q <= memory_q[from_ring?{1'b0, at_q} : {5'h10, from}];
     if (blank) word_q <= '0;
-    else       word_q <= read_q;
+    else word_q <= read_q;
   end
 
   // ---- the adder --------------------------------------------------------------------------------------
@@ -202,7 +222,7 @@ module td_rapid_change #(
 
   always_ff @(posedge clk_i) begin
     operation_q <= operation;
-    if (!rst_ni || discard)       acc_q <= '0;
+    if (!rst_ni || discard) acc_q <= '0;
     else if (operation_q != Keep) acc_q <= 35'(({word_q, 1'b1} + {other, minus}) >> 1);
   end
 
@@ -249,7 +269,8 @@ module td_rapid_change #(
           row_q <= row_q + 1'b1;
           if (!full) fill_q <= fill_q + 1'b1;
         end
-        Divide: if (divided) begin
+        Divide:
+        if (divided) begin
           row_q   <= Scan;
           mean_q  <= quotient;
           at_q    <= '0;
@@ -257,8 +278,8 @@ module td_rapid_change #(
           place_q <= place_q == count_i - 1'b1 ? 7'd0 : place_q + 1'b1;
         end
         Scan: begin
-          if (at_q != fill_q)            at_q  <= at_q + 1'b1;
-          else if (on_q[1:0] == '0)      row_q <= Settle;
+          if (at_q != fill_q) at_q <= at_q + 1'b1;
+          else if (on_q[1:0] == '0) row_q <= Settle;
         end
         Decide: if (decide) row_q <= Rest;
         default: row_q <= row_q + 1'b1;
@@ -268,7 +289,7 @@ module td_rapid_change #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || discard || (row_q == Divide && negative)) limit_q <= '0;
-    else if (row_q == Divide || row_q == 5'd25)              limit_q <= acc_q[27:0];
+    else if (row_q == Divide || row_q == 5'd25) limit_q <= acc_q[27:0];
   end
 
   // ---- decisions ----------------------------------------------------------------------------------

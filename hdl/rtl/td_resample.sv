@@ -34,12 +34,12 @@ module td_resample #(
   output logic        [26:0]          period10_o,
   output logic                        locked_o
 );
-  localparam int Taps     = 14;
-  localparam int Half     = Taps / 2;
+  localparam int Taps = 14;
+  localparam int Half = Taps / 2;
   localparam int AccWidth = 46;  // 25 x 18 bits, taps of less than 2 in sum
   localparam logic signed [AccWidth-1:0] RoundUp = AccWidth'(1) <<< 16;  // half a code of points, in a sum
   localparam logic [10:0] LastPlace = 11'd1279;
-  localparam logic [4:0]  LastSlot  = 5'(2 * Taps - 1);
+  localparam logic [4:0] LastSlot = 5'(2 * Taps - 1);
 
   function automatic logic signed [24:0] rounded(input logic signed [WordWidth-1:0] word);
     logic signed [WordWidth-3:0] all;
@@ -49,7 +49,7 @@ module td_resample #(
   endfunction
 
   // ---- length of the next window ------------------------------------------------------------------
-  logic        usable, divided, fresh_q, waiting_q, locked_q;
+  logic usable, divided, fresh_q, waiting_q, locked_q;
   logic [26:0] new_q, next_period_q, period_q;  // all that may be used are shorter than 2048 samples
   logic [32:0] quotient;
   logic [32:0] next_step_q, step_q;  // 2^-32 sample
@@ -73,12 +73,12 @@ module td_resample #(
   // ---- samples: two lanes of two channels, 16 samples each ------------------------------------------
   logic signed [24:0] lane_u_q [32];  // u1, u2
   logic signed [24:0] lane_i_q [32];  // i1, i2
-  logic        [3:0]  now_q, filled_q;  // where the newest sample's words go; samples before it
-  logic               late_q, started_q, ready;
+  logic [3:0] now_q, filled_q;  // where the newest sample's words go; samples before it
+  logic late_q, started_q, ready;
 
   always_ff @(posedge clk_i) begin
     if (word_valid_i && !word_channel_i[0]) lane_u_q[{word_channel_i[1], now_q}] <= rounded(word_i);
-    if (word_valid_i && word_channel_i[0])  lane_i_q[{word_channel_i[1], now_q}] <= rounded(word_i);
+    if (word_valid_i && word_channel_i[0]) lane_i_q[{word_channel_i[1], now_q}] <= rounded(word_i);
   end
 
   assign ready = late_q && filled_q == 4'(Taps);
@@ -102,9 +102,9 @@ module td_resample #(
   // ---- points: when and where ----------------------------------------------------------------------
   logic [33:0] due_q, due_next;  // of the next point, behind the sample 8 before the newest; 2^-32 sample
   logic [10:0] place_q;
-  logic        restart, go, again, issue, take;
-  logic        run_q;            // taps of a point are being issued
-  logic [4:0]  slot_d, slot_q;   // tap and lane half of it
+  logic restart, go, again, issue, take;
+  logic run_q;  // taps of a point are being issued
+  logic [4:0] slot_d, slot_q;  // tap and lane half of it
   logic [15:0] mu_d, mu_q;
   logic [10:0] point_place_q;
 
@@ -164,20 +164,20 @@ module td_resample #(
   end
 
   // ---- taps: distance -> kernel -> interpolated tap, one a clock --------------------------------------
-  logic               second, behind;      // half of the lane; the sample lies behind the point
-  logic [3:0]         tap, sample_place;
-  logic [10:0]        part;
+  logic second, behind;  // half of the lane; the sample lies behind the point
+  logic [3:0] tap, sample_place;
+  logic [10:0] part;
   logic signed [17:0] value, value1_q;
   logic signed [13:0] slope, slope1_q;
   logic signed [11:0] part_q;
   logic signed [25:0] rise_q;
   logic signed [17:0] value_q, tap_q;
-  logic        [4:0]  from1_q, from2_q;  // place in a lane
+  logic [4:0] from1_q, from2_q;  // place in a lane
   logic signed [24:0] su_q, si_q;
-  logic signed [42:0] mu_u_q, mu_i_q;      // products
+  logic signed [42:0] mu_u_q, mu_i_q;  // products
   logic signed [AccWidth-1:0] acc_u_q, acc_i_q;
-  logic        [4:1]  first_q;             // of the stages, as the three below
-  logic        [5:1]  on_q, last_q, second_q;
+  logic [4:1] first_q;  // of the stages, as the three below
+  logic [5:1] on_q, last_q, second_q;
 
   function automatic logic [3:0] tap_of(input logic [4:0] slot);
     tap_of = slot >= 5'(Taps) ? 4'(slot - 5'(Taps)) : 4'(slot);

@@ -28,14 +28,14 @@ module td_results (
   localparam logic [3:0] TotalsLeftOut = 4'd1;
 
   // Banks: written, shown, shown last as a whole, held of these, next to be written; 1: there was a publication.
-  logic [2:0]  fill_q, shown_q, whole_q, held_q, held_whole_q, held_energy_q, spare_q;
-  logic        shown_valid_q, whole_valid_q, held_valid_q, held_whole_valid_q, held_energy_valid_q;
-  logic        shown_flag_q, held_flag_q;  // word 0
+  logic [2:0] fill_q, shown_q, whole_q, held_q, held_whole_q, held_energy_q, spare_q;
+  logic shown_valid_q, whole_valid_q, held_valid_q, held_whole_valid_q, held_energy_valid_q;
+  logic shown_flag_q, held_flag_q;  // word 0
   logic        seeks;                      // spare_q is in use
   logic [31:0] words_q [512];
   logic [31:0] word_q;
   logic [8:0]  place;
-  logic        valid, flags_q, flag_q, valid_q, read_q;
+  logic valid, flags_q, flag_q, valid_q, read_q;
 
   // A take_i or take_energy_i holds what is shown, so that spare_q stays good.
   assign seeks = spare_q == fill_q || spare_q == shown_q || spare_q == whole_q
@@ -96,7 +96,7 @@ module td_results (
 
   always_ff @(posedge clk_i) begin
     if (write_i) words_q[{fill_q, index_i}] <= data_i;
-    if (req_i)   word_q <= words_q[place];
+    if (req_i) word_q <= words_q[place];
   end
 
   always_ff @(posedge clk_i) begin

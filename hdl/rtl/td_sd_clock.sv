@@ -17,8 +17,8 @@ module td_sd_clock #(
   localparam int Width = $clog2(HalfPeriod);
 
   logic [Width-1:0] count_q;
-  logic             mclk_q, half_ends;
-  logic [1:0]       take_q;
+  logic mclk_q, half_ends;
+  logic [1:0] take_q;
   (* ASYNC_REG = "TRUE" *) logic [3:0] first_q, second_q;
 
   assign half_ends = count_q == Width'(HalfPeriod - 1);

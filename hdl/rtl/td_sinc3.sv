@@ -20,15 +20,15 @@ module td_sinc3 #(
   output logic signed [23:0]          sample_o,  // 2^23 is all ones
   output logic                        clipped_o
 );
-  localparam int Log2R        = $clog2(Oversampling);
-  localparam int SumWidth     = 3 * Log2R + 2;  // +-R^3
+  localparam int Log2R = $clog2(Oversampling);
+  localparam int SumWidth = 3 * Log2R + 2;  // +-R^3
   localparam int ChannelWidth = $clog2(Channels);
-  localparam int Last         = Channels - 1;
+  localparam int Last = Channels - 1;
 
   // ---- integrators, every bit -------------------------------------------------------------------
   logic [Channels*SumWidth-1:0] third, held_q;
-  logic [Log2R-1:0]             bit_q;  // bits of the group so far
-  logic                         group_end, start_q;
+  logic [Log2R-1:0] bit_q;  // bits of the group so far
+  logic group_end, start_q;
 
   assign group_end = bit_valid_i && bit_q == '1;
 
@@ -63,10 +63,10 @@ module td_sinc3 #(
   end
 
   // ---- differences: 3 a channel, one a clock ----------------------------------------------------
-  logic                       run_q, valid_q, primed_q;  // primed: there was a group before this one
-  logic [1:0]                 stage_q;
-  logic [ChannelWidth-1:0]    channel_q, done_q;
-  logic signed [SumWidth-1:0] before_q [4*Channels];
+  logic run_q, valid_q, primed_q;  // primed: there was a group before this one
+  logic [1:0] stage_q;
+  logic [ChannelWidth-1:0] channel_q, done_q;
+  logic signed [SumWidth-1:0] before_q[4*Channels];
   logic signed [SumWidth-1:0] value_q, operand, earlier;
 
   assign operand = stage_q == '0 ? held_q[channel_q*SumWidth+:SumWidth] : value_q;

@@ -34,14 +34,14 @@ module td_spi_adc #(
   output logic        late_o,
   output logic        silent_o
 );
-  localparam int HalfWidth  = $clog2(HalfPeriod);
-  localparam int WaitWidth  = $clog2((ResetClocks > SilentClocks ? ResetClocks : SilentClocks) + 1);
-  localparam int BitsInAll  = 144;
-  localparam int BitsOfCrc  = 136;  // up to the last bit of the CRC itself
+  localparam int HalfWidth = $clog2(HalfPeriod);
+  localparam int WaitWidth = $clog2((ResetClocks > SilentClocks ? ResetClocks : SilentClocks) + 1);
+  localparam int BitsInAll = 144;
+  localparam int BitsOfCrc = 136;  // up to the last bit of the CRC itself
 
   // WREG of two registers from address 2: MODE with the reset flag cleared, 24-bit words and the
   // time-out on; CLOCK with all channels, oversampling 512 of 4.096 MHz, high resolution.
-  localparam logic [71:0] Setup  = {16'h6101, 8'd0, 16'h0110, 8'd0, 16'h0F0A, 8'd0};
+  localparam logic [71:0] Setup = {16'h6101, 8'd0, 16'h0110, 8'd0, 16'h0F0A, 8'd0};
   localparam logic [15:0] Answer = 16'h4101;  // two registers from address 2 were written
 
   // ---- lines of the ADC into this clock -----------------------------------------------------------
@@ -63,15 +63,24 @@ module td_spi_adc #(
   end
 
   // ---- reset of the ADC, frames, silence ------------------------------------------------------------
-  typedef enum logic [1:0] {Reset, Wait, Shift, Check} phase_e;
-  typedef enum logic [1:0] {Write, Confirm, Stream} task_e;
+  typedef enum logic [1:0] {
+    Reset,
+    Wait,
+    Shift,
+    Check
+  } phase_e;
+  typedef enum logic [1:0] {
+    Write,
+    Confirm,
+    Stream
+  } task_e;
 
   phase_e                phase_q;
   task_e                 task_q;
   logic [WaitWidth-1:0]  wait_q;
   logic [HalfWidth-1:0]  half_q;
   logic [7:0]            bit_q;        // bits whose falling edge has been
-  logic                  sclk_q, half_ends, falling, silent;
+  logic sclk_q, half_ends, falling, silent;
   logic [1:0]            take_q;       // the bit of a falling edge is behind the synchroniser two clocks later
   logic [71:0]           out_q;
 
@@ -145,7 +154,7 @@ module td_spi_adc #(
   logic [2:0]  word_q;
   logic [15:0] crc_q, crc_next, status_q;
   logic [95:0] fresh_q;
-  logic        take, whole_q, good_q;
+  logic take, whole_q, good_q;
 
   assign take     = take_q[1];
   assign word     = {in_q, miso_q[1]};

@@ -43,17 +43,17 @@ module td_sums (
   output logic signed [63:0] run_o
 );
   localparam logic [5:0] FirstRead = 6'd17;
-  localparam logic [3:0] Sums      = 4'd10;
-  localparam logic [3:0] Values    = 4'd3;   // sums further on when a product is added
-  localparam logic [3:0] Parts     = 4'd5;   // and when its part is
-  localparam logic [3:0] Last      = Parts + Sums - 4'd1;
-  localparam logic [4:0] Run       = 5'd12;  // place of run_o among the sums
+  localparam logic [3:0] Sums = 4'd10;
+  localparam logic [3:0] Values = 4'd3;  // sums further on when a product is added
+  localparam logic [3:0] Parts = 4'd5;  // and when its part is
+  localparam logic [3:0] Last = Parts + Sums - 4'd1;
+  localparam logic [4:0] Run = 5'd12;  // place of run_o among the sums
 
   // ---- steps ---------------------------------------------------------------------------------------------
-  logic       read_on_q, on_q;  // words are read; one clock later
-  logic [3:0] read_k_q, k_q;    // sum
+  logic read_on_q, on_q;  // words are read; one clock later
+  logic [3:0] read_k_q, k_q;  // sum
   logic [1:0] read_step_q, step_q;
-  logic       end_of;
+  logic end_of;
 
   assign end_of = read_k_q == Last + 4'd1;  // on_q ends one clock later
 
@@ -61,7 +61,7 @@ module td_sums (
     on_q   <= rst_ni && read_on_q && !end_of;
     k_q    <= read_k_q;
     step_q <= read_step_q;
-    if (!rst_ni || end_of)                 read_on_q <= 1'b0;
+    if (!rst_ni || end_of) read_on_q <= 1'b0;
     else if (slot_i == FirstRead - 6'd1) read_on_q <= 1'b1;
     if (!read_on_q) begin
       read_k_q    <= '0;
@@ -73,16 +73,21 @@ module td_sums (
   end
 
   // ---- words of the last samples: one memory, one read a clock -------------------------------------------
-  typedef enum logic [1:0] {Then, Newest, Quarter, Half} age_e;  // 7, 0, 36, 72 samples ago
-  logic        [6:0]  place_q, delay;  // place of the newest word
+  typedef enum logic [1:0] {
+    Then,
+    Newest,
+    Quarter,
+    Half
+  } age_e;  // 7, 0, 36, 72 samples ago
+  logic [6:0] place_q, delay;  // place of the newest word
   logic        [12:0] count_q;         // samples so far, this one included, up to 4097
   logic        [1:0]  channel;
   age_e               age;
-  logic        [3:0]  use_d, use1_q, use2_q;  // of the word: to a, to b, kept, taken off what was kept
+  logic [3:0] use_d, use1_q, use2_q;  // of the word: to a, to b, kept, taken off what was kept
   logic               blank;                  // 0 instead of the word
   logic signed [30:0] line_q [512];
   logic signed [30:0] read_q, word_q;
-  logic               held_q;          // that sample has been
+  logic held_q;  // that sample has been
 
   assign settled_o = count_q > 13'd4096;
 
@@ -101,7 +106,9 @@ module td_sums (
     age     = Then;
     blank   = 1'b0;
     use_d   = 4'b0000;
-    unique case ({read_k_q, read_step_q})
+    unique case ({
+      read_k_q, read_step_q
+    })
       {4'd0, 2'd1}: use_d = 4'b0100;
       {4'd0, 2'd2}: begin channel = 2'd1; use_d = 4'b1000; end
       {4'd1, 2'd1}: begin channel = 2'd2; use_d = 4'b0100; end
@@ -151,8 +158,8 @@ module td_sums (
   // Each is 0 but in its clock, so that none needs to be chosen. The last word of a sum goes to a, what goes to b waits.
   logic signed [31:0] kept_q, joined, a_q, b_next_q, b_q;
   logic signed [47:0] value_q, whole_q;
-  logic        [15:0] fraction_q;
-  logic               next_product, next_part, product_q, part_q;
+  logic [15:0] fraction_q;
+  logic next_product, next_part, product_q, part_q;
 
   assign joined       = use2_q[0] ? kept_q - 32'(word_q) : kept_q + 32'(word_q);
   assign next_product = on_q && step_q == 2'd0 && k_q >= 4'd1 && k_q <= Sums;  // a clock behind the last word
@@ -175,14 +182,14 @@ module td_sums (
 
   // ---- sums: first the products of this sample, then what was before them ------------------------------------
   // Places of the memory: since the last boundary; 16 more: products of this sample; Run.
-  logic signed [63:0] sums_q [32];
+  logic signed [63:0] sums_q[32];
   logic signed [63:0] x_q, sum;
-  logic signed [47:0] y_q, y;    // product, then its part; what is added
+  logic signed [47:0] y_q, y;  // product, then its part; what is added
   logic               round_q;   // half of the last bit of y_q
   logic               fresh_q;   // no sample has been since reset: sums are 0
-  logic               part_on, run_on, minus, halved, write, end_on;
-  logic        [3:0]  value_k, part_k;
-  logic        [4:0]  x_place, place;
+  logic part_on, run_on, minus, halved, write, end_on;
+  logic [3:0] value_k, part_k;
+  logic [4:0] x_place, place;
 
   assign value_k = k_q - Values;
   assign part_k  = k_q - Parts;
@@ -241,13 +248,13 @@ module td_sums (
   logic signed [54:0] half_q [32];  // two of them by turns
   logic               newest_q;     // which of the two
 
-  assign sum_o = half_q[{newest_q ^ former_i, index_i}];
+  assign sum_o = half_q[{newest_q^former_i, index_i}];
 
   always_ff @(posedge clk_i) begin
     if (on_q && step_q == 2'd1 && part_on) half_q[{!newest_q, part_k}] <= sum[54:0];
     closed_o <= rst_ni && end_on && boundary_i && !restart_i;
     gap_o    <= rst_ni && end_on && boundary_i && restart_i;
-    if (!rst_ni)                                    newest_q <= 1'b0;
+    if (!rst_ni) newest_q <= 1'b0;
     else if (end_on && boundary_i && !restart_i) newest_q <= !newest_q;
   end
 endmodule

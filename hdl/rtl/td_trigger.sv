@@ -18,7 +18,7 @@ module td_trigger (
   output logic [31:0] period_o
 );
   (* ASYNC_REG = "TRUE" *) logic [1:0] sync_q;
-  logic        former_q, rising, edge_q;
+  logic former_q, rising, edge_q;
   logic [31:0] ticks_q, ticks_next;
   logic [47:0] last_q;
 

@@ -34,17 +34,17 @@ module td_zero_cross #(
   output logic signed [SampleWidth-1:0] delayed_o
 );
   localparam int SumWidth = SampleWidth + 4;
-  localparam int Taps     = 16;
+  localparam int Taps = 16;
 
-  logic signed [SampleWidth-1:0] line_q [Taps];  // line_q[0]: the newest sample
-  logic signed [SumWidth-1:0]    sum_q, before_q;
-  logic signed [SampleWidth:0]   change, change_q;  // of the sum with this sample
-  logic                          decide_q;
-  logic        [7:0]             count_q, count_next;
-  logic                          lost_q, above_q, under_q;
+  logic signed [SampleWidth-1:0] line_q[Taps];  // line_q[0]: the newest sample
+  logic signed [SumWidth-1:0] sum_q, before_q;
+  logic signed [SampleWidth:0] change, change_q;  // of the sum with this sample
+  logic decide_q;
+  logic [7:0] count_q, count_next;
+  logic lost_q, above_q, under_q;
 
   // ---- moving sum ---------------------------------------------------------------------------
-  assign change = (SampleWidth+1)'(sample_i) - (SampleWidth+1)'(line_q[Taps-1]);
+  assign change = (SampleWidth + 1)'(sample_i) - (SampleWidth + 1)'(line_q[Taps-1]);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -101,11 +101,11 @@ module td_zero_cross #(
   // ---- interpolation: |before| / |now - before|, of which the sign is the other one of before's -------
   logic        divided;
   logic [15:0] quotient;
-  logic        boundary_q, crossing_q, restart_q, plain_q, busy_q;
-  logic        [SampleWidth:0] size_before, size_change;  // at a crossing the former is the smaller
+  logic boundary_q, crossing_q, restart_q, plain_q, busy_q;
+  logic [SampleWidth:0] size_before, size_change;  // at a crossing the former is the smaller
 
   function automatic logic [SampleWidth:0] size_of(input logic [SampleWidth:0] value, input logic minus);
-    size_of = (value ^ {(SampleWidth + 1){minus}}) + (SampleWidth+1)'(minus);
+    size_of = (value ^ {(SampleWidth + 1) {minus}}) + (SampleWidth + 1)'(minus);
   endfunction
 
   assign size_change = size_of(change_q, change_q[SampleWidth]);

