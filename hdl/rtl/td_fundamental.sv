@@ -136,6 +136,7 @@ module td_fundamental #(
     Low,
     High,
     Energy,
+    Fetch,
     OneLow,
     OneHigh,
     OtherLow,
@@ -158,9 +159,9 @@ module td_fundamental #(
   logic signed [63:0] total_q;
   (* ram_style = "block" *)
   logic        [31:0] energy_q [32];  // low and high words; then the windows since reset
-  logic [31:0] energy_word_q, gain;
+  logic [31:0] energy_read_q, energy_word_q, gain;
   logic [32:0] energy_next;
-  logic [4:0] clear_q, energy_place, energy_place_q;
+  logic [4:0] clear_q, energy_place, read_place_q, energy_place_q;
   logic powers, minus, one, other, mine, high, carry, carry_q;
 
   assign powers = item_q[2];
@@ -234,8 +235,8 @@ module td_fundamental #(
   end
 
   // Energies of item 4..7 lie at 2 (item - 4), the side of the other sign behind it; both count up, word by
-  // word: a negative energy is taken off, as its complement with a carry into the low word. A word is read in
-  // the clock before it is added to.
+  // word: a negative energy is taken off, as its complement with a carry into the low word. A word is asked
+  // for two clocks before it is added to, so that the memory's latency is not in the sum's path.
   assign one         = job_q == OneLow || job_q == OneHigh;
   assign other       = job_q == OtherLow || job_q == OtherHigh;
   assign high        = job_q == OneHigh || job_q == OtherHigh;
@@ -247,10 +248,10 @@ module td_fundamental #(
   always_comb begin
     unique case (job_q)
       Clear:     energy_place = clear_q;
-      OneLow:    energy_place = {1'b0, item_q[1:0], 2'b01};
-      OneHigh:   energy_place = {1'b0, item_q[1:0], 2'b10};
-      OtherLow:  energy_place = {1'b0, item_q[1:0], 2'b11};
-      OtherHigh: energy_place = 5'd16;
+      Fetch:     energy_place = {1'b0, item_q[1:0], 2'b01};
+      OneLow:    energy_place = {1'b0, item_q[1:0], 2'b10};
+      OneHigh:   energy_place = {1'b0, item_q[1:0], 2'b11};
+      OtherLow:  energy_place = 5'd16;
       default:   energy_place = {1'b0, item_q[1:0], 2'b00};
     endcase
   end
@@ -300,7 +301,8 @@ module td_fundamental #(
           job_q   <= Energy;
           begin_q <= 1'b1;
         end
-        Energy:   if (multiplied) job_q <= OneLow;
+        Energy:   if (multiplied) job_q <= Fetch;
+        Fetch:    job_q <= OneLow;
         OneLow:   job_q <= OneHigh;
         OneHigh:  job_q <= OtherLow;
         OtherLow: job_q <= OtherHigh;
@@ -317,9 +319,11 @@ module td_fundamental #(
   end
 
   always_ff @(posedge clk_i) begin
-    energy_place_q <= energy_place;
+    read_place_q   <= energy_place;
+    energy_place_q <= read_place_q;
+    energy_read_q  <= energy_q[energy_place];
     if (job_q == Clear) energy_word_q <= '0;
-    else energy_word_q <= energy_q[energy_place];
+    else energy_word_q <= energy_read_q;
     if (job_q == Clear || one || other || job_q == Windows) energy_q[energy_place_q] <= energy_next[31:0];
   end
 
