@@ -100,7 +100,7 @@ def sine_text() -> str:
         "  input  logic        [6:0]  place_i,",
         "  output logic signed [17:0] sine_o",
         ");",
-        '  (* ram_style = "block" *) logic signed [17:0] table_q [128];',
+        '  (* ram_style = "block" *) logic signed [17:0] table_q[128];',
         "",
         "  always_ff @(posedge clk_i) sine_o <= table_q[place_i];",
         "",

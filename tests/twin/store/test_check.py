@@ -49,7 +49,7 @@ def test_info_adds_up_and_compact_leaves_one_file_each(root):
 def test_pictures_of_a_store_are_drawn_and_what_it_lacks_is_said(root, tmp_path):
     done = teiden("draw", root, "--out", tmp_path)
     assert done.exit_code == 0, done.output
-    assert [(tmp_path / f"{name}_half_hour.png").exists() for name in ("completeness", "missing")] == [True, True]
+    assert [(tmp_path / f"{name}_half_hour.png").exists() for name in ("in_time", "missing_map")] == [True, True]
     nothing = teiden("draw", root, "--out", tmp_path, "--series", "gas")
     assert nothing.exit_code == 2
     assert "holds no gas readings" in nothing.output
