@@ -1,8 +1,9 @@
-"""One small run, shared by the tests that look at what a run leaves."""
+"""What tests share: one small run and its variants, and a source that poses as an instrument."""
 
 import pytest
 
 from hil.run import run_scenario
+from hil.source.simulated import SimulatedSource
 from twin import scenario
 
 SMALL = (
@@ -38,3 +39,21 @@ def small_run(tmp_path_factory):
 def make_small():
     """Give the function that makes variants of the small scenario."""
     return small
+
+
+class Posing(SimulatedSource):
+    """A source that does not say that it is simulated, and that counts how often its output was switched on."""
+
+    switched_on = 0
+
+    def execute(self, message):
+        before = self.output_on
+        reply = super().execute(message)
+        self.switched_on += self.output_on and not before
+        return None if reply is None else reply.replace("TEIDEN,SIMULATED 6812B", "KEYSIGHT,6812B")
+
+
+@pytest.fixture
+def posing():
+    """A simulated 6812B that poses as the instrument."""
+    return Posing()

@@ -17,7 +17,6 @@ from hil import check_places
 from hil.board import Wiring
 from hil.cli import main
 from hil.source.server import SourceServer
-from hil.source.simulated import SimulatedSource
 
 STATION = """
 [board]
@@ -32,23 +31,11 @@ dialect = "{dialect}"
 RATE_HZ = 8000
 
 
-class Posing(SimulatedSource):
-    """A source that does not say that it is simulated, and that counts how often its output was switched on."""
-
-    switched_on = 0
-
-    def execute(self, message):
-        before = self.output_on
-        reply = super().execute(message)
-        self.switched_on += self.output_on and not before
-        return None if reply is None else reply.replace("TEIDEN,SIMULATED 6812B", "KEYSIGHT,6812B")
-
-
 class Lab:
     """The board, the instrument and the wires between them, which move while somebody sleeps."""
 
-    def __init__(self):
-        self.board, self.instrument = CompiledFrontEnd(), Posing()
+    def __init__(self, instrument):
+        self.board, self.instrument = CompiledFrontEnd(), instrument
         self.words = {}  # registers that read as something else
         self.ppm = 0.0  # of the board's clock
         self.twist = lambda block: block
@@ -87,8 +74,8 @@ class Lab:
 
 
 @pytest.fixture
-def lab(monkeypatch):
-    made = Lab()
+def lab(monkeypatch, posing):
+    made = Lab(posing)
     monkeypatch.setitem(sys.modules, "pynq", types.SimpleNamespace(MMIO=made.mmio, Overlay=made.overlay))
     clock = types.SimpleNamespace(sleep=made.sleep, monotonic_ns=made.monotonic_ns)
     monkeypatch.setattr(check_places, "time", clock)

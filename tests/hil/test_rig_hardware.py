@@ -15,7 +15,6 @@ from hil.real_board import RealBoard
 from hil.rig_server import serve_station
 from hil.run import run_scenario
 from hil.source.server import SourceServer
-from hil.source.simulated import SimulatedSource
 from hil.station import load_station
 from teiden.errors import PartFailed
 
@@ -33,24 +32,12 @@ RATE_HZ = 8000
 AT_ONCE = 800  # samples the lab catches up before somebody else may look
 
 
-class Posing(SimulatedSource):
-    """A source that does not say that it is simulated, and that counts how often its output was switched on."""
-
-    switched_on = 0
-
-    def execute(self, message):
-        before = self.output_on
-        reply = super().execute(message)
-        self.switched_on += self.output_on and not before
-        return None if reply is None else reply.replace("TEIDEN,SIMULATED 6812B", "KEYSIGHT,6812B")
-
-
 class Lab(threading.Thread):
     """Board, instrument and wires, moved by the wall clock; its four methods are the board's."""
 
-    def __init__(self):
+    def __init__(self, instrument):
         super().__init__(daemon=True)
-        self.board, self.instrument = CompiledFrontEnd(), Posing()
+        self.board, self.instrument = CompiledFrontEnd(), instrument
         self._wiring = Wiring(self.instrument, self.board)
         self._turn = threading.Lock()
         self._ended = threading.Event()
@@ -78,8 +65,8 @@ class Lab(threading.Thread):
 
 
 @pytest.fixture
-def lab(monkeypatch):
-    made = Lab()
+def lab(monkeypatch, posing):
+    made = Lab(posing)
 
     @contextmanager
     def opened(board):
