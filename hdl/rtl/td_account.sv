@@ -15,7 +15,7 @@
 //
 // Results leave word by word, index_o as METER in hdl/regs/teiden_frontend.rdl has the words, all of them after each
 // closed_i; words 44 to 51 are the energies of both elements by sign, for the outputs below. *_o of the sums of
-// elements change with publishing_i (td_half_cycle), powers and RMS only if whole_i.
+// elements change with publishing_i (td_half_cycle), powers only if whole_i.
 // Done at most 940 clocks after closed_i at 64 clocks a sample or more, before publishing_i comes. Its energies are
 // emptied in the first 60 clocks after reset; a closed_i among them waits.
 module td_account #(
@@ -45,10 +45,8 @@ module td_account #(
   output logic        [31:0] data_o,
   input  logic               publishing_i,
   input  logic               whole_i,
-  output logic        [29:0] irms_o,
   output logic signed [63:0] p_o,
   output logic signed [63:0] q_o,
-  output logic signed [63:0] s_o,
   output logic               loaded_p_o,    // the active power is above its no-load threshold
   output logic               loaded_q_o,
   output logic        [63:0] energy_forward_o,
@@ -534,8 +532,7 @@ module td_account #(
   end
 
   // ---- publication ------------------------------------------------------------------------------------------
-  logic [29:0] irms_q;
-  logic signed [63:0] p_q, q_q, s_q;
+  logic signed [63:0] p_q, q_q;
   logic [63:0] forward_q, reverse_q, lagging_q, leading_q;
 
   // Takes a word of a result that has just left.
@@ -546,10 +543,8 @@ module td_account #(
   endfunction
 
   always_ff @(posedge clk_i) begin
-    if (write_o && index_o == {RmsI1[4:0], 1'b0}) irms_q <= data_o[29:0];
     p_q       <= taken(p_q, P[4:0]);
     q_q       <= taken(q_q, Q[4:0]);
-    s_q       <= taken(s_q, S[4:0]);
     forward_q <= taken(forward_q, Forward[4:0]);
     reverse_q <= taken(reverse_q, Reverse[4:0]);
     lagging_q <= taken(lagging_q, Lagging[4:0]);
@@ -558,10 +553,8 @@ module td_account #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      irms_o           <= '0;
       p_o              <= '0;
       q_o              <= '0;
-      s_o              <= '0;
       loaded_p_o       <= 1'b0;
       loaded_q_o       <= 1'b0;
       energy_forward_o <= '0;
@@ -574,10 +567,8 @@ module td_account #(
       energy_lagging_o <= lagging_q;
       energy_leading_o <= leading_q;
       if (whole_i) begin
-        irms_o     <= irms_q;
         p_o        <= p_q;
         q_o        <= q_q;
-        s_o        <= s_q;
         loaded_p_o <= loaded_p_q;
         loaded_q_o <= loaded_q_q;
       end

@@ -193,9 +193,8 @@ module td_frontend #(
   logic                    result_write;
   logic        [5:0]       result_index;
   logic        [31:0]      result_data;
-  logic        [29:0]      irms;
   logic loaded_p, loaded_q;
-  logic [63:0] p, q, s, e_forward, e_reverse, e_lagging, e_leading, e_run;
+  logic [63:0] p, q, e_forward, e_reverse, e_lagging, e_leading, e_run;
 
   td_metrology u_metrology (
     .clk_i,
@@ -227,10 +226,8 @@ module td_frontend #(
     .write_o         (result_write),
     .index_o         (result_index),
     .data_o          (result_data),
-    .irms_o          (irms),
     .p_o             (p),
     .q_o             (q),
-    .s_o             (s),
     .loaded_p_o      (loaded_p),
     .loaded_q_o      (loaded_q),
     .energy_forward_o(e_forward),
@@ -722,7 +719,7 @@ module td_frontend #(
   logic unused;
   assign unused = &{1'b0, misuse_flags, guard_key, int_addr[1:0], lg_declared[15:8], ingress_seen,
                     result_data[31:30], saturated_flag, overflow_flag, overrun_flag, current_flag, u2_flag, i2_flag,
-                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], totals_addr[1:0], irms, s, step,
+                    clipped_flag, late_flag, read_addr[1:0], meter_addr[1:0], totals_addr[1:0], step,
                     fund_addr[1:0], harm_addr[1:0]};
 
   // ---- write lock and checksum, in front of the register file -----------------------------------

@@ -51,7 +51,7 @@ class Bench:
         await reset(dut)
         dut.mode_i.value = settings.wiring
         dut.no_load_p_i.value, dut.no_load_q_i.value = settings.no_load_p, settings.no_load_q
-        assert shown(dut) == (0,) * 10
+        assert shown(dut) == (0,) * 8
         await clocks(dut, EMPTYING_CLOCKS)
         return Meter(settings)
 
@@ -152,6 +152,8 @@ async def energies_have_their_full_width(dut: Any) -> None:
         model.energies = wide_energies(bench.rng, former)
         former = None if former else model.energies
         put_energies(dut.memory_q, model.energies)
+    await bench.close(model)
+    await bench.publish(model, True)
 
 
 @cocotb.test()
