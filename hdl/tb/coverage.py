@@ -2,7 +2,7 @@
 
 Points are merged over benches and instances: a line of `td_divide` counts as run when any bench ran it. What
 cannot be reached is waived in hdl/lint/coverage_waivers.toml, each waiver with its reason; one that matches
-nothing is an error. ``open`` in that file names the modules and kinds that do not reach their gate yet.
+nothing is an error.
 
 python -m hdl.tb.coverage FILE...      prints the table and what is missing
 """
@@ -96,12 +96,6 @@ def read_waivers(path: Path = WAIVERS) -> list[Waiver]:
     return waivers
 
 
-def read_open(path: Path = WAIVERS) -> set[tuple[str, str]]:
-    """Return (module, kind) of the gates that are not reached yet."""
-    listed: dict[str, list[str]] = tomllib.loads(path.read_text()).get("open", {})
-    return {(module, kind) for module, kinds in listed.items() for kind in kinds}
-
-
 def scores(counts: Counter[Point], waivers: list[Waiver]) -> tuple[dict[str, dict[str, Score]], list[Waiver]]:
     """Return the scores, by module and kind, and the waivers that waived nothing."""
     found: dict[str, dict[str, Score]] = defaultdict(lambda: {kind: Score() for kind in KINDS})
@@ -146,12 +140,12 @@ def table(found: dict[str, dict[str, Score]]) -> str:
     return "\n".join(lines)
 
 
-def shortfalls(found: dict[str, dict[str, Score]], still_open: set[tuple[str, str]]) -> list[str]:
-    """Return what misses its gate and is not open, with the first missing points."""
+def shortfalls(found: dict[str, dict[str, Score]]) -> list[str]:
+    """Return what misses its gate, with the first missing points."""
     said = []
     for module, by_kind in sorted(found.items()):
         for kind, score in by_kind.items():
-            if score.share < GATES[kind] and (module, kind) not in still_open:
+            if score.share < GATES[kind]:
                 said.append(f"{module}: {kind} {100 * score.share:.1f} %, expected {100 * GATES[kind]:.0f} %")
                 said += [f"    {module}.sv:{point.line}:{point.column} {point.what}" for point in score.missing[:40]]
     return said
@@ -161,7 +155,7 @@ def main(arguments: list[str]) -> int:
     """Print the table for coverage.dat files; return 1 if a gate is missed."""
     found, idle = scores(merged(map(Path, arguments)), read_waivers())
     print(table(found))
-    short = shortfalls(found, read_open())
+    short = shortfalls(found)
     print("\n".join(short))
     for waiver in idle:
         print(f"waiver matches nothing: {waiver.module} {waiver.kind} {waiver.match or waiver.source}")

@@ -123,6 +123,6 @@ def test_benches_cover_every_module(run: Callable[[str], Path]) -> None:
     print(code_coverage.table(found))
     missing = {path.stem for path in (toolchain.HDL / "rtl").glob("*.sv")} - set(found)
     assert not missing, "no bench runs these modules"
-    short = code_coverage.shortfalls(found, code_coverage.read_open())
+    short = code_coverage.shortfalls(found)
     assert not short, "\n".join(short)
     assert not idle, "waivers that match nothing"

