@@ -52,9 +52,16 @@ class PortClient(ABC):
     def lost(self) -> str:
         """Return what became of the other process, which answers no more."""
 
+    def hang_up(self) -> None:
+        """Close both connections: a late reply must not answer another question."""
+        self._requests.close()
+        self._replies.close()
+
     def _ask(
         self, operation: bytes, first: int, second: int = 0, third: int = 0, rest: bytes = b"", waits_s: float = 0.0
     ) -> npt.NDArray[np.uint32]:
+        if self._requests.closed:
+            raise PartFailed("board: it did not answer in time before; nothing is asked any more")
         try:
             self._requests.send_bytes(REQUEST.pack(operation, first, second, third) + rest)
         except OSError:
@@ -65,6 +72,7 @@ class PortClient(ABC):
         """Return the next reply; raise what it tells of."""
         try:
             if not self._replies.poll(self._answer_s + waits_s):
+                self.hang_up()
                 raise PartFailed(f"board: no answer within {self._answer_s + waits_s:g} s")
             reply = self._replies.recv_bytes(LONGEST_REPLY)
         except (EOFError, OSError):

@@ -76,8 +76,7 @@ class RemoteBoard(PortClient):
 
     def close(self) -> None:
         """End the other process."""
-        self._requests.close()
-        self._replies.close()
+        self.hang_up()
         try:
             self._process.wait(ENDING_S)
         except subprocess.TimeoutExpired:

@@ -85,7 +85,7 @@ class SimulatedPynqBoard(PortClient):
 
     def close(self) -> None:
         """End the other process."""
-        self._requests.close()
+        self.hang_up()
         self._process.wait()
 
     def lost(self) -> str:

@@ -100,6 +100,8 @@ def test_a_board_that_is_frozen_is_named(command, monkeypatch):
         with pytest.raises(PartFailed, match=r"no answer within 0\.3 s"):
             board.read32(regs.ID)
         board._process.send_signal(signal.SIGCONT)
+        with pytest.raises(PartFailed, match=r"did not answer in time before"):  # its late answer is for nobody
+            board.read32(regs.VERSION)
 
 
 def test_the_boards_part_ends_with_this_process(command):
