@@ -113,5 +113,12 @@ def test_every_event_minute_and_total_is_the_models(seed: int, board: CompiledFr
     for place, record in enumerate(model.intervals.ring):
         assert board.read_block(regs.INT_DATA + 32 * place, 8).tolist() == record.words()
     assert board.read_block(regs.FUND, regs.FUND_WORDS).tolist() == fundamental_words(model.fundamental.shown)
+    model.push([0] * 4)  # the board's last sample
+    cycle, sums = model.front_end.meter.cycle, model.frozen or model.front_end.meter.shown.energies
+    longs = [cycle.p, cycle.q, cycle.s]
+    longs += [energy >> 8 for energy in (sums.forward, sums.reverse, sums.lagging, sums.leading)]
+    totals = [cycle.i1, 0, *(word & 0xFFFFFFFF for long in longs for word in (long, long >> 32))]
+    assert board.read_block(regs.TOTALS, regs.TOTALS_WORDS).tolist() == totals
+    assert board.read32(regs.CF_COUNT) == model.front_end.pulse.count
     assert not board.read32(regs.STATUS) & (regs.STATUS_OVERRUN_MASK | regs.STATUS_EVENT_OVERFLOW_MASK)
     assert len({event.kind for event in seen}) >= 10, "the traffic is too tame"

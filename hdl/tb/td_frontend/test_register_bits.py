@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import cocotb
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, ReadOnly
 from cocotbext.axi import AxiProt
 
 from hdl.regs.generated import regs
@@ -172,16 +172,28 @@ async def every_rail_of_every_channel_is_told(dut: Any) -> None:
 
 
 @cocotb.test()
-async def a_sample_too_early_is_told_whichever_block_it_meets(dut: Any) -> None:
+async def a_sample_too_early_is_told_if_any_block_is_busy(dut: Any) -> None:
     """A square wave whose half cycles make events, so that each block is busy at times; some samples 3 to 28 apart."""
     master = await bus(dut)
+    blocks = [dut.valid_q, dut.busy_cross, dut.busy_half, dut.busy_detect, dut.busy_power, dut.busy_quality]
+    blocks += [dut.busy_points, dut.busy_control]
+    met = set()
     await master.write_dword(regs.CTRL, 3)
     rng = seeded("early")
     await FallingEdge(dut.clk_i)
     for n in range(900):
         dut.u1_i.value = (1 if n // 80 % 2 else -1) * (1 << 22) * (1 if n % 400 < 200 else 2) // 2
-        await pulse(dut, dut.valid_i)
+        busy = {block._name for block in blocks if block.value == 1}
+        met |= busy
+        dut.valid_i.value = 1
+        await ReadOnly()
+        assert int(dut.overrun.value) == bool(busy), busy
+        await FallingEdge(dut.clk_i)
+        dut.valid_i.value = 0
         await clocks(dut, rng.choice([63] * 8 + [3, 8, 12, 24, 28]))
+    assert met == {block._name for block in blocks if block is not dut.valid_q}, (
+        "samples follow each other 3 clocks apart"
+    )
     assert await master.read_dword(regs.STATUS) & regs.STATUS_OVERRUN_MASK
 
 

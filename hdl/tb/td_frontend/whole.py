@@ -18,11 +18,12 @@ from hdl.model_control import (
     Overcurrent,
     RapidChange,
 )
-from hdl.model_meter import MeterSettings, PulseSettings
+from hdl.model_meter import Energies, MeterSettings, PulseSettings
 from hdl.model_spectrum import FundamentalMeter, HarmonicsMeter, Resampler
 from hdl.regs.generated import regs
 
 CURRENT_MAX = (1 << 29) - 1  # control takes currents of 29 bits
+SUSPECTED = 1  # kind of event
 
 
 class Seen(NamedTuple):
@@ -96,6 +97,7 @@ class Whole:
         self.intervals = Intervals()
         self.resampler, self.fundamental, self.harmonics = Resampler(), FundamentalMeter(), HarmonicsMeter()
         self.lost = True
+        self.frozen: Energies | None = None  # as registers show them from the suspicion on
         self.events: list[Seen] = []
 
     def push(self, row: Sequence[int]) -> None:
@@ -125,6 +127,10 @@ class Whole:
         self.fundamental.step(points)
         self.harmonics.step(points)
         totals = model.meter.shown.energies
+        if model.power_fail.state not in (SUSPECT, CONFIRMED):
+            self.frozen = None
+        elif detected == SUSPECTED:
+            self.frozen = totals
         sides = (totals.forward >> 8, totals.reverse >> 8, totals.lagging >> 8, totals.leading >> 8)
         self.intervals.step(index, sides, model.power_fail.state in (SUSPECT, CONFIRMED))
         self.events += [Seen(event.kind, index, shown.urms, event.value, event.extra) for event in said]
