@@ -1,6 +1,6 @@
 """Shape the register file that peakrdl-etana writes: fewer LUTs, a shorter longest path.
 
-What software sees is the same, but that a register is answered four clocks later. Four things change:
+What software sees is the same, but that a register is answered four clocks later. Five things change:
 
 - Settings, registers that software alone writes, are words of a memory, and every access to one goes through it: its
   word is read, takes in the bytes written, is stored, and is loaded into the flip-flops that the blocks see. So

@@ -4,7 +4,8 @@
 // Each block takes its step in a clock of its own after valid_i, FirstStep and on, so that no two
 // events fall into one clock and their order depends on the samples only. The detector (17 clocks after
 // valid_i) and td_quality (up to 15) come before; the guard steps last, with guard_step_o. event_o comes
-// one clock behind the event of a block. busy_o is high from valid_i to the last step. An edge of minute_i (asynchronous) or tick_i is a time tick.
+// one clock behind the event of a block. busy_o is high from valid_i to the last step. An edge of minute_i
+// (asynchronous) or tick_i is a time tick.
 module td_control #(
   parameter int FirstStep = 20
 ) (

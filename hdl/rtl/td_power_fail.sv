@@ -116,8 +116,9 @@ module td_power_fail #(
   logic [31:0] read_q, earlier_q, former_q, floor_q, reference;  // the third is 0 but for the floor's clock
   logic [23:0] bound_low_q, bound_high_q;
   logic [39:0] bound_q;
-  logic [32:0] beside_drop, beside_low;  // the envelope less each limit: the sign tells, which takes smaller LUTs than
-  logic [33:0] beside_ratio;  // a comparison; of the ratio's twice, rounded up
+  // The envelope less each limit: its sign tells, in smaller LUTs than a comparison.
+  logic [32:0] beside_drop, beside_low;
+  logic [33:0] beside_ratio;  // of the ratio's limit, twice, rounded up
   logic under_drop_q, under_ratio_q, under_low_q;
   logic below_d, below_q;
   logic [4:0] row_d, row_q;  // samples below in a row, up to persist_i

@@ -24,7 +24,7 @@ module td_results (
   output logic [31:0] data_o
 );
   localparam logic [5:0] Words = 6'd44, LeftOut = 6'd7;
-  localparam logic [5:0] RmsI1 = 6'd2, Power = 6'd18, Energy = 6'd44;  // Power, Energy: of TOTALS's word 0
+  localparam logic [5:0] RmsI1 = 6'd2, Power = 6'd18, Energy = 6'd44;  // Power: of word 0 of TOTALS; Energy: of 8
   localparam logic [3:0] TotalsLeftOut = 4'd1;
 
   // Banks: written, shown, shown last as a whole, held of these, next to be written; 1: there was a publication.
