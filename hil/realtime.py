@@ -88,6 +88,8 @@ class RealTime:
         Of the run, for several boards.
     """
 
+    ahead = False  # what is sent acts when it arrives
+
     def __init__(self, end: TwinSide, timeout_s: float, limit_ms: float, wall: WallClock | None = None):
         self._wall = wall or WallClock()
         self._wall.add(self)

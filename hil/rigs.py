@@ -60,6 +60,11 @@ class BoardRig:
             self.ready = self._driver.start(configure)
         return self.ready
 
+    @property
+    def ahead(self) -> bool:
+        """Whether the next window may be granted before what happened in this one is collected."""
+        return self._driver.ahead
+
     def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
         """Let the rig run to ``until_ns``; returns at once."""
         with self._named():

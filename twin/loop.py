@@ -4,6 +4,9 @@ One window: supply changes take effect at its start, everything due before its e
 the rig and the mesh run to its end side by side, then the office hears what arrived. Nothing that
 one part learns in a window can act on another before the next window begins: handoff, turnaround
 and WAN latency are each at least one window long, and the scenario is refused otherwise.
+
+What acts on a board in the next window is known once the mesh has run to the end of this one. So a rig
+that waits for grants has the next one before it has told what it did in this window, and goes on at once.
 """
 
 from __future__ import annotations
@@ -113,6 +116,7 @@ class Loop:
         self._board_polls: dict[int, Poll] = {}
         self._downlinks: dict[int, list[wire.Downlink]] = {meter: [] for meter in plan.boards}
         self._board_pu = dict.fromkeys(plan.boards, 1.0)  # voltage at each board's place over nominal
+        self._granted_ns = dict.fromkeys(plan.boards, 0)  # up to where each board's rig may run
         self.now_ns = 0
         self._last_air = self._air_totals()
 
@@ -129,8 +133,9 @@ class Loop:
     def step(self, until_ns: int, watch: Callable[[int, Loop], None]) -> None:
         """Run on to ``until_ns``, at most to the scenario's end."""
         started = time.monotonic()
-        for begin_ns, end_ns in self._windows(min(until_ns, self.end_ns)):
-            self._window(begin_ns, end_ns)
+        windows = list(self._windows(min(until_ns, self.end_ns)))
+        for number, (begin_ns, end_ns) in enumerate(windows):
+            self._window(begin_ns, end_ns, windows[number + 1 : number + 2])
             self.now_ns = end_ns
             if end_ns % SECOND_NS == 0 or end_ns == self.end_ns:
                 self._sample_air(end_ns)
@@ -185,22 +190,35 @@ class Loop:
                 yield begin_ns, until_ns
                 begin_ns = until_ns
 
-    def _window(self, begin_ns: int, end_ns: int) -> None:
-        stages = [stage for stage in self.plan.supply.stages if stage.t_ns == begin_ns]
-        for stage in stages:
+    def _window(self, begin_ns: int, end_ns: int, following: list[tuple[int, int]]) -> None:
+        """Live through a window; ``following`` is the next one, if its supply is known."""
+        for stage in self._stages_at(begin_ns):
             self._change_supply(stage)
         for meter, rig in zip(self.plan.boards, self.rigs, strict=True):
-            changes = [change for stage in stages for change in self._board_change(meter, stage)]
-            downlinks, self._downlinks[meter] = self._downlinks[meter], []
-            rig.grant(end_ns, changes, downlinks)
+            if self._granted_ns[meter] < end_ns:
+                self._grant(meter, rig, begin_ns, end_ns)
         self.adversary.act_until(end_ns)
         self.meters.act_until(end_ns)
         self.plan.mesh.run_until(end_ns)
         self._take_mesh()
+        for meter, rig in zip(self.plan.boards, self.rigs, strict=True):
+            if rig.ahead:
+                for window in following:
+                    self._grant(meter, rig, *window)
         for meter, board, rig in zip(self.plan.boards, self.record.boards, self.rigs, strict=True):
             for event in rig.collect():
                 self._take_board(meter, board, event)
         self.office.run_until(end_ns)
+
+    def _stages_at(self, t_ns: int) -> list[Stage]:
+        return [stage for stage in self.plan.supply.stages if stage.t_ns == t_ns]
+
+    def _grant(self, meter: int, rig: RigDriver, begin_ns: int, end_ns: int) -> None:
+        """Let a board's rig live through a window, with all that acts on the board in it."""
+        changes = [change for stage in self._stages_at(begin_ns) for change in self._board_change(meter, stage)]
+        downlinks, self._downlinks[meter] = self._downlinks[meter], []
+        rig.grant(end_ns, changes, downlinks)
+        self._granted_ns[meter] = end_ns
 
     def _change_supply(self, stage: Stage) -> None:
         """Let the meters and the office feel a new stage."""

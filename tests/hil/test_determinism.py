@@ -7,6 +7,7 @@ import time
 import zmq
 
 from hil.process import RigProcess
+from hil.rigs import BoardRig
 from hil.run import run_scenario
 from twin.study.tables import SCHEMAS
 
@@ -104,3 +105,31 @@ def test_windows_do_not_matter(make_small, tmp_path):
     for other in runs[1:]:
         assert other.manifest["digest"] == runs[0].manifest["digest"]
         assert other.summary == runs[0].summary
+
+
+def test_a_rig_that_has_its_next_grant_early_sees_what_one_does_that_waits(make_small, tmp_path, monkeypatch):
+    """The board's meter goes dark, is polled and comes back, so that supply and downlinks both cross the link."""
+    scenario = make_small("time.duration_s=40", "policy.kind=polling", "policy.poll_round_s=1")
+    outstanding, most = 0, {}
+
+    def count(name, change):
+        asked = getattr(BoardRig, name)
+
+        def counted(self, *arguments):
+            nonlocal outstanding
+            outstanding += change
+            most[self.ahead] = max(most.get(self.ahead, 0), outstanding)
+            return asked(self, *arguments)
+
+        monkeypatch.setattr(BoardRig, name, counted)
+
+    count("grant", 1)
+    count("collect", -1)
+    early = run_scenario(scenario, tmp_path / "early")
+    monkeypatch.setattr(BoardRig, "ahead", False)
+    waits = run_scenario(scenario, tmp_path / "waits")
+    assert most == {True: 2, False: 1}
+    assert early.manifest["boards"][0]["events"] > 2
+    assert early.manifest["digest"] == waits.manifest["digest"]
+    assert early.manifest["boards"][0]["events_digest"] == waits.manifest["boards"][0]["events_digest"]
+    assert early.summary == waits.summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Protocol
 
 import msgspec
@@ -13,6 +14,10 @@ from twin.link.twin_end import TwinSide
 
 class RigDriver(Protocol):
     """What the loop needs of a rig, in lockstep or in real time."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the next window may be granted before what happened in this one is collected."""
 
     def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
         """Let the rig run to ``until_ns``; returns at once."""
@@ -35,12 +40,14 @@ class Lockstep:
         Longest wait for an answer once the rig runs.
     """
 
+    ahead = True  # it runs no further than it is granted
+
     def __init__(self, end: TwinSide, timeout_s: float):
         self._end = end
         self._timeout_s = timeout_s
-        self._window = 0
+        self._windows = 0
+        self._granted: deque[wire.Grant] = deque()  # and not collected
         self._received = 0
-        self._until_ns = 0
 
     def start(self, configure: wire.Configure, patience_s: float = 600.0) -> wire.Ready:
         """Meet the rig and configure it."""
@@ -48,24 +55,26 @@ class Lockstep:
 
     def grant(self, until_ns: int, supply: list[wire.SupplyChange], downlinks: list[wire.Downlink]) -> None:
         """Let the rig run to ``until_ns``; returns at once."""
-        self._window += 1
-        self._until_ns = until_ns
-        self._end.send(wire.Grant(self._window, until_ns, supply, downlinks))
+        self._windows += 1
+        grant = wire.Grant(self._windows, until_ns, supply, downlinks)
+        self._granted.append(grant)
+        self._end.send(grant)
 
     def collect(self) -> list[wire.BoardEvent | wire.Notice]:
-        """Wait for the end of the granted window; return its events ordered by (time, sequence)."""
+        """Wait for the end of the oldest granted window; return its events ordered by (time, sequence)."""
+        grant = self._granted.popleft()
         events: list[wire.BoardEvent | wire.Notice] = []
         while True:
-            message = self._end.receive(self._timeout_s, f"window {self._window} (to t = {self._until_ns / 1e9:g} s)")
+            message = self._end.receive(self._timeout_s, f"window {grant.window} (to t = {grant.until_ns / 1e9:g} s)")
             if isinstance(message, (wire.BoardEvent, wire.Notice)):
                 self._received += 1
                 if message.sequence != self._received:
                     raise PartFailed(f"link: event {message.sequence} came, expected {self._received}; one was lost")
                 events.append(message)
-            elif isinstance(message, wire.Done) and message.window == self._window and message.sent == self._received:
+            elif isinstance(message, wire.Done) and message.window == grant.window and message.sent == self._received:
                 return sorted(events, key=lambda e: (e.t_ns, e.sequence))
             else:
-                raise PartFailed(f"link: {message!r} does not fit window {self._window} with {self._received} events")
+                raise PartFailed(f"link: {message!r} does not fit window {grant.window} with {self._received} events")
 
     def stop(self) -> wire.Stopped:
         """End the rig's run and return what it recorded."""
