@@ -1,15 +1,19 @@
 """61.05 M meters, 30-minute collection, on two cores and 24 GB: the country in shards where radio does not reach.
 
-Towns further apart than the interference reach do not exist for each other, so running them one after another gives
-what running them together would, in the memory of one. --shard sets the size of a town; --shard 61050000 is one plane.
-The value is half an hour over the wall time of all shards, set-up left out and reported beside it. Without --all,
---measured shards are run and the rest counted at their mean.
+Towns further apart than the interference reach do not exist for each other, so running them one by one gives what
+running them together would, in the memory of those that run at once: one a core, each in a process of its own.
+--shard sets the size of a town; --shard 61050000 --at-once 1 is one plane. The value is half an hour over the wall
+time of all runs, shared by those at once; set-up is reported beside it. Without --all, --measured shards
+are run and the rest counted at their mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import radio_bench as rb
@@ -36,17 +40,18 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     shard = min(given.shard, METERS) if not given.quick else 100_000
     count = math.ceil(METERS / shard)
     wanted = count if given.all else min(given.measured, count)
+    run = partial(rb.apart, __file__, "measure", threads=given.threads)
     cases = []
-    for k in range(wanted):
-        cases.append(
-            rb.apart(__file__, "measure", nodes=min(shard, METERS - k * shard), seed=k + 1, threads=given.threads)
-        )
-        print(cases[-1], flush=True)
-    run_s = sum(case["wall_s"] for case in cases) / wanted * count
-    setup_s = sum(case["setup_wall_s"] for case in cases) / wanted * count
+    with ThreadPoolExecutor(given.at_once) as pool:
+        for case in pool.map(lambda k: run(nodes=min(shard, METERS - k * shard), seed=k + 1), range(wanted)):
+            cases.append(case)
+            print(case, flush=True)
+    run_s = sum(case["wall_s"] for case in cases) / wanted * count / given.at_once
+    setup_s = sum(case["setup_wall_s"] for case in cases) / wanted * count / given.at_once
     told = "all" if wanted == count else f"{wanted} of {count} shards run, the rest at their mean"
-    remark = (f"{told}; set-up {setup_s:,.0f} s, run {run_s:,.0f} s; most memory "
-              f"{max(case['peak_gb'] for case in cases)} GB")  # fmt: skip
+    memory_gb = given.at_once * max(case["peak_gb"] for case in cases)
+    remark = (f"{told}, {given.at_once} at once; set-up {setup_s:,.0f} s, run {run_s:,.0f} s; "
+              f"most memory {memory_gb:.2f} GB")  # fmt: skip
     return [(ROW, rb.PERIOD_S / run_s, remark)], cases
 
 
@@ -54,7 +59,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the shards."""
     parser.add_argument("--shard", type=int, default=3_052_500, help="meters a shard  [default: a twentieth]")
     parser.add_argument("--measured", type=int, default=2, help="shards to run without --all")
-    parser.add_argument("--threads", type=int, default=1, help="[default: 1]")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count(), help="shards  [default: one a core]")
+    parser.add_argument("--threads", type=int, default=1, help="of each  [default: 1]")
     parser.add_argument("--all", action="store_true", help="run every shard")
 
 
