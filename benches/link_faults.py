@@ -150,9 +150,11 @@ class Trial:
 
     def _lockstep(self, end: TwinEnd, relay: CuttingWire, process: Any) -> str:
         lockstep, number = Lockstep(end, 30.0), 0
+        lockstep.grant(WINDOW_NS, [], [])
         for window in range(1, WINDOWS + 1):
             self._befall(window, end, relay, process)
-            lockstep.grant(window * WINDOW_NS, [], [])
+            if window < WINDOWS:  # ahead, as a run does
+                lockstep.grant((window + 1) * WINDOW_NS, [], [])
             for got in lockstep.collect():
                 number += 1
                 if got != event(number):
