@@ -101,7 +101,7 @@ class HardwareRig(RealTimeRig):
         self._front_end.clear_status()
         self._front_end.arm_capture(POST_SAMPLES)
         seen = self._front_end.measure()
-        if seen.state != "idle":
+        if seen.state in ("suspect", "confirmed"):
             raise PartFailed(f"board: its detector says {seen.state} at the start of the run; is the source on?")
         self._origin = seen.samples
         self._edges = self._front_end.trigger_count
