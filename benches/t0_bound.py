@@ -1,8 +1,8 @@
 """Error of t0 by the trigger wire: edges at random moments against what the compiled front-end latched.
 
-python benches/t0_bound.py [--trials 10000] writes benches/results/t0_bound.json. Each edge goes at a moment of its own,
-on the source's update clock of a microsecond, over the wires of the simulated bench into the trigger input of the RTL;
-the driver reads when it came and within what bound. The bar is that every error is within its bound.
+python benches/t0_bound.py [--trials 10000] writes benches/results/t0_bound.json. Each edge goes at a nanosecond of its
+own, uniformly drawn, whatever clocks source and board have, over the wires of the simulated bench into the trigger
+input of the RTL; the driver reads when it came and within what bound. The bar is that every error is within its bound.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Edges:
 
     def play(self, n_samples: int, rate_hz: int) -> PlayedBlock:
         """Return a block; `at_ns` grows by its edge."""
-        first_us, last_us = (k * 1_000_000 // rate_hz for k in (self.samples, self.samples + n_samples - 1))
-        self.at_ns.append(1000 * self.draw.randint(first_us + 1, last_us))
+        # from the second sample on: the line of the edge before stays high for one
+        first_ns, last_ns = (k * NS // rate_hz for k in (self.samples + 1, self.samples + n_samples - 1))
+        self.at_ns.append(self.draw.randint(first_ns, last_ns))
         self.samples += n_samples
         return PlayedBlock(np.zeros(n_samples), (self.at_ns[-1],), np.zeros(n_samples))
 

@@ -93,7 +93,8 @@ def main() -> None:
               help="Call a rig that teiden rig serve runs, for the board or the one with that id.")  # fmt: skip
 @click.option("--trace-meter", metavar="ID", help="Tell a meter's every value stage by stage, e.g. M0000042 "
               "(collection scenarios).")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Repeat an interrupted run and check it against that run's checkpoints.")
+@click.option("--resume", is_flag=True, help="Repeat an interrupted run and check it against that run's checkpoints; "
+              "not in real time.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 1 if a service level fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @_friendly

@@ -197,7 +197,8 @@ def _inputs(recording: Recording, segment: Segment, chosen: list[int | None], op
             continue
         scale = options.current_scale if place % 2 else options.voltage_scale
         if scale is None:
-            scale = recording.channels[channel].base_units
+            symbol, option = ("A", "--current-scale") if place % 2 else ("V", "--voltage-scale")
+            scale = recording.base_units(channel, symbol, f"give {option}, {symbol} per unit of the file")
         wave = resample(recording.samples(channel, segment) * scale, segment.rate_hz, RATE_HZ)
         if place % 2:
             codes, saturated = scaling.codes_from_amps(wave, options.max_a)

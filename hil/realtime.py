@@ -26,6 +26,7 @@ BURST = 8  # readings of the counter, of which the one with the shortest round t
 BURST_EVERY_NS = 10**9
 NEAR_NS = 10**9  # after a trigger, whose time is then as good for what follows: 0.1 ms at 100 ppm
 READ_TIMEOUT_NS = 10**9  # a reading without an answer by then is given up
+INVALID = "invalid: "  # begins a flag of a run whose results do not count
 
 
 @dataclass
@@ -179,7 +180,7 @@ class RealTime:
         return {**asdict(self.book), "limit_ns": self._limit_ns, "clock_readings": self._bursts}
 
     def flags(self) -> list[str]:
-        """Return what a reader must know, a line each; those that make the run invalid begin with "invalid"."""
+        """Return what a reader must know, a line each; those that make the run invalid begin with `INVALID`."""
         book, window_ns = self.book, self._until_ns - self._begin_ns
         flags = [
             self._flag(what, worst_ns)
@@ -192,16 +193,16 @@ class RealTime:
             if worst_ns > window_ns or worst_ns > self._limit_ns
         ]
         if book.after_end:
-            flags.append(f"invalid: late: {book.after_end} events came when the run was over")
+            flags.append(f"{INVALID}late: {book.after_end} events came when the run was over")
         if book.clock_fault:
-            flags.append(f"invalid: {book.clock_fault}")
+            flags.append(f"{INVALID}{book.clock_fault}")
         if not self._bursts:
-            flags.append("invalid: clock bound: the board's counter was never read")
+            flags.append(f"{INVALID}clock bound: the board's counter was never read")
         return flags
 
     def _flag(self, what: str, worst_ns: int) -> str:
         told = f"{what} {worst_ns / 1e6:.1f} ms"
-        return f"invalid: {told}, limit {self._limit_ns / 1e6:g} ms" if worst_ns > self._limit_ns else told
+        return f"{INVALID}{told}, limit {self._limit_ns / 1e6:g} ms" if worst_ns > self._limit_ns else told
 
     def _now_ns(self) -> int:
         return self._wall.now_ns()

@@ -26,7 +26,11 @@ EVERYDAY = {
     "gbk": (range(0xB0, 0xD8), range(0xA1, 0xFF)),  # lead and second bytes of GB 2312's first 3755 characters
     "cp932": (range(0x82, 0x98), range(0x40, 0xFD)),  # kana, full-width letters, the first 2965 kanji of JIS X 0208
 }
-PREFIXES = {"k": 1e3, "K": 1e3, "m": 1e-3}  # of V and A
+# Units of COMTRADE (IEEE C37.111-1999, `uu` of an analogue channel): V and A behind a prefix whose case counts, m for a
+# thousandth, M for a million. K and the words are what recorders write besides.
+PREFIXES = {"": 1.0, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6}
+NAMES = {"V": ("v", "volt", "volts"), "A": ("a", "amp", "amps", "ampere", "amperes")}
+PER_UNIT = ("pu", "p.u.")
 LEAST_RATE_HZ = 1000  # 20 samples a cycle at 50 Hz; below, a recorder has decimated to the line frequency
 TIME = "t_s"
 UNEVEN = 0.5  # of a sampling interval: rounding of a written time may shift it by less
@@ -44,10 +48,20 @@ class Channel:
     name: str
     unit: str  # as written in the file; empty if it says nothing
 
+    def factor(self, symbol: str) -> float | None:
+        """Return how many V or A (``symbol``) one of the file's units is, 1 if it says none; None for other units."""
+        if not self.unit:
+            return 1.0
+        for name in NAMES[symbol]:
+            prefix = self.unit[: -len(name)]
+            if self.unit.lower().endswith(name) and prefix in PREFIXES:
+                return PREFIXES[prefix]
+        return None
+
     @property
-    def base_units(self) -> float:
-        """Volts or amperes per unit of the file: 1 unless it is written with a prefix."""
-        return PREFIXES.get(self.unit[:1], 1.0) if self.unit[1:].lower() in ("v", "a") else 1.0
+    def per_unit(self) -> bool:
+        """Whether it is written in units of a nominal value that the file does not tell."""
+        return self.unit.lower() in PER_UNIT
 
 
 @dataclass(frozen=True)
@@ -90,11 +104,42 @@ class Recording:
         raise InputError(f"{self.path}: no channel {wanted!r}; it has {known}")
 
     def first_voltage(self) -> int:
-        """Return the place of the first channel in volts, else of the first one."""
-        volts = [
-            k for k, channel in enumerate(self.channels) if channel.unit.lower() in ("v", "kv", "mv", "volt", "volts")
-        ]
-        return volts[0] if volts else 0
+        """Return the place of the first channel in volts, else per unit, else without a unit, else the first."""
+        for is_one in (
+            lambda channel: channel.unit and channel.factor("V") is not None,
+            lambda channel: channel.per_unit,
+            lambda channel: not channel.unit,
+        ):
+            if found := [place for place, channel in enumerate(self.channels) if is_one(channel)]:
+                return found[0]
+        return 0
+
+    def base_units(self, place: int, symbol: str, otherwise: str) -> float:
+        """Return how many V or A one unit of a channel is.
+
+        Parameters
+        ----------
+        place : int
+            The channel's.
+        symbol : str
+            "V" or "A".
+        otherwise : str
+            What would do instead, for the message.
+
+        Raises
+        ------
+        InputError
+            If the channel is in other units, or with a prefix that is not known.
+        """
+        channel = self.channels[place]
+        factor = channel.factor(symbol)
+        if factor is None:
+            allowed = ", ".join(f"{prefix}{symbol}" for prefix in ("", "k", "M", "m", "u"))
+            raise InputError(
+                f"{self.path}: channel {place + 1} {channel.name} has the unit {channel.unit!r}, expected {allowed} or "
+                f"none; {otherwise}"
+            )
+        return factor
 
     def segment(self, number: int) -> Segment:
         """Return a segment, by number from 0; one whose rate is too low is refused."""

@@ -33,7 +33,6 @@ from teiden.errors import InputError, MissingPart, TeidenError
 from twin import wire
 from twin.link.keys import load_keys
 
-CURRENT_LIMIT_A = 5.0  # as a station's by default
 SETTLE_S = 0.5  # relay, and ten cycles of the front-end's measurements
 VOLTAGE_LIMIT_PU = 1.25  # above the 1.2 that another simulator may ask for (docs/cosim.md)
 
@@ -53,7 +52,10 @@ class RunBench:
 
     def limits(self, asked: wire.Configure) -> dict[str, float]:
         """Return what the source's limits are set to."""
-        return {"current_limit_a": CURRENT_LIMIT_A, "voltage_limit_v": VOLTAGE_LIMIT_PU * asked.nominal_v}
+        return {
+            "current_limit_a": Station().source.current_limit_a,
+            "voltage_limit_v": VOLTAGE_LIMIT_PU * asked.nominal_v,
+        }
 
     @contextmanager
     def opened(self, configure: wire.Configure, link: RigSide) -> Iterator[tuple[BoardOnSource, wire.Ready]]:

@@ -97,16 +97,18 @@ class BoardOnSource(ABC):
     def _take_events(self) -> None:
         self._front_end.take_interrupts()
         for event in self._front_end.events():
+            if event.sample < self._origin:  # it came while the run's time began
+                continue
             t_ns = self._time_ns(event.sample + event.fraction)
             self._send_due(t_ns)
             self._firmware.event(event.kind, t_ns)
             self._send_event(event.kind, t_ns, event.sample)
 
     def _measure(self) -> None:
-        """Keep the half cycle that the registers show, if it is a new one, and the first frozen capture."""
+        """Keep the half cycle that the registers show, if it is a new one of the run, and the first frozen capture."""
         values = self._front_end.measure()
         at_ns = self._time_ns(values.half_cycle_end)
-        if not self._half_cycles or at_ns > self._half_cycles[-1][0]:
+        if at_ns > (self._half_cycles[-1][0] if self._half_cycles else 0):
             self._half_cycles.append((at_ns, values.u_rms_half_v, values.frequency_hz))
             if len(self._half_cycles) % TELEMETRY_EVERY == 0:
                 self._telemetry.publish(*self._half_cycles[-1])

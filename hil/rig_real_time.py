@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 
-from hil.rig_board import BoardOnSource
+from hil.rig_board import POST_SAMPLES, BoardOnSource
 from hil.rig_lockstep import LOOK_SAMPLES, Rig
 from teiden.errors import PartFailed
 from twin import wire
@@ -97,7 +97,13 @@ class HardwareRig(RealTimeRig):
     """
 
     def _begin(self) -> None:
-        self._origin = self._front_end.measure().samples
+        self._front_end.events()  # what the board has seen since it was configured is of no run
+        self._front_end.clear_status()
+        self._front_end.arm_capture(POST_SAMPLES)
+        seen = self._front_end.measure()
+        if seen.state in ("suspect", "confirmed"):
+            raise PartFailed(f"board: its detector says {seen.state} at the start of the run; is the source on?")
+        self._origin = seen.samples
         self._edges = self._front_end.trigger_count
         self._output_seen_s = time.monotonic()
 

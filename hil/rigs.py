@@ -9,7 +9,7 @@ from typing import Any
 
 from hil.process import RigProcess
 from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
-from hil.realtime import RealTime, WallClock
+from hil.realtime import INVALID, RealTime, WallClock
 from teiden.errors import MissingPart, PartFailed, TeidenError
 from twin import wire
 from twin.link.end import HEARTBEAT_MS
@@ -22,7 +22,6 @@ from twin.scenario import Board, Link, Scenario
 RIG_LOG = "rig{}.log"
 HEARTBEATS_MS = {"lockstep": HEARTBEAT_MS, "real-time": REAL_TIME_HEARTBEAT_MS}
 ENDING_S = 5.0
-INVALID = "invalid: "  # begins a flag of a run whose results do not count
 
 
 class BoardRig:

@@ -13,8 +13,9 @@ from hil.characterise import detection_table
 from hil.manifest import RESUMED, Checkpoints, begin_manifest
 from hil.process import RigProcess
 from hil.progress import Watch
+from hil.realtime import INVALID
 from hil.rigs import BoardRig, open_rigs
-from teiden.errors import ScenarioError
+from teiden.errors import InputError, ScenarioError
 from twin import scenario as scenarios
 from twin.link.telemetry import Subscriber
 from twin.loop import Loop, board_configuration
@@ -67,7 +68,7 @@ def run_scenario(
     backend : str
         What runs the mesh, "cpu" or "cuda".
     resume : bool
-        Repeat an interrupted run and hold it to that run's checkpoints.
+        Repeat an interrupted run and hold it to that run's checkpoints; refused for a run in real time.
     watch : Watch, optional
         Shows progress.
     rig : callable
@@ -103,6 +104,11 @@ def started(
         The simulator that gives the supply in the place of the scenario's fault; empty: none does.
     """
     watch = watch or Watch(quiet=True)
+    if resume and scenario.link.mode == "real-time":
+        raise InputError(
+            'resume with link.mode = "real-time", expected a run in lockstep: one paced by the wall clock does not '
+            "come out the same again; start it anew without --resume"
+        )
     manifest = _begin_manifest(scenario, backend, outside)
     folders.check_place(place)
     plan = make_plan(scenario, backend, watch.stage, outside=bool(outside))
@@ -224,7 +230,7 @@ def _end_manifest(
         "rtl_hash": first["rtl_hash"],
         "detection": loop.plan.scenario.meter.detection,
         "flags": flags,
-        "valid": not any(flag.startswith("invalid") for flag in flags),
+        "valid": not any(flag.startswith(INVALID) for flag in flags),
         "link": first["link"],
         "boards": boards,
         "wall_s": round(loop.record.wall_s, 3),

@@ -15,7 +15,7 @@ from hdl.model import POWER_FAIL, FrontEndModel, Settings
 from hil.recording import LEAST_RATE_HZ, Recording, Segment, read_recording
 from hil.source.dialects import find_kind
 from hil.source.program import Program, Step, Trace
-from hil.source.recorded import Cycles, alike, cycles_of, level_program, rms_v, waveform_program
+from hil.source.recorded import Cycles, alike, cycles_of, level_program, playable, rms_v, waveform_program
 from hil.source.waveform import TRACE_POINTS
 from hil.station import Station
 from teiden.errors import InputError
@@ -47,7 +47,7 @@ class Recorded:
     lowest_s : float
         End of the cycle with the lowest voltage, from the begin of the program [s].
     apart_pu : float
-        Largest difference between what is played and the recording, of nominal peak.
+        Largest difference between what is played and the recording, its direct voltage included, of nominal peak.
     """
 
     hz: int
@@ -104,6 +104,8 @@ def ready(path: Path, station: Station) -> Recorded:
     segment = _usable(recording)
     wanted = station.campaign.recorded_channel
     channel = recording.find(wanted) if wanted else recording.first_voltage()
+    if not recording.channels[channel].per_unit:  # whatever the unit, the first two cycles become nominal
+        recording.base_units(channel, "V", "campaign.recorded_channel names another channel")
     volts = recording.samples(channel, segment)
     hz, phase = _fundamental(path, volts, segment.rate_hz)
     begin = int(np.ceil(phase * segment.rate_hz / hz - 1e-9))
@@ -112,14 +114,15 @@ def ready(path: Path, station: Station) -> Recorded:
     if count < LEAST_CYCLES:
         raise InputError(f"{path}: {count} whole cycles of {hz} Hz, expected {LEAST_CYCLES} or more")
     nominal = kept[: round(NOMINAL_CYCLES * segment.rate_hz / hz)]
-    scale = station.supply.nominal_v / float(np.sqrt(np.mean(nominal**2)))
-    cycles = cycles_of(kept, segment.rate_hz, float(hz), scale=scale)
+    scale = station.supply.nominal_v / float(np.std(nominal))
+    recorded = scale * cycles_of(kept, segment.rate_hz, float(hz))
+    cycles = playable(recorded)
     _check_range(path, cycles, station)
     program = _fitting(path, cycles, hz, station)
     played = commanded(program, hz * TRACE_POINTS, 0.0, 0.0).reshape(cycles.shape)
     peak_v = station.supply.nominal_v * np.sqrt(2)
     lowest = int(np.argmin([rms_v(cycle) for cycle in cycles]))
-    apart_pu = float(np.abs(played - cycles).max() / peak_v)
+    apart_pu = float(np.abs(played - recorded).max() / peak_v)
     return Recorded(hz, scale, begin / segment.rate_hz, program, (lowest + 1) / hz, apart_pu)
 
 

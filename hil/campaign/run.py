@@ -16,9 +16,8 @@ from hil.evidence.benches import require_consent
 from hil.evidence.folder import read_evidence
 from hil.evidence.plugin import SESSION
 from hil.evidence.record import TestRecord
-from hil.source.guard import ERRORS
 from hil.station import load_station
-from teiden.errors import InputError, PartFailed
+from teiden.errors import InputError, PartFailed, TeidenError
 
 HOME = Path(__file__).resolve().parent
 ALWAYS = ("test_identity.py", "test_accuracy.py", "test_minutes.py")
@@ -46,6 +45,7 @@ class Observer:
         self._tell = tell
         self.records: list[TestRecord] = []
         self.problems: list[str] = []
+        self.bench_error: Exception | None = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -54,7 +54,8 @@ class Observer:
         session = item.config.stash[SESSION]
         record = session.records[item.nodeid]
         self.records.append(record)
-        if session.bench_failed:
+        self.bench_error = session.bench_error
+        if self.bench_error is not None:
             item.session.shouldfail = record.why  # the rest would fail alike
         else:
             self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
@@ -97,18 +98,19 @@ def run_campaigns(station: Path, campaigns: Sequence[str], out: Path, armed: boo
     if recordings:
         files.append(RECORDED)
         options += [f"--recording={path}" for path in recordings]
-    records = _run_pytest(files, options, tell)
-    _require_bench(out, records)
-    return records
+    observer = _run_pytest(files, options, tell)
+    _require_bench(out, observer.bench_error)
+    return observer.records
 
 
-def _require_bench(out: Path, records: Sequence[TestRecord]) -> None:
+def _require_bench(out: Path, error: Exception | None) -> None:
     """Raise what kept the bench from being opened at all, if something did; the evidence, of nothing, is removed."""
-    if read_evidence(out)["identity"] or not records:
+    if error is None:
         return
     shutil.rmtree(out)
-    name, _, why = records[0].why.partition(": ")
-    raise ERRORS.get(name, PartFailed)(why or records[0].why)
+    if isinstance(error, TeidenError):
+        raise error
+    raise PartFailed(f"the bench could not be opened: {type(error).__name__}: {error}") from error
 
 
 def _recordings(places: Sequence[Path]) -> list[Path]:
@@ -137,7 +139,7 @@ def replay(evidence: Path, tell: Tell) -> list[str]:
             f"{evidence}: {', '.join(foreign) or 'no test'}, expected campaigns of rig run; play other tests again "
             f"with pytest -p hil.evidence.plugin --replay {evidence}"
         )
-    records = {record.id: record for record in _run_pytest(files, ["--replay", str(evidence)], tell)}
+    records = {record.id: record for record in _run_pytest(files, ["--replay", str(evidence)], tell).records}
     differences = [f"{id}: not in the recording" for id in records if id not in recorded]
     for id, test in recorded.items():
         if id not in records:
@@ -147,7 +149,7 @@ def replay(evidence: Path, tell: Tell) -> list[str]:
     return differences
 
 
-def _run_pytest(files: Sequence[str], options: Sequence[str], tell: Tell) -> list[TestRecord]:
+def _run_pytest(files: Sequence[str], options: Sequence[str], tell: Tell) -> Observer:
     observer = Observer(tell)
     arguments = [
         *("-c", str(HOME / "pytest.ini"), "--rootdir", str(HOME), "--import-mode=importlib"),
@@ -162,7 +164,7 @@ def _run_pytest(files: Sequence[str], options: Sequence[str], tell: Tell) -> lis
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         problems = "\n".join(observer.problems)
         raise PartFailed(f"pytest ended with {pytest.ExitCode(code).name}: {problems or 'see above'}")
-    return observer.records
+    return observer
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def write_evidence(session: Session, complete: bool) -> None:
 
     assert session.folder is not None
     folder = session.folder.path
-    write_reactions(session, folder / DETECTION)
+    _write_reactions(session, folder / DETECTION)
     content = describe(session, complete)
     write_text(folder / EVIDENCE, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_text(folder / PAGE, page(content, folder))
@@ -40,7 +40,7 @@ def write_evidence(session: Session, complete: bool) -> None:
         session.folder.finish()
 
 
-def write_reactions(session: Session, path: Path) -> None:
+def _write_reactions(session: Session, path: Path) -> None:
     """Write what the tests kept of reactions as a table that ``meter.detection`` of a scenario takes; if they did."""
     kept = [pair for record in session.records.values() for pair in record.reactions]
     if kept:

@@ -7,6 +7,7 @@ Options ``--station``, ``--evidence``, ``--replay``, ``--arm``; the marker ``req
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,14 +173,17 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         with benches.recording(session.station, *session.tapes) as replayed:
             yield replayed
         return
-    if session.station.simulated:
-        opened = benches.stand_ins(session.station, session.transcripts)
-    else:
-        opened = benches.hardware(session.station, session.transcripts, session.armed)
-    session.bench_failed = True
-    with opened as (live, identity):
+    with ExitStack() as stack:
+        try:
+            if session.station.simulated:
+                opened = benches.stand_ins(session.station, session.transcripts)
+            else:
+                opened = benches.hardware(session.station, session.transcripts, session.armed)
+            live, identity = stack.enter_context(opened)
+        except Exception as error:
+            session.bench_error = error
+            raise
         session.identity = asdict(identity)
-        session.bench_failed = False
         yield live
 
 

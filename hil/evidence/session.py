@@ -75,7 +75,7 @@ class Session:
         self.armed = armed
         self.records: dict[str, TestRecord] = {}
         self.identity: Mapping[str, str] = {}
-        self.bench_failed = False  # to be opened
+        self.bench_error: Exception | None = None  # what kept the bench from being opened
         self.transcripts = Transcripts(folder.path) if folder else None
         self.tapes = (Tape(replayed / SCPI), Tape(replayed / REGISTERS)) if replayed else None
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from hil.source.instrument import KEYSIGHT_6812B
-from hil.source.program import Step, Trace, traces_of
+from hil.source.program import OURS, Step, Trace, traces_of
 from hil.source.scpi_source import Quantity, ScpiSource, number_list
 from teiden.errors import InputError
 
 _NO_SLEW = 9.9e37
+LISTED = 3  # names in a message
 
 
 class AcSource681x(ScpiSource):
@@ -42,6 +43,7 @@ class AcSource681x(ScpiSource):
     )
 
     _shapes_in_list = False
+    _uploaded: frozenset[str] = frozenset()  # over this connection
 
     def reset(self) -> None:
         """Put the source into its reset state: output off, 0 V. What was queued as error stays."""
@@ -52,6 +54,7 @@ class AcSource681x(ScpiSource):
         """Load a program and wait for `fire`, as all drivers do."""
         super().arm(program)
         self._shapes_in_list = program[0].waveform is not None
+        self._uploaded |= {trace.name for trace in traces_of(program)}
 
     @property
     def voltage_limit_v(self) -> float:
@@ -109,7 +112,9 @@ class AcSource681x(ScpiSource):
         names = [shape.name if isinstance(shape := step.waveform, Trace) else str(shape) for step in program]
         traces, uploads = traces_of(program), []
         known = self._known_shapes() if traces else []
-        self._check_memory(known, [trace.name for trace in traces])
+        wanted = [trace.name for trace in traces]
+        self._check_foreign(known, wanted)
+        self._check_memory(known, wanted)
         for trace in traces:
             if trace.name not in known:
                 uploads.append(f"TRAC:DEF {trace.name}")
@@ -120,13 +125,23 @@ class AcSource681x(ScpiSource):
         """Return the names of all waveforms of the instrument, its own and those of users."""
         return self.link_query("TRAC:CAT?").replace('"', "").split(",")
 
+    def _check_foreign(self, known: Sequence[str], wanted: Sequence[str]) -> None:
+        """Refuse to write over a waveform that somebody keeps in the instrument."""
+        free = [name for name in wanted if name.startswith(OURS) or name in self._uploaded or name not in known]
+        foreign = [name for name in wanted if name not in free]
+        if foreign:
+            raise InputError(
+                f"program for {self.instrument.model}: {_listed(foreign)}: {self.resource_name} keeps a waveform of "
+                "that name already, expected another; or delete it there (TRAC:DEL)"
+            )
+
     def _check_memory(self, known: Sequence[str], wanted: Sequence[str]) -> None:
         """Refuse more waveforms than there is room for beside those that somebody keeps in the instrument."""
         others = set(known) - set(wanted) - set(self.instrument.shapes)
         if len(others) + len(wanted) > self.instrument.traces:
             raise InputError(
                 f"program for {self.instrument.model}: {len(wanted)} waveforms to upload beside {len(others)} that "
-                f"{self.resource_name} keeps ({', '.join(sorted(others)[:3])}, ...), expected at most "
+                f"{self.resource_name} keeps ({_listed(sorted(others))}), expected at most "
                 f"{self.instrument.traces} in all; delete some there (TRAC:DEL)"
             )
 
@@ -139,3 +154,9 @@ class AcSource681x(ScpiSource):
 
     def _stop(self) -> None:
         self.command("ABOR")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first names of some, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -92,7 +92,9 @@ class GuardedSource(OffAtEnd):
         How long without a heartbeat until the output is switched off [s].
     interlock : Path or None
         A file that says ``closed`` while the output may be on; the output is switched off within 0.2 s of any
-        other content or of its removal. Must be given for a real instrument.
+        other content or of its removal, and stays off until somebody connects anew, whatever the file says then.
+        It is looked at every 0.1 s and before each message: what lasts shorter may not be seen. Must be given for a
+        real instrument.
     armed : bool
         Consent to energise a real instrument.
     transcript : callable or None

@@ -11,6 +11,8 @@ from typing import overload
 from hil.source.instrument import Instrument
 from teiden.errors import InputError
 
+OURS = "TEIDEN_"  # begins the name of every waveform that a recording is played from; those may be written over
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -19,7 +21,8 @@ class Trace:
     Parameters
     ----------
     name : str
-        A letter, then up to 15 letters, digits and underscores; in capitals.
+        A letter, then up to 15 letters, digits and underscores; in capitals. One that the instrument has already is
+        refused, unless it was uploaded over the same connection or its name begins with `OURS`.
     values : tuple of float
         One cycle from its reference zero, in any unit.
     """

@@ -8,17 +8,15 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.source.program import Program, Step, Trace
+from hil.source.program import OURS, Program, Step, Trace
 from hil.source.waveform import TRACE_POINTS
 from teiden.errors import InputError
 
 Cycles = NDArray[np.float64]  # (C, TRACE_POINTS), volts
 
 
-def cycles_of(volts: NDArray[np.float64], rate_hz: float, hz: float, *, scale: float = 1.0) -> Cycles:
-    """Return the whole cycles of a recording, each read at 1024 instants by linear interpolation, less its mean.
-
-    A source removes the mean of an uploaded cycle, so what a recording has of direct voltage is lost.
+def cycles_of(volts: NDArray[np.float64], rate_hz: float, hz: float) -> Cycles:
+    """Return the whole cycles of a recording, each read at 1024 instants by linear interpolation.
 
     Parameters
     ----------
@@ -28,13 +26,11 @@ def cycles_of(volts: NDArray[np.float64], rate_hz: float, hz: float, *, scale: f
         Its sampling rate [Hz].
     hz : float
         Frequency of the recorded supply, which is played at the same [Hz].
-    scale : float
-        Volts of the source per volt of the recording.
 
     Returns
     -------
     (C, 1024) float64
-        Volts of the source.
+        Volts, the mean of each cycle included.
 
     Raises
     ------
@@ -50,8 +46,14 @@ def cycles_of(volts: NDArray[np.float64], rate_hz: float, hz: float, *, scale: f
     if count < 1:
         raise InputError(f"{volts.size} samples at {rate_hz:g} Hz, expected at least one cycle of {hz:g} Hz")
     at = (np.arange(count)[:, None] + np.arange(TRACE_POINTS) / TRACE_POINTS) * rate_hz / hz
-    read: Cycles = np.interp(at, np.arange(volts.size), volts * scale)
-    return read - read.mean(axis=1, keepdims=True)
+    read: Cycles = np.interp(at, np.arange(volts.size), volts)
+    return read
+
+
+def playable(cycles: Cycles) -> Cycles:
+    """Return cycles less the mean of each: a source removes it, so what a recording has of direct voltage is lost."""
+    less: Cycles = cycles - cycles.mean(axis=1, keepdims=True)
+    return less
 
 
 def alike(rows: NDArray[np.float64], tolerance: float, at_most: int) -> list[int]:
@@ -73,19 +75,17 @@ def alike(rows: NDArray[np.float64], tolerance: float, at_most: int) -> list[int
     return stands
 
 
-def waveform_program(cycles: Cycles, hz: float, stands: Sequence[int] | None = None, name: str = "REC") -> Program:
+def waveform_program(cycles: Cycles, hz: float, stands: Sequence[int] | None = None) -> Program:
     """Return a program that plays cycles from uploaded waveforms.
 
     Parameters
     ----------
     cycles : (C, 1024) float64
-        From `cycles_of`; one without any voltage is played as 0 V.
+        From `playable`; one without any voltage is played as 0 V.
     hz : float
         Their frequency [Hz].
     stands : sequence of int, optional
         The cycle that is played in the place of each, from `alike`; neighbours that are played alike are one step.
-    name : str
-        Waveforms are called this and a number.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def waveform_program(cycles: Cycles, hz: float, stands: Sequence[int] | None = N
     """
     played = range(len(cycles)) if stands is None else stands
     numbers = {cycle: number for number, cycle in enumerate(dict.fromkeys(played))}  # few names, used again and again
-    return _program(played, hz, lambda cycle: _traced(cycles[cycle], f"{name}{numbers[cycle]}"))
+    return _program(played, hz, lambda cycle: _traced(cycles[cycle], f"{OURS}{numbers[cycle]}"))
 
 
 def level_program(cycles: Cycles, hz: float, stands: Sequence[int]) -> Program:
@@ -105,14 +105,12 @@ def level_program(cycles: Cycles, hz: float, stands: Sequence[int]) -> Program:
     return _program(stands, hz, lambda k: (round(rms_v(cycles[k]), 3), None))
 
 
-def program_from_samples(
-    volts: NDArray[np.float64], rate_hz: float, hz: float, *, scale: float = 1.0, name: str = "REC"
-) -> Program:
+def program_from_samples(volts: NDArray[np.float64], rate_hz: float, hz: float) -> Program:
     """Return a program that plays a recording cycle by cycle, each from a waveform of its own.
 
     Parameters and errors as of `cycles_of`, result as of `waveform_program`.
     """
-    return waveform_program(cycles_of(volts, rate_hz, hz, scale=scale), hz, name=name)
+    return waveform_program(playable(cycles_of(volts, rate_hz, hz)), hz)
 
 
 def rms_v(cycle: NDArray[np.float64]) -> float:

@@ -92,6 +92,7 @@ class Supervisor:
         self._source = source
         self._interlock = Interlock(setup.interlock, setup.armed, source.identity)
         self._energised = False
+        self._opened = ""  # how the interlock was seen open while the output may have been on
         self._off = False
 
     def run(self) -> None:
@@ -105,7 +106,7 @@ class Supervisor:
 
     def watch(self, way: str) -> None:
         """Break a request off between two messages to the instrument if the interlock opens; `_serve` switches off."""
-        if way == "write" and self._energised and (why := self._interlock.why_open()):
+        if way == "write" and self._energised and (why := self._why_off()):
             raise PartFailed(f"source at {self._setup.resource_name}: broken off, the output is switched off: {why}")
 
     def _serve(self) -> None:
@@ -123,7 +124,7 @@ class Supervisor:
                 heard_s = max(heard_s, time.monotonic() - self._setup.silence_s / 2)  # a slow instrument is no silence
             elif time.monotonic() - heard_s > self._setup.silence_s:
                 return
-            if self._energised and self._interlock.why_open():
+            if self._energised and self._why_off():
                 self._energised = False
                 self._source.output_enabled = False
 
@@ -172,11 +173,21 @@ class Supervisor:
         call: Callable[..., Any] = getattr(source, request.name)
         return call(**request.limits)
 
+    def _why_off(self) -> str:
+        """Return how the interlock is open, or was: it may be closed again before the output is switched off."""
+        self._opened = self._opened or self._interlock.why_open()
+        return self._opened
+
     def _permit(self) -> None:
-        """Refuse to energise while the interlock is open."""
-        why = self._interlock.why_open()
-        if why:
-            raise PartFailed(f"source at {self._setup.resource_name}: output stays off: {why}")
+        """Refuse to energise while the interlock is open, or for good once it was open with the output on."""
+        name = self._setup.resource_name
+        if self._opened:
+            raise PartFailed(
+                f"source at {name}: output stays off: {self._opened} (seen while the output was on; connect again once "
+                "the cause is known)"
+            )
+        if why := self._interlock.why_open():
+            raise PartFailed(f"source at {name}: output stays off: {why}")
         self._energised = True
 
 
@@ -236,11 +247,11 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the user's process decides what Ctrl-C means
     setup = msgspec.json.decode(arguments[1], type=Setup)
     messages: list[tuple[str, str]] = []
-    watches: list[Callable[[str], None]] = []
+    supervisor: Supervisor | None = None
 
     def note(way: str, text: str) -> None:
-        for watch in watches:
-            watch(way)
+        if supervisor is not None:
+            supervisor.watch(way)
         messages.append((way, text))
 
     with socket.socket(fileno=int(arguments[0])) as link:
@@ -253,7 +264,6 @@ def main(arguments: list[str]) -> int:
             switch_off(source, setup)
             return 0
         supervisor = Supervisor(link, setup, source, messages)
-        watches.append(supervisor.watch)
         try:
             supervisor.run()
         except SystemExit:  # SIGTERM in the middle of switching off

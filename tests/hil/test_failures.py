@@ -266,6 +266,17 @@ def test_a_resumed_run_that_differs_is_refused(tmp_path):
     assert "start again without --resume" in resumed.output
 
 
+def test_a_run_in_real_time_does_not_resume_and_the_interrupted_one_stays(tmp_path):
+    partial_folder = tmp_path / "run.partial"
+    partial_folder.mkdir()
+    (partial_folder / "run.json").write_text("{}")
+    words = ["run", "feeder_fault", "--out", str(tmp_path / "run"), "--set", "link.mode=real-time", "--resume"]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2
+    assert 'resume with link.mode = "real-time", expected a run in lockstep' in refused.output
+    assert [file.name for file in tmp_path.rglob("*")] == ["run.partial", "run.json"]
+
+
 def test_ctrl_c_ends_everything_with_one_line(tmp_path):
     process, _ = start_run(tmp_path)
     children = psutil.Process(process.pid).children(recursive=True)

@@ -99,6 +99,15 @@ def test_a_comtrade_in_kilovolts_and_milliamperes_is_measured_in_volts_and_amper
     assert found["s_va"] == pytest.approx(volts * amps, rel=5e-4)
     scaled = metered(tmp_path / "line.cfg", "--nominal-v", 66, "--voltage-scale", 10)
     assert scaled["u_rms_v"] == pytest.approx(volts / 100, rel=2e-4)
+    line = (tmp_path / "line.cfg").read_text()
+    (tmp_path / "line.cfg").write_text(line.replace("kV", "xV").replace("mA", "Hz"))
+    for options, said in (
+        ([], "channel 1 Ua has the unit 'xV', expected V, kV, MV, mV, uV or none; give --voltage-scale, V per unit"),
+        (["--voltage-scale", "1", "--current", "Ia"], "channel 2 Ia has the unit 'Hz', expected A, kA"),
+    ):
+        refused = CliRunner().invoke(main, ["meter", str(tmp_path / "line.cfg"), *options])
+        assert refused.exit_code == 2
+        assert said in refused.output
 
 
 def test_voltage_beyond_full_scale_is_flagged(tmp_path):

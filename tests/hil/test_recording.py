@@ -234,9 +234,38 @@ def test_rate_that_is_no_number_and_unknown_file_type_are_refused(tmp_path):
         read_recording(config)
 
 
-def test_unit_with_a_prefix_is_known():
-    factors = {unit: Channel("x", unit).base_units for unit in ("V", "kV", "KV", "mA", "A", "", "pu", "MV", "k")}
-    assert factors == {"V": 1, "kV": 1e3, "KV": 1e3, "mA": 1e-3, "A": 1, "": 1, "pu": 1, "MV": 1, "k": 1}
+def test_units_have_a_factor_by_their_prefix_whose_case_counts():
+    volts = {"V": 1, "v": 1, "volt": 1, "kV": 1e3, "KV": 1e3, "mV": 1e-3, "mv": 1e-3, "MV": 1e6, "uV": 1e-6, "": 1}
+    amperes = {"A": 1, "kA": 1e3, "mA": 1e-3, "MA": 1e6, "ampere": 1, "µA": 1e-6, "": 1}
+    for symbol, factors in (("V", volts), ("A", amperes)):
+        assert {unit: Channel("x", unit).factor(symbol) for unit in factors} == factors
+        for unit in ("pu", "k", "xV", "xA", "GV", "UV", "Hz", "VA", "A" if symbol == "V" else "V"):
+            assert Channel("x", unit).factor(symbol) is None, unit
+
+
+def with_units(folder, *units):
+    """Write a COMTRADE recording of Ua and Ib in these units."""
+    config = comtrade_files(folder, names=("Ua", "Ib"))
+    text = config.read_bytes().decode("gbk")
+    for unit, name, old in zip(units, ("Ua", "Ib"), "VA", strict=True):
+        text = text.replace(f"{name},A,,{old},", f"{name},A,,{unit},")
+    config.write_bytes(text.encode("gbk"))
+    return config
+
+
+def test_a_channel_in_other_units_is_refused_when_it_is_played_only(tmp_path):
+    recording = read_recording(with_units(tmp_path, "MV", "xA"))
+    assert recording.base_units(0, "V", "or else") == 1e6
+    said = "fault.cfg: channel 2 Ib has the unit 'xA', expected A, kA, MA, mA, uA or none; or else"
+    with pytest.raises(InputError, match=re.escape(said)):
+        recording.base_units(1, "A", "or else")
+
+
+@pytest.mark.parametrize(
+    ("units", "place"), [(("Hz", "kV"), 1), (("A", "pu"), 1), (("A", ""), 1), (("pu", "MV"), 1), (("A", "Hz"), 0)]
+)
+def test_the_first_voltage_is_in_volts_else_of_nominal_else_without_a_unit(units, place, tmp_path):
+    assert read_recording(with_units(tmp_path, *units)).first_voltage() == place
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "notes.txt"])

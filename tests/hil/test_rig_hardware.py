@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -29,11 +30,22 @@ interlock = "{folder}/interlock"
 SHORT = ("time.duration_s=6", "fault.at_s=2", "fault.isolate_s=1.5", "fault.tie_s=2", "policy.declare_s=0.2",
          "policy.window_s=0.3", "restoration.confirm_s=0.2", "restoration.notice_window_s=0.3")  # fmt: skip
 RATE_HZ = 8000
+LATE_S = 0.2  # twice link.limit_ms
 AT_ONCE = 800  # samples the lab catches up before somebody else may look
 
 
 class Lab(threading.Thread):
-    """Board, instrument and wires, moved by the wall clock; its four methods are the board's."""
+    """Board, instrument and wires, moved by the wall clock; its four methods are the board's.
+
+    Attributes
+    ----------
+    pace : float
+        Of the wall clock, at which the board's oscillator runs.
+    behind_s : float
+        How far the machine let it fall behind that, at worst.
+    """
+
+    pace, behind_s = 1.0, 0.0
 
     def __init__(self, instrument):
         super().__init__(daemon=True)
@@ -45,7 +57,8 @@ class Lab(threading.Thread):
     def run(self):
         start_s = time.monotonic()
         while not self._ended.wait(0.002):
-            due = int((time.monotonic() - start_s) * RATE_HZ) - self._wiring.samples
+            due = int((time.monotonic() - start_s) * RATE_HZ * self.pace) - self._wiring.samples
+            self.behind_s = max(self.behind_s, due / RATE_HZ)
             with self._turn:
                 self._wiring.run(min(due, AT_ONCE))
 
@@ -118,13 +131,37 @@ def test_a_run_by_the_wall_clock_on_a_board_that_nobody_paces(lab, served, make_
     assert board["link"]["real_time"]["clock_readings"] >= 1
     assert lab.instrument.switched_on == 1
     seen = done.summary["board"]
-    if seen["detection_latency_ms"] is None:  # this machine was too busy for the lab to keep up; the run says so
+    if lab.behind_s > LATE_S:  # this machine was too busy for the lab to keep up; the run says so
         assert done.manifest["valid"] is False
         return
     assert seen["t0_source"] == "trigger"
     # 1.5 to 1.88 ms (HDL.md section 7), at most a sample more: a difference of counts, whatever the host was busy with
     assert 1.5 <= seen["detection_latency_ms"] <= 1.88 + 0.125
     assert board["samples"] < lab._wiring.samples  # counted from the run's start, and the board ran before
+
+
+@pytest.mark.slow
+def test_a_board_whose_oscillator_is_slow_makes_the_run_invalid(lab, served, make_small, tmp_path):
+    lab.pace = 0.95
+    done = run_scenario(make_small(*SHORT, f"board.rig={served[0]}", "link.mode=real-time"), tmp_path / "run")
+    assert done.manifest["valid"] is False
+    (told,) = [flag for flag in done.manifest["flags"] if flag.startswith("invalid: clock: the counter's period is")]
+    ppm = float(told.partition("period is ")[2].partition(" ppm")[0])
+    assert ppm == pytest.approx(1e6 / 0.95 - 1e6, rel=0.3)  # 52,632, and what a busy machine adds
+
+
+@pytest.mark.slow
+def test_a_board_without_a_trigger_wire_gives_a_loss_without_t0(lab, served, make_small, tmp_path, monkeypatch):
+    push = lab.board.push
+    monkeypatch.setattr(lab.board, "push", lambda samples, trigger=None, **more: push(samples, **more))
+    done = run_scenario(make_small(*SHORT, f"board.rig={served[0]}", "link.mode=real-time"), tmp_path / "run")
+    if lab.behind_s > 1.0:
+        pytest.skip(f"this machine let the lab fall {lab.behind_s:.1f} s behind: the loss came when the run was over")
+    events = pq.read_table(done.folder / "board_events.parquet").to_pylist()
+    assert [event["kind"] for event in events][:2] == ["power_fail", "power_fail_confirmed"]
+    assert {event["t0_source"] for event in events} == {"none"}
+    assert done.summary["board"]["detection_latency_ms"] is None
+    assert "board: a loss of supply without a trigger from the source, t0 unknown" in done.manifest["flags"]
 
 
 @pytest.mark.slow

@@ -5,9 +5,11 @@ import pytest
 
 from teiden.errors import InputError, ScenarioError
 from twin import scenario as scenarios
+from twin import wire
 from twin.field.boards import choose_meters, dark_times_ns
 from twin.field.population import Population
 from twin.field.stages import Stage, Supply
+from twin.study.boards import confirmed_loss
 
 S = 1_000_000_000
 FEEDER = np.array([True, True, True, False])
@@ -90,3 +92,23 @@ def test_boards_that_cannot_be_are_refused(changes, named):
 def test_a_setting_of_one_of_several_boards_is_changed_by_its_id():
     loaded = scenarios.load("feeder_fault", ['boards=[{id="a"},{id="b"}]', "boards.b.adapter=model"])
     assert [board.adapter for board in loaded.all_boards] == ["compiled", "model"]
+
+
+def told(*kinds):
+    """Events of a board, one a second."""
+    return [wire.BoardEvent(k + 1, k * S, kind, 8000 * k, "trigger", 20) for k, kind in enumerate(kinds)]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "loss"),
+    [
+        (("t0", "power_fail", "power_fail_confirmed"), (0, 1)),
+        (("t0", "power_fail", "power_fail_withdrawn", "t0", "power_fail", "power_fail_confirmed"), (3, 4)),
+        (("power_fail", "power_fail_confirmed"), None),
+        (("t0", "power_fail_confirmed"), None),  # suspected before the run began
+        (("t0", "power_fail"), None),
+    ],
+)
+def test_a_loss_is_a_trigger_and_the_suspicion_that_was_confirmed(kinds, loss):
+    events = told(*kinds)
+    assert confirmed_loss(events) == (None if loss is None else tuple(events[place] for place in loss))

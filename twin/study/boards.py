@@ -108,7 +108,10 @@ def confirmed_loss(events: Sequence[wire.BoardEvent]) -> tuple[wire.BoardEvent, 
     confirmed = next((e for e in events if e.kind == "power_fail_confirmed"), None)
     if confirmed is None:
         return None
-    fail = max((e for e in events if e.kind == "power_fail" and e.t_ns <= confirmed.t_ns), key=lambda e: e.t_ns)
+    fails = [e for e in events if e.kind == "power_fail" and e.t_ns <= confirmed.t_ns]
+    if not fails:  # it was suspected before the run began
+        return None
+    fail = max(fails, key=lambda e: e.t_ns)
     triggers = [e for e in events if e.kind == "t0" and e.t_ns <= fail.t_ns]
     return (max(triggers, key=lambda e: e.t_ns), fail) if triggers else None
 

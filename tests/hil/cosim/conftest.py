@@ -1,7 +1,11 @@
 """A small outage, run natively; and its supply, step by step, as another simulator would give it."""
 
+import contextlib
+import shutil
+
 import pytest
 
+from hil.cosim.core import opened
 from hil.run import run_scenario
 from twin import scenario
 from twin.field.grid import load_grid
@@ -73,5 +77,52 @@ def same_events(native):
             assert (done.folder / file).read_bytes() == (native.folder / file).read_bytes(), file
         differing = {key for key in native.summary if done.summary[key] != native.summary[key]}
         assert differing == {"fault"}  # of it a co-simulated run knows nothing
+
+    return check
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(scope="session")
+def play_on():
+    """Step through moves, and on to 12 s."""
+
+    def play(twin, moves):
+        for t_ns, inputs in moves:
+            twin.step(t_ns, inputs)
+        twin.step(max(12_000_000_000, twin.now_ns), {})
+
+    return play
+
+
+@pytest.fixture(scope="session")
+def interrupted(small_cosim, giver, play_on, tmp_path_factory):
+    """A run that ended 12 s after its beginning, in the middle of a step."""
+    place = tmp_path_factory.mktemp("interrupted") / "small"
+    with contextlib.suppress(Killed), opened(small_cosim, place, 1.0, "a test") as twin:
+        play_on(twin, giver.moves[:2])
+        raise Killed
+    with open(place.with_name("small.partial") / "exchange.jsonl", "a") as file:
+        file.write('{"t_ns": 12500000000, "inp')
+    return place.with_name("small.partial")
+
+
+@pytest.fixture
+def to_resume(interrupted, tmp_path):
+    """A copy of the interrupted run; the place it is to be resumed at."""
+    shutil.copytree(interrupted, tmp_path / "small.partial")
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def resumed_alike(to_resume, same_events):
+    """Check that a run was held to the interrupted one's checkpoints, and came out as the native run."""
+
+    def check(done):
+        same_events(done)
+        assert done.folder == to_resume
+        assert any(flag.startswith("resumed") for flag in done.manifest["flags"])
 
     return check

@@ -1,8 +1,6 @@
 """The core alone: steps of any length, the native run's bytes, what is refused."""
 
-import contextlib
 import json
-import shutil
 import time
 
 import pytest
@@ -125,42 +123,11 @@ def test_a_run_that_is_given_nothing_stays_lit(changes, tmp_path):
     assert (done.folder / "report.html").is_file()
 
 
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-def play(twin, moves):
-    """Step through moves, and on to 12 s."""
-    for t_ns, inputs in moves:
-        twin.step(t_ns, inputs)
-    twin.step(max(12_000_000_000, twin.now_ns), {})
-
-
-@pytest.fixture(scope="module")
-def interrupted(small_cosim, giver, tmp_path_factory):
-    """A run that ended 12 s after its beginning, in the middle of a step."""
-    place = tmp_path_factory.mktemp("interrupted") / "small"
-    with contextlib.suppress(Killed), opened(small_cosim, place, 1.0, "a test") as twin:
-        play(twin, giver.moves[:2])
-        raise Killed
-    with open(place.with_name("small.partial") / "exchange.jsonl", "a") as file:
-        file.write('{"t_ns": 12500000000, "inp')
-    return place.with_name("small.partial")
-
-
-@pytest.fixture
-def to_resume(interrupted, tmp_path):
-    """A copy of the interrupted run; the place it is to be resumed at."""
-    shutil.copytree(interrupted, tmp_path / "small.partial")
-    return tmp_path / "small"
-
-
-def test_a_resumed_run_is_the_run_it_would_have_been(small_cosim, giver, to_resume, same_events):
+def test_a_resumed_run_is_the_run_it_would_have_been(small_cosim, giver, play_on, to_resume, resumed_alike):
     with opened(small_cosim, to_resume, 1.0, "a test", resume=True) as twin:
-        play(twin, giver.moves)
+        play_on(twin, giver.moves)
         done = twin.finish()
-    same_events(done)
-    assert any(flag.startswith("resumed") for flag in done.manifest["flags"])
+    resumed_alike(done)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +138,9 @@ def test_a_resumed_run_is_the_run_it_would_have_been(small_cosim, giver, to_resu
         (1, None, r"t = 4.3 s: .* = nothing, in the interrupted run .*; the other simulator must repeat itself"),
     ],
 )
-def test_a_simulator_that_does_not_repeat_itself_is_told_where(small_cosim, giver, to_resume, moment, change, said):
+def test_a_simulator_that_does_not_repeat_itself_is_told_where(
+    small_cosim, giver, play_on, to_resume, moment, change, said
+):
     moves = list(giver.moves)
     if moment is None:
         moves.insert(0, (2_000_000_000, change))
@@ -180,7 +149,7 @@ def test_a_simulator_that_does_not_repeat_itself_is_told_where(small_cosim, give
     else:
         moves[moment] = (moves[moment][0], moves[moment][1] | change)
     with opened(small_cosim, to_resume, 1.0, "a test", resume=True) as twin, pytest.raises(PartFailed, match=said):
-        play(twin, moves[:2])
+        play_on(twin, moves[:2])
 
 
 @pytest.mark.slow

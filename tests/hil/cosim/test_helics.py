@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from hil.cli import main
 from hil.cosim.core import opened
 from hil.cosim.helics import Federation, take_part
+from hil.run import Finished
 from teiden.errors import PartFailed
+from twin.study.folder import read_json
 
 pytest.importorskip("helics", reason="HELICS is not installed (pip install 'teiden[helics]')")
 
@@ -68,6 +70,15 @@ def test_a_federate_leaves_the_native_runs_tables(broker, start_grid, small_cosi
     changed = [new for old, new in zip([(0, None), *told], told, strict=False) if new[1] != old[1]]
     assert max(count for _, count in changed) > 10
     assert [(round(t_s, 6), count) for t_s, count in heard] == changed
+
+
+def test_resume_reaches_the_core(broker, start_grid, changes, giver, to_resume, resumed_alike):
+    start_grid(giver.moves)
+    words = ["cosim", "helics", "feeder_fault", "--out", str(to_resume), "--broker", broker[1], "--resume"]
+    words += ["--timeout-s", str(PATIENCE_S), *(word for change in changes for word in ("--set", change))]
+    ran = CliRunner().invoke(main, words)
+    assert ran.exit_code == 0, ran.output
+    resumed_alike(Finished(to_resume, read_json(to_resume / "summary.json"), read_json(to_resume / "run.json")))
 
 
 def test_a_broker_that_ends_is_a_failed_part(broker, start_grid, small_cosim, tmp_path):

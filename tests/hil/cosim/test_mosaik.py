@@ -61,8 +61,8 @@ class Listener(mosaik_api_v3.Simulator):
         self.heard.append((time / TICKS_PER_S, believed))
 
 
-def play(moves, out, changes):
-    """Run a world of grid, twin and listener."""
+def play(moves, out, changes, **options):
+    """Run a world of grid, twin and listener; return what the twin left."""
     Listener.heard.clear()
     with mosaik.World(
         {
@@ -74,7 +74,7 @@ def play(moves, out, changes):
         time_resolution=1 / TICKS_PER_S,
     ) as world:
         grid = world.start("Grid", moves=moves)
-        teiden = world.start("Teiden", scenario="feeder_fault", out=str(out), changes=changes, step_s=1.0)
+        teiden = world.start("Teiden", scenario="feeder_fault", out=str(out), changes=changes, step_s=1.0, **options)
         office, ear = teiden.Office(), world.start("Listener").Ear()
         places = {child.eid: child for child in office.children}
         for name in {name: None for _, inputs in moves for name in inputs}:
@@ -84,21 +84,30 @@ def play(moves, out, changes):
         world.connect(office, ear, ("meters_believed_out", "believed"))
         world.set_initial_event(quantity.sid, time=moves[0][0] // 1_000_000)
         world.run(until=24 * TICKS_PER_S, print_progress=False)
-
-
-def test_a_simulator_leaves_the_native_runs_tables(giver, changes, same_events, tmp_path, monkeypatch):
-    module = types.SimpleNamespace(Grid=Grid, Listener=Listener)
-    monkeypatch.setitem(sys.modules, __name__, module)  # importlib mode leaves it out; mosaik imports by name
-    out = tmp_path / "small"
-    play(giver.moves, out, changes)
     until_s = time.monotonic() + PATIENCE_S
     while not out.exists() and time.monotonic() < until_s:  # mosaik does not wait for its simulators
         time.sleep(0.05)
-    done = Finished(out, read_json(out / "summary.json"), read_json(out / "run.json"))
+    return Finished(out, read_json(out / "summary.json"), read_json(out / "run.json"))
+
+
+@pytest.fixture
+def by_name(monkeypatch):
+    """Let mosaik import this module, which importlib mode leaves out, by its name."""
+    monkeypatch.setitem(sys.modules, __name__, types.SimpleNamespace(Grid=Grid, Listener=Listener))
+
+
+@pytest.mark.usefixtures("by_name")
+def test_a_simulator_leaves_the_native_runs_tables(giver, changes, same_events, tmp_path):
+    done = play(giver.moves, tmp_path / "small", changes)
     same_events(done)
     assert done.manifest["supply"] == "mosaik"
-    told = [json.loads(line)["outputs"] for line in (out / "exchange.jsonl").read_text().splitlines()]
+    told = [json.loads(line)["outputs"] for line in (done.folder / "exchange.jsonl").read_text().splitlines()]
     assert Listener.heard == [(row["t_s"], row["meters_believed_out"]) for row in told]
+
+
+@pytest.mark.usefixtures("by_name")
+def test_resume_reaches_the_core(giver, changes, to_resume, resumed_alike):
+    resumed_alike(play(giver.moves, to_resume, changes, resume=True))
 
 
 @pytest.fixture

@@ -24,8 +24,10 @@ from hil.characterise import read_table
 from hil.cli import main
 from hil.evidence import benches
 from hil.evidence.record import TestRecord
+from hil.source.link import NobodyListens
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
+from teiden.errors import PartFailed
 
 PAGE = (Path(__file__).parents[3] / "docs" / "bench.md").read_text()
 SHORT = next(block for block in PAGE.split("```toml")[1:] if block.startswith("\n# short.toml")).partition("```")[0]
@@ -215,6 +217,21 @@ def test_a_station_that_cannot_be_played_is_refused(text, options, code, named, 
     ran = invoke("run", station, "--campaign", "F47", "--out", tmp_path / "kept", *options)
     assert ran.exit_code == code, ran.output
     assert ran.output.count(named) == 1  # once, and nothing is left that looks like evidence
+    assert not list(tmp_path.glob("kept*"))
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"), [(NobodyListens("nobody: at all"), NobodyListens), (OSError("disk: full"), PartFailed)]
+)
+def test_what_keeps_the_bench_from_being_opened_is_raised_as_it_is(failure, raised, short, tmp_path, monkeypatch):
+    def broken(station, transcripts):
+        raise failure
+
+    monkeypatch.setattr(benches, "stand_ins", broken)
+    with pytest.raises(raised) as caught:
+        campaign.run_campaigns(short, ["F47"], tmp_path / "kept", False, lambda record, place: None)
+    assert failure in (caught.value, caught.value.__cause__)
+    assert str(failure) in str(caught.value)
     assert not list(tmp_path.glob("kept*"))
 
 

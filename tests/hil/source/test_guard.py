@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from hil.source.dialects import open_source, simulate
-from hil.source.guard import GuardedSource, Request, Setup
+from hil.source.guard import GuardedSource, Reply, Request, Setup
 from hil.source.program import Step, interruption
 from hil.source.server import SourceServer
 from hil.source.simulated import SimulatedSource
@@ -120,10 +120,6 @@ def test_the_interlock_and_the_end_of_the_block_switch_off(sim, server, tmp_path
         assert source.output_enabled
         assert source.voltage_v == 100
         assert source.identity.startswith("TEIDEN")
-        interlock.unlink()
-        assert becomes_off(sim)
-        interlock.write_text("closed\n")
-        source.output_enabled = True
         with pytest.raises(InputError, match="step 1: voltage_v = 400"):
             source.arm([Step(400, 50, 1)])
         source.arm(interruption(100, 50))
@@ -131,6 +127,17 @@ def test_the_interlock_and_the_end_of_the_block_switch_off(sim, server, tmp_path
         sim.play(2000, 8000)
         assert source.measure_voltage_v() == pytest.approx(0, abs=1e-3)
         source.check()
+        interlock.unlink()
+        assert becomes_off(sim)
+        interlock.write_text("closed\n")
+        with pytest.raises(PartFailed, match=r"stays off: .* \(seen while the output was on; connect again once"):
+            source.output_enabled = True
+        with pytest.raises(PartFailed, match="stays off"):
+            source.energise(100, 50, **LIMITS)
+        assert not source.output_enabled  # other questions are answered
+    with GuardedSource(server.resource_name, "681x", 5, interlock=interlock) as source:
+        source.energise(100, 50, **LIMITS)
+        assert sim.output_on
     assert not sim.output_on
 
 
@@ -264,9 +271,47 @@ def test_an_interlock_that_opens_in_the_middle_of_a_request_breaks_it_off(tmp_pa
             source.arm(interruption(100, 50, 40, 0.1))
         assert becomes_off(sim)
         assert not any(message.startswith("INIT") for message in sim.got)
-        with pytest.raises(PartFailed, match="output stays off"):
-            source.output_enabled = True
-        interlock.write_text("closed")
-        source.energise(100, 50.0, **LIMITS)
-        assert sim.output_on
-    assert not sim.output_on
+
+
+def test_an_interlock_seen_open_once_switches_off_even_if_it_is_closed_at_the_next_look(tmp_path, sim, server):
+    """It opens for one look, in the middle of a request, and is closed again when that request has been broken off."""
+
+    class Once(Interlock):
+        opens = False
+
+        def why_open(self):
+            opened, Once.opens = Once.opens, False
+            return "open for one look" if opened else ""
+
+    supervisor, opening = None, ""
+
+    def watch(way, text):
+        Once.opens = text == opening
+        if supervisor is not None:
+            supervisor.watch(way)
+
+    source = open_source(server.resource_name, "681x", 5, transcript=watch)
+    user, link = socket.socketpair()
+    with user, link:
+        setup = Setup(server.resource_name, "681x", 5.0, 60.0, "", armed=False)
+        supervisor = Supervisor(link, setup, source)
+        supervisor._interlock = Once("", False, source.identity)
+        serving = threading.Thread(target=supervisor.run)
+        serving.start()
+
+        def ask(request):
+            user.sendall(msgspec.json.encode(request) + b"\n")
+            return msgspec.json.decode(replies.readline(), type=Reply)
+
+        with user.makefile("rb") as replies:
+            energise = Request("call", "energise", limits={"voltage_v": 100, "frequency_hz": 50, **LIMITS})
+            assert ask(energise).failed == ""
+            assert sim.output_on
+            opening = "SYST:ERR?"
+            assert "broken off, the output is switched off: open for one look" in ask(Request("call", "check")).why
+            assert becomes_off(sim)
+            assert "output stays off: open for one look" in ask(energise).why
+            assert not sim.output_on
+            user.shutdown(socket.SHUT_WR)
+            serving.join(20)
+        assert not serving.is_alive()

@@ -118,10 +118,35 @@ def test_waveforms_that_somebody_keeps_in_the_instrument_are_left_alone():
         sim.execute(f"TRAC:DEF MINE{number}".encode())
     with SourceServer(sim) as server, open_source(server.resource_name, "681x", 5) as source:
         with pytest.raises(
-            InputError, match=r"31 waveforms to upload beside 20 that .* at most 50 in all; delete some"
+            InputError,
+            match=r"31 waveforms to upload beside 20 that .* \(MINE0, MINE1, MINE10 and 17 more\), expected at most 50",
         ):
             source.arm(program_from_samples(several(31, 1), 800, 50))
         source.arm(program_from_samples(several(30, 1), 800, 50))
         kept = sim.execute(b"TRAC:CAT?").split(",")
     assert sum("MINE" in name for name in kept) == 20
     assert len(kept) == 53  # and the three that it has of its own
+
+
+def test_a_waveform_of_a_users_own_is_not_written_over():
+    """That of a name which a recording's cycle once had, and that of the program's."""
+    sim = simulate("681x", 1)
+    for number, name in enumerate(("REC0", "SAG")):
+        sim.execute(f"TRAC:DEF {name}".encode())
+        sim.execute(f"TRAC {name},{','.join(str(k % (2 + number)) for k in range(1024))}".encode())
+    before = dict(sim._dialect._traces)
+    sag = [Step(100, 50, 1, waveform=Trace("SAG", (0.0, 1.0) * 512))]
+    mine = [Step(100, 50, 1, waveform=Trace("MINE", (0.0, 1.0) * 512))]
+    with SourceServer(sim) as server, open_source(server.resource_name, "681x", 5) as source:
+        with pytest.raises(InputError, match=r"6812B: SAG: TCPIP.* keeps a waveform of that name already"):
+            source.arm(sag)
+        source.arm(program_from_samples(several(3, 1), 800, 50))
+        for _ in range(2):  # what this connection has uploaded itself may be uploaded again
+            source.arm(mine)
+        sim.play(8000, 8000)
+        assert source.errors() == []
+    assert {name: sim._dialect._traces[name] for name in before} == before
+    with SourceServer(sim) as server, open_source(server.resource_name, "681x", 5) as source:
+        source.arm(program_from_samples(several(3, 2), 800, 50))  # those of a connection before
+        with pytest.raises(InputError, match="MINE: TCPIP"):
+            source.arm(mine)
