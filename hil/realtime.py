@@ -38,7 +38,7 @@ class Book:
     board_behind_ns: int = 0  # the worst, beyond a step
     late: int = 0  # notices that came after their moment
     late_ns: int = 0  # the worst
-    after_end: int = 0  # events that came when the run was over
+    after_end: int = 0  # events of the run that came when it was over
     clock_bound_ns: int = 0  # the worst bound of an event's time on the twin's clock
     clock_fault: str = ""
 
@@ -142,17 +142,17 @@ class RealTime:
         return sorted(events, key=lambda e: (e.t_ns, e.sequence))
 
     def stop(self) -> wire.Stopped:
-        """End the rig's run and return what it recorded; events that only come now are counted, and no longer heard."""
+        """End the rig's run and return what it recorded; its events that come only now are counted, not heard."""
         self._wall.stop()
+        if self._failure is not None:
+            raise self._failure
         while isinstance(
             message := self.end.receive(self._timeout_s, "stopped"), (wire.BoardEvent, wire.Notice, wire.Counter)
         ):
-            if isinstance(message, wire.Counter):
-                self._take_counter(message)
-            else:
-                self.book.after_end += 1
+            self._take_message(message)
         if self._readings:
             self._add_burst(*zip(*self._readings, strict=True))
+        self.book.after_end = sum(not self._bursts or self._twin_ns(e.t_ns) < self._until_ns for e in self._held)
         return take_stopped(self.end, self._timeout_s, message)
 
     def hear(self) -> bool:
@@ -169,11 +169,17 @@ class RealTime:
         return self._failure is None
 
     def tell_to_stop(self) -> None:
-        """End the rig's run, if it has not been told yet."""
-        if not self._told_to_stop:
-            self._told_to_stop = True
-            self._ask()  # so that the clocks are compared up to the end
+        """End the rig's run, if it has not been told yet; a last burst compares the clocks up to there."""
+        if self._told_to_stop or self._failure is not None:
+            return
+        self._told_to_stop = True
+        try:
+            self._readings = []
+            for _ in range(BURST):
+                self._read_now()
             self.end.send(wire.Stop())
+        except TeidenError as error:
+            self._failure = error
 
     def report(self) -> dict[str, Any]:
         """Return the book, for the run's manifest."""
@@ -207,11 +213,14 @@ class RealTime:
     def _now_ns(self) -> int:
         return self._wall.now_ns()
 
-    def _take(self) -> bool:
-        """Take one message, if one is there, and return whether one was."""
-        message = self.end.take(0.0)
-        if message is None:
-            return False
+    def _take(self, timeout_s: float = 0.0) -> bool:
+        """Take one message, if one comes within a time, and return whether one did."""
+        message = self.end.take(timeout_s)
+        if message is not None:
+            self._take_message(message)
+        return message is not None
+
+    def _take_message(self, message: wire.Message) -> None:
         if isinstance(message, (wire.BoardEvent, wire.Notice)):
             self._events += 1
             if message.sequence != self._events:
@@ -221,7 +230,6 @@ class RealTime:
             self._take_counter(message)
         else:
             raise PartFailed(f"link: {message!r} does not fit a run in real time")
-        return True
 
     # --- clocks
 
@@ -232,6 +240,13 @@ class RealTime:
             return
         if now_ns >= self._burst_ns:
             self._ask()
+
+    def _read_now(self) -> None:
+        """Read the counter and wait for the answer."""
+        self._ask()
+        until_ns = self._now_ns() + READ_TIMEOUT_NS
+        while self._asked is not None and (left_ns := until_ns - self._now_ns()) > 0:
+            self._take(left_ns / 1e9)
 
     def _ask(self) -> None:
         self._number += 1

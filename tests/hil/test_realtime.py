@@ -29,6 +29,7 @@ class Board(threading.Thread):
         self._jump_at = jump_at
         self._reads = 0
         self.vanishes = False
+        self.slow_s = []  # how late the next answers are
         self.last = None  # to be said after `Stop`
         self.say = []  # functions of (now in samples, sequence) that give an event
         self.said = []  # (host time at its sample, event)
@@ -43,7 +44,9 @@ class Board(threading.Thread):
             if isinstance(message, wire.ReadCounter):
                 self._reads += 1
                 jump = 4000 if self._jump_at is not None and self._reads > self._jump_at else 0
-                link.send(wire.Counter(message.number, int(self.now()) + jump, self._behind_ns))
+                counter = wire.Counter(message.number, int(self.now()) + jump, self._behind_ns)
+                time.sleep(self.slow_s.pop() if self.slow_s else 0.0)
+                link.send(counter)
             while self.say:
                 self._speak(self.say.pop(0))
         if self.last is not None:
@@ -206,12 +209,25 @@ def test_a_delay_from_a_trigger_is_a_difference_of_counts(bench):
     assert got[1].t_ns - got[0].t_ns == (said[1].sample - said[0].sample) * SAMPLE_NS
 
 
-def test_events_after_the_end_make_the_run_invalid(bench):
+@pytest.mark.parametrize(("sample", "late"), [(300, True), (None, False)])
+def test_events_of_the_run_that_come_after_its_end_make_it_invalid(bench, sample, late):
+    """The board runs on until it is told to stop: what it sees by then, behind the run's end, is none of its events."""
     driver, board = bench()
     run(driver, 5)
-    board.last = failure
+    board.last = lambda now, sequence: failure(now if sample is None else sample, sequence)
     driver.stop()
-    assert "invalid: late: 1 events came when the run was over" in driver.flags()
+    assert len(board.said) == 1
+    assert ("invalid: late: 1 events came when the run was over" in driver.flags()) == late
+
+
+def test_a_wrong_oscillator_is_seen_in_a_short_run_with_slow_answers(bench):
+    """Half a second at 5 % is 25 ms: an answer 40 ms late does not show it, the soonest of a last burst does."""
+    driver, board = bench(ppm=5e4)
+    run(driver, 25)
+    assert driver._bursts == 1
+    board.slow_s = [0.04] * 6
+    driver.stop()
+    assert any(flag.startswith("invalid: clock: the counter's period is") for flag in driver.flags())
 
 
 def run_all(drivers, windows, act=lambda window: None):
