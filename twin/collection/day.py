@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 import gpu
 from twin.chance import Purpose, uniform
 from twin.collection.blackout import Blackout
+from twin.collection.concentrators import Reception
 from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
@@ -134,7 +135,6 @@ class Collection:
         self._may_go_ahead = self.firmware is None and plan.backend == "cpu"
         self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
-        self._any_ride = any(c.rides for c in self.classes)
         self._final = np.array([not c.asked_again for c in self.classes])
 
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
@@ -312,7 +312,8 @@ class Collection:
         if not rows.size:
             return
         table = self.ledger.rows
-        rows, concentrators, times = self._with_riders(rows, concentrators, times)
+        rows, carrier = self.ledger.with_riders(rows)
+        concentrators, times = concentrators[carrier], times[carrier]
         urgent = self._urgent[table["kind"][rows]]
         order = np.lexsort((times, urgent, concentrators))
         rows, concentrators, times, urgent = rows[order], concentrators[order], times[order], urgent[order]
@@ -320,24 +321,7 @@ class Collection:
         table["radio_ns"][rows[first]] = times[first]
         table["sink"][rows[first]] = concentrators[first]
         self.ledger.move(rows, At.CONCENTRATOR)
-        starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
-        values = np.add.reduceat(table["values"][rows], starts, dtype=np.int64)
-        begins = starts.tolist()
-        told = (concentrators[starts].tolist(), values.tolist(), urgent[starts].tolist())
-        for begin, end, at, holds, hurry in zip(begins, [*begins[1:], rows.size], *told, strict=True):
-            self.office.concentrators.take(at, times[begin:end], rows[begin:end], holds, hurry)
-
-    def _with_riders(
-        self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return messages and those that ride in the same frames."""
-        found = [(rows, concentrators, times)]
-        riders = self.ledger.rows["rider"]
-        while self._any_ride and (riding := riders[rows] != NEVER).any():
-            rows, concentrators, times = riders[rows[riding]].astype(np.int64), concentrators[riding], times[riding]
-            found.append((rows, concentrators, times))
-        every_row, every_place, every_time = (np.concatenate(part) for part in zip(*found, strict=True))
-        return every_row, every_place, every_time
+        self.office.concentrators.take(Reception(times, rows, table["values"][rows]), concentrators, urgent)
 
     def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
@@ -355,7 +339,7 @@ class Collection:
 
     def _fail(self, rows: NDArray[np.int64], cause: str) -> None:
         """Let messages that were on their way, and their riders, be back at their meters or lost."""
-        rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
+        rows, _ = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
         final = self._final[self.ledger.rows["kind"][rows]]
         self.ledger.fail(rows[final], cause, final=True)
         self.ledger.fail(rows[~final], cause, final=False)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import simpy
 from numpy.typing import NDArray
 
+from twin.collection.clock import Clock
 from twin.collection.concentrators import Batch
 from twin.collection.errands import Errand
 from twin.collection.ledger import NEVER, At, Ledger
@@ -29,8 +29,7 @@ class HeadEnd:
 
     Parameters
     ----------
-    env : simpy.Environment
-        Clock in nanoseconds.
+    env : Clock
     settings : twin.collection.settings.Workers
     ledger : Ledger
     store : twin.store.store.Store
@@ -44,7 +43,7 @@ class HeadEnd:
     """
 
     def __init__(
-        self, env: simpy.Environment, settings: Workers, ledger: Ledger, store: Any,
+        self, env: Clock, settings: Workers, ledger: Ledger, store: Any,
         readings_of: Callable[[NDArray[np.int64], int], Callable[[], pa.Table]], confirms: Callable[[Errand], bool],
         acknowledge: Callable[[Batch], None],
     ):  # fmt: skip
@@ -113,14 +112,14 @@ class HeadEnd:
     def _work(self) -> None:
         """Let a worker begin with the first batch in the queue; it goes on until the queue is empty.
 
-        One event a batch: a process and a `simpy.PriorityStore` take three.
+        One call a batch: a process and a `simpy.PriorityStore` take three events.
         """
         batch = heappop(self._inbox)[2]
         spent_ns = self._batch_ns + round(batch.values * self._settings.value_us * 1000)
         self.busy_ns += spent_ns
-        self._env.timeout(spent_ns).callbacks.append(partial(self._finish, batch))
+        self._env.call(spent_ns, self._finish, batch)
 
-    def _finish(self, batch: Batch, _: simpy.Event) -> None:
+    def _finish(self, batch: Batch) -> None:
         self._check(batch)
         if self._inbox:
             self._work()
