@@ -102,7 +102,7 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
     return {
         "meters": meters, "hours": hours, "wall_s": round(clock.wall_s, 2), "cpu_s": round(clock.cpu_s, 2),
         "main_thread_cpu_s": round(main_s, 2), "beside_cpu_s": round(clock.cpu_s - main_s, 2),
-        "windows": run.record.windows, "windows_ahead": run.record.windows_ahead,
+        "windows": run.record.windows, "runs_ahead": run.record.runs_ahead,
         "cpu_s_by_stage": {name: round(spent_s, 2) for name, spent_s in stages.cpu_s.most_common()},
         "plan_cpu_s": round(planning.cpu_s, 2), "tables_cpu_s": round(telling.cpu_s, 2),
         "times_real_time": round(hours * 3600 / clock.wall_s, 1), "batches": run.office.concentrators.batches,

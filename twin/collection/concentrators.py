@@ -165,8 +165,17 @@ class Concentrators:
         self._words: list[tuple[int, int, Batch]] = []  # a heap: when each acknowledgement arrives
         self.kept_values = np.zeros(count, np.int64)
         self.peak_values = np.zeros(count, np.int64)
+        self._let_go: NDArray[np.int64] | None = None  # within the window, if it is gone through in pieces
         self.batches = 0
         self.taken_values = self.acknowledged_values = self.dropped_values = self.resent = 0
+
+    def room(self) -> int:
+        """Return how many more values any concentrator can keep."""
+        return self._storage_values - int(self.kept_values.max(initial=0))
+
+    def begin_window(self, in_pieces: bool) -> None:
+        """Count what the window brings as kept from its beginning, also if it is brought in pieces."""
+        self._let_go = np.zeros_like(self.kept_values) if in_pieces else None
 
     def take(self, came: Reception, concentrators: NDArray[np.int64], urgent: NDArray[np.bool_]) -> None:
         """Take messages off the radio, none before the office's present.
@@ -203,6 +212,8 @@ class Concentrators:
         np.add.at(kept, at, values)
         if (kept[at] <= self._storage_values).all():
             self.kept_values[:] = kept
+            if self._let_go is not None:
+                kept += self._let_go
             self.peak_values[at] = np.maximum(self.peak_values[at], kept[at])
             return
         for concentrator, more in zip(at.tolist(), values.tolist(), strict=True):
@@ -290,4 +301,6 @@ class Concentrators:
 
     def _forget(self, batch: Batch) -> None:
         self.kept_values[batch.concentrator] -= batch.values
+        if self._let_go is not None:
+            self._let_go[batch.concentrator] += batch.values
         del self._kept[batch.concentrator][batch.number]
