@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_MIN = 10 * 366 * 24 * 60.0
 SERIES = ("half_hour", "quarter_hour", "five_minute", "one_minute", "gas", "water")
+BILLED = SERIES[:2]
 
 
 class Friendly(click.Group):
@@ -107,20 +108,22 @@ def compact(folder: Path) -> None:
 )
 @click.option("--after-min", default=60.0, show_default=True, help="Age by which a value must be there [min].")
 @click.option("--meter", "meters", type=int, multiple=True, help="Only this meter; may be given again.")
-def send(folder: Path, day: datetime, out: Path, after_min: float, meters: tuple[int, ...]) -> None:
+@click.option("--series", type=click.Choice(BILLED), default=BILLED[0], show_default=True, help="R8 or R9.")
+def send(folder: Path, day: datetime, out: Path, after_min: float, meters: tuple[int, ...], series: str) -> None:
     """Write what a retailer is sent of a day: values.parquet, and records.bin with the daily records of R5.
 
     Values are those that were there after --after-min (R50). A record is 201 bytes: meter, date, direction and 48
-    registers, 0xFFFFFFFE for no data; forward before reverse, by meter.
+    registers, 0xFFFFFFFE for no data; forward before reverse, by meter. Of quarter hours it has every second one.
     """
     from twin.metering.retail import RECORDS, VALUES, send_day
+    from twin.store.schema import Series
 
     after_ns = _minutes_ns("--after-min", after_min)
     if not out.is_dir():
         raise InputError(f"--out {out}: no such folder")
     with _existing(folder) as held:
         try:
-            values, records = send_day(held, day.date(), out, after_ns, list(meters))
+            values, records = send_day(held, day.date(), out, after_ns, list(meters), Series[series.upper()])
         finally:
             held.close(compact=False)
     click.echo(f"{out / VALUES}: {values:,} values; {out / RECORDS}: {records:,} records")

@@ -97,7 +97,7 @@ def _after_window(folder: folders.RunFolder, watch: Watch) -> Callable[[int, Col
         checkpoints.write(run.record.checkpoints)
         if watch.due():
             head_end = run.office.head_end
-            note = f"{head_end.stored_values:,} values stored, {head_end.waiting} batches wait"
+            note = f"{head_end.stored_so_far:,} values stored, {head_end.waiting} batches wait"
             watch.show(now_ns / 1e9, run.end_ns / 1e9, note)
 
     return after

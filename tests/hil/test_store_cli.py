@@ -60,6 +60,8 @@ def test_send_takes_an_age_and_meters(day, tmp_path):
         (("--day", "2025-04-02"), "no half hours on 2025-04-02; it holds 2025-04-01 to 2025-04-01"),
         (("--day", "2025-13-01"), "does not match the format"),
         (("--day", "2025-04-01", "--meter", 1, "--meter", 7), "no half hours of meter 7 on 2025-04-01 (1 of 2 meters"),
+        (("--day", "2025-04-01", "--series", "quarter_hour"), "none at all, but half hours: ask for series half_hour"),
+        (("--day", "2025-04-01", "--series", "gas"), "'gas' is not one of 'half_hour', 'quarter_hour'"),
         (("--day", "2025-04-01", "--after-min", "nan"), "--after-min nan: expected more than 0"),
         (("--day", "2025-04-01", "--after-min", "inf"), "--after-min inf: expected more than 0"),
         (("--day", "2025-04-01", "--after-min", -1), "--after-min -1: expected more than 0"),

@@ -40,7 +40,7 @@ def command_figures(run: Collection) -> dict[str, Any] | None:
         "answers_genuine": counts["answers"],
         "answers_faulty": counts["faulty"],
         "switched_kw": _switched_kw(run),
-        "kept_from_customers_kwh": run.plan.memory.curtailed.energy_kept_wh() / 1000,
+        "kept_from_customers_kwh": run.plan.memory.curtailed.energy_kept_wh(run.end_ns) / 1000,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,12 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
-import simpy
 from numpy.typing import NDArray
 
+from twin.collection.clock import Clock
 from twin.collection.ledger import At, Ledger
 from twin.collection.settings import Batching
-from twin.office.wan import Wan
+from twin.office.wan import LOST, Wan
 from twin.scenario import ms_ns, ns
 
 
@@ -44,27 +45,59 @@ class Batch:
     dropped: bool = False
 
 
+class Reception:
+    """Messages that came off the radio in one go.
+
+    Parameters
+    ----------
+    times_ns : (M,) int
+        When each came [ns]; ascending within each lane's part.
+    rows : (M,) int
+        Messages of the ledger.
+    values : (M,) int
+        Values in each.
+    """
+
+    __slots__ = ("before", "rows", "times_ns")
+
+    def __init__(self, times_ns: NDArray[np.int64], rows: NDArray[np.int64], values: NDArray[np.integer]):
+        self.times_ns: list[int] = times_ns.tolist()  # lanes look at single ones: arrays take ten times as long
+        self.rows = rows
+        self.before: list[int] = [0, *np.cumsum(values, dtype=np.int64).tolist()]  # values in the messages before each
+
+
 @dataclass(slots=True)
 class Lane:
-    """What waits at one concentrator to be sent together, in order of reception; in pieces as they came."""
+    """What waits at one concentrator to be sent together, in order of reception.
 
-    times_ns: list[NDArray[np.int64]] = field(default_factory=list)
-    rows: list[NDArray[np.int64]] = field(default_factory=list)
-    values: int = 0
+    Attributes
+    ----------
+    wait_ns : int
+        From the first reception to the batch.
+    waiting : list of (Reception, int, int)
+        Parts of receptions, from one place up to another.
+    """
+
+    concentrator: int
+    priority: int
+    wait_ns: int
+    waiting: list[tuple[Reception, int, int]] = field(default_factory=list)
     flush_due: bool = False
 
-    def taken(self, until_ns: int) -> NDArray[np.int64]:
-        """Take out what came up to a moment; something did."""
-        times, rows = self.times_ns, self.rows
-        self.times_ns, self.rows = [], []
-        if times[-1][-1] > until_ns:
-            last = sum(piece[0] <= until_ns for piece in times) - 1
-            cut = int(times[last].searchsorted(until_ns, side="right"))
-            self.times_ns, self.rows = [times[last][cut:], *times[last + 1 :]], [rows[last][cut:], *rows[last + 1 :]]
-            if not self.rows[0].size:
-                del self.times_ns[0], self.rows[0]
-            rows = [*rows[:last], rows[last][:cut]]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+    def taken(self, until_ns: int) -> tuple[NDArray[np.int64], int]:
+        """Take out what came up to a moment, something did; return messages and their values."""
+        rows, values, waiting = [], 0, self.waiting
+        while waiting:
+            came, begin, end = waiting[0]
+            cut = bisect_right(came.times_ns, until_ns, begin, end)
+            if cut > begin:
+                rows.append(came.rows[begin:cut])
+                values += came.before[cut] - came.before[begin]
+            if cut < end:
+                waiting[0] = came, cut, end
+                break
+            del waiting[0]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows), values
 
 
 FULL = "concentrator_full"
@@ -102,8 +135,7 @@ class Concentrators:
 
     Parameters
     ----------
-    env : simpy.Environment
-        Clock in nanoseconds.
+    env : Clock
     settings : twin.collection.settings.Batching
     wan : Wan
     silence : Silence
@@ -113,7 +145,7 @@ class Concentrators:
     """
 
     def __init__(
-        self, env: simpy.Environment, settings: Batching, wan: Wan, silence: Silence, ledger: Ledger,
+        self, env: Clock, settings: Batching, wan: Wan, silence: Silence, ledger: Ledger,
         receive: Callable[[Batch], None],
     ):  # fmt: skip
         self._env = env
@@ -122,63 +154,85 @@ class Concentrators:
         self._ledger = ledger
         self._receive = receive
         self._process_ns = ms_ns(settings.process_ms)
-        self._hold_ns = {False: ns(settings.hold_s), True: ns(settings.urgent_hold_s)}
         self._ack_timeout_ns = ns(settings.ack_timeout_s)
         self._storage_values = settings.storage_values
         count = silence.count
-        self._lanes = {urgent: [Lane() for _ in range(count)] for urgent in (False, True)}
+        hold_ns = {ORDINARY: ns(settings.hold_s), URGENT: ns(settings.urgent_hold_s)}
+        self._lanes = [[Lane(c, priority, self._process_ns + hold_ns[priority]) for c in range(count)]
+                       for priority in (ORDINARY, URGENT)]  # fmt: skip
         self._kept: list[dict[int, Batch]] = [{} for _ in range(count)]  # not acknowledged, oldest first
         self._unanswered: deque[tuple[int, Batch]] = deque()  # when each is sent again, if nothing comes before
         self._words: list[tuple[int, int, Batch]] = []  # a heap: when each acknowledgement arrives
         self.kept_values = np.zeros(count, np.int64)
         self.peak_values = np.zeros(count, np.int64)
+        self._let_go: NDArray[np.int64] | None = None  # within the window, if it is gone through in pieces
         self.batches = 0
         self.taken_values = self.acknowledged_values = self.dropped_values = self.resent = 0
 
-    def take(
-        self, concentrator: int, times_ns: NDArray[np.int64], rows: NDArray[np.int64], values: int, urgent: bool
-    ) -> None:
-        """Take messages off the radio, with so many values; times ascending, none before the office's present."""
-        lane = self._lanes[urgent][concentrator]
-        lane.times_ns.append(times_ns)
-        lane.rows.append(rows)
-        lane.values += values
-        self._keep(concentrator, values)
-        self._plan_flush(concentrator, urgent)
+    def room(self) -> int:
+        """Return how many more values any concentrator can keep."""
+        return self._storage_values - int(self.kept_values.max(initial=0))
+
+    def begin_window(self, in_pieces: bool) -> None:
+        """Count what the window brings as kept from its beginning, also if it is brought in pieces."""
+        self._let_go = np.zeros_like(self.kept_values) if in_pieces else None
+
+    def take(self, came: Reception, concentrators: NDArray[np.int64], urgent: NDArray[np.bool_]) -> None:
+        """Take messages off the radio, none before the office's present.
+
+        Parameters
+        ----------
+        came : Reception
+            By concentrator, then ordinary and urgent ones, then by time.
+        concentrators : (M,) int
+            Of each message.
+        urgent : (M,) bool
+        """
+        starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
+        at, bounds = concentrators[starts], [*starts.tolist(), urgent.size]
+        self._keep(at, np.diff([came.before[place] for place in bounds]))
+        for place, (concentrator, hurry) in enumerate(zip(at.tolist(), urgent[starts].tolist(), strict=True)):
+            lane = self._lanes[hurry][concentrator]
+            lane.waiting.append((came, bounds[place], bounds[place + 1]))
+            if not lane.flush_due:
+                self._plan_flush(lane)
 
     def take_answer(self, concentrator: int, t_ns: int, rows: NDArray[np.int64], errand: Any) -> None:
         """Take the answer to a request off the radio, with the messages in it; it is sent at once."""
         values = self._ledger.values(rows)
-        self._keep(concentrator, values)
-        self._after(
-            t_ns + self._process_ns - self._env.now,
-            partial(self._send, concentrator, rows, values, [errand], ANSWER),
-        )
+        self._keep(np.array([concentrator]), np.array([values]))
+        in_ns = t_ns + self._process_ns - self._env.now
+        self._env.call(in_ns, self._send, concentrator, rows, values, [errand], ANSWER)
 
-    def _keep(self, concentrator: int, values: int) -> None:
+    def _keep(self, at: NDArray[np.int64], values: NDArray[np.int64]) -> None:
+        """Keep so many values at each of some concentrators; one that is full drops its oldest batches."""
         self.hear_words(int(self._env.now))
-        self.taken_values += values
-        self.kept_values[concentrator] += values
-        self.peak_values[concentrator] = max(self.peak_values[concentrator], self.kept_values[concentrator])
-        while self.kept_values[concentrator] > self._storage_values and self._kept[concentrator]:
-            self._drop(next(iter(self._kept[concentrator].values())))
-
-    def _plan_flush(self, concentrator: int, urgent: bool) -> None:
-        lane = self._lanes[urgent][concentrator]
-        if lane.flush_due or not lane.times_ns:
+        self.taken_values += int(values.sum())
+        kept = self.kept_values.copy()
+        np.add.at(kept, at, values)
+        if (kept[at] <= self._storage_values).all():
+            self.kept_values[:] = kept
+            if self._let_go is not None:
+                kept += self._let_go
+            self.peak_values[at] = np.maximum(self.peak_values[at], kept[at])
             return
-        lane.flush_due = True
-        due_ns = int(lane.times_ns[0][0]) + self._process_ns + self._hold_ns[urgent]
-        self._after(max(due_ns - self._env.now, 0), partial(self._flush, concentrator, urgent))
+        for concentrator, more in zip(at.tolist(), values.tolist(), strict=True):
+            self.kept_values[concentrator] += more
+            self.peak_values[concentrator] = max(self.peak_values[concentrator], self.kept_values[concentrator])
+            while self.kept_values[concentrator] > self._storage_values and self._kept[concentrator]:
+                self._drop(next(iter(self._kept[concentrator].values())))
 
-    def _flush(self, concentrator: int, urgent: bool) -> None:
-        lane = self._lanes[urgent][concentrator]
+    def _plan_flush(self, lane: Lane) -> None:
+        came, first, _ = lane.waiting[0]
+        lane.flush_due = True
+        self._env.call(max(came.times_ns[first] + lane.wait_ns - self._env.now, 0), self._flush, lane)
+
+    def _flush(self, lane: Lane) -> None:
         lane.flush_due = False
-        rows = lane.taken(self._env.now - self._process_ns)
-        values = self._ledger.values(rows) if lane.rows else lane.values
-        lane.values -= values
-        self._send(concentrator, rows, values, [], URGENT if urgent else ORDINARY)
-        self._plan_flush(concentrator, urgent)
+        rows, values = lane.taken(self._env.now - self._process_ns)
+        self._send(lane.concentrator, rows, values, [], lane.priority)
+        if lane.waiting:
+            self._plan_flush(lane)
 
     def _send(self, concentrator: int, rows: NDArray[np.int64], values: int, answers: list[Any], priority: int) -> None:
         self.batches += 1
@@ -192,20 +246,24 @@ class Concentrators:
             return
         silent_ns = self._silence.wait_ns(batch.concentrator, self._env.now)
         if silent_ns:
-            self._after(silent_ns, partial(self._deliver, batch))
+            self._env.call(silent_ns, self._deliver, batch)
             return
         self._ledger.move(batch.rows, At.WAN)
         batch.sendings += 1
         self.resent += batch.sendings > 1
-        self._wan.carry(partial(self._receive, batch), lambda: None)
+        delay_ns = self._wan.first_try_ns()
+        if delay_ns == LOST:
+            self._wan.insist(partial(self._receive, batch), lambda: None)
+        else:
+            self._env.call(delay_ns, self._receive, batch)
         self._unanswered.append((self._env.now + self._ack_timeout_ns, batch))
         if len(self._unanswered) == 1:
-            self._after(self._ack_timeout_ns, self._send_again)
+            self._env.call(self._ack_timeout_ns, self._send_again)
 
     def _send_again(self) -> None:
         """Send what was not acknowledged in time; come back for the next that is not acknowledged yet.
 
-        All wait equally long, so one event for the oldest does for all.
+        All wait equally long, so one call for the oldest does for all.
         """
         now, waiting = self._env.now, self._unanswered
         self.hear_words(int(now))
@@ -213,7 +271,7 @@ class Concentrators:
         while waiting and (waiting[0][0] <= now or waiting[0][1].acknowledged or waiting[0][1].dropped):
             late.append(waiting.popleft()[1])
         if waiting:
-            self._after(waiting[0][0] - now, self._send_again)
+            self._env.call(waiting[0][0] - now, self._send_again)
         for batch in late:
             self._deliver(batch)
 
@@ -243,8 +301,6 @@ class Concentrators:
 
     def _forget(self, batch: Batch) -> None:
         self.kept_values[batch.concentrator] -= batch.values
+        if self._let_go is not None:
+            self._let_go[batch.concentrator] += batch.values
         del self._kept[batch.concentrator][batch.number]
-
-    def _after(self, delay_ns: int, act: Callable[[], Any]) -> None:
-        event = self._env.timeout(delay_ns)
-        event.callbacks.append(lambda _: act())

@@ -2,7 +2,8 @@
 
 A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
 window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
-that long. While nobody waits, the radio runs the next window as the office works on this one.
+that long. While nobody waits, a window is gone through in pieces, and the radio runs the next piece as the office works
+on this one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 import gpu
 from twin.chance import Purpose, uniform
 from twin.collection.blackout import Blackout
+from twin.collection.concentrators import Reception
 from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
@@ -35,14 +38,15 @@ from twin.collection.office import Office
 from twin.collection.plan import CollectionPlan
 from twin.collection.reporting import TICK_NS, Reporting
 from twin.collection.targets import customers_who_adapt, drawn_meters
-from twin.collection.traffic import traffic_classes
+from twin.collection.traffic import TrafficClass, traffic_classes
 from twin.collection.values import contents
 from twin.collection.verification import Verification
 from twin.metering.readings import join
 from twin.scenario import ms_ns, ns
-from twin.store.schema import MINUTE_NS
+from twin.store.schema import MINUTE_NS, SECOND_NS
 
 WINDOW_NS = MINUTE_NS
+PIECE_NS = 10 * SECOND_NS  # so much of the radio's and of the office's time is not beside the other's around an errand
 CHECKPOINT_NS = 30 * MINUTE_NS
 ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
 
@@ -58,7 +62,7 @@ class AirSample:
     ack_frames: int
     waiting_batches: int
     head_end_busy_ns: int
-    stored_values: int
+    commits: int  # groups that were handed to the store
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Record:
     outcomes: Counter[str] = field(default_factory=Counter)
     balance: Balance | None = None
     windows: int = 0
-    windows_ahead: int = 0  # those that the radio ran while the office worked on the one before
+    runs_ahead: int = 0  # of the radio, while the office worked on what came before
     radio_wall_s: float = 0.0
     wall_s: float = 0.0
 
@@ -129,12 +133,15 @@ class Collection:
         self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
         self._radio = ThreadPoolExecutor(1, "radio")
-        self._ahead: tuple[int, Future[None]] | None = None  # the radio's run of the window that comes, and its end
+        self._ahead: tuple[int, Future[None]] | None = None  # the radio's run of what comes, and its end
         # An image's repair begins errands of its own accord, and a device belongs to the thread that opened it.
         self._may_go_ahead = self.firmware is None and plan.backend == "cpu"
-        self._last_air = plan.mesh.counters()
+        self._mesh_alone = not plan.fleet.mixed and not scenario.handy.crews and self.island is None
+        self._most_values = _most_values(window_ns, plan.mesh.radio.bit_rate_bps, self.classes)
+        self._reported_ns = 0
+        self._reads_beside = self.island is None and scenario.commands.kind == "none"  # memories follow nobody
+        self._air = self._last_air = plan.mesh.counters()
         self._urgent = np.array([c.urgent for c in self.classes])
-        self._any_ride = any(c.rides for c in self.classes)
         self._final = np.array([not c.asked_again for c in self.classes])
 
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
@@ -250,45 +257,85 @@ class Collection:
         self.plan.mesh.run_until(end_ns)
         self.record.radio_wall_s += time.monotonic() - started
 
-    def _catch_up_radio(self, end_ns: int) -> None:
-        """Let the radio be at the window's end, where it has not gone ahead to."""
-        if self._ahead is None:
-            self._run_radio(end_ns)
-            return
-        until_ns, run = self._ahead
-        self._ahead = None
-        run.result()
-        assert until_ns == end_ns, f"the radio went ahead to {until_ns} ns, the window ends at {end_ns} ns"
+    def _catch_up_radio(self, until_ns: int) -> None:
+        """Let the radio be at a moment, where it has not gone ahead to."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead_ns, run = ahead
+            run.result()
+            assert ahead_ns <= until_ns, f"the radio went ahead to {ahead_ns} ns, beyond {until_ns} ns"
+        if ahead is None or ahead_ns < until_ns:
+            self._run_radio(until_ns)
 
-    def _go_ahead(self, begin_ns: int, end_ns: int) -> None:
-        """Let the radio run the next window already, if nothing in this one can act on it.
+    def _go_ahead(self, until_ns: int) -> None:
+        """Let the radio run to a moment already; nobody looks at the mesh meanwhile."""
+        self._ahead = until_ns, self._radio.submit(self._run_radio, until_ns)
+        self.record.runs_ahead += 1
 
-        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and no interval ends then.
+    def _may_pass(self, begin_ns: int, end_ns: int) -> bool:
+        """Return whether the radio may go beyond a window's end before the office is there.
+
+        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and nothing is looked at then but counts of
+        the air: no digest of the mesh is made, and what interval is over can be reported before the office is there.
         """
+        if not self._may_go_ahead or self._somebody_waits() or end_ns == self.end_ns or end_ns % CHECKPOINT_NS == 0:
+            return False
         starts = self.office.start_times_ns
         begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)
-        if self._may_go_ahead and end_ns % TICK_NS and end_ns < self.end_ns and not begins | self._somebody_waits():
-            until_ns = self._window_end(end_ns)
-            self._ahead = until_ns, self._radio.submit(self._run_radio, until_ns)
-            self.record.windows_ahead += 1
+        return not begins and (end_ns % TICK_NS > 0 or self._mesh_alone)
+
+    def _in_pieces(self) -> bool:
+        """Return whether the office may go through a window piece by piece: nobody waits, and nothing can become full.
+
+        A concentrator counts what a window brings as kept from the window's beginning. If that could be more than it
+        can keep, the whole window is known to the office before it begins.
+        """
+        if not self._may_go_ahead or not self._mesh_alone or self._somebody_waits() or self._answers:
+            return False
+        return self.office.concentrators.room() >= self._most_values
 
     def _window(self, begin_ns: int, end_ns: int) -> None:
         self.record.windows += 1
-        if begin_ns % TICK_NS == 0 and 0 < begin_ns <= self.generated_until_ns:
-            self.reporting.end_intervals(begin_ns)
+        self._report(begin_ns)
         self._send_errands()
-        self._catch_up_radio(end_ns)
+        in_pieces = self._in_pieces()
+        self.office.concentrators.begin_window(in_pieces)
+        until_ns = begin_ns
+        while until_ns < end_ns:
+            until_ns = min(until_ns + PIECE_NS, end_ns) if in_pieces else end_ns
+            self._hear_radio(until_ns)
+            if until_ns < end_ns:
+                self._go_ahead(min(until_ns + PIECE_NS, end_ns))
+            else:
+                self._finish_window(begin_ns, end_ns)
+            self.office.run_until(until_ns)
+        if self._ahead is not None:
+            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
+
+    def _hear_radio(self, until_ns: int) -> None:
+        """Take up what happened on the links up to a moment."""
+        self._catch_up_radio(until_ns)
         drained = self.plan.mesh.drain()
-        beside, failed = self.links.run_until(end_ns)
+        beside, failed = self.links.run_until(until_ns)
         self._take_deliveries(drained.deliveries, beside)
         self._take_ends(drained.ends)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
-        self.plan.mesh.forget_ended()
-        self._go_ahead(begin_ns, end_ns)
-        self.office.run_until(end_ns)
-        if self._ahead is not None:
-            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
+
+    def _finish_window(self, begin_ns: int, end_ns: int) -> None:
+        """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
+        if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
+            self._air = self.plan.mesh.counters()
+            self.plan.mesh.forget_ended()
+        if self._may_pass(begin_ns, end_ns):
+            self._report(end_ns)
+            self._go_ahead(min(end_ns + PIECE_NS, self._window_end(end_ns)))
+
+    def _report(self, t_ns: int) -> None:
+        """Let the intervals that end at a moment be reported, once."""
+        if t_ns % TICK_NS == 0 and self._reported_ns < t_ns <= self.generated_until_ns:
+            self._reported_ns = t_ns
+            self.reporting.end_intervals(t_ns)
 
     # ------------------------------------------------------------------ radio to office
 
@@ -312,7 +359,8 @@ class Collection:
         if not rows.size:
             return
         table = self.ledger.rows
-        rows, concentrators, times = self._with_riders(rows, concentrators, times)
+        rows, carrier = self.ledger.with_riders(rows)
+        concentrators, times = concentrators[carrier], times[carrier]
         urgent = self._urgent[table["kind"][rows]]
         order = np.lexsort((times, urgent, concentrators))
         rows, concentrators, times, urgent = rows[order], concentrators[order], times[order], urgent[order]
@@ -320,24 +368,7 @@ class Collection:
         table["radio_ns"][rows[first]] = times[first]
         table["sink"][rows[first]] = concentrators[first]
         self.ledger.move(rows, At.CONCENTRATOR)
-        starts = np.flatnonzero(np.diff(concentrators, prepend=-1) | np.diff(urgent, prepend=urgent[0]))
-        values = np.add.reduceat(table["values"][rows], starts, dtype=np.int64)
-        begins = starts.tolist()
-        told = (concentrators[starts].tolist(), values.tolist(), urgent[starts].tolist())
-        for begin, end, at, holds, hurry in zip(begins, [*begins[1:], rows.size], *told, strict=True):
-            self.office.concentrators.take(at, times[begin:end], rows[begin:end], holds, hurry)
-
-    def _with_riders(
-        self, rows: NDArray[np.int64], concentrators: NDArray[np.int64], times: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return messages and those that ride in the same frames."""
-        found = [(rows, concentrators, times)]
-        riders = self.ledger.rows["rider"]
-        while self._any_ride and (riding := riders[rows] != NEVER).any():
-            rows, concentrators, times = riders[rows[riding]].astype(np.int64), concentrators[riding], times[riding]
-            found.append((rows, concentrators, times))
-        every_row, every_place, every_time = (np.concatenate(part) for part in zip(*found, strict=True))
-        return every_row, every_place, every_time
+        self.office.concentrators.take(Reception(times, rows, table["values"][rows]), concentrators, urgent)
 
     def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
@@ -355,7 +386,7 @@ class Collection:
 
     def _fail(self, rows: NDArray[np.int64], cause: str) -> None:
         """Let messages that were on their way, and their riders, be back at their meters or lost."""
-        rows = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
+        rows, _ = self.ledger.with_riders(rows[self.ledger.rows["at"][rows] == At.RADIO])
         final = self._final[self.ledger.rows["kind"][rows]]
         self.ledger.fail(rows[final], cause, final=True)
         self.ledger.fail(rows[~final], cause, final=False)
@@ -431,12 +462,12 @@ class Collection:
     # ------------------------------------------------------------------ what is written down
 
     def _sample(self, t_ns: int) -> None:
-        now, before = self.plan.mesh.counters(), self._last_air
+        now, before = self._air, self._last_air
         data_us, ack_us, data_frames, ack_frames = (
             now[key] - before[key] for key in ("on_air_data_us", "on_air_ack_us", "tx_data", "tx_ack")
         )
         head_end = self.office.head_end
-        work = (head_end.waiting, head_end.busy_ns, head_end.stored_values)
+        work = (head_end.waiting, head_end.busy_ns, head_end.commits)
         self.record.air.append(AirSample(t_ns, data_us, ack_us, data_frames, ack_frames, *work))
         self._last_air = now
 
@@ -446,14 +477,20 @@ class Collection:
         self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
 
     def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> Callable[[], pa.Table]:
-        """Read what messages hold; return what makes the store's table of it, a sample of them as real bytes first."""
-        held = contents(self.plan.memory, self.ledger.rows, self.classes, rows)
+        """Return what makes the store's table of messages' values, a sample of them as real bytes first.
+
+        What is in a message does not change once it is stored, so it is read on the store's thread; but where meters
+        are followed for their limits, at once.
+        """
+        read = partial(contents, self.plan.memory, self.ledger.rows, self.classes, rows)
+        known = None if self._reads_beside else read()
         head_end_ns = self.ledger.rows["head_end_ns"]
-        received = np.concatenate([np.repeat(head_end_ns[part.rows], part.kind.records) for part in held])
 
         def make_table() -> pa.Table:
+            held = read() if known is None else known
             for part in held:
                 self.verification.check(part)
+            received = np.concatenate([np.repeat(head_end_ns[part.rows], part.kind.records) for part in held])
             return join([part.readings for part in held]).to_table(received, stored_ns)
 
         return make_table
@@ -465,3 +502,14 @@ class Collection:
             self.plan.memory.loads.power(meters[k : k + 1], ends[k : k + 1], MINUTE_NS)[0] for k in range(ends.size)
         ]
         return np.maximum(np.array(drawn, float).reshape(-1), 0) / 1000
+
+
+def _most_values(window_ns: int, bit_rate_bps: int, classes: list[TrafficClass]) -> int:
+    """Return a number of values that no radio receives within a window: its air full of the shortest frames.
+
+    Each with the values of the longest message and of all that ride with it.
+    """
+    shortest = min(kind.psdu_bytes for kind in classes if not kind.rides)
+    frames = window_ns * bit_rate_bps // (8 * shortest * 10**9) + 1
+    longest = max(kind.records for kind in classes if not kind.rides)
+    return frames * (longest + sum(kind.records for kind in classes if kind.rides))

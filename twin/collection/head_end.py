@@ -5,9 +5,9 @@ The store works on a thread of its own, a group after the other; who asks what i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import simpy
 from numpy.typing import NDArray
 
+from twin.collection.clock import Clock
 from twin.collection.concentrators import Batch
 from twin.collection.errands import Errand
 from twin.collection.ledger import NEVER, At, Ledger
@@ -29,14 +30,13 @@ class HeadEnd:
 
     Parameters
     ----------
-    env : simpy.Environment
-        Clock in nanoseconds.
+    env : Clock
     settings : twin.collection.settings.Workers
     ledger : Ledger
     store : twin.store.store.Store
     readings_of : callable
-        ``readings_of(rows, stored_ns)`` reads the values of messages of the ledger; what it returns makes a table of
-        the store's schema of them, on the store's thread.
+        ``readings_of(rows, stored_ns)``: what it returns makes a table of the store's schema of the values in messages
+        of the ledger, on the store's thread.
     confirms : callable
         ``confirms(errand)``: whether the bytes of an answer are what they should be.
     acknowledge : callable
@@ -44,7 +44,7 @@ class HeadEnd:
     """
 
     def __init__(
-        self, env: simpy.Environment, settings: Workers, ledger: Ledger, store: Any,
+        self, env: Clock, settings: Workers, ledger: Ledger, store: Any,
         readings_of: Callable[[NDArray[np.int64], int], Callable[[], pa.Table]], confirms: Callable[[Errand], bool],
         acknowledge: Callable[[Batch], None],
     ):  # fmt: skip
@@ -54,15 +54,16 @@ class HeadEnd:
         self._ledger = ledger
         self._store = store
         self.writer = ThreadPoolExecutor(1, "store")
-        self._answers: list[Future[Receipt]] = []
+        self._answers: deque[Future[Receipt]] = deque()
         self._receipt = Receipt()
+        self._stored_after = [0]  # values, by the commits up to then
         self._readings_of = readings_of
         self._confirms = confirms
         self._acknowledge = acknowledge
         self._inbox: list[tuple[int, int, Batch]] = []  # a heap: higher priorities, then earlier arrivals first
         self._idle = settings.workers
         self._checked: list[Batch] = []
-        self._commits = 0
+        self.commits = 0
         self._groups: list[list[Batch]] = []  # on their way to the disk
         self._arrivals = 0
         self.turned_away = 0
@@ -84,14 +85,31 @@ class HeadEnd:
         PartFailed
             If it could not write.
         """
-        answers, self._answers = self._answers, []
-        self._receipt = sum((answer.result() for answer in answers), self._receipt)
+        while self._answers:
+            self._take_answer()
         return self._receipt
 
     @property
     def stored_values(self) -> int:
-        """Values the store has acknowledged."""
+        """Values the store has acknowledged; waits for it."""
         return self.receipt.stored
+
+    @property
+    def stored_so_far(self) -> int:
+        """Values the store has acknowledged by now."""
+        while self._answers and self._answers[0].done():
+            self._take_answer()
+        return self._receipt.stored
+
+    def stored_after(self, commits: int) -> int:
+        """Return the values that were stored with the first so many commits; waits for the store."""
+        while len(self._stored_after) <= commits:
+            self._take_answer()
+        return self._stored_after[commits]
+
+    def _take_answer(self) -> None:
+        self._receipt += self._answers.popleft().result()
+        self._stored_after.append(self._receipt.stored)
 
     @property
     def uncommitted_values(self) -> int:
@@ -113,14 +131,14 @@ class HeadEnd:
     def _work(self) -> None:
         """Let a worker begin with the first batch in the queue; it goes on until the queue is empty.
 
-        One event a batch: a process and a `simpy.PriorityStore` take three.
+        One call a batch: a process and a `simpy.PriorityStore` take three events.
         """
         batch = heappop(self._inbox)[2]
         spent_ns = self._batch_ns + round(batch.values * self._settings.value_us * 1000)
         self.busy_ns += spent_ns
-        self._env.timeout(spent_ns).callbacks.append(partial(self._finish, batch))
+        self._env.call(spent_ns, self._finish, batch)
 
-    def _finish(self, batch: Batch, _: simpy.Event) -> None:
+    def _finish(self, batch: Batch) -> None:
         self._check(batch)
         if self._inbox:
             self._work()
@@ -151,8 +169,8 @@ class HeadEnd:
 
     def _store_rows(self, rows: NDArray[np.int64]) -> None:
         now = int(self._env.now)
-        self._commits += 1
-        make_table, name = self._readings_of(rows, now), f"commit-{self._commits:08d}"
+        self.commits += 1
+        make_table, name = self._readings_of(rows, now), f"commit-{self.commits:08d}"
         self._answers.append(self.writer.submit(lambda: self._store.ingest(make_table(), name)))
         ledger = self._ledger.rows
         ledger["stored_ns"][rows[ledger["stored_ns"][rows] == NEVER]] = now

@@ -67,9 +67,6 @@ class Rows:
         """Return R."""
         return self._columns["at"].size if self._chosen is None else self._chosen.size
 
-    def __len__(self) -> int:
-        return self.size
-
     @overload
     def __getitem__(self, key: str) -> NDArray[Any]: ...
 
@@ -161,13 +158,15 @@ class Ledger:
         """Return the message in each frame."""
         return self._frame_row[frames].astype(np.int64)
 
-    def with_riders(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return messages and those that ride in the same frames."""
-        found = [rows]
-        riders = self._columns["rider"]
-        while (rows := riders[rows][riders[rows] != NEVER]).size:
-            found.append(rows.astype(np.int64))
-        return np.concatenate(found)
+    def with_riders(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return messages and those that ride in the same frames, each with the place in ``rows`` of its carrier."""
+        riders, carrier = self._columns["rider"], np.arange(rows.size)
+        found = [(rows, carrier)]
+        while (riding := riders[rows] != NEVER).any():
+            rows, carrier = riders[rows[riding]].astype(np.int64), carrier[riding]
+            found.append((rows, carrier))
+        every, carriers = (np.concatenate(part) for part in zip(*found, strict=True))
+        return every, carriers
 
     def move(self, rows: NDArray[np.int64], at: At, head_end_ns: int = NEVER) -> None:
         """Let messages that have not ended be somewhere else; with the time at which they reached the head end."""

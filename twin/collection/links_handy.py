@@ -10,6 +10,7 @@ import simpy
 from numpy.typing import NDArray
 
 from twin.collection.blackout import Blackout
+from twin.collection.concentrators import Reception
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.links_settings import HandyTable
 from twin.collection.traffic import TrafficClass
@@ -43,7 +44,7 @@ class HandyTerminals:
 
     def __init__(
         self, env: simpy.Environment, settings: HandyTable, classes: list[TrafficClass], ledger: Ledger,
-        blackout: Blackout, lane: int, take: Callable[[int, NDArray[np.int64], NDArray[np.int64], int, bool], None],
+        blackout: Blackout, lane: int, take: Callable[[Reception, NDArray[np.int64], NDArray[np.bool_]], None],
     ):  # fmt: skip
         self._env = env
         self._settings = settings
@@ -114,4 +115,5 @@ class HandyTerminals:
         first = rows[table["radio_ns"][rows] == NEVER]
         table["radio_ns"][first], table["sink"][first] = now, self._lane
         self._ledger.move(rows, At.CONCENTRATOR)
-        self._take(self._lane, np.full(rows.size, now), rows, self._ledger.values(rows), False)
+        came = Reception(np.full(rows.size, now), rows, table["values"][rows])
+        self._take(came, np.full(rows.size, self._lane), np.zeros(rows.size, bool))

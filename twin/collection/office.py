@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from twin.chance import Purpose, between_ns, uniform
 from twin.collection.blackout import Blackout
+from twin.collection.clock import Clock
 from twin.collection.concentrators import Batch, Concentrators, Silence
 from twin.collection.errands import Errand, Errands
 from twin.collection.head_end import HeadEnd
@@ -62,7 +63,7 @@ class Office:
         addressed: NDArray[np.int64],
     ):  # fmt: skip
         self.scenario = scenario
-        self.env = simpy.Environment()
+        self.env = Clock()
         self._classes = classes
         self._ledger = ledger
         self._concentrator_of = concentrator_of
@@ -87,14 +88,13 @@ class Office:
         self._plan_commands()
         self._starts.sort(key=lambda start: start[0])
         for t_ns, act in self._starts:
-            event = self.env.timeout(t_ns)
-            event.callbacks.append(lambda _, act=act: act())
+            self.env.call(t_ns, act)
         self.start_times_ns = [t_ns for t_ns, _ in self._starts]
 
     def run_until(self, t_ns: int) -> None:
         """Let everything that happens before ``t_ns`` happen."""
         if t_ns > self.env.now:
-            self.env.run(until=t_ns)
+            self.env.run_until(t_ns)
             self.concentrators.hear_words(t_ns)
 
     def _acknowledge(self, batch: Batch) -> None:

@@ -86,7 +86,7 @@ class Reporting:
             self.send(offers_ns[by_radio], meters[by_radio], -1, sizes[by_radio], kind.priority, rows[by_radio])
         beside = order[~self._links.fleet.on_mesh[meters[order]]]
         self._links.offer(rows[beside], meters[beside], offers_ns[beside], sizes[beside])
-        self._ledger.move(self._ledger.with_riders(rows), At.RADIO)
+        self._ledger.move(self._ledger.with_riders(rows)[0], At.RADIO)
 
     def send(
         self, t_ns: Whole, src: Whole, dst: int, psdu_bytes: Whole, priority: int, rows: Whole = NEVER

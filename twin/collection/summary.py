@@ -252,7 +252,7 @@ class Summary:
         head_end, office = self.outcome.run.office.head_end, self.outcome.run.office
         busy_s = head_end.busy_ns / 1e9
         mean = head_end.checked_values / (self.outcome.run.end_ns / 1e9)
-        stored = np.array([sample.stored_values for sample in self.outcome.run.record.air])
+        stored = np.array([head_end.stored_after(sample.commits) for sample in self.outcome.run.record.air])
         steps = np.diff(np.r_[0, stored]) / 300 if stored.size else np.zeros(1)
         return {
             "values_checked": head_end.checked_values,

@@ -196,7 +196,7 @@ class TableRows:
             "ack_frames": [s.ack_frames for s in samples],
             "waiting_batches": [s.waiting_batches for s in samples],
             "worker_load": busy / np.diff(t_ns) / workers,
-            "stored_values": [s.stored_values for s in samples],
+            "stored_values": [self.outcome.run.office.head_end.stored_after(s.commits) for s in samples],
         }
 
     def _errands(self) -> dict[str, Any]:

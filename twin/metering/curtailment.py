@@ -130,9 +130,12 @@ class Curtailment:
         _, cut_w[rows], share[rows] = self._kept(which[rows], ends, step_ns)
         return self.loads.voltage(which, ends, step_ns, (cut_w, share))
 
-    def energy_kept_wh(self) -> float:
-        """Return what customers would have drawn but did not, of all minutes that were worked out [Wh]."""
-        return float(self._upto(len(self._cut))[:, 0].sum()) / (60 * SCALE_ONE)
+    def energy_kept_wh(self, until_ns: int) -> float:
+        """Return what customers would have drawn by a moment but did not [Wh]; what holds then counts up to it."""
+        self.advance(until_ns)
+        meters = self._state["meter"]
+        lost = self._lost(meters, np.full((meters.size, 1), until_ns))
+        return float(lost[..., 0].sum()) / (60 * SCALE_ONE)
 
     @property
     def _state(self) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,7 @@ class Loads:
         self._roof = np.where(rng.draw_unit(seed, _HAS_ROOF, ids) < pv_share, roof, -1).astype(np.int8)
         self._tables: dict[int, tuple[Floats, Floats]] = {}
         self._midnights: OrderedDict[int, tuple[Ints, Ints]] = OrderedDict()
+        self._keeping = Lock()  # of midnights and stations: several threads may ask
         self._stations: OrderedDict[tuple[int, int], tuple[Floats, Floats, Floats]] = OrderedDict()
 
     @property
@@ -261,21 +263,25 @@ class Loads:
 
     def _midnight(self, day: int) -> tuple[Ints, Ints]:
         """Return (N,) both registers at the start of a day, from the nearest earlier one that is still held."""
-        if day not in self._midnights:
-            earlier = [known for known in self._midnights if known < day]
-            start = max(earlier, default=FIRST_DAY)
-            zeros = np.zeros(self.meter_count, np.int64)
-            drawn, fed = (total.copy() for total in self._midnights.get(start, (zeros, zeros)))
-            everyone = np.arange(self.meter_count, dtype=np.int64)
-            for past in range(start, day):
-                _, row = self._rows(everyone, past)
-                drawn += self._scale * self.shapes.import_sum[row, -1].astype(np.int64)
-                fed += self._scale * self.shapes.export_sum[row, -1].astype(np.int64)
-            self._midnights[day] = (drawn, fed)
-            if len(self._midnights) > MIDNIGHTS_KEPT:
-                self._midnights.popitem(last=False)
-        self._midnights.move_to_end(day)
-        return self._midnights[day]
+        with self._keeping:
+            if day not in self._midnights:
+                self._midnights[day] = self._registers_at_midnight(day)
+                if len(self._midnights) > MIDNIGHTS_KEPT:
+                    self._midnights.popitem(last=False)
+            self._midnights.move_to_end(day)
+            return self._midnights[day]
+
+    def _registers_at_midnight(self, day: int) -> tuple[Ints, Ints]:
+        earlier = [known for known in self._midnights if known < day]
+        start = max(earlier, default=FIRST_DAY)
+        zeros = np.zeros(self.meter_count, np.int64)
+        drawn, fed = (total.copy() for total in self._midnights.get(start, (zeros, zeros)))
+        everyone = np.arange(self.meter_count, dtype=np.int64)
+        for past in range(start, day):
+            _, row = self._rows(everyone, past)
+            drawn += self._scale * self.shapes.import_sum[row, -1].astype(np.int64)
+            fed += self._scale * self.shapes.export_sum[row, -1].astype(np.int64)
+        return drawn, fed
 
     def _means_w(self, meters: Ints, day: int, slot: Ints | slice, step_ns: int) -> tuple[Floats, Floats]:
         """Return (M, T) mean net power and load alone [W] over slots of a day."""
@@ -298,12 +304,13 @@ class Loads:
     def _station_state(self, day: int, step_ns: int) -> tuple[Floats, Floats, Floats]:
         """Return (S, T) voltage over nominal, and mean active and reactive power per meter [W, var]."""
         key = (day, step_ns)
-        if key not in self._stations:
-            self._stations[key] = self._solve_stations(day, step_ns)
-            if len(self._stations) > MIDNIGHTS_KEPT:
-                self._stations.popitem(last=False)
-        self._stations.move_to_end(key)
-        return self._stations[key]
+        with self._keeping:
+            if key not in self._stations:
+                self._stations[key] = self._solve_stations(day, step_ns)
+                if len(self._stations) > MIDNIGHTS_KEPT:
+                    self._stations.popitem(last=False)
+            self._stations.move_to_end(key)
+            return self._stations[key]
 
     def _solve_stations(self, day: int, step_ns: int) -> tuple[Floats, Floats, Floats]:
         """Sum the meters of each substation by rows, which is exact, and run the feeder."""

@@ -89,15 +89,18 @@ class DailyRecord:
         return cls(meter, when, way, np.where(values == NO_DATA, ABSENT, values))
 
 
-def daily_records(readings: Readings, meter: int, day: date) -> tuple[DailyRecord, DailyRecord]:
-    """Return the forward and the reverse record of a meter's day, from what there is of its half hours.
+def daily_records(
+    readings: Readings, meter: int, day: date, series: Series = Series.HALF_HOUR
+) -> tuple[DailyRecord, DailyRecord]:
+    """Return the forward and the reverse record of a meter's day, from what there is of one of its series.
 
-    Half hours that are not among the readings have no data, as have those that say so.
+    Half hours at whose ends there is no reading have no data, as have those that say so. Of quarter hours every
+    second one ends with a half hour: a register read then is the half hour's.
     """
     midnight_ns = simulated_ns(datetime.combine(day, time(), JST))
-    step = INTERVAL_NS[Series.HALF_HOUR]
-    slot = (readings.interval_end_ns - midnight_ns) // step - 1
-    own = (readings.meter == meter) & (readings.series == Series.HALF_HOUR) & (slot >= 0) & (slot < HALF_HOURS)
+    half_hour, rest_ns = np.divmod(readings.interval_end_ns - midnight_ns, INTERVAL_NS[Series.HALF_HOUR])
+    slot = half_hour - 1
+    own = (readings.meter == meter) & (readings.series == series) & (slot >= 0) & (slot < HALF_HOURS) & (rest_ns == 0)
     forward = DailyRecord(meter, day, Direction.FORWARD, np.full(HALF_HOURS, ABSENT, np.int64))
     forward.register_wh[slot[own]] = readings.import_wh[own]
     reverse = replace(forward, direction=Direction.REVERSE, register_wh=np.full(HALF_HOURS, ABSENT, np.int64))

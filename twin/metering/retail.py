@@ -22,7 +22,13 @@ from twin.store.store import Store
 VALUES, RECORDS = "values.parquet", "records.bin"
 
 
-def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int]) -> tuple[int, int]:
+BILLED = (Series.HALF_HOUR, Series.QUARTER_HOUR)
+"""What customers are billed on: R8, and R9 once it is in force."""
+
+
+def send_day(
+    store: Store, day: date, out: Path, after_ns: int, meters: list[int], series: Series = Series.HALF_HOUR
+) -> tuple[int, int]:
     """Write a day's values as they were sent out after a time, and the record of each meter and direction.
 
     Parameters
@@ -34,9 +40,11 @@ def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int
         Folder; gets ``values.parquet`` and ``records.bin``, the records of R5 one after the other by meter, forward
         before reverse, from all that the store holds.
     after_ns : int
-        What was stored by then after its interval's end is among the values.
+        What was stored by then after its interval's end is among the values [ns].
     meters : list of int
         Only these; all if empty.
+    series : Series
+        One of `BILLED`. A record has half hours either way.
 
     Returns
     -------
@@ -46,19 +54,19 @@ def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int
     Raises
     ------
     InputError
-        If the store holds no half hours of that day, or of that day of one of these meters.
+        If the store holds none of the series of that day, or of that day of one of these meters.
     """
     midnight_ns = simulated_ns(datetime.combine(day, time(), JST))
     chosen = np.unique(np.array(meters, np.int64)) if meters else None
-    readings = store.readings(Series.HALF_HOUR, midnight_ns, midnight_ns + DAY_NS, chosen)
+    readings = store.readings(series, midnight_ns, midnight_ns + DAY_NS, chosen)
     if not readings.num_rows:
         whom = f"of meter {', '.join(map(str, meters))} " if meters else ""
-        raise InputError(f"{store.root}: no half hours {whom}on {day}; {_days_held(store)}")
+        raise InputError(f"{store.root}: no {_plural(series)} {whom}on {day}; {_days_held(store, series)}")
     if chosen is not None:
-        _check_there(store, chosen, readings["meter"].to_numpy(), day)
+        _check_there(store, chosen, readings["meter"].to_numpy(), day, series)
     readings = readings.sort_by([("meter", "ascending"), ("interval_end_ns", "ascending")])
     sent = delivered(readings, after_ns)
-    records = _records(from_table(readings), day)
+    records = _records(from_table(readings), day, series)
     with written_whole(out / VALUES) as beside:
         pq.write_table(sent, beside)
     with written_whole(out / RECORDS) as beside:
@@ -66,27 +74,37 @@ def send_day(store: Store, day: date, out: Path, after_ns: int, meters: list[int
     return sent.num_rows, len(records)
 
 
-def _records(readings: Readings, day: date) -> list[bytes]:
+def _records(readings: Readings, day: date, series: Series) -> list[bytes]:
     """Return both records of each meter; readings by meter."""
     meters, first = np.unique(readings.meter, return_index=True)
     cuts = [*first.tolist(), len(readings)]
     found = []
     for place, meter in enumerate(meters.tolist()):
         own = readings.take(slice(cuts[place], cuts[place + 1]))
-        found += [record.to_bytes() for record in daily_records(own, meter, day)]
+        found += [record.to_bytes() for record in daily_records(own, meter, day, series)]
     return found
 
 
-def _check_there(store: Store, wanted: npt.NDArray[np.int64], there: npt.NDArray[np.uint32], day: date) -> None:
+def _check_there(
+    store: Store, wanted: npt.NDArray[np.int64], there: npt.NDArray[np.uint32], day: date, series: Series
+) -> None:
     absent = np.setdiff1d(wanted, there)
     if absent.size:
-        raise InputError(f"{store.root}: no half hours of meter {', '.join(map(str, absent[:5]))} on {day} "
+        named = ", ".join(map(str, absent[:5]))
+        raise InputError(f"{store.root}: no {_plural(series)} of meter {named} on {day} "
                          f"({absent.size} of {wanted.size} meters asked for)")  # fmt: skip
 
 
-def _days_held(store: Store) -> str:
-    held = store.readings(Series.HALF_HOUR, -1, np.iinfo(np.int64).max)
-    if not held.num_rows:
-        return "it holds none at all"
-    ends = pc.min_max(held["interval_end_ns"]).as_py()
-    return f"it holds {day_of(ends['min'])} to {day_of(ends['max'])}"
+def _days_held(store: Store, series: Series) -> str:
+    """Return what the store has instead: other days, or the other series."""
+    held = store.readings(series, -1, np.iinfo(np.int64).max)
+    if held.num_rows:
+        ends = pc.min_max(held["interval_end_ns"]).as_py()
+        return f"it holds {day_of(ends['min'])} to {day_of(ends['max'])}"
+    others = [other for other in BILLED if store.readings(other, -1, np.iinfo(np.int64).max).num_rows]
+    asked = "".join(f", but {_plural(other)}: ask for series {other.label}" for other in others)
+    return f"it holds none at all{asked}"
+
+
+def _plural(series: Series) -> str:
+    return series.label.replace("_", " ") + "s"

@@ -16,7 +16,8 @@ from twin.scenario import ms_ns, ns
 BLOCK = 4096  # message numbers whose first tries are drawn at once: one by one they took most of a day's run
 
 
-_LOST = -1
+LOST = -1
+"""Delay of a sending that does not arrive."""
 
 
 class Wan:
@@ -35,14 +36,14 @@ class Wan:
         self._settings = settings
         self._seed = seed
         self._numbers = 0
-        self._first_tries: list[int] = []  # delay of each message of the present block [ns], _LOST for a lost one
+        self._first_tries: list[int] = []  # delay of each message of the present block [ns], LOST for a lost one
         self.sent = self.lost_sendings = self.given_up = 0
 
     def carry(self, deliver: Callable[[], Any], give_up: Callable[[], Any]) -> None:
         """Deliver a message after its delay, resending lost ones; call exactly one of the two in the end."""
-        delay_ns = self._first_try_ns()
-        if delay_ns == _LOST:
-            self._env.process(self._carry(self._numbers, deliver, give_up))
+        delay_ns = self.first_try_ns()
+        if delay_ns == LOST:
+            self.insist(deliver, give_up)
             return
         # Nearly all get through at once: one event instead of a process, which takes three.
         there = self._env.timeout(delay_ns)
@@ -54,14 +55,18 @@ class Wan:
         ``told(t_ns)`` hears when it arrives, at once if it gets through at once, else when it has; never if it is
         given up.
         """
-        delay_ns = self._first_try_ns()
-        if delay_ns == _LOST:
-            self._env.process(self._carry(self._numbers, lambda: told(int(self._env.now)), lambda: None))
+        delay_ns = self.first_try_ns()
+        if delay_ns == LOST:
+            self.insist(lambda: told(int(self._env.now)), lambda: None)
         else:
             told(int(self._env.now) + delay_ns)
 
-    def _first_try_ns(self) -> int:
-        """Number the next message and return the delay of its first sending, `_LOST` if that is lost."""
+    def insist(self, deliver: Callable[[], Any], give_up: Callable[[], Any]) -> None:
+        """Carry the message whose first sending has just been found lost as `carry` does."""
+        self._env.process(self._carry(self._numbers, deliver, give_up))
+
+    def first_try_ns(self) -> int:
+        """Number the next message and return the delay of its first sending [ns], `LOST` if that is lost."""
         self._numbers += 1
         place = self._numbers % BLOCK
         if place == 0 or not self._first_tries:
@@ -69,11 +74,11 @@ class Wan:
             losses = uniform(self._seed, numbers, 0, Purpose.WAN_LOSS) < self._settings.loss
             delays = uniform(self._seed, numbers, 0, Purpose.WAN_DELAY)
             self._first_tries = [
-                _LOST if lost else self._delay_ns(share)
+                LOST if lost else self._delay_ns(share)
                 for lost, share in zip(losses.tolist(), delays.tolist(), strict=True)
             ]
         delay_ns = self._first_tries[place]
-        self.sent += delay_ns != _LOST
+        self.sent += delay_ns != LOST
         return delay_ns
 
     def _carry(

@@ -71,4 +71,16 @@ def test_chosen_messages_are_what_indexing_the_columns_gives():
     assert rows[8:12]["meter"].tolist() == [8, 9, 0, 1]
     rows["at"][13] = At.LOST
     assert ledger.rows["at"].tolist() == [0] * 13 + [At.LOST]
-    assert len(rows[rows["at"] == At.LOST]) == 1
+    assert rows[rows["at"] == At.LOST].size == 1
+
+
+def test_riders_come_with_the_place_of_the_frame_that_carries_them():
+    # Message 1 carries 5, which carries 7; message 3 carries 6; 0, 2 and 4 travel alone.
+    ledger = Ledger()
+    ledger.add(0, np.arange(8), 5, 1, 6)
+    ledger.rows["rider"][[1, 5, 3]] = [5, 7, 6]
+    rows, carrier = ledger.with_riders(np.array([3, 0, 1]))
+    assert rows.tolist() == [3, 0, 1, 6, 5, 7]
+    assert carrier.tolist() == [0, 1, 2, 0, 2, 2]
+    alone, of_it = ledger.with_riders(np.array([2, 4]))
+    assert (alone.tolist(), of_it.tolist()) == ([2, 4], [0, 1])

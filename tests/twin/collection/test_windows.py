@@ -43,7 +43,7 @@ def test_same_digest_whether_or_not_the_radio_goes_ahead(play):
         run._may_go_ahead = False
 
     ahead, beside = play(*ASKING), play(*ASKING, prepare=stay)
-    assert ahead.record.windows_ahead > 0
-    assert beside.record.windows_ahead == 0
+    assert ahead.record.runs_ahead > 0
+    assert beside.record.runs_ahead == 0
     assert ahead.record.checkpoints == beside.record.checkpoints
     assert ahead.record.windows == beside.record.windows

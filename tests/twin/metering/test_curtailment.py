@@ -65,7 +65,7 @@ def test_registers_under_a_limit_are_the_minutes_added_up(loads, adapts):
     assert found.tolist() == [row.sum() for row in rows]
     free = [minutes_kept(loads, k, EVENING_NS + MINUTE_NS, 89, 10**6, adapts).sum() for k in range(METERS)]
     assert sum(found) < 0.9 * sum(free)  # the limit bites, or nothing is shown
-    kept_wh = curtailed.energy_kept_wh()
+    kept_wh = curtailed.energy_kept_wh(until_ns)
     assert kept_wh == pytest.approx((sum(free) - sum(found)) / UNIT / 60, rel=0.05)  # roofs behind a breaker are extra
     p_w, _ = curtailed.power(meters, np.arange(EVENING_NS, until_ns, MINUTE_NS)[2:], MINUTE_NS)
     assert np.abs(UNIT * p_w - np.array(rows)[:, :88]).max() <= UNIT // 2  # whole watts
@@ -102,6 +102,31 @@ def test_an_open_switch_stops_both_registers_and_closing_lets_them_go_on(loads):
     leg1_v, leg2_v = curtailed.voltage(meters, ends[1:2] - MINUTE_NS, MINUTE_NS)
     assert np.ptp(leg1_v) < 1e-9
     assert np.abs(leg1_v - leg2_v).max() < 1e-9
+
+
+@pytest.mark.parametrize("into_s", [0, 20])
+def test_what_is_still_open_at_the_end_counts_up_to_the_end(loads, into_s):
+    noon = 12 * HOUR_NS
+    curtailed, _ = followed(loads, True, lambda one: one.switch.append((noon, False)), noon)
+    end_ns = noon + 60 * MINUTE_NS + into_s * 10**9
+    # Nobody has read a register since: all that is drawn from the first whole minute on is kept from the customers.
+    drawn, _ = loads.registers_wmin(np.arange(METERS), [noon + MINUTE_NS, end_ns])
+    kept_wh = curtailed.energy_kept_wh(end_ns)
+    assert kept_wh == pytest.approx((drawn[:, 1] - drawn[:, 0]).sum() / UNIT / 60, rel=1e-12)
+    curtailed.advance(end_ns + 30 * MINUTE_NS)
+    assert curtailed.energy_kept_wh(end_ns) == kept_wh  # what comes after the end is not in it
+    assert Curtailment(loads, np.full(METERS, True), 60.0).energy_kept_wh(end_ns) == 0
+
+
+def test_a_followed_meter_takes_nine_bytes_a_minute(loads):
+    curtailed, _ = followed(loads, True, lambda one: one.limit.set_normal(5.0, EVENING_NS), EVENING_NS)
+    curtailed.advance(EVENING_NS + 5 * MINUTE_NS)
+    before = curtailed.bytes_held
+    curtailed.advance(EVENING_NS + 25 * MINUTE_NS)
+    assert curtailed.bytes_held - before == 20 * METERS * 9
+    curtailed.advance(EVENING_NS + 65 * MINUTE_NS)
+    sums = 2 * METERS * 2 * 8  # those of two half hours, import and export
+    assert curtailed.bytes_held - before == 60 * METERS * 9 + sums
 
 
 def test_who_is_locked_out_is_let_in_when_the_limit_is_lifted(loads):

@@ -52,3 +52,21 @@ def test_one_meter_and_what_is_not_there(held, tmp_path):
         send_day(store, date(2025, 4, 9), tmp_path, HOUR_NS, [])
     with pytest.raises(InputError, match=r"no half hours of meter 9 on 2025-04-01"):
         send_day(store, DAY, tmp_path, HOUR_NS, [9])
+
+
+def test_quarter_hours_are_sent_when_asked_for_with_the_records_of_their_half_hours(tmp_path):
+    memory = MeterMemory(Loads(generate_shapes(1), [0, 0], 1, pv_share=1.0), find_profile("seed-2021"))
+    quarters, halves = (memory.readings([0, 1], series, 0, DAY_NS, DAY_NS)
+                        for series in (Series.QUARTER_HOUR, Series.HALF_HOUR))  # fmt: skip
+    with Store.open(tmp_path / "store") as store:
+        store.ingest(quarters.to_table(0, quarters.interval_end_ns + MINUTE_NS), "day")
+        with pytest.raises(InputError, match=r"no half hours on .*none at all, but quarter hours: ask for series q"):
+            send_day(store, DAY, tmp_path, HOUR_NS, [])
+        assert not (tmp_path / "values.parquet").exists()
+        assert send_day(store, DAY, tmp_path, HOUR_NS, [], Series.QUARTER_HOUR) == (2 * 96, 4)
+    sent = pq.read_table(tmp_path / "values.parquet")
+    assert sent["import_wh"].to_pylist() == quarters.import_wh.tolist()
+    data = (tmp_path / "records.bin").read_bytes()
+    for k, (meter, name) in enumerate([(0, "import_wh"), (0, "export_wh"), (1, "import_wh"), (1, "export_wh")]):
+        record = DailyRecord.from_bytes(data[k * RECORD_BYTES : (k + 1) * RECORD_BYTES])
+        assert record.register_wh.tolist() == getattr(halves, name)[halves.meter == meter].tolist()
