@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +28,7 @@ from hil.source.interface import AcSource
 from hil.source.program import Program, Step
 from hil.station import Station
 from teiden import __version__
-from teiden.errors import PartFailed
+from teiden.errors import InputError, PartFailed
 from teiden.files import write_text
 
 SETTLE_S = 0.5  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
@@ -49,7 +50,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
     Raises
     ------
     InputError
-        For another make of instrument than the dialect's, or consent without an interlock.
+        For another make of instrument than the dialect's, consent without an interlock, or no folder to write to.
     MissingPart
         If the board or the instrument is not there.
     PartFailed
@@ -57,6 +58,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
     """
     if armed and not station.simulated:
         require_consent(station, armed)
+    _require_folder(out)
     transcript: list[tuple[str, str]] = []
     with (stand_ins if station.simulated else hardware)(station, armed, transcript) as place:
         bench = _Bench(station, place)
@@ -83,10 +85,23 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
         "not_looked_at": bench.not_looked_at,
         "scpi": transcript,
     }
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(exist_ok=True)
     write_text(out / "check.json", json.dumps(seen, indent=1) + "\n")
     write_text(out / "check.md", page(seen))
     return seen
+
+
+def _require_folder(out: Path) -> None:
+    """Raise InputError unless files can be written to a folder, which need not be there yet."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: exists and is no folder; choose another --out")
+    place = out if out.exists() else out.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise InputError(f"{place}: cannot write there ({error.strerror}); choose another --out") from error
 
 
 class _Bench:

@@ -126,7 +126,7 @@ def load_station(path: Path) -> Station:
     try:
         station = Station.model_validate(tables)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_problem(dict(one))}" for one in error.errors())) from None
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems(error))) from None
     if station.supply.nominal_v > station.source.voltage_limit_v:
         raise InputError(
             f"{path}: supply.nominal_v = {station.supply.nominal_v:g}, expected at most "
@@ -144,6 +144,11 @@ def load_station(path: Path) -> Station:
     return station
 
 
+def problems(error: ValidationError) -> list[str]:
+    """Return every problem of a station with its place, a line each."""
+    return [_problem(dict(one)) for one in error.errors()]
+
+
 def _problem(found: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
@@ -151,4 +156,6 @@ def _problem(found: dict[str, Any]) -> str:
         table = parent.annotation if parent is not None else Station
         known = table.model_fields if isinstance(table, type) and issubclass(table, Table) else {}
         return f"{place}: unknown, expected one of {', '.join(known)}"
+    if found["type"] == "model_type":
+        return f"{place} = {found['input']!r}, expected a table [{place}]"
     return f"{place} = {found['input']!r}, {found['msg'][0].lower()}{found['msg'][1:]}"

@@ -108,6 +108,7 @@ def test_the_angle_is_that_of_the_sine(angle):
             r"nominal_v = 'x'.*\n.*nominal_hz = 55, input should be 50 or 6",
         ),
         ("[supply]\nnominal_v = 150.0", "supply.nominal_v = 150, expected at most source.voltage_limit_v = 120 V"),
+        ("board = 3", r"board = 3, expected a table \[board\]"),
         ("[source", "expected TOML"),
     ],
 )

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,6 +128,64 @@ def test_a_replay_refuses_what_was_changed(kept, tmp_path):
     again = invoke("replay", tmp_path)
     assert again.exit_code == 2
     assert "the transcript was changed after the test" in again.output
+
+
+def rewritten(folder, **changes):
+    """Change parts of an evidence.json; None takes a part out."""
+    path = folder / "evidence.json"
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+
+
+def cut(folder):
+    """Leave half a line of a transcript, its hash brought up to date."""
+    path = folder / "scpi.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]) + '{"test":')
+    files = json.loads((folder / "evidence.json").read_text())["files"]
+    rewritten(folder, files=files | {"scpi.jsonl": hashlib.sha256(path.read_bytes()).hexdigest()})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "evidence.json").write_text("{"), "evidence.json: cannot be read as JSON"),
+        (lambda folder: (folder / "evidence.json").write_text("[1]"), "evidence.json: parts of it are missing"),
+        (
+            lambda folder: (folder / "evidence.json").unlink(),
+            "evidence.json: No such file or directory; expected an ev",
+        ),
+        (lambda folder: (folder / "scpi.jsonl").unlink(), "scpi.jsonl: No such file or directory; expected the"),
+        (lambda folder: rewritten(folder, tests=None), "evidence.json: parts of it are missing"),
+        (lambda folder: rewritten(folder, tests=[{"id": "x"}]), "evidence.json: parts of it are missing"),
+        (
+            lambda folder: rewritten(folder, complete=False),
+            "this campaign was interrupted, expected one that ran to its",
+        ),
+        (
+            lambda folder: rewritten(folder, station={"board": {"kind": 3}}),
+            "of another version of teiden: board.kind = 3",
+        ),
+        (cut, "scpi.jsonl:4: cannot be read as a transcript"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(damage, said, kept, tmp_path):
+    place = tmp_path / "damaged"
+    shutil.copytree(kept[0], place)
+    damage(place)
+    again = invoke("replay", place)
+    assert again.exit_code == 2
+    (line,) = again.output.splitlines()
+    assert line.startswith("teiden: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_place_that_cannot_be_written_to_is_refused_in_one_line(command, short, tmp_path):
+    (tmp_path / "file").touch()
+    ran = invoke(command, short, "--out", tmp_path / "file" / "kept")
+    assert ran.exit_code == 2
+    (line,) = ran.output.splitlines()
+    assert re.search("teiden: .*cannot (be made|write there)", line)
 
 
 def test_evidence_is_not_overwritten(kept, short):
