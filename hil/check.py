@@ -77,6 +77,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
         "register_map": f"0x{regs.MAP_HASH_EXPECTED:08X}",
         "source": identity,
         "hardware": no_hardware(station) if station.simulated else "a real bench",
+        "unverified": list(find_kind(station.source.dialect).driver.unverified),
         "station": station.model_dump(),
         "t0_source": "none" if t0 is None else t0.source,
         "t0_bound_us": None if t0 is None else t0.bound_ns / 1000,
@@ -86,7 +87,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
         "scpi": transcript,
     }
     out.mkdir(exist_ok=True)
-    write_text(out / "check.json", json.dumps(seen, indent=1) + "\n")
+    write_text(out / "check.json", json.dumps(seen, indent=1, allow_nan=False) + "\n")
     write_text(out / "check.md", page(seen))
     return seen
 
@@ -114,18 +115,23 @@ class _Bench:
         self.t0: T0 | None = None
         self.rtl_version = ""
         self.not_looked_at: list[str] = []
+        self._sound = False  # the board by itself
+        self._energised = False
 
     def look_at_board(self) -> Iterator[Finding]:
         """Look at what needs no source; PartFailed for another board or map: nothing else would mean anything."""
         self.rtl_version = self._front_end.identify()
         supply = self._station.supply
         self._front_end.configure(supply.nominal_hz, supply.nominal_v)
-        yield self._place.second(self._front_end)
+        second = self._place.second(self._front_end)
+        yield second
         ticks = self._place.port.read32(regs.TICKS_PER_SAMPLE)
         expected = self._station.board.ticks_per_sample
         # two oscillators on a real board, one of the logic and one of the ADC
         apart = 0.0 if self._station.simulated else 1 + 2 * expected * TOLERANCE_PPM * 1e-6
-        yield compare("ticks of a sample", ticks, expected, apart, "ticks")
+        sample = compare("ticks of a sample", ticks, expected, apart, "ticks")
+        yield sample
+        self._sound = second.passed and sample.passed
 
     def look_at_source(self, source: AcSource) -> Iterator[Finding]:
         """Look at the rest, with the output off and then on, if it may be."""
@@ -134,26 +140,36 @@ class _Bench:
         if left_on:
             self.not_looked_at.append("all that follows: the output was on when the source was connected")
             return
-        yield self._noise()
-        if self._place.energises:
+        quiet = self._noise()
+        yield quiet
+        if why := self._why_off(quiet.passed):
+            self.not_looked_at.append(f"voltage, frequency, trigger wire and polarity: {why}")
+        else:
+            self._energised = True
             yield from self._supply(source)
             if find_kind(self._station.source.dialect).instrument.trigger_out:
                 yield from self._trigger(source)
-        else:
-            self.not_looked_at.append("voltage, frequency, trigger wire and polarity: a real output needs --arm")
         status = self._front_end.status()
         flags = [name for name in ("saturated", "event_overflow", "overrun", "crossing_lost") if getattr(status, name)]
-        if not self._place.energises:
+        if not self._energised:
             flags = [name for name in flags if name != "crossing_lost"]  # there is no voltage to cross zero
         yield same("flags of the board", ", ".join(flags) or "none", "none")
         errors = source.errors()
         yield same("errors of the source", "; ".join(errors) or "none", "none")
 
+    def _why_off(self, quiet: bool) -> str:
+        """Return why the output stays off, or nothing."""
+        if not self._place.energises:
+            return "a real output needs --arm"
+        if not (self._sound and quiet):
+            return "nothing is energised on a board whose clock or input is not as it must be"
+        return ""
+
     def _noise(self) -> Finding:
-        """Measure the voltage channel with the output off."""
+        """Measure the voltage channel with the output off; a board without samples has none."""
         _, volts = self._capture()
-        nominal_v = self._station.supply.nominal_v
-        return compare("noise floor, output off", float(np.std(volts)) / nominal_v, 0, self._limits.noise_pu, "pu")
+        noise_pu = float(np.std(volts)) / self._station.supply.nominal_v if volts.size else math.nan
+        return compare("noise floor, output off", noise_pu, 0, self._limits.noise_pu, "pu")
 
     def _supply(self, source: AcSource) -> Iterator[Finding]:
         """Switch on; what the board measures is what the source says it gives."""
@@ -239,6 +255,7 @@ def page(seen: dict[str, Any]) -> str:
         f"- hardware: {seen['hardware']}",
         f"- t0: {t0}",
         *(f"- not looked at: {what}" for what in seen["not_looked_at"]),
+        f"- of the driver, not yet seen on an instrument of this dialect: {'; '.join(seen['unverified'])}",
         "",
         "| looked at | seen | expected | within | unit | |",
         "|---|---|---|---|---|---|",
@@ -251,14 +268,22 @@ def page(seen: dict[str, Any]) -> str:
 
 def require_passed(seen: dict[str, Any]) -> None:
     """Raise PartFailed naming every finding that failed."""
-    failed = [
-        f"{f['name']}: {_cell(f['value'])} {f['unit']}, expected {_cell(f['expected'])} within {f['limit']:g}"
-        for f in seen["findings"]
-        if not f["passed"]
-    ]
+    failed = [_failure(finding) for finding in seen["findings"] if not finding["passed"]]
     if failed:
         raise PartFailed("rig check: " + "\nrig check: ".join(failed))
 
 
-def _cell(value: float | str) -> str:
+def _failure(finding: dict[str, Any]) -> str:
+    """Return a finding that failed as one line."""
+    value, expected, limit = (_cell(finding[name]) for name in ("value", "expected", "limit"))
+    return (
+        f"{finding['name']}: {value} {finding['unit']}".rstrip()
+        + f", expected {expected}"
+        + f" within {limit}" * (finding["limit"] is not None)
+    )
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "–"
     return value if isinstance(value, str) else f"{value:.6g}"
