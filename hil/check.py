@@ -21,8 +21,10 @@ from hdl.driver import FrontEnd
 from hdl.regs.generated import regs
 from hil.check_places import NS, SECOND, Place, hardware, stand_ins
 from hil.clock import PROOF_RATIO, T0, TOLERANCE_PPM
+from hil.evidence.bench import latched_t0
 from hil.evidence.benches import no_hardware, require_consent
 from hil.findings import Finding, compare, same
+from hil.onset import narrowest, onset
 from hil.source.dialects import find_kind
 from hil.source.interface import AcSource
 from hil.source.program import Program, Step
@@ -31,8 +33,13 @@ from teiden import __version__
 from teiden.errors import InputError, PartFailed
 from teiden.files import write_text
 
+SAMPLE_US = 1e6 / SECOND
 SETTLE_S = 0.5  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
 ANGLE_DEG = 90.0  # not a zero, and not the same when the voltage's two wires are swapped
+ONSETS = 15  # changes of the output that are looked for: so many parts of a sample are told apart
+ONSET_PU = 0.7  # of nominal: no power failure (docs/front-end.md), and at the crest a step of 0.3 of it
+ONSET_SEEN = 0.02  # of the nominal peak: far above the noise floor, a fifteenth of the step
+FALL_US = 10.0  # until a step shows; assumed: a fifteenth of it, of an output that falls within tens of us
 
 
 def check_station(station: Station, out: Path, armed: bool = False) -> dict[str, Any]:
@@ -198,18 +205,38 @@ class _Bench:
         self._place.elapse(SETTLE_S / 2)
         edges = self._front_end.trigger_count - before
         yield compare("edges on the trigger wire, for one sent", edges, 1, 0, "edges")
-        trigger = self._front_end.trigger()
-        if trigger is None:
+        self.t0 = latched_t0(self._front_end, self._station.source.trigger_delay)
+        if self.t0 is None:
             return
-        period_ns = NS / SECOND
-        at = trigger.sample + trigger.fraction
-        self.t0 = T0(round(at * period_ns), "trigger", math.ceil(trigger.bound * period_ns))
         first, volts = self._capture()
-        angle = phase_deg(volts, at - first, supply.nominal_hz / SECOND)
+        angle = phase_deg(volts, self.t0.t_ns * SECOND / NS - first, supply.nominal_hz / SECOND)
         apart = (angle - ANGLE_DEG + 180) % 360 - 180
         yield compare("point on wave at the trigger", ANGLE_DEG + apart, ANGLE_DEG, self._limits.angle_deg, "degrees")
         events = ", ".join(event.kind for event in self._front_end.events())
         yield same("events of a trigger without a change", events or "none", "none")
+        yield self._delay(source)
+
+    def _delay(self, source: AcSource) -> Finding:
+        """See when the output changes, against the trigger edge, at points on wave apart by parts of a sample."""
+        supply, stated = self._station.supply, self._station.source
+        hz, found, bound_us = supply.nominal_hz, [], 0.0
+        for number in range(ONSETS):
+            low = Step(ONSET_PU * supply.nominal_v, float(hz), 1 / hz, trigger_out=True)
+            shift_deg = 360 * hz / SECOND * number / ONSETS
+            source.arm(Program((low, Step(supply.nominal_v, float(hz), None)), ANGLE_DEG + shift_deg))
+            self._place.elapse(SETTLE_S / 5)  # the ring, begun anew, then holds the supply before the change
+            source.fire()
+            self._place.elapse(SETTLE_S / 5)
+            trigger = self._front_end.trigger()
+            first, volts = self._capture()
+            if trigger is not None:
+                at = trigger.sample + trigger.fraction - first
+                found.append(onset(volts, at, hz / SECOND, ONSET_SEEN * math.sqrt(2) * supply.nominal_v))
+                bound_us = trigger.bound * SAMPLE_US
+        behind = narrowest(found)
+        seen_us, half_us = behind.middle * SAMPLE_US, abs(behind.bound) * SAMPLE_US
+        limit_us = half_us + bound_us + FALL_US + stated.trigger_delay_bound_us
+        return compare("change of the output, after the trigger edge", seen_us, stated.trigger_delay_us, limit_us, "us")
 
     def _capture(self) -> tuple[int, NDArray[np.float64]]:
         """Return the newest samples of the board's ring, whose number is that of the first."""

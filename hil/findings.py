@@ -23,7 +23,7 @@ class Finding:
 
 def compare(name: str, value: float, expected: float, limit: float, unit: str) -> Finding:
     """Return a finding on a number; NaN, on either side, fails."""
-    return Finding(name, _number(value), _number(expected), limit, unit, abs(value - expected) <= limit)
+    return Finding(name, _number(value), _number(expected), _number(limit), unit, abs(value - expected) <= limit)
 
 
 def same(name: str, value: str, expected: str) -> Finding:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hil.clock import TriggerDelay
 from teiden.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -51,6 +53,16 @@ class Source(Table):
     address: Annotated[str, Field(description="VISA resource name of an instrument; empty: simulated")] = ""
     interlock: Annotated[str, Field(description="File that says closed while the output may be on")] = ""
     uncertainty_pu: Annotated[float, Field(ge=0, description="Of the voltage it gives, of nominal")] = 0.0
+    trigger_delay_us: Annotated[
+        float,
+        Field(ge=-1000, le=1000, description="From its trigger-out to the change of its output, as rig check sees it"),
+    ] = 0.0
+    trigger_delay_bound_us: Annotated[float, Field(ge=0, le=1000, description="How well that is known")] = 0.0
+
+    @property
+    def trigger_delay(self) -> TriggerDelay:
+        """What lies between its trigger-out and the change of its output."""
+        return TriggerDelay(round(1e3 * self.trigger_delay_us), math.ceil(1e3 * self.trigger_delay_bound_us))
 
 
 class Supply(Table):

@@ -215,6 +215,36 @@ def test_a_divider_that_is_one_percent_off_fails_the_voltages(short, tmp_path, m
     assert re.search(r"100 %: RMS voltage: 101 V, expected 99\.(49|50|51)\d* to 100\.(49|50|51)", failed[2])
 
 
+def test_the_delay_of_a_trigger_counts_in_every_delay_from_t0(tmp_path, monkeypatch):
+    """A source whose trigger-out comes 300 us late, and a station that says so: 1.88 ms at most, as without a delay."""
+
+    class Late(Wiring):
+        def __init__(self, source, port):
+            super().__init__(self, port)
+            self._real = source
+
+        def play(self, n_samples, rate_hz):
+            block = self._real.play(n_samples, rate_hz)
+            return replace(block, trigger_edges=tuple(edge + 300_000 for edge in block.trigger_edges))
+
+    monkeypatch.setattr(benches, "Wiring", Late)
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ("test_power_fail.py",))
+    found = []
+    for number, source in enumerate(("", "[source]\ntrigger_delay_us = -300.0\ntrigger_delay_bound_us = 5.0\n")):
+        (tmp_path / "station.toml").write_text(f"{source}[campaign]\nfail_angles_deg = [90]\n")
+        ran = invoke("run", tmp_path / "station.toml", "--campaign", "F47", "--out", tmp_path / f"kept{number}")
+        assert ran.exit_code == 0, ran.output
+        tests = json.loads((tmp_path / f"kept{number}" / "evidence.json").read_text())["tests"]
+        found.append(
+            [one for test in tests for one in test["measures"] if one["name"] == "power failure detected after"]
+        )
+    early, right = found
+    assert [one["value"] - two["value"] for one, two in zip(right, early, strict=True)] == pytest.approx([0.3] * 4)
+    assert all(1.5 <= one["value"] <= 1.88 + 0.125 for one in right)
+    assert all(one["uncertainty"] == pytest.approx(2 / 64 * 0.125 + 0.005, abs=1e-5) for one in right)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "strict", "code"),
     [
