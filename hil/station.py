@@ -90,6 +90,7 @@ class Limits(Table):
 class Campaign(Table):
     """How the campaigns of ``teiden rig run`` are played; IEC 61000-4-11, 8.2.1 asks for three dips, 10 s apart."""
 
+    environment: Annotated[Literal[2, 3], Field(description="Class of IEC 61000-4-11 whose dips are played")] = 3
     repeats: Annotated[int, Field(ge=1, le=100, description="Times each dip of a table is played")] = 3
     interval_s: Annotated[float, Field(ge=0.5, description="Rest between them")] = 10.0
     dip_angles_deg: Annotated[Angles, Field(description="Points on wave of the dips of a table")] = (0.0, 180.0)

@@ -118,6 +118,8 @@ def _id(row: Mapping[str, Any]) -> Html:
 
 def _test(test: Mapping[str, Any], folder: Path) -> Html:
     named = f"{test['id']} {' '.join(test['requirements'])}"
+    if test["t0_source"] is not None:
+        named += f"; t0 from {test['t0_source']}, within {test['t0_bound_us']:.4g} us"
     why = [element("p", line, class_="note") for line in test["why"].splitlines()]
     return element(
         "section",

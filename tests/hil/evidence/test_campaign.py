@@ -215,6 +215,19 @@ def test_a_divider_that_is_one_percent_off_fails_the_voltages(short, tmp_path, m
     assert re.search(r"100 %: RMS voltage: 101 V, expected 99\.(49|50|51)\d* to 100\.(49|50|51)", failed[2])
 
 
+def test_the_station_chooses_the_class_of_iec_61000_4_11(tmp_path, monkeypatch):
+    """Table 1 of the standard, class 2 at 60 Hz, and the interruption of table 2."""
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    class_2 = SHORT.replace("[campaign]", "[supply]\nnominal_hz = 60\n[campaign]\nenvironment = 2")
+    (tmp_path / "station.toml").write_text(class_2)
+    ran = invoke("run", tmp_path / "station.toml", "--campaign", "4-11", "--out", tmp_path / "kept", "--strict")
+    assert ran.exit_code == 0, ran.output
+    tests = json.loads((tmp_path / "kept" / "evidence.json").read_text())["tests"]
+    dips = ["0 % for 8.333 ms", "0 % for 16.67 ms", "70 % for 500 ms", "0 % for 5000 ms"]
+    assert [test["title"] for test in tests] == [f"Dip of IEC 61000-4-11: {dip}, 90 deg" for dip in dips]
+    assert all(test["t0_source"] == "trigger" for test in tests)
+
+
 def test_the_delay_of_a_trigger_counts_in_every_delay_from_t0(tmp_path, monkeypatch):
     """A source whose trigger-out comes 300 us late, and a station that says so: 1.88 ms at most, as without a delay."""
 
