@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,18 +21,25 @@ from hdl.driver import FrontEnd
 from hdl.regs.generated import regs
 from hil.check_places import NS, SECOND, Place, hardware, stand_ins
 from hil.clock import PROOF_RATIO, T0, TOLERANCE_PPM
+from hil.evidence.bench import latched_t0
 from hil.evidence.benches import no_hardware, require_consent
 from hil.findings import Finding, compare, same
+from hil.onset import narrowest, onset
 from hil.source.dialects import find_kind
 from hil.source.interface import AcSource
 from hil.source.program import Program, Step
 from hil.station import Station
 from teiden import __version__
-from teiden.errors import PartFailed
+from teiden.errors import InputError, PartFailed
 from teiden.files import write_text
 
+SAMPLE_US = 1e6 / SECOND
 SETTLE_S = 0.5  # relay, command latency, *RST dead time of the stand-ins and ten cycles: below 0.5 s
 ANGLE_DEG = 90.0  # not a zero, and not the same when the voltage's two wires are swapped
+ONSETS = 15  # changes of the output that are looked for: so many parts of a sample are told apart
+ONSET_PU = 0.7  # of nominal: no power failure (docs/front-end.md), and at the crest a step of 0.3 of it
+ONSET_SEEN = 0.02  # of the nominal peak: far above the noise floor, a fifteenth of the step
+FALL_US = 10.0  # until a step shows; assumed: a fifteenth of it, of an output that falls within tens of us
 
 
 def check_station(station: Station, out: Path, armed: bool = False) -> dict[str, Any]:
@@ -49,7 +57,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
     Raises
     ------
     InputError
-        For another make of instrument than the dialect's, or consent without an interlock.
+        For another make of instrument than the dialect's, consent without an interlock, or no folder to write to.
     MissingPart
         If the board or the instrument is not there.
     PartFailed
@@ -57,6 +65,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
     """
     if armed and not station.simulated:
         require_consent(station, armed)
+    _require_folder(out)
     transcript: list[tuple[str, str]] = []
     with (stand_ins if station.simulated else hardware)(station, armed, transcript) as place:
         bench = _Bench(station, place)
@@ -75,6 +84,7 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
         "register_map": f"0x{regs.MAP_HASH_EXPECTED:08X}",
         "source": identity,
         "hardware": no_hardware(station) if station.simulated else "a real bench",
+        "unverified": list(find_kind(station.source.dialect).driver.unverified),
         "station": station.model_dump(),
         "t0_source": "none" if t0 is None else t0.source,
         "t0_bound_us": None if t0 is None else t0.bound_ns / 1000,
@@ -83,10 +93,23 @@ def check_station(station: Station, out: Path, armed: bool = False) -> dict[str,
         "not_looked_at": bench.not_looked_at,
         "scpi": transcript,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "check.json", json.dumps(seen, indent=1) + "\n")
+    out.mkdir(exist_ok=True)
+    write_text(out / "check.json", json.dumps(seen, indent=1, allow_nan=False) + "\n")
     write_text(out / "check.md", page(seen))
     return seen
+
+
+def _require_folder(out: Path) -> None:
+    """Raise InputError unless files can be written to a folder, which need not be there yet."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: exists and is no folder; choose another --out")
+    place = out if out.exists() else out.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise InputError(f"{place}: cannot write there ({error.strerror}); choose another --out") from error
 
 
 class _Bench:
@@ -99,18 +122,23 @@ class _Bench:
         self.t0: T0 | None = None
         self.rtl_version = ""
         self.not_looked_at: list[str] = []
+        self._sound = False  # the board by itself
+        self._energised = False
 
     def look_at_board(self) -> Iterator[Finding]:
         """Look at what needs no source; PartFailed for another board or map: nothing else would mean anything."""
         self.rtl_version = self._front_end.identify()
         supply = self._station.supply
         self._front_end.configure(supply.nominal_hz, supply.nominal_v)
-        yield self._place.second(self._front_end)
+        second = self._place.second(self._front_end)
+        yield second
         ticks = self._place.port.read32(regs.TICKS_PER_SAMPLE)
         expected = self._station.board.ticks_per_sample
         # two oscillators on a real board, one of the logic and one of the ADC
         apart = 0.0 if self._station.simulated else 1 + 2 * expected * TOLERANCE_PPM * 1e-6
-        yield compare("ticks of a sample", ticks, expected, apart, "ticks")
+        sample = compare("ticks of a sample", ticks, expected, apart, "ticks")
+        yield sample
+        self._sound = second.passed and sample.passed
 
     def look_at_source(self, source: AcSource) -> Iterator[Finding]:
         """Look at the rest, with the output off and then on, if it may be."""
@@ -119,26 +147,36 @@ class _Bench:
         if left_on:
             self.not_looked_at.append("all that follows: the output was on when the source was connected")
             return
-        yield self._noise()
-        if self._place.energises:
+        quiet = self._noise()
+        yield quiet
+        if why := self._why_off(quiet.passed):
+            self.not_looked_at.append(f"voltage, frequency, trigger wire and polarity: {why}")
+        else:
+            self._energised = True
             yield from self._supply(source)
             if find_kind(self._station.source.dialect).instrument.trigger_out:
                 yield from self._trigger(source)
-        else:
-            self.not_looked_at.append("voltage, frequency, trigger wire and polarity: a real output needs --arm")
         status = self._front_end.status()
         flags = [name for name in ("saturated", "event_overflow", "overrun", "crossing_lost") if getattr(status, name)]
-        if not self._place.energises:
+        if not self._energised:
             flags = [name for name in flags if name != "crossing_lost"]  # there is no voltage to cross zero
         yield same("flags of the board", ", ".join(flags) or "none", "none")
         errors = source.errors()
         yield same("errors of the source", "; ".join(errors) or "none", "none")
 
+    def _why_off(self, quiet: bool) -> str:
+        """Return why the output stays off, or nothing."""
+        if not self._place.energises:
+            return "a real output needs --arm"
+        if not (self._sound and quiet):
+            return "nothing is energised on a board whose clock or input is not as it must be"
+        return ""
+
     def _noise(self) -> Finding:
-        """Measure the voltage channel with the output off."""
+        """Measure the voltage channel with the output off; a board without samples has none."""
         _, volts = self._capture()
-        nominal_v = self._station.supply.nominal_v
-        return compare("noise floor, output off", float(np.std(volts)) / nominal_v, 0, self._limits.noise_pu, "pu")
+        noise_pu = float(np.std(volts)) / self._station.supply.nominal_v if volts.size else math.nan
+        return compare("noise floor, output off", noise_pu, 0, self._limits.noise_pu, "pu")
 
     def _supply(self, source: AcSource) -> Iterator[Finding]:
         """Switch on; what the board measures is what the source says it gives."""
@@ -167,18 +205,38 @@ class _Bench:
         self._place.elapse(SETTLE_S / 2)
         edges = self._front_end.trigger_count - before
         yield compare("edges on the trigger wire, for one sent", edges, 1, 0, "edges")
-        trigger = self._front_end.trigger()
-        if trigger is None:
+        self.t0 = latched_t0(self._front_end, self._station.source.trigger_delay)
+        if self.t0 is None:
             return
-        period_ns = NS / SECOND
-        at = trigger.sample + trigger.fraction
-        self.t0 = T0(round(at * period_ns), "trigger", math.ceil(trigger.bound * period_ns))
         first, volts = self._capture()
-        angle = phase_deg(volts, at - first, supply.nominal_hz / SECOND)
+        angle = phase_deg(volts, self.t0.t_ns * SECOND / NS - first, supply.nominal_hz / SECOND)
         apart = (angle - ANGLE_DEG + 180) % 360 - 180
         yield compare("point on wave at the trigger", ANGLE_DEG + apart, ANGLE_DEG, self._limits.angle_deg, "degrees")
         events = ", ".join(event.kind for event in self._front_end.events())
         yield same("events of a trigger without a change", events or "none", "none")
+        yield self._delay(source)
+
+    def _delay(self, source: AcSource) -> Finding:
+        """See when the output changes, against the trigger edge, at points on wave apart by parts of a sample."""
+        supply, stated = self._station.supply, self._station.source
+        hz, found, bound_us = supply.nominal_hz, [], 0.0
+        for number in range(ONSETS):
+            low = Step(ONSET_PU * supply.nominal_v, float(hz), 1 / hz, trigger_out=True)
+            shift_deg = 360 * hz / SECOND * number / ONSETS
+            source.arm(Program((low, Step(supply.nominal_v, float(hz), None)), ANGLE_DEG + shift_deg))
+            self._place.elapse(SETTLE_S / 5)  # the ring, begun anew, then holds the supply before the change
+            source.fire()
+            self._place.elapse(SETTLE_S / 5)
+            trigger = self._front_end.trigger()
+            first, volts = self._capture()
+            if trigger is not None:
+                at = trigger.sample + trigger.fraction - first
+                found.append(onset(volts, at, hz / SECOND, ONSET_SEEN * math.sqrt(2) * supply.nominal_v))
+                bound_us = trigger.bound * SAMPLE_US
+        behind = narrowest(found)
+        seen_us, half_us = behind.middle * SAMPLE_US, abs(behind.bound) * SAMPLE_US
+        limit_us = half_us + bound_us + FALL_US + stated.trigger_delay_bound_us
+        return compare("change of the output, after the trigger edge", seen_us, stated.trigger_delay_us, limit_us, "us")
 
     def _capture(self) -> tuple[int, NDArray[np.float64]]:
         """Return the newest samples of the board's ring, whose number is that of the first."""
@@ -224,6 +282,7 @@ def page(seen: dict[str, Any]) -> str:
         f"- hardware: {seen['hardware']}",
         f"- t0: {t0}",
         *(f"- not looked at: {what}" for what in seen["not_looked_at"]),
+        f"- of the driver, not yet seen on an instrument of this dialect: {'; '.join(seen['unverified'])}",
         "",
         "| looked at | seen | expected | within | unit | |",
         "|---|---|---|---|---|---|",
@@ -236,14 +295,22 @@ def page(seen: dict[str, Any]) -> str:
 
 def require_passed(seen: dict[str, Any]) -> None:
     """Raise PartFailed naming every finding that failed."""
-    failed = [
-        f"{f['name']}: {_cell(f['value'])} {f['unit']}, expected {_cell(f['expected'])} within {f['limit']:g}"
-        for f in seen["findings"]
-        if not f["passed"]
-    ]
+    failed = [_failure(finding) for finding in seen["findings"] if not finding["passed"]]
     if failed:
         raise PartFailed("rig check: " + "\nrig check: ".join(failed))
 
 
-def _cell(value: float | str) -> str:
+def _failure(finding: dict[str, Any]) -> str:
+    """Return a finding that failed as one line."""
+    value, expected, limit = (_cell(finding[name]) for name in ("value", "expected", "limit"))
+    return (
+        f"{finding['name']}: {value} {finding['unit']}".rstrip()
+        + f", expected {expected}"
+        + f" within {limit}" * (finding["limit"] is not None)
+    )
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "–"
     return value if isinstance(value, str) else f"{value:.6g}"

@@ -194,6 +194,14 @@ class T0:
     bound_ns: int
 
 
+@dataclass(frozen=True)
+class TriggerDelay:
+    """Time from a source's trigger-out to the change of its output, and how well that is known [ns]."""
+
+    ns: int = 0
+    bound_ns: int = 0
+
+
 def judge(value_s: float, limit_s: float, t0: T0) -> str:
     """Return the verdict on a delay from t0 that shall be at most ``limit_s``: pass, fail or inconclusive.
 

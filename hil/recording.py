@@ -222,7 +222,7 @@ def resample(wave: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray
 
 def _read_comtrade(path: Path) -> Recording:
     encoding = _encoding_of(path.read_bytes())
-    data = _data_beside(path)
+    data = data_beside(path)
     config = comtrade.Cfg(ignore_warnings=True)
     reader = comtrade.Comtrade(ignore_warnings=True, use_numpy_arrays=True, use_double_precision=True)
     try:  # the package lets ValueError, IndexError and others of its parser through
@@ -255,7 +255,7 @@ def _read_comtrade(path: Path) -> Recording:
     )
 
 
-def _data_beside(path: Path) -> Path:
+def data_beside(path: Path) -> Path:
     """Return the data file of a configuration: the same name with .dat, in any case, the same case first."""
     data = path.with_suffix(".DAT" if path.suffix.isupper() else ".dat")
     if data.is_file():

@@ -18,6 +18,7 @@ from hdl.driver import FrontEnd
 from hdl.scaling import SAMPLE_RATE_HZ
 from hil.adapters import open_board
 from hil.board import Wiring
+from hil.clock import TriggerDelay
 from hil.link import RigEnd, RigSide
 from hil.process import die_with_parent
 from hil.real_board import open_real_board
@@ -41,6 +42,7 @@ class RunBench:
     """The stand-ins as a run asks for them."""
 
     dialect = "681x"
+    delay = TriggerDelay()
 
     def configure(self, asked: wire.Configure) -> wire.Configure:
         """Return the configuration as this bench takes it."""
@@ -68,7 +70,7 @@ class RunBench:
         ):
             energise(source, configure, self.limits(configure))
             kind = PacedRig if configure.real_time else Rig
-            rig = kind(configure, link, source, Wiring(simulated, board.port), board.port)
+            rig = kind(configure, link, source, Wiring(simulated, board.port), board.port, self.delay)
             yield rig, wire.Ready(board.name, source.identity, board.rtl_hash, board.made_of, SAMPLE_RATE_HZ)
 
 
@@ -83,6 +85,7 @@ class StationBench(RunBench):
     def __init__(self, station: Station):
         self._station = station
         self.dialect = station.source.dialect
+        self.delay = station.source.trigger_delay
 
     def configure(self, asked: wire.Configure) -> wire.Configure:
         """Return the configuration with this station's board; InputError if the run asks for another supply."""
@@ -126,7 +129,7 @@ class HardwareBench(StationBench):
             FrontEnd(board.port).identify()  # nothing is energised for another board
             energise(source, configure, self.limits(configure))
             time.sleep(SETTLE_S)
-            rig = HardwareRig(configure, link, source, board.port)
+            rig = HardwareRig(configure, link, source, board.port, self.delay)
             yield rig, wire.Ready("pynq", source.identity, board.sha256, board.described, SAMPLE_RATE_HZ)
 
 

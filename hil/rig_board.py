@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hdl.driver import FrontEnd
 from hdl.metering import BoardPort
+from hil.clock import TriggerDelay
 from hil.firmware import Firmware, Outgoing
 from hil.link import RigSide
 from hil.source.interface import AcSource
@@ -32,11 +33,21 @@ class BoardOnSource(ABC):
     source : AcSource
         The driver; it has switched the output on at nominal voltage.
     port : BoardPort
+    delay : TriggerDelay
+        Of the source.
     """
 
     _origin = 0  # sample from which the run's time counts
 
-    def __init__(self, configure: wire.Configure, link: RigSide, source: AcSource, port: BoardPort):
+    def __init__(
+        self,
+        configure: wire.Configure,
+        link: RigSide,
+        source: AcSource,
+        port: BoardPort,
+        delay: TriggerDelay = TriggerDelay(),  # noqa: B008 (frozen)
+    ):
+        self._delay = delay
         self._set = configure
         self._link = link
         self._source = source
@@ -90,8 +101,8 @@ class BoardOnSource(ABC):
         trigger = self._front_end.trigger()
         if trigger is None:
             return
-        t0_ns = self._time_ns(trigger.sample + trigger.fraction)
-        self._t0s.append((t0_ns, round(trigger.bound * SAMPLE_NS)))
+        t0_ns = self._time_ns(trigger.sample + trigger.fraction) + self._delay.ns
+        self._t0s.append((t0_ns, round(trigger.bound * SAMPLE_NS) + self._delay.bound_ns))
         self._send_event("t0", t0_ns, trigger.sample)
 
     def _take_events(self) -> None:

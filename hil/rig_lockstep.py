@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hil.board import FedPort, Wiring
+from hil.clock import TriggerDelay
 from hil.link import RigSide
 from hil.rig_board import BoardOnSource
 from hil.source.interface import AcSource
@@ -24,10 +25,19 @@ class Rig(BoardOnSource):
     wiring : Wiring
         Moves source and board.
     port : FedPort
+    delay : TriggerDelay
     """
 
-    def __init__(self, configure: wire.Configure, link: RigSide, source: AcSource, wiring: Wiring, port: FedPort):
-        super().__init__(configure, link, source, port)
+    def __init__(
+        self,
+        configure: wire.Configure,
+        link: RigSide,
+        source: AcSource,
+        wiring: Wiring,
+        port: FedPort,
+        delay: TriggerDelay = TriggerDelay(),  # noqa: B008 (frozen)
+    ):
+        super().__init__(configure, link, source, port, delay)
         self._wiring = wiring
 
     def run(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hil.clock import TriggerDelay
 from teiden.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -51,6 +53,16 @@ class Source(Table):
     address: Annotated[str, Field(description="VISA resource name of an instrument; empty: simulated")] = ""
     interlock: Annotated[str, Field(description="File that says closed while the output may be on")] = ""
     uncertainty_pu: Annotated[float, Field(ge=0, description="Of the voltage it gives, of nominal")] = 0.0
+    trigger_delay_us: Annotated[
+        float,
+        Field(ge=-1000, le=1000, description="From its trigger-out to the change of its output, as rig check sees it"),
+    ] = 0.0
+    trigger_delay_bound_us: Annotated[float, Field(ge=0, le=1000, description="How well that is known")] = 0.0
+
+    @property
+    def trigger_delay(self) -> TriggerDelay:
+        """What lies between its trigger-out and the change of its output."""
+        return TriggerDelay(round(1e3 * self.trigger_delay_us), math.ceil(1e3 * self.trigger_delay_bound_us))
 
 
 class Supply(Table):
@@ -78,6 +90,7 @@ class Limits(Table):
 class Campaign(Table):
     """How the campaigns of ``teiden rig run`` are played; IEC 61000-4-11, 8.2.1 asks for three dips, 10 s apart."""
 
+    environment: Annotated[Literal[2, 3], Field(description="Class of IEC 61000-4-11 whose dips are played")] = 3
     repeats: Annotated[int, Field(ge=1, le=100, description="Times each dip of a table is played")] = 3
     interval_s: Annotated[float, Field(ge=0.5, description="Rest between them")] = 10.0
     dip_angles_deg: Annotated[Angles, Field(description="Points on wave of the dips of a table")] = (0.0, 180.0)
@@ -126,7 +139,7 @@ def load_station(path: Path) -> Station:
     try:
         station = Station.model_validate(tables)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_problem(dict(one))}" for one in error.errors())) from None
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems(error))) from None
     if station.supply.nominal_v > station.source.voltage_limit_v:
         raise InputError(
             f"{path}: supply.nominal_v = {station.supply.nominal_v:g}, expected at most "
@@ -144,6 +157,11 @@ def load_station(path: Path) -> Station:
     return station
 
 
+def problems(error: ValidationError) -> list[str]:
+    """Return every problem of a station with its place, a line each."""
+    return [_problem(dict(one)) for one in error.errors()]
+
+
 def _problem(found: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
@@ -151,4 +169,6 @@ def _problem(found: dict[str, Any]) -> str:
         table = parent.annotation if parent is not None else Station
         known = table.model_fields if isinstance(table, type) and issubclass(table, Table) else {}
         return f"{place}: unknown, expected one of {', '.join(known)}"
+    if found["type"] == "model_type":
+        return f"{place} = {found['input']!r}, expected a table [{place}]"
     return f"{place} = {found['input']!r}, {found['msg'][0].lower()}{found['msg'][1:]}"

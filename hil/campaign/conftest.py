@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     station = session.station
     hz, campaign = station.supply.nominal_hz, station.campaign
     if "iec_dip" in metafunc.fixturenames:
-        _dips(metafunc, "iec_dip", iec_61000_4_11(hz))
+        _dips(metafunc, "iec_dip", iec_61000_4_11(hz, campaign.environment))
     if "f47_dip" in metafunc.fixturenames:
         _dips(metafunc, "f47_dip", semi_f47())
     for name, angles in (("dip_angle", campaign.dip_angles_deg), ("fail_angle", campaign.fail_angles_deg)):

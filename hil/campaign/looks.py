@@ -23,7 +23,8 @@ def check_bench(bench: Bench, measure: Measures) -> None:
 
 
 def check_trigger(bench: Bench, measure: Measures, played: Played, marks: int = 1) -> None:
-    """The wire carried as many edges as the program has marks."""
+    """The wire carried as many edges as the program has marks; the test counts from the first of them."""
+    measure.counts_from(played.t0)
     if bench.instrument.trigger_out:
         measure("edges on the trigger wire", played.edges, "edges", low=marks, high=marks)
 

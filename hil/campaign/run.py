@@ -35,6 +35,8 @@ Tell = Callable[[TestRecord, str], None]
 class Observer:
     """Hears of every test that has ended; without a bench, of the first only, which ends the session.
 
+    What the evidence plugin refuses to begin with is raised as it is, and not printed by pytest.
+
     Parameters
     ----------
     tell : callable
@@ -60,6 +62,16 @@ class Observer:
         else:
             self._tell(record, f"{len(self.records)}/{item.session.testscollected}")
         return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_main(self) -> Iterator[None]:
+        """Raise what the plugin has refused."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            if isinstance(error.__cause__, TeidenError):
+                raise error.__cause__ from None
+            raise
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a file that cannot be collected."""
@@ -128,9 +140,12 @@ def replay(evidence: Path, tell: Tell) -> list[str]:
     Raises
     ------
     InputError
-        If it is no evidence folder, its transcripts were changed, or its tests are not those of this package.
+        If it is no evidence folder, its transcripts were changed, its campaign was interrupted, or its tests are not
+        those of this package.
     """
     content = read_evidence(evidence)
+    if not content["complete"]:
+        raise InputError(f"{evidence}: this campaign was interrupted, expected one that ran to its end")
     recorded = {test["id"]: test for test in content["tests"]}
     files = list(dict.fromkeys(id.partition("::")[0] for id in recorded))
     foreign = [name for name in files if not (HOME / name).is_file()]

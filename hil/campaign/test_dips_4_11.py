@@ -1,4 +1,4 @@
-"""The dips and the short interruption of IEC 61000-4-11, class 3."""
+"""The dips and the short interruption of IEC 61000-4-11, of the station's class."""
 
 from __future__ import annotations
 

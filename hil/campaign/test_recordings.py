@@ -30,7 +30,7 @@ def test_recording(bench: Bench, measure: Measures, attach: Attachments, recordi
         played_back = ready(recording, bench.station)
         check_program(bench.playable(played_back.program), bench.instrument)
     except InputError as error:
-        pytest.skip(str(error).removeprefix(f"{recording}: "))
+        pytest.skip(str(error).removeprefix(f"{recording}: ").replace(f"{recording.parent}/", ""))
     bench.supply(played_back.hz)
     expected = expect(played_back, settings_of(bench.front_end.port.read32))
     measure("frequency of the recording", played_back.hz, "Hz")

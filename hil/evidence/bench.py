@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hdl import scaling
 from hdl.driver import BoardPort, Event, FrontEnd
-from hil.clock import T0
+from hil.clock import T0, TriggerDelay
 from hil.source.dialects import find_kind
 from hil.source.interface import AcSource
 from hil.source.program import Program, Step
@@ -156,7 +156,7 @@ class Bench:
         capture = self.capture()
         self.elapse(left_s - first_s)
         edges = (front_end.trigger_count - before) & 0xFFFF
-        t0 = latched_t0(front_end) if edges else None
+        t0 = latched_t0(front_end, self.station.source.trigger_delay) if edges else None
         t0 = t0 or T0(fired * SAMPLE_NS, "host", HOST_BOUND_NS)
         return Played(t0, edges, tuple(front_end.events()), capture)
 
@@ -174,10 +174,10 @@ def lasting_s(program: Sequence[Step]) -> float:
     return math.fsum(step.duration_s or 0.0 for step in program)
 
 
-def latched_t0(front_end: FrontEnd) -> T0 | None:
-    """Return the trigger edge that the board latched last; None if there was none."""
+def latched_t0(front_end: FrontEnd, delay: TriggerDelay) -> T0 | None:
+    """Return when the output changed after the trigger edge that the board latched last; None if there was none."""
     trigger = front_end.trigger()
     if trigger is None:
         return None
     at = trigger.sample + trigger.fraction
-    return T0(round(at * SAMPLE_NS), "trigger", math.ceil(trigger.bound * SAMPLE_NS))
+    return T0(round(at * SAMPLE_NS) + delay.ns, "trigger", math.ceil(trigger.bound * SAMPLE_NS) + delay.bound_ns)

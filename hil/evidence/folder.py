@@ -17,13 +17,14 @@ from hil.evidence.record import TestRecord
 from hil.evidence.requirements import requirements
 from hil.evidence.session import Session
 from hil.evidence.transcript import REGISTERS, SCPI
-from hil.station import Station
+from hil.station import Station, problems
 from teiden import __version__
 from teiden.errors import InputError
 from teiden.files import write_text
 
 EVIDENCE, PAGE, DETECTION = "evidence.json", "evidence.html", "detection.parquet"
 TRANSCRIPTS = (SCPI, REGISTERS)
+EVIDENCE_KEYS = {"complete", "station", "tests", "files"}  # what a replay needs
 
 
 def write_evidence(session: Session, complete: bool) -> None:
@@ -109,12 +110,9 @@ def read_evidence(folder: Path) -> dict[str, Any]:
     InputError
         If it is no evidence folder, or a transcript is missing or was changed.
     """
-    try:
-        content: dict[str, Any] = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
-        recorded = {name: content["files"][name] for name in TRANSCRIPTS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / EVIDENCE}: cannot be read ({error!r}); expected an evidence folder") from error
-    for name, digest in recorded.items():
+    content = _read_content(folder / EVIDENCE)
+    for name in TRANSCRIPTS:
+        digest = content["files"][name]
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
@@ -127,9 +125,28 @@ def read_evidence(folder: Path) -> dict[str, Any]:
     return content
 
 
+def _read_content(path: Path) -> dict[str, Any]:
+    """Return what evidence.json holds; InputError unless it has the parts that a replay needs."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected an evidence folder") from error
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); expected an evidence folder") from error
+    try:
+        whole = {content.keys() >= EVIDENCE_KEYS} | {isinstance(content["files"][name], str) for name in TRANSCRIPTS}
+        whole |= {{"id", "verdict", "measures"} <= test.keys() for test in content["tests"]}
+    except (KeyError, TypeError, AttributeError):
+        whole = {False}
+    if whole != {True}:
+        raise InputError(f"{path}: parts of it are missing; expected what teiden rig run wrote")
+    return content
+
+
 def recorded_station(folder: Path, content: Mapping[str, Any]) -> Station:
     """Return the station of a recording."""
     try:
         return Station.model_validate(content["station"])
-    except (KeyError, ValidationError) as error:
-        raise InputError(f"{folder / EVIDENCE}: its station is of another version of teiden ({error})") from error
+    except ValidationError as error:
+        said = "; ".join(problems(error))
+        raise InputError(f"{folder / EVIDENCE}: its station is of another version of teiden: {said}") from error

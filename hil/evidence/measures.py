@@ -59,6 +59,7 @@ class Measures:
 
     def __init__(self) -> None:
         self.taken: list[Measured] = []
+        self.t0: T0 | None = None  # the worst known of those the test counted from
 
     def __call__(
         self,
@@ -89,8 +90,14 @@ class Measures:
             raise InputError(f"measure {name!r}: uncertainty = {uncertainty:g}, expected 0 or more")
         return self._take(name, value, unit, low, high, uncertainty, compare(value, low, high, uncertainty))
 
+    def counts_from(self, t0: T0) -> None:
+        """Take down where the times of a test begin; of several, the record keeps the one that is known worst."""
+        if self.t0 is None or t0.bound_ns > self.t0.bound_ns:
+            self.t0 = t0
+
     def delay(self, name: str, value_s: float, limit_s: float, t0: T0) -> str:
         """Take down a delay from t0 that shall be at most ``limit_s`` and return its verdict, that of `judge`."""
+        self.counts_from(t0)
         verdict = FAIL if math.isnan(value_s) else judge(value_s, limit_s, t0)
         return self._take(name, value_s * 1e3, "ms", None, limit_s * 1e3, t0.bound_ns / 1e6, verdict, t0.source)
 

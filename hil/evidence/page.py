@@ -16,7 +16,7 @@ from twin.study.report_html import CSS, Html, element, fact_list, joined, table
 BENCH_PART = "A verdict is about the front-end's part of a requirement, as far as the tests named here go."
 MORE_CSS = """
 a { color: var(--accent); } section { margin-top: 2rem; } figure { margin-top: 1rem; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: anywhere; } .id { white-space: nowrap; }
 section table { table-layout: fixed; } section th { width: 13%; } section th:first-child { width: 33%; }
 section th:nth-child(3) { width: 9%; } section th:nth-child(4) { width: 19%; }
 .verdict.error { color: var(--bad); } .verdict.not-run, .verdict.recorded, .verdict.no-test { color: var(--soft); }
@@ -98,7 +98,7 @@ def _matrix(rows: Sequence[Mapping[str, Any]]) -> Html:
     """Return requirement, tests and verdict; those without a test last, behind a fold."""
     head = ("id", "requirement", "tests", "verdict")
     tested = [_matrix_row(row) for row in rows if row["tests"]]
-    untested = [(row["id"], row["text"]) for row in rows if not row["tests"]]
+    untested = [(_id(row), row["text"]) for row in rows if not row["tests"]]
     without = element("summary", f"{len(untested)} requirements without a test here")
     return joined(table(head, tested), element("details", without, table(head[:2], untested)))
 
@@ -108,12 +108,19 @@ def _matrix_row(row: Mapping[str, Any]) -> tuple[object, ...]:
     for test in row["tests"]:
         tests[test.partition("[")[0]] += 1
     named = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in tests.items())
-    return row["id"], row["text"], named, _verdict(row["verdict"])
+    return _id(row), row["text"], named, _verdict(row["verdict"])
+
+
+def _id(row: Mapping[str, Any]) -> Html:
+    """Return a requirement's id, which is not broken."""
+    return element("span", row["id"], class_="id")
 
 
 def _test(test: Mapping[str, Any], folder: Path) -> Html:
     named = f"{test['id']} {' '.join(test['requirements'])}"
-    why = [element("p", test["why"], class_="note")] if test["why"] else []
+    if test["t0_source"] is not None:
+        named += f"; t0 from {test['t0_source']}, within {test['t0_bound_us']:.4g} us"
+    why = [element("p", line, class_="note") for line in test["why"].splitlines()]
     return element(
         "section",
         element("h3", test["title"], " ", _verdict(test["verdict"]), id=_anchor(test)),

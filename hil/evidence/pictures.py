@@ -62,7 +62,8 @@ def draw_histogram(path: Path, title: str, unit: str, values: Sequence[float], l
     with style.styled():
         figure = style.new_figure(HISTOGRAM_HEIGHT_IN)
         axes = figure.subplots()
-        axes.hist(values, bins=BINS, color=style.KNOWN)
+        axes.hist(values, bins=BINS, color=style.KNOWN, edgecolor="white", linewidth=0.5)
+        axes.locator_params(axis="y", integer=True)
         for limit in limits:
             axes.axvline(limit, color=style.FAULT, linewidth=1.5)
         middle = sum(axes.get_xlim()) / 2

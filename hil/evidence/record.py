@@ -51,6 +51,8 @@ class TestRecord:
             "requirements": list(self.requirements),
             "verdict": self.verdict,
             "why": self.why,
+            "t0_source": None if (t0 := self.measures.t0) is None else t0.source,
+            "t0_bound_us": None if t0 is None else t0.bound_ns / 1000,
             "measures": [vars(one) for one in self.measures.taken],
             "waveforms": [vars(one) for one in self.waveforms],
         }

@@ -101,10 +101,21 @@ def _kept(recordings: Sequence[Path], folder: Path) -> list[Path]:
     """Copy recordings, and the data files of COMTRADE ones, to a folder; return the copies."""
     folder.mkdir()
     for path in recordings:
-        data = path.with_suffix(".DAT" if path.suffix.isupper() else ".dat")
-        for file in (path, data) if path.suffix.lower() == ".cfg" and data.is_file() else (path,):
+        for file in (path, *_data_of(path)):
             try:
                 shutil.copyfile(file, folder / file.name)
             except OSError as error:
                 raise InputError(f"{file}: cannot be copied to the evidence ({error.strerror})") from error
     return [folder / path.name for path in recordings]
+
+
+def _data_of(recording: Path) -> list[Path]:
+    """Return the data file of a COMTRADE recording, if it has one: without it the test says what is missing."""
+    if recording.suffix.lower() != ".cfg":
+        return []
+    from hil.recording import data_beside
+
+    try:
+        return [data_beside(recording)]
+    except InputError:
+        return []

@@ -89,12 +89,13 @@ class Tape:
         self._path = path
         self._entries: dict[str, deque[tuple[int, dict[str, Any]]]] = defaultdict(deque)
         self._test = ""
+        number = 0
         try:
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
                 entry = json.loads(line)
                 self._entries[entry["test"]].append((number, entry))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: cannot be read as a transcript ({error})") from error
+            raise InputError(f"{path}:{number}: cannot be read as a transcript ({error})") from error
 
     def begin(self, test: str) -> None:
         """What follows belongs to a test."""

@@ -20,11 +20,14 @@ class AcSource681x(ScpiSource):
     ``LIST:SHAP`` stands in the Agilent 6814B programming guide (page 71) and, beside ``LIST:FUNC:SHAP`` elsewhere,
     in the AMETEK Sequoia manual (page 136), which has ``TRAC`` with 1024 values too; Sequoia's keep 50 waveforms.
 
-    Unverified besides what holds for all drivers: ``VOLT:PROT`` as the limit of the peak voltage, and
-    ``FUNC:MODE LIST``, the one way that the guides have for other functions, for the waveform.
+    Besides what holds for all drivers, no manual was found for what stands in `unverified`.
     """
 
     default_instrument = KEYSIGHT_6812B
+    unverified = (
+        "VOLT:PROT as the limit of the peak voltage",
+        "FUNC:MODE LIST, the one way that the guides have for other functions, for the waveform",
+    )
     headers = {  # noqa: RUF012 (ClassVar in the base class)
         "output": "OUTP",
         "voltage_v": "VOLT",

@@ -17,11 +17,14 @@ class AcSourceChroma(ScpiSource):
     Found in the 61501 to 61504 user's manual: ``SOUR:CURR:LIM``, ``SOUR:VOLT:LIM:AC`` (page 8-12), the lists of
     voltage and frequency and their base (8-18).
 
-    Unverified besides what holds for all drivers: that ``LIST:DEGR`` of the first step is waited for; that the output
-    stays on when ``OUTP:MODE LIST`` is selected.
+    Besides what holds for all drivers, no manual was found for what stands in `unverified`.
     """
 
     default_instrument = CHROMA_61602
+    unverified = (
+        "that LIST:DEGR of the first step is waited for",
+        "that the output stays on when OUTP:MODE LIST is selected",
+    )
     headers = {  # noqa: RUF012 (ClassVar in the base class)
         "output": "OUTP:STAT",
         "voltage_v": "SOUR:VOLT:LEV:IMM:AMPL:AC",

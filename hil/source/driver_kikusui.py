@@ -16,11 +16,15 @@ class AcSourceKikusuiLe(ScpiSource):
     (05-Mess-3), ``TRIG:SEQ2`` with ``SOUR PHAS`` and ``PHAS`` for the start angle (05-Mess-2), ``MEAS:VOLT:AC?`` and
     ``MEAS:CURR:AC?`` (11-tur-06), ``PROG:EDIT`` and sequence 5 (11-tur-08), the bits of ``QUES:INST:ISUM`` (08-Res-6).
 
-    Unverified besides what holds for all drivers: the headers of voltage, frequency, limits and measured frequency;
-    that sequence 5 waits for the start angle; bit 5 of ``STAT:OPER:COND?`` for waiting.
+    Besides what holds for all drivers, no manual was found for what stands in `unverified`.
     """
 
     default_instrument = KIKUSUI_PCR2000LE
+    unverified = (
+        "the headers of voltage, frequency, limits and measured frequency",
+        "that sequence 5 waits for the start angle",
+        "bit 5 of STAT:OPER:COND? for waiting",
+    )
     headers = {  # noqa: RUF012 (ClassVar in the base class)
         "output": "OUTP",
         "voltage_v": "VOLT",

@@ -9,9 +9,10 @@ import socket
 from collections.abc import Callable
 
 import pyvisa
+from pyvisa import rname
 from pyvisa.resources import MessageBasedResource
 
-from teiden.errors import MissingPart, PartFailed
+from teiden.errors import InputError, MissingPart, PartFailed
 
 Transcript = Callable[[str, str], None]
 
@@ -44,6 +45,8 @@ class ScpiLink:
     ------
     MissingPart
         If nothing answers there.
+    InputError
+        If it is no resource name.
     """
 
     def __init__(self, resource_name: str, timeout_s: float = 2.0, transcript: Transcript | None = None):
@@ -97,11 +100,18 @@ class ScpiLink:
 
     def _open(self) -> MessageBasedResource:
         try:
+            rname.ResourceName.from_string(self.resource_name)
+        except rname.InvalidResourceName:
+            raise InputError(
+                f"source at {self.resource_name}: no VISA resource name, expected one such as "
+                "TCPIP::192.0.2.10::5025::SOCKET"
+            ) from None
+        try:
             session = self._manager.open_resource(
                 self.resource_name, open_timeout=_OPEN_TIMEOUT_MS, read_termination="\n", write_termination="\n"
             )
         except Exception as error:  # pyvisa-py raises bare Exception for a host that does not answer
-            raise self._missing(str(error)) from error
+            raise self._missing(" ".join(str(error).split())) from error
         if not isinstance(session, MessageBasedResource):
             session.close()
             raise self._missing("not a resource that takes messages")

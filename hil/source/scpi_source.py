@@ -93,6 +93,7 @@ class ScpiSource(OffAtEnd):
 
     default_instrument: ClassVar[Instrument]
     headers: ClassVar[dict[str, str]]
+    unverified: ClassVar[tuple[str, ...]]  # what no manual was found for; `teiden rig check` shows it
 
     def __init__(
         self,

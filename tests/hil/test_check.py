@@ -72,6 +72,27 @@ def test_a_bench_that_is_wired_wrong_is_named(what, tmp_path, monkeypatch):
     assert "FAILED" in (tmp_path / "check.md").read_text()
 
 
+def late_trigger(block):
+    """A trigger-out that comes 300 us behind the change of the output."""
+    return replace(block, trigger_edges=tuple(edge + 300_000 for edge in block.trigger_edges))
+
+
+@pytest.mark.parametrize(("stated_us", "named"), [(0.0, "point on wave at the trigger: 95"), (-300.0, "")])
+def test_a_delay_of_the_trigger_is_seen_and_counts_once_the_station_tells_it(stated_us, named, tmp_path, monkeypatch):
+    monkeypatch.setattr(check_places, "Wiring", type("Late", (Twisted,), {"twist": staticmethod(late_trigger)}))
+    seen = check_station(Station(source=Source(trigger_delay_us=stated_us, trigger_delay_bound_us=5.0)), tmp_path)
+    (found,) = [one for one in seen["findings"] if one["name"] == "change of the output, after the trigger edge"]
+    # two clocks of the trigger input, a fifteenth of a sample, the fall of the output
+    assert found["value"] == pytest.approx(-300, abs=3.9 + 125 / 15 / 2 + 2.1)
+    assert found["passed"] == (not named)
+    assert seen["t0_bound_us"] == pytest.approx(2 / 64 * 125 + 5.0, abs=2e-3)
+    if named:
+        with pytest.raises(PartFailed, match=named):
+            require_passed(seen)
+    else:
+        require_passed(seen)
+
+
 def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_path, monkeypatch):
     sources = []
     make = check_places.stand_in_source
@@ -108,6 +129,7 @@ def test_the_angle_is_that_of_the_sine(angle):
             r"nominal_v = 'x'.*\n.*nominal_hz = 55, input should be 50 or 6",
         ),
         ("[supply]\nnominal_v = 150.0", "supply.nominal_v = 150, expected at most source.voltage_limit_v = 120 V"),
+        ("board = 3", r"board = 3, expected a table \[board\]"),
         ("[source", "expected TOML"),
     ],
 )

@@ -67,7 +67,7 @@ class Lab:
         class Array:
             def __getitem__(self, place):
                 taken = words[place]
-                return lab.board.read_block(4 * int(taken[0]), len(taken)).copy()
+                return lab.board.read_block(4 * int(taken[0]), len(taken)).copy() if len(taken) else taken
 
         read = lambda offset: self.words.get(offset, self.board.read32(offset))  # noqa: E731
         return types.SimpleNamespace(array=Array(), read=read, write=self.board.write32)
@@ -109,6 +109,7 @@ def test_a_sound_bench_passes_and_is_off_afterwards(lab, tmp_path):
     assert seen["hardware"] == "a real bench"
     assert seen["t0_source"] == "trigger"
     assert any("*IDN?" in text for _, text in seen["scpi"])
+    assert "VOLT:PROT as the limit of the peak voltage" in (tmp_path / "out" / "check.md").read_text()
     assert {finding["name"] for finding in seen["findings"]} >= {
         "counter, against the host's clock",
         "noise floor, output off",
@@ -184,26 +185,34 @@ def test_an_output_that_was_left_on_is_named_and_switched_off(lab, tmp_path):
         lab.instrument.execute(command)
     ran = check(lab, tmp_path, "--arm")
     assert ran.exit_code == 3
-    assert "output before the check: on , expected off" in ran.output
+    assert "output before the check: on, expected off" in ran.output
     assert not lab.instrument.output_on
 
 
 @pytest.mark.parametrize(
-    ("hurt", "named"),
+    ("hurt", "named", "energised"),
     [
         # 3000 ppm of 8000 are 24; 100 ppm are allowed, and two readings are good to a sample and 20 us each
-        (lambda lab: setattr(lab, "ppm", 3000.0), "counter, against the host's clock: 802"),
-        (lambda lab: setattr(lab, "twist", lambda b: replace(b, trigger_edges=())), "edges on the trigger wire"),
-        (lambda lab: setattr(lab, "twist", lambda b: replace(b, volts=1.01 * b.volts)), "RMS voltage: 101"),
-        (lambda lab: setattr(lab, "twist", lambda b: replace(b, volts=b.volts + 1.0 * _noise(b))), "noise floor"),
+        (lambda lab: setattr(lab, "ppm", 3000.0), "counter, against the host's clock: 802", False),
+        (lambda lab: setattr(lab, "ppm", -1e6), "noise floor, output off: – pu, expected 0 within 0.001", False),
+        (lambda lab: setattr(lab, "twist", lambda b: replace(b, trigger_edges=())), "edges on the trigger wire", True),
+        (lambda lab: setattr(lab, "twist", lambda b: replace(b, volts=1.01 * b.volts)), "RMS voltage: 101", True),
+        (
+            lambda lab: setattr(lab, "twist", lambda b: replace(b, volts=b.volts + 1.0 * _noise(b))),
+            "noise floor",
+            False,
+        ),
     ],
 )
-def test_what_is_wrong_on_the_bench_is_named(hurt, named, lab, tmp_path):
+def test_what_is_wrong_on_the_bench_is_named(hurt, named, energised, lab, tmp_path):
     hurt(lab)
     ran = check(lab, tmp_path, "--arm")
     assert ran.exit_code == 3
     assert named in ran.output
-    assert json.loads((tmp_path / "out" / "check.json").read_text())["passed"] is False
+    seen = json.loads((tmp_path / "out" / "check.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    assert seen["passed"] is False
+    assert bool(seen["not_looked_at"]) == (not energised)
+    assert bool(lab.instrument.switched_on) == energised  # a board that is not sound guards no output
     assert not lab.instrument.output_on
 
 

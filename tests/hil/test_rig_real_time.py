@@ -8,6 +8,7 @@ import pytest
 from hdl.driver import FrontEnd
 from hdl.sim.frontend import CompiledFrontEnd
 from hil.board import Wiring
+from hil.clock import TriggerDelay
 from hil.rig_real_time import HardwareRig
 from hil.source.simulated import SimulatedSource
 from teiden.errors import PartFailed
@@ -118,11 +119,11 @@ class Lab:
     def pass_time(self, samples):
         self._wiring.run(samples)
 
-    def rig(self, seconds, messages=None):
+    def rig(self, seconds, messages=None, **options):
         """Return a rig that is prepared, and its link."""
         self.pass_time(RATE_HZ)
         link = Script(self.pass_time, seconds, messages or {})
-        made = HardwareRig(CONFIGURE, link, self.source, self.board)
+        made = HardwareRig(CONFIGURE, link, self.source, self.board, **options)
         made.prepare()
         self.pass_time(RATE_HZ)
         return made, link
@@ -201,6 +202,18 @@ def test_a_loss_has_a_t0_with_a_trigger_wire_only(make_lab, trigger_wire):
         assert 1.5e6 <= fail.t_ns - events["t0"].t_ns <= 1.88e6 + 125_000  # docs/front-end.md
     else:
         assert (fail.t0_source, fail.t0_bound_ns) == ("none", 0)
+
+
+def test_the_delay_of_a_trigger_moves_t0_and_widens_its_bound(make_lab):
+    seen = []
+    for delay in (TriggerDelay(), TriggerDelay(-40_000, 5_000)):
+        rig, link = make_lab().rig(1.0, {800: wire.SupplyChange(0, 0.0)}, delay=delay)
+        rig.run()
+        seen.append({event.kind: event for event in link.of(wire.BoardEvent)})
+    plain, delayed = seen
+    assert delayed["t0"].t_ns == plain["t0"].t_ns - 40_000
+    assert delayed["power_fail"].t_ns == plain["power_fail"].t_ns  # counts are what they are
+    assert delayed["power_fail"].t0_bound_ns == plain["power_fail"].t0_bound_ns + 5_000
 
 
 def test_flags_of_the_board_are_those_of_the_run(make_lab):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,64 @@ def test_a_replay_refuses_what_was_changed(kept, tmp_path):
     assert "the transcript was changed after the test" in again.output
 
 
+def rewritten(folder, **changes):
+    """Change parts of an evidence.json; None takes a part out."""
+    path = folder / "evidence.json"
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+
+
+def cut(folder):
+    """Leave half a line of a transcript, its hash brought up to date."""
+    path = folder / "scpi.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]) + '{"test":')
+    files = json.loads((folder / "evidence.json").read_text())["files"]
+    rewritten(folder, files=files | {"scpi.jsonl": hashlib.sha256(path.read_bytes()).hexdigest()})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "evidence.json").write_text("{"), "evidence.json: cannot be read as JSON"),
+        (lambda folder: (folder / "evidence.json").write_text("[1]"), "evidence.json: parts of it are missing"),
+        (
+            lambda folder: (folder / "evidence.json").unlink(),
+            "evidence.json: No such file or directory; expected an ev",
+        ),
+        (lambda folder: (folder / "scpi.jsonl").unlink(), "scpi.jsonl: No such file or directory; expected the"),
+        (lambda folder: rewritten(folder, tests=None), "evidence.json: parts of it are missing"),
+        (lambda folder: rewritten(folder, tests=[{"id": "x"}]), "evidence.json: parts of it are missing"),
+        (
+            lambda folder: rewritten(folder, complete=False),
+            "this campaign was interrupted, expected one that ran to its",
+        ),
+        (
+            lambda folder: rewritten(folder, station={"board": {"kind": 3}}),
+            "of another version of teiden: board.kind = 3",
+        ),
+        (cut, "scpi.jsonl:4: cannot be read as a transcript"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(damage, said, kept, tmp_path):
+    place = tmp_path / "damaged"
+    shutil.copytree(kept[0], place)
+    damage(place)
+    again = invoke("replay", place)
+    assert again.exit_code == 2
+    (line,) = again.output.splitlines()
+    assert line.startswith("teiden: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_place_that_cannot_be_written_to_is_refused_in_one_line(command, short, tmp_path):
+    (tmp_path / "file").touch()
+    ran = invoke(command, short, "--out", tmp_path / "file" / "kept")
+    assert ran.exit_code == 2
+    (line,) = ran.output.splitlines()
+    assert re.search("teiden: .*cannot (be made|write there)", line)
+
+
 def test_evidence_is_not_overwritten(kept, short):
     ran = invoke("run", short, "--out", kept[0])
     assert ran.exit_code == 2
@@ -154,6 +213,49 @@ def test_a_divider_that_is_one_percent_off_fails_the_voltages(short, tmp_path, m
     assert [line.partition(":")[2].partition(":")[0].strip() for line in failed] == ["80 %", "90 %", "100 %", "110 %"]
     # The source reads 100 V back within 0.01 V (102.4 ms are no whole number of cycles); the limit is 0.5 V from there.
     assert re.search(r"100 %: RMS voltage: 101 V, expected 99\.(49|50|51)\d* to 100\.(49|50|51)", failed[2])
+
+
+def test_the_station_chooses_the_class_of_iec_61000_4_11(tmp_path, monkeypatch):
+    """Table 1 of the standard, class 2 at 60 Hz, and the interruption of table 2."""
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    class_2 = SHORT.replace("[campaign]", "[supply]\nnominal_hz = 60\n[campaign]\nenvironment = 2")
+    (tmp_path / "station.toml").write_text(class_2)
+    ran = invoke("run", tmp_path / "station.toml", "--campaign", "4-11", "--out", tmp_path / "kept", "--strict")
+    assert ran.exit_code == 0, ran.output
+    tests = json.loads((tmp_path / "kept" / "evidence.json").read_text())["tests"]
+    dips = ["0 % for 8.333 ms", "0 % for 16.67 ms", "70 % for 500 ms", "0 % for 5000 ms"]
+    assert [test["title"] for test in tests] == [f"Dip of IEC 61000-4-11: {dip}, 90 deg" for dip in dips]
+    assert all(test["t0_source"] == "trigger" for test in tests)
+
+
+def test_the_delay_of_a_trigger_counts_in_every_delay_from_t0(tmp_path, monkeypatch):
+    """A source whose trigger-out comes 300 us late, and a station that says so: 1.88 ms at most, as without a delay."""
+
+    class Late(Wiring):
+        def __init__(self, source, port):
+            super().__init__(self, port)
+            self._real = source
+
+        def play(self, n_samples, rate_hz):
+            block = self._real.play(n_samples, rate_hz)
+            return replace(block, trigger_edges=tuple(edge + 300_000 for edge in block.trigger_edges))
+
+    monkeypatch.setattr(benches, "Wiring", Late)
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    monkeypatch.setitem(campaign.CAMPAIGNS, "F47", ("test_power_fail.py",))
+    found = []
+    for number, source in enumerate(("", "[source]\ntrigger_delay_us = -300.0\ntrigger_delay_bound_us = 5.0\n")):
+        (tmp_path / "station.toml").write_text(f"{source}[campaign]\nfail_angles_deg = [90]\n")
+        ran = invoke("run", tmp_path / "station.toml", "--campaign", "F47", "--out", tmp_path / f"kept{number}")
+        assert ran.exit_code == 0, ran.output
+        tests = json.loads((tmp_path / f"kept{number}" / "evidence.json").read_text())["tests"]
+        found.append(
+            [one for test in tests for one in test["measures"] if one["name"] == "power failure detected after"]
+        )
+    early, right = found
+    assert [one["value"] - two["value"] for one, two in zip(right, early, strict=True)] == pytest.approx([0.3] * 4)
+    assert all(1.5 <= one["value"] <= 1.88 + 0.125 for one in right)
+    assert all(one["uncertainty"] == pytest.approx(2 / 64 * 0.125 + 0.005, abs=1e-5) for one in right)
 
 
 @pytest.mark.parametrize(

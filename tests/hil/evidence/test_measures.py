@@ -6,6 +6,7 @@ import pytest
 
 from hil.clock import T0
 from hil.evidence.measures import Measures, worst
+from hil.evidence.record import TestRecord
 from teiden.errors import InputError
 
 
@@ -73,6 +74,14 @@ def test_the_worst_verdict_counts():
     assert worst(["not run", "pass"]) == "pass"
     assert worst(["not run"]) == "not run"
     assert worst([]) == "pass"
+
+
+def test_a_record_keeps_the_t0_that_is_known_worst():
+    record = TestRecord("x", "x")
+    assert (record.as_json()["t0_source"], record.as_json()["t0_bound_us"]) == (None, None)
+    for source, bound_ns in (("trigger", 20), ("host", 50_000_000), ("trigger", 3907)):
+        record.measures.counts_from(T0(0, source, bound_ns))
+    assert (record.as_json()["t0_source"], record.as_json()["t0_bound_us"]) == ("host", 50_000.0)
 
 
 def test_a_negative_uncertainty_is_refused():

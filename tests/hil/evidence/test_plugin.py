@@ -126,8 +126,11 @@ def test_a_bench_test_leaves_everything(live):
     # Two clocks of 64 a sample, 8000 samples a second; docs/front-end.md: 1.50 to 1.88 ms at 50 Hz and 0 V.
     assert measured["uncertainty"] == pytest.approx(2 / 64 / 8000 * 1e3, abs=1e-6)
     assert 1.50 <= measured["value"] <= 1.88
+    assert content["tests"][0]["t0_source"] == "trigger"
+    assert content["tests"][0]["t0_bound_us"] == pytest.approx(2 / 64 / 8000 * 1e6, abs=1e-3)
     page = (live / "live" / "evidence.html").read_text()
     assert base64.b64encode((live / "live" / "waves/test_loss_at_the_crest_0.png").read_bytes()).decode() in page
+    assert "R17; t0 from trigger, within 3.907 us" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # nothing outside the page
 
 

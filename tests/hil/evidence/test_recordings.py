@@ -14,6 +14,7 @@ from hil.campaign import recordings
 from hil.campaign import run as campaign
 from hil.cli import main
 from hil.evidence.comtrade_file import write_comtrade
+from hil.evidence.session import EvidenceFolder, Session
 from hil.source.dialects import find_kind, open_source, simulate
 from hil.source.program import check_program
 from hil.source.server import SourceServer
@@ -261,6 +262,22 @@ def test_a_place_without_recordings_is_bad_input(make, said, tmp_path):
     assert ran.exit_code == 2
     assert said in ran.output
     assert not (tmp_path / "kept").exists()
+
+
+def test_the_evidence_keeps_the_data_file_whatever_the_case_of_its_suffix(tmp_path):
+    _, volts = wave()
+    for config, data in (("a.cfg", "a.DAT"), ("b.CFG", "b.dat")):
+        write_comtrade(tmp_path / "made.cfg", volts, RATE_HZ, 50, [], "test")
+        (tmp_path / "made.cfg").rename(tmp_path / config)
+        (tmp_path / "made.dat").rename(tmp_path / data)
+    (tmp_path / "c.cfg").write_text("without data")
+    files = [tmp_path / name for name in ("a.cfg", "b.CFG", "c.cfg")]
+    folder = EvidenceFolder(tmp_path / "kept")
+    session = Session(Station(), folder, None, False, files)
+    session.transcripts.close()
+    assert [path.parent for path in session.recordings] == [folder.path / "recordings"] * 3
+    kept = sorted(path.name for path in (folder.path / "recordings").iterdir())
+    assert kept == ["a.DAT", "a.cfg", "b.CFG", "b.dat", "c.cfg"]
 
 
 def test_two_recordings_of_one_name_are_refused(folder, tmp_path):

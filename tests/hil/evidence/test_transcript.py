@@ -137,5 +137,5 @@ def test_a_late_reply_comes_late_again(tmp_path):
 @pytest.mark.parametrize("text", ["{", '{"t_s": 0}', "[1]"])
 def test_a_file_that_is_no_transcript_is_refused(text, tmp_path):
     (tmp_path / SCPI).write_text(text + "\n")
-    with pytest.raises(InputError, match=r"scpi.jsonl: cannot be read as a transcript"):
+    with pytest.raises(InputError, match=r"scpi.jsonl:\d+: cannot be read as a transcript"):
         Tape(tmp_path / SCPI)

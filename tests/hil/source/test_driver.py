@@ -385,9 +385,10 @@ def test_a_second_driver_is_told_that_the_source_may_be_taken(server, driver):
     assert driver.voltage_v == 0
 
 
-def test_a_name_that_is_no_resource_is_a_missing_part():
-    with pytest.raises(MissingPart, match="source at NONSENSE"):
-        AcSource681x("NONSENSE")
+@pytest.mark.parametrize("name", ["NONSENSE", "TCPIP::", "192.0.2.10:5025"])
+def test_a_name_that_is_no_resource_is_bad_input(name):
+    with pytest.raises(InputError, match=f"source at {name}: no VISA resource name, expected one such as TCPIP::"):
+        AcSource681x(name)
 
 
 def test_an_error_reply_that_is_none_is_told():
