@@ -46,7 +46,7 @@ from twin.scenario import ms_ns, ns
 from twin.store.schema import MINUTE_NS, SECOND_NS
 
 WINDOW_NS = MINUTE_NS
-PIECE_NS = 10 * SECOND_NS  # so much of the radio's and of the office's time is not beside the other's around an errand
+PIECE_NS = 20 * SECOND_NS  # so much of the radio's and of the office's time is not beside the other's around an errand
 CHECKPOINT_NS = 30 * MINUTE_NS
 ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
 
