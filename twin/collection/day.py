@@ -30,6 +30,7 @@ from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
 from twin.collection.firmware import FIRST_ROW, Firmware
+from twin.collection.garbage import seldom_searched
 from twin.collection.island import Island, Supply
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.links import Heard, Links
@@ -147,7 +148,7 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        with self._radio, self.office.head_end.writer:
+        with seldom_searched(), self._radio, self.office.head_end.writer:
             for begin_ns, end_ns in self._windows():
                 self._window(begin_ns, end_ns)
                 if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
