@@ -30,6 +30,7 @@ from twin.collection.conservation import Balance, balance
 from twin.collection.dialogue import Dialogue
 from twin.collection.errands import COMMANDS, Errand
 from twin.collection.firmware import FIRST_ROW, Firmware
+from twin.collection.garbage import seldom_searched
 from twin.collection.island import Island, Supply
 from twin.collection.ledger import NEVER, At, Ledger
 from twin.collection.links import Heard, Links
@@ -46,7 +47,8 @@ from twin.scenario import ms_ns, ns
 from twin.store.schema import MINUTE_NS, SECOND_NS
 
 WINDOW_NS = MINUTE_NS
-PIECE_NS = 10 * SECOND_NS  # so much of the radio's and of the office's time is not beside the other's around an errand
+PIECE_NS = 20 * SECOND_NS
+LAST_PIECE_NS = 5 * SECOND_NS  # before the radio must wait for the office: it waits for so much of the office's work
 CHECKPOINT_NS = 30 * MINUTE_NS
 ARRIVED = ("acked", "unacked_delivered")  # outcomes of the engine
 
@@ -147,7 +149,7 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        with self._radio, self.office.head_end.writer:
+        with seldom_searched(), self._radio, self.office.head_end.writer:
             for begin_ns, end_ns in self._windows():
                 self._window(begin_ns, end_ns)
                 if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
@@ -300,17 +302,22 @@ class Collection:
         self._send_errands()
         in_pieces = self._in_pieces()
         self.office.concentrators.begin_window(in_pieces)
-        until_ns = begin_ns
-        while until_ns < end_ns:
-            until_ns = min(until_ns + PIECE_NS, end_ns) if in_pieces else end_ns
+        cuts = self._cuts(begin_ns, end_ns) if in_pieces else [end_ns]
+        for place, until_ns in enumerate(cuts):
             self._hear_radio(until_ns)
             if until_ns < end_ns:
-                self._go_ahead(min(until_ns + PIECE_NS, end_ns))
+                self._go_ahead(cuts[place + 1])
             else:
                 self._finish_window(begin_ns, end_ns)
             self.office.run_until(until_ns)
         if self._ahead is not None:
             wait([self._ahead[1]])  # nobody looks at the mesh while it runs
+
+    def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
+        """Return where the pieces of a window end; the last is short where the radio has to wait for the office then."""
+        last_ns = end_ns if self._may_pass(begin_ns, end_ns) else max(end_ns - LAST_PIECE_NS, begin_ns)
+        cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
+        return sorted({cut for cut in cuts if cut > begin_ns})
 
     def _hear_radio(self, until_ns: int) -> None:
         """Take up what happened on the links up to a moment."""
@@ -329,7 +336,7 @@ class Collection:
             self.plan.mesh.forget_ended()
         if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
-            self._go_ahead(min(end_ns + PIECE_NS, self._window_end(end_ns)))
+            self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
 
     def _report(self, t_ns: int) -> None:
         """Let the intervals that end at a moment be reported, once."""

@@ -219,7 +219,7 @@ def _checked_run(readings: Readings, what: str) -> np.ndarray:
     step = INTERVAL_NS[Series(int(readings.series[0]))]
     if (readings.meter != readings.meter[0]).any() or (readings.series != readings.series[0]).any():
         raise InputError(f"payload: {what} of several meters or series, expected one of each")
-    broken = np.flatnonzero(np.diff(ends) != step)
+    broken = np.flatnonzero(ends[1:] - ends[:-1] != step)
     if broken.size:
         row = int(broken[0]) + 1
         raise InputError(f"payload: {what}: row {row} ends at {ends[row]} ns, expected {ends[row - 1] + step} ns")

@@ -78,14 +78,15 @@ def from_table(table: pa.Table) -> Readings:
 
 
 def blank(meter: int | Ints, series: int, interval_end_ns: Ints) -> dict[str, Ints]:
-    """Return the columns of valid readings that carry no value yet; the keys broadcast to (R,)."""
-    meters, ends_ns = np.broadcast_arrays(np.asarray(meter, np.int64), np.asarray(interval_end_ns, np.int64))
+    """Return the columns of valid readings that carry no value yet; (R,) meters or the one of all, (R,) ends [ns]."""
+    ends_ns = np.asarray(interval_end_ns, np.int64).reshape(-1)
     size = ends_ns.size
+    meters = np.full(size, meter, np.int64) if isinstance(meter, int) else np.asarray(meter, np.int64)
     columns = {name: np.full(size, ABSENT, np.int64) for name in MEASURED}
     return {
-        "meter": meters.ravel(),
+        "meter": meters,
         "series": np.full(size, int(series), np.int64),
-        "interval_end_ns": ends_ns.ravel(),
+        "interval_end_ns": ends_ns,
         "mark": np.zeros(size, np.int64),
         **columns,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from twin.chance import Purpose, uniform
 from twin.scenario import Wan as WanSettings
@@ -37,6 +38,7 @@ class Wan:
         self._seed = seed
         self._numbers = 0
         self._first_tries: list[int] = []  # delay of each message of the present block [ns], LOST for a lost one
+        self._later_tries: dict[int, list[int]] = {}  # of messages whose first sending is lost
         self.sent = self.lost_sendings = self.given_up = 0
 
     def carry(self, deliver: Callable[[], Any], give_up: Callable[[], Any]) -> None:
@@ -70,31 +72,39 @@ class Wan:
         self._numbers += 1
         place = self._numbers % BLOCK
         if place == 0 or not self._first_tries:
-            numbers = np.arange(self._numbers - place, self._numbers - place + BLOCK)
-            losses = uniform(self._seed, numbers, 0, Purpose.WAN_LOSS) < self._settings.loss
-            delays = uniform(self._seed, numbers, 0, Purpose.WAN_DELAY)
-            self._first_tries = [
-                LOST if lost else self._delay_ns(share)
-                for lost, share in zip(losses.tolist(), delays.tolist(), strict=True)
-            ]
+            self._draw_block(np.arange(self._numbers - place, self._numbers - place + BLOCK))
         delay_ns = self._first_tries[place]
         self.sent += delay_ns != LOST
         return delay_ns
 
+    def _draw_block(self, numbers: NDArray[np.int64]) -> None:
+        """Draw what becomes of the first sending of messages, and of the later ones of those it is lost of."""
+        self._first_tries = self._delays_ns(numbers, 0)
+        lost = numbers[np.array(self._first_tries) == LOST]
+        later = [self._delays_ns(lost, attempt) for attempt in range(1, self._settings.tries)]
+        for place, number in enumerate(lost.tolist()):
+            self._later_tries[number] = [tries[place] for tries in later]
+
+    def _delays_ns(self, numbers: NDArray[np.int64], attempt: int) -> list[int]:
+        """Return the delay of a sending of each message [ns], `LOST` for a lost one."""
+        lost = uniform(self._seed, numbers, attempt, Purpose.WAN_LOSS) < self._settings.loss
+        shares = uniform(self._seed, numbers, attempt, Purpose.WAN_DELAY)
+        least_ms, mean_ms = self._settings.latency_ms, self._settings.jitter_ms
+        return [
+            LOST if gone else ms_ns(least_ms - mean_ms * math.log1p(-share))
+            for gone, share in zip(lost.tolist(), shares.tolist(), strict=True)
+        ]
+
     def _carry(
         self, number: int, deliver: Callable[[], Any], give_up: Callable[[], Any]
     ) -> Generator[simpy.Event, Any, None]:
-        for attempt in range(self._settings.tries):
+        for delay_ns in [LOST, *self._later_tries.pop(number)]:
             self.sent += 1
-            if float(uniform(self._seed, number, attempt, Purpose.WAN_LOSS)) >= self._settings.loss:
-                yield self._env.timeout(self._delay_ns(float(uniform(self._seed, number, attempt, Purpose.WAN_DELAY))))
+            if delay_ns != LOST:
+                yield self._env.timeout(delay_ns)
                 deliver()
                 return
             self.lost_sendings += 1
             yield self._env.timeout(ns(self._settings.resend_s))
         self.given_up += 1
         give_up()
-
-    def _delay_ns(self, share: float) -> int:
-        """Return the delay of a sending, from its draw in [0, 1)."""
-        return ms_ns(self._settings.latency_ms - self._settings.jitter_ms * math.log1p(-share))

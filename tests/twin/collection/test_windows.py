@@ -1,6 +1,11 @@
 """Results depend on the scenario and its seed, never on the windows in which time is cut."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+
+from twin.collection.day import _most_values
 
 ASKING = ("on_demand.reads_per_h=40", "commands.kind='limit'", "commands.at_h=0.7", "commands.meters=20",
           "delivery.offers=1", "radio.overrides.background_load=0.3")  # fmt: skip
@@ -47,3 +52,37 @@ def test_same_digest_whether_or_not_the_radio_goes_ahead(play):
     assert beside.record.runs_ahead == 0
     assert ahead.record.checkpoints == beside.record.checkpoints
     assert ahead.record.windows == beside.record.windows
+
+
+def test_what_concentrators_keep_is_counted_alike_in_pieces_and_whole(play):
+    # Batches go after five seconds: many are acknowledged within the window that brought them.
+    asking = [change for change in ASKING if not change.startswith("commands")]  # with them all is read at once
+    quick = ("concentrator.hold_s=5", "half_hour.spread_s=200")
+
+    def whole(run):
+        run._in_pieces = lambda: False
+        run._reads_beside = False
+
+    pieces, one = play(*asking, *quick), play(*asking, *quick, prepare=whole)
+    assert pieces.record.runs_ahead > one.record.runs_ahead
+    assert pieces.record.checkpoints == one.record.checkpoints
+    kept = pieces.office.concentrators.peak_values, one.office.concentrators.peak_values
+    assert np.array_equal(*kept)
+    assert kept[0].max() > 50
+    for name in ("readings", "conflicts"):
+        tables = [run.store.connect().sql(f"select * from {name} order by all").fetchall() for run in (pieces, one)]
+        assert tables[0] == tables[1]
+
+
+def test_a_window_is_whole_where_a_concentrator_could_become_full(play):
+    seen = []
+    play("time.duration_h=0.5", "time.after_h=0.1", "concentrator.storage_values=20000",
+         watch=lambda now_ns, run: seen.append(run._in_pieces()))  # fmt: skip
+    assert not any(seen)
+
+
+def test_the_most_a_radio_brings_in_a_window_is_its_air_full_of_the_shortest_frames():
+    kinds = ((150, 1, False), (250, 6, False), (20, 1, True), (20, 1, True))
+    classes = [SimpleNamespace(psdu_bytes=size, records=records, rides=rides) for size, records, rides in kinds]
+    # By hand: a minute at 100 kb/s is 750,000 B, 5,000 frames of 150 B and one begun before; 6 + 2 values in each.
+    assert _most_values(60 * 10**9, 100_000, classes) == 5001 * 8
