@@ -154,6 +154,7 @@ class _Bench:
         else:
             self._energised = True
             yield from self._supply(source)
+            yield from self._current(source)
             if find_kind(self._station.source.dialect).instrument.trigger_out:
                 yield from self._trigger(source)
         status = self._front_end.status()
@@ -194,6 +195,18 @@ class _Bench:
         yield compare("frequency", seen.frequency_hz, given_hz, self._limits.frequency_hz, "Hz")
         self._front_end.events()
         self._front_end.clear_status()
+
+    def _current(self, source: AcSource) -> Iterator[Finding]:
+        """Compare what flows into the load with the source's read-back, and see which way the board has it."""
+        if not self._station.load.power_w:
+            self.not_looked_at.append("current: the station has no load")
+            return
+        if self._station.board.kind == "model":
+            self.not_looked_at.append("current: the integer model has no current channel")
+            return
+        seen, given_a = self._front_end.power(), source.measure_current_a()
+        yield compare("RMS current", seen.i_rms_half_a, given_a, self._limits.current_pu * given_a, "A")
+        yield same("way of the load's power", "forward" if seen.p_w > 0 else "reverse", "forward")
 
     def _trigger(self, source: AcSource) -> Iterator[Finding]:
         """Let the source mark a point on wave without changing anything, and see where the board found it."""

@@ -211,6 +211,7 @@ def check(station: Path, out: Path, arm: bool, as_json: bool) -> None:
     noise_pu = 0.001
     voltage_pu = 0.005
     frequency_hz = 0.02
+    current_pu = 0.02           # looked at with a load
     angle_deg = 2.0
 
     # a real bench

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hil import check, check_places
 from hil.check import check_station, phase_deg, require_passed
 from hil.cli import main
-from hil.station import Board, Source, Station, Supply, load_station
+from hil.station import Board, Load, Source, Station, Supply, load_station
 from teiden.errors import InputError, PartFailed
 
 
@@ -109,7 +109,28 @@ def test_every_board_that_is_fed_is_checked(kind, tmp_path):
     seen = check_station(Station(board=Board(kind=kind)), tmp_path)
     require_passed(seen)
     assert seen["board"].startswith("integer model" if kind == "model" else "compiled RTL")
-    assert seen["not_looked_at"] == []
+    assert seen["not_looked_at"] == ["current: the station has no load"]
+
+
+@pytest.mark.parametrize(
+    ("twist", "named"),
+    [
+        (lambda block: block, ""),
+        (lambda block: replace(block, amps=-block.amps), "way of the load's power: reverse, expected forward"),
+        (lambda block: replace(block, amps=1.05 * block.amps), "RMS current: "),
+    ],
+    ids=["right", "swapped", "another ratio"],
+)
+def test_with_a_load_the_current_channel_is_looked_at(twist, named, tmp_path, monkeypatch):
+    monkeypatch.setattr(check_places, "Wiring", type("Loaded", (Twisted,), {"twist": staticmethod(twist)}))
+    seen = check_station(Station(load=Load(power_w=60.0)), tmp_path)
+    failed = [finding["name"] for finding in seen["findings"] if not finding["passed"]]
+    assert failed == ([named.partition(":")[0]] if named else [])
+    (current,) = [finding for finding in seen["findings"] if finding["name"] == "RMS current"]
+    assert 0.6 < current["expected"] < 3  # 60 W at 100 V are 0.6 A at least; a rectifier draws them in pulses
+    if named:
+        with pytest.raises(PartFailed, match=named):
+            require_passed(seen)
 
 
 @pytest.mark.parametrize("angle", [0.0, 90.0, 217.5])
