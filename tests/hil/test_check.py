@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hil import check, check_places
 from hil.check import check_station, phase_deg, require_passed
 from hil.cli import main
-from hil.station import Board, Load, Source, Station, Supply, load_station
+from hil.station import Board, Limits, Load, Source, Station, Supply, load_station
 from teiden.errors import InputError, PartFailed
 
 
@@ -91,6 +91,29 @@ def test_a_delay_of_the_trigger_is_seen_and_counts_once_the_station_tells_it(sta
             require_passed(seen)
     else:
         require_passed(seen)
+
+
+class Jittering(Twisted):
+    """A trigger-out that comes at once or 600 us late, in turns."""
+
+    late = False
+
+    def twist(self, block):
+        if block.trigger_edges:
+            Jittering.late = not self.late
+        return late_trigger(late_trigger(block)) if block.trigger_edges and self.late else block
+
+
+def test_a_trigger_that_keeps_to_no_delay_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(check_places, "Wiring", Jittering)
+    station = Station(
+        source=Source(trigger_delay_us=-300.0, trigger_delay_bound_us=20.0), limits=Limits(angle_deg=20.0)
+    )
+    seen = check_station(station, tmp_path)
+    spread = next(one for one in seen["findings"] if one["name"].startswith("spread of that"))
+    # half of 600 us, less half the parts of a sample that every second change tells apart
+    assert spread["value"] == pytest.approx(300 - 125 * 2 / 15 / 2, abs=5)
+    assert not spread["passed"]
 
 
 def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_path, monkeypatch):
