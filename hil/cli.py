@@ -38,7 +38,8 @@ def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"teiden: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("teiden: interrupted; the run's folder is named .partial, --resume repeats it", err=True)
+            left = "the run's folder is named .partial, --resume repeats it unless in real time"
+            click.echo(f"teiden: interrupted; {left}", err=True)
             sys.exit(INTERRUPTED)
 
     return wrapped
