@@ -154,6 +154,7 @@ class _Bench:
         else:
             self._energised = True
             yield from self._supply(source)
+            yield from self._current(source)
             if find_kind(self._station.source.dialect).instrument.trigger_out:
                 yield from self._trigger(source)
         status = self._front_end.status()
@@ -195,6 +196,18 @@ class _Bench:
         self._front_end.events()
         self._front_end.clear_status()
 
+    def _current(self, source: AcSource) -> Iterator[Finding]:
+        """Compare what flows into the load with the source's read-back, and see which way the board has it."""
+        if not self._station.load.power_w:
+            self.not_looked_at.append("current: the station has no load")
+            return
+        if self._station.board.kind == "model":
+            self.not_looked_at.append("current: the integer model has no current channel")
+            return
+        seen, given_a = self._front_end.power(), source.measure_current_a()
+        yield compare("RMS current", seen.i_rms_half_a, given_a, self._limits.current_pu * given_a, "A")
+        yield same("way of the load's power", "forward" if seen.p_w > 0 else "reverse", "forward")
+
     def _trigger(self, source: AcSource) -> Iterator[Finding]:
         """Let the source mark a point on wave without changing anything, and see where the board found it."""
         supply = self._station.supply
@@ -203,7 +216,7 @@ class _Bench:
         source.arm(Program((mark,), ANGLE_DEG))
         source.fire()
         self._place.elapse(SETTLE_S / 2)
-        edges = self._front_end.trigger_count - before
+        edges = (self._front_end.trigger_count - before) & 0xFFFF
         yield compare("edges on the trigger wire, for one sent", edges, 1, 0, "edges")
         self.t0 = latched_t0(self._front_end, self._station.source.trigger_delay)
         if self.t0 is None:
@@ -214,9 +227,9 @@ class _Bench:
         yield compare("point on wave at the trigger", ANGLE_DEG + apart, ANGLE_DEG, self._limits.angle_deg, "degrees")
         events = ", ".join(event.kind for event in self._front_end.events())
         yield same("events of a trigger without a change", events or "none", "none")
-        yield self._delay(source)
+        yield from self._delay(source)
 
-    def _delay(self, source: AcSource) -> Finding:
+    def _delay(self, source: AcSource) -> Iterator[Finding]:
         """See when the output changes, against the trigger edge, at points on wave apart by parts of a sample."""
         supply, stated = self._station.supply, self._station.source
         hz, found, bound_us = supply.nominal_hz, [], 0.0
@@ -234,9 +247,11 @@ class _Bench:
                 found.append(onset(volts, at, hz / SECOND, ONSET_SEEN * math.sqrt(2) * supply.nominal_v))
                 bound_us = trigger.bound * SAMPLE_US
         behind = narrowest(found)
-        seen_us, half_us = behind.middle * SAMPLE_US, abs(behind.bound) * SAMPLE_US
-        limit_us = half_us + bound_us + FALL_US + stated.trigger_delay_bound_us
-        return compare("change of the output, after the trigger edge", seen_us, stated.trigger_delay_us, limit_us, "us")
+        seen_us, half_us = behind.middle * SAMPLE_US, behind.bound * SAMPLE_US
+        known_us = bound_us + FALL_US + stated.trigger_delay_bound_us
+        within_us = max(half_us, 0.0) + known_us
+        yield compare("change of the output, after the trigger edge", seen_us, stated.trigger_delay_us, within_us, "us")
+        yield compare("spread of that, beyond what is seen of one change", max(-half_us, 0.0), 0.0, known_us, "us")
 
     def _capture(self) -> tuple[int, NDArray[np.float64]]:
         """Return the newest samples of the board's ring, whose number is that of the first."""

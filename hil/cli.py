@@ -38,7 +38,8 @@ def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"teiden: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("teiden: interrupted; the run's folder is named .partial, --resume repeats it", err=True)
+            left = "the run's folder is named .partial, --resume repeats it unless in real time"
+            click.echo(f"teiden: interrupted; {left}", err=True)
             sys.exit(INTERRUPTED)
 
     return wrapped
@@ -65,7 +66,19 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 100)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Teiden(click.Group):
+    """The commands; Ctrl-C that none of them has answered for, as while its parts are loaded, ends alike for all."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("teiden: interrupted", err=True)
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=_Teiden, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="teiden")
 def main() -> None:
     """Hardware-in-the-loop twin of Japan's next-generation smart metering.

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,9 +112,11 @@ def run(station: Path, campaigns: tuple[str, ...], out: Path | None, arm: bool, 
     """
     from hil.campaign.run import CAMPAIGNS, run_campaigns
     from hil.evidence.measures import ERROR, FAIL, INCONCLUSIVE
+    from hil.evidence.session import PARTIAL
 
     place = out or Path("runs") / time.strftime("rig_%Y%m%dT%H%M%SZ", time.gmtime())
-    with _ending(f"the output is off; what was seen is in {place}.partial"):
+    partial = place.with_name(place.name + PARTIAL)
+    with _ending(lambda: "the output is off" + f"; what was seen is in {partial}" * partial.exists()):
         records = run_campaigns(station, campaigns or tuple(CAMPAIGNS), place, arm, _tell)
     counts = Counter(record.verdict for record in records)
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
@@ -136,7 +138,7 @@ def replay(evidence: Path, as_json: bool) -> None:
     """
     from hil.campaign.run import replay as play_again
 
-    with _ending("nothing was written"):
+    with _ending(lambda: "nothing was written"):
         differences = play_again(evidence, _tell)
     if as_json:
         click.echo(json.dumps({"same": not differences, "differences": differences}))
@@ -209,6 +211,7 @@ def check(station: Path, out: Path, arm: bool, as_json: bool) -> None:
     noise_pu = 0.001
     voltage_pu = 0.005
     frequency_hz = 0.02
+    current_pu = 0.02           # looked at with a load
     angle_deg = 2.0
 
     # a real bench
@@ -267,7 +270,7 @@ def keys(folder: Path) -> None:
 
 
 @contextmanager
-def _ending(left: str) -> Iterator[None]:
+def _ending(left: Callable[[], str]) -> Iterator[None]:
     """End with one line and the exit code of an error or of Ctrl-C, which says what it leaves."""
     try:
         yield
@@ -275,7 +278,7 @@ def _ending(left: str) -> Iterator[None]:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo(f"teiden: interrupted; {left}", err=True)
+        click.echo(f"teiden: interrupted; {left()}", err=True)
         sys.exit(INTERRUPTED)
 
 

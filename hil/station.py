@@ -84,6 +84,9 @@ class Limits(Table):
     noise_pu: Annotated[Positive, Field(description="RMS of the voltage channel, output off, of nominal")] = 1e-3
     voltage_pu: Annotated[Positive, Field(description="Board's RMS voltage against the source's read-back")] = 5e-3
     frequency_hz: Annotated[Positive, Field(description="Board's frequency against the source's read-back")] = 0.02
+    current_pu: Annotated[
+        Positive, Field(description="Board's RMS current against the source's read-back, of that")
+    ] = 0.02
     angle_deg: Annotated[Positive, Field(description="Point on wave at the trigger, against what was asked for")] = 2.0
 
 

@@ -53,7 +53,12 @@ def _judge_detection(measure: Measures, dip: DipTest, played: Played, hz: int) -
 
 
 def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz: int) -> None:
-    """Compare what the voltage-quality events say with what was commanded."""
+    """Compare what the voltage-quality events say with what was commanded; with a load, take it down only.
+
+    The load's capacitor draws its inrush when the supply returns, and the source's current limit then lets the voltage
+    come back later.
+    """
+    loaded = bench.station.load.power_w > 0
     nominal_v, end = bench.station.supply.nominal_v, played.first("dip_end")
     cycles = dip.duration_s * hz
     measure("dips", played.count("dip_start"), "events", low=1, high=1)
@@ -65,8 +70,8 @@ def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz
         "residual voltage",
         end.extreme_v,
         "V",
-        low=residual_v - allowed_v,
-        high=residual_v + allowed_v,
+        low=None if loaded else residual_v - allowed_v,
+        high=None if loaded else residual_v + allowed_v,
         uncertainty=uncertainty,
     )
     start = played.first("dip_start")
@@ -74,4 +79,10 @@ def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz
         return
     lasted_s, cycle_s = (end.sample - start.sample) * SAMPLE_NS * 1e-9, 1 / hz
     # IEC 61000-4-30:2015, 5.4.5.2, class A: half a cycle at the start and half a cycle at the end
-    measure("duration of the dip", lasted_s, "s", low=dip.duration_s - cycle_s, high=dip.duration_s + cycle_s)
+    measure(
+        "duration of the dip",
+        lasted_s,
+        "s",
+        low=None if loaded else dip.duration_s - cycle_s,
+        high=None if loaded else dip.duration_s + cycle_s,
+    )

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hil import check, check_places
 from hil.check import check_station, phase_deg, require_passed
 from hil.cli import main
-from hil.station import Board, Source, Station, Supply, load_station
+from hil.station import Board, Limits, Load, Source, Station, Supply, load_station
 from teiden.errors import InputError, PartFailed
 
 
@@ -93,6 +93,29 @@ def test_a_delay_of_the_trigger_is_seen_and_counts_once_the_station_tells_it(sta
         require_passed(seen)
 
 
+class Jittering(Twisted):
+    """A trigger-out that comes at once or 600 us late, in turns."""
+
+    late = False
+
+    def twist(self, block):
+        if block.trigger_edges:
+            Jittering.late = not self.late
+        return late_trigger(late_trigger(block)) if block.trigger_edges and self.late else block
+
+
+def test_a_trigger_that_keeps_to_no_delay_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(check_places, "Wiring", Jittering)
+    station = Station(
+        source=Source(trigger_delay_us=-300.0, trigger_delay_bound_us=20.0), limits=Limits(angle_deg=20.0)
+    )
+    seen = check_station(station, tmp_path)
+    spread = next(one for one in seen["findings"] if one["name"].startswith("spread of that"))
+    # half of 600 us, less half the parts of a sample that every second change tells apart
+    assert spread["value"] == pytest.approx(300 - 125 * 2 / 15 / 2, abs=5)
+    assert not spread["passed"]
+
+
 def test_another_register_map_is_refused_before_the_source_is_switched_on(tmp_path, monkeypatch):
     sources = []
     make = check_places.stand_in_source
@@ -109,7 +132,28 @@ def test_every_board_that_is_fed_is_checked(kind, tmp_path):
     seen = check_station(Station(board=Board(kind=kind)), tmp_path)
     require_passed(seen)
     assert seen["board"].startswith("integer model" if kind == "model" else "compiled RTL")
-    assert seen["not_looked_at"] == []
+    assert seen["not_looked_at"] == ["current: the station has no load"]
+
+
+@pytest.mark.parametrize(
+    ("twist", "named"),
+    [
+        (lambda block: block, ""),
+        (lambda block: replace(block, amps=-block.amps), "way of the load's power: reverse, expected forward"),
+        (lambda block: replace(block, amps=1.05 * block.amps), "RMS current: "),
+    ],
+    ids=["right", "swapped", "another ratio"],
+)
+def test_with_a_load_the_current_channel_is_looked_at(twist, named, tmp_path, monkeypatch):
+    monkeypatch.setattr(check_places, "Wiring", type("Loaded", (Twisted,), {"twist": staticmethod(twist)}))
+    seen = check_station(Station(load=Load(power_w=60.0)), tmp_path)
+    failed = [finding["name"] for finding in seen["findings"] if not finding["passed"]]
+    assert failed == ([named.partition(":")[0]] if named else [])
+    (current,) = [finding for finding in seen["findings"] if finding["name"] == "RMS current"]
+    assert 0.6 < current["expected"] < 3  # 60 W at 100 V are 0.6 A at least; a rectifier draws them in pulses
+    if named:
+        with pytest.raises(PartFailed, match=named):
+            require_passed(seen)
 
 
 @pytest.mark.parametrize("angle", [0.0, 90.0, 217.5])

@@ -1,5 +1,6 @@
 """The command line: exit codes, one message per mistake, JSON alone on standard output."""
 
+import builtins
 import json
 import os
 import subprocess
@@ -108,3 +109,21 @@ def test_help_is_there_for_everything(command):
     result = teiden(*command, "--help")
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["rig", "run", "station.toml"], ["rig", "check", "station.toml"], ["run", "x"], ["info"]]
+)
+def test_ctrl_c_while_a_command_loads_its_parts_ends_with_one_line(words, monkeypatch):
+    def interrupted(name, *rest):
+        if name.startswith(("hil.campaign", "hil.check", "hil.kinds", "hil.info")):
+            raise KeyboardInterrupt
+        return load(name, *rest)
+
+    load = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    ran = CliRunner().invoke(main, words)
+    assert ran.exit_code == 130
+    assert [
+        line for line in ran.output.splitlines() if line.startswith("teiden: interrupted")
+    ] == ran.output.splitlines()

@@ -308,7 +308,7 @@ def test_what_is_no_key_is_refused(keys, text):
 
 
 def test_a_missing_key_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"twin\.key_secret: .*teiden rig keys DIR"):
+    with pytest.raises(InputError, match=r"twin\.key_secret: no such file; make keys with teiden rig keys DIR"):
         load_keys(tmp_path, "twin")
 
 

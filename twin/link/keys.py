@@ -154,6 +154,7 @@ def _read(file: Path) -> tuple[bytes, bytes | None]:
                 raise ValueError(f"a key of {len(key)} characters")
         return public, secret
     except OSError as error:
-        raise InputError(f"{file}: {error.strerror or error}; make keys with teiden rig keys DIR") from error
+        why = error.strerror or "no such file"  # the package names none
+        raise InputError(f"{file}: {why}; make keys with teiden rig keys DIR") from error
     except (ValueError, KeyError, struct.error) as error:
         raise InputError(f"{file}: no key of ZeroMQ ({error}); make keys with teiden rig keys DIR") from error

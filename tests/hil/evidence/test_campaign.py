@@ -215,6 +215,19 @@ def test_a_divider_that_is_one_percent_off_fails_the_voltages(short, tmp_path, m
     assert re.search(r"100 %: RMS voltage: 101 V, expected 99\.(49|50|51)\d* to 100\.(49|50|51)", failed[2])
 
 
+def test_with_a_load_what_is_left_of_a_dip_is_recorded_without_limits(tmp_path, monkeypatch):
+    monkeypatch.setattr(campaign, "ALWAYS", ())
+    (tmp_path / "station.toml").write_text(f"[load]\npower_w = 60.0\n{SHORT}")
+    ran = invoke("run", tmp_path / "station.toml", "--campaign", "F47", "--out", tmp_path / "kept", "--strict")
+    assert ran.exit_code == 0, ran.output
+    tests = json.loads((tmp_path / "kept" / "evidence.json").read_text())["tests"]
+    shaped = [
+        one for test in tests for one in test["measures"] if one["name"] in ("residual voltage", "duration of the dip")
+    ]
+    assert len(shaped) == 6
+    assert {(one["verdict"], one["low"], one["high"]) for one in shaped} == {("recorded", None, None)}
+
+
 def test_the_station_chooses_the_class_of_iec_61000_4_11(tmp_path, monkeypatch):
     """Table 1 of the standard, class 2 at 60 Hz, and the interruption of table 2."""
     monkeypatch.setattr(campaign, "ALWAYS", ())

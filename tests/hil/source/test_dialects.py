@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -168,3 +169,29 @@ def test_kikusui_sends_the_step_as_its_manual_prints_it():
         source.arm(Program((Step(100, 50, 10, trigger_out=True),)))
     assert "PROG:EDIT 1,OFF,50HZ,OFF,100V,OFF,0V,10S,0,OFF,ON,OFF,ON;:SYST:ERR?" in sent
     assert max(map(len, sent)) <= KINDS["kikusui-le"].instrument.line_chars
+
+
+SPOKEN = {
+    "681x": b"VOLT 100;:FREQ 50;:LIST:VOLT 100,0;:LIST:DWEL 1,0.1;:VOLT:MODE LIST;:TRAC:DEF A;:INIT:SEQ1;:SYST:ERR?",
+    "kikusui-le": b"VOLT 100;:FREQ 50;:PROG:EDIT 1,OFF,50HZ,OFF,100V,OFF,0V,1S,0,OFF,ON,OFF,ON;:INIT:PROG;:SYST:ERR?",
+    "chroma": b"SOUR:FREQ:IMM 50;:SOUR:LIST:DWEL 1,2;:SOUR:LIST:VOLT:AC:STAR 0,1;:OUTP:MODE LIST;:TRIG ON;:SYST:ERR?",
+}
+
+
+@pytest.mark.parametrize("dialect", SPOKEN)
+def test_garbled_messages_are_refused_and_energise_nothing(dialect):
+    """Bytes replaced, left out, doubled, and noise; seed 1."""
+    rng, source = random.Random(1), simulate(dialect)
+    refused = 0
+    for number in range(3000):
+        message = bytearray(SPOKEN[dialect] if number % 3 else rng.randbytes(rng.randrange(60)))
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(message) + 1)
+            message[at : at + rng.randrange(3)] = rng.choice((b"", rng.randbytes(1), message[at : at + 5]))
+        source.execute(bytes(message))
+        refused += source.execute(b"SYST:ERR?") != '+0,"No error"'
+        source.execute(b"*CLS")
+        if number % 50 == 0:
+            assert not source.play(80, 8000).volts.any()
+    assert not source.output_on
+    assert refused > 1000  # it has looked at them
