@@ -24,7 +24,19 @@ def storm(nodes: int, seconds: int) -> dict[str, Any]:
     events = mesh.counters()["events"]
     return {"load": "storm", "nodes": nodes, "simulated_s": seconds, "wall_s": round(clock.wall_s, 3),
             "events": events, "giga_events_per_s": events / clock.wall_s / 1e9,
-            "times_real_time": seconds / clock.wall_s, "digest": mesh.digest()}  # fmt: skip
+            "times_real_time": seconds / clock.wall_s, "digest": mesh.digest()} | mesh.launches()  # fmt: skip
+
+
+def check() -> None:
+    """Refuse to time a device whose results are not the CPU's."""
+    digests = []
+    for backend in ("cuda", "cpu"):
+        mesh, ids = rb.town(5000, channels=14, backend=backend)
+        rb.gasp(mesh, ids)
+        mesh.run_until(3 * 10**9)
+        digests.append(mesh.digest())
+    if digests[0] != digests[1]:
+        raise SystemExit(f"the device's digest is {digests[0]}, the CPU's {digests[1]}: no speed of a wrong result")
 
 
 def collection(nodes: int) -> dict[str, Any]:
@@ -33,13 +45,13 @@ def collection(nodes: int) -> dict[str, Any]:
     with rb.Clock() as clock:
         rb.collect(mesh, rb.readings(ids), rb.PERIOD_S)
     return {"load": "collection", "nodes": nodes, "wall_s": round(clock.wall_s, 3),
-            "times_real_time": rb.PERIOD_S / clock.wall_s, "digest": mesh.digest()}  # fmt: skip
+            "times_real_time": rb.PERIOD_S / clock.wall_s, "digest": mesh.digest()} | mesh.launches()  # fmt: skip
 
 
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
     """Measure where there is a device."""
     try:
-        rb.town(1000, backend="cuda")
+        check()
     except TeidenError as missing:
         return [(row, None, str(missing)) for row in (EVENTS, COLLECTION, STORM)], []
     small, large = (20_000, 100_000) if given.quick else (1_000_000, given.nodes)

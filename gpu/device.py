@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from gpu import nvrtc
-from gpu.kernels import Runner
+from gpu.kernels import LAUNCH, Runner
 from gpu.native import layout
 from teiden.build import cached_library, content_hash
 from teiden.errors import MissingPart
 
 _ENGINE = Path(__file__).parent / "engine"
-_THREADS = 1  # a block: tiles go different ways, so the threads of a warp would wait for each other
-_Launch = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p,
-    ctypes.c_void_p, ctypes.c_uint64,
-)  # fmt: skip
+_LANES = 32  # of a warp
 
 
 class Device(Runner):
@@ -32,34 +28,50 @@ class Device(Runner):
     """
 
     def __init__(self, region_bytes: int):
-        self._cupy = cupy_with_device()
-        self._kernel = _module(self._cupy).get_function(nvrtc.KERNELS[0])
-        self._launch = _Launch(self._run_tiles)
-        self.problem: Exception | None = None
+        cupy = cupy_with_device()
+        self._cupy, self._device = cupy, cupy.cuda.Device()
+        if not self._has("CooperativeLaunch"):
+            raise MissingPart('backend "cuda" asked for, but the device has no cooperative launch; use backend "cpu"')
+        self._kernel = _module(cupy).get_function(nvrtc.KERNELS[0])
+        self._most_blocks = self._resident_blocks()
         super().__init__(region_bytes)
 
     def launcher(self) -> ctypes.c_void_p:
+        self._launch = LAUNCH(self._run_windows)
         return ctypes.cast(self._launch, ctypes.c_void_p)
 
     def region(self, size: int) -> tuple[object, int]:
         memory = self._cupy.cuda.malloc_managed(size)
         return memory, int(memory.ptr)
 
-    def _run_tiles(
-        self, heap: int, tiles: int, count: int, start: int, end: int, next_ticks: int, stopped: int, turns: int
-    ) -> int:
-        int32, int64, address = self._cupy.int32, self._cupy.int64, self._cupy.uint64
+    def _has(self, attribute: str) -> int:
+        runtime = self._cupy.cuda.runtime
+        return int(runtime.deviceGetAttribute(getattr(runtime, f"cudaDevAttr{attribute}"), self._device.id))
+
+    def _resident_blocks(self) -> int:
+        """Return how many blocks the device holds at once; more would wait for those that wait for them."""
+        each = self._cupy.cuda.driver.occupancyMaxActiveBlocksPerMultiprocessor(
+            self._kernel.kernel.ptr, nvrtc.THREADS, 0
+        )
+        return int(each) * self._has("MultiProcessorCount")
+
+    def _run_windows(self, heap: int, windows: int, tiles: int, turns: int, threads: int, begins: int) -> int:
+        address = self._cupy.uint64
+        blocks = min(-(-tiles * _LANES // nvrtc.THREADS), self._most_blocks)
         try:
-            self._kernel(
-                ((count + _THREADS - 1) // _THREADS,), (_THREADS,),
-                (address(heap), address(tiles), int32(count), int64(start), int64(end), address(next_ticks),
-                 address(stopped)),
-            )  # fmt: skip
+            if begins and self._has("ConcurrentManagedAccess"):
+                self._bring_regions()
+            self._kernel((blocks,), (nvrtc.THREADS,), (address(heap), address(windows)))
             self._cupy.cuda.runtime.deviceSynchronize()
-        except Exception as problem:  # nothing may be raised through the engine: Mesh.run_until tells
+        except BaseException as problem:  # nothing may be raised through the engine: Mesh.run_until does
             self.problem = problem
             return 2
         return 0
+
+    def _bring_regions(self) -> None:
+        """Move to the device, in bulk, what the host has touched since the last run."""
+        for memory in self.regions:
+            memory.mem.prefetch(self._cupy.cuda.Stream.null)
 
 
 @cache
@@ -96,4 +108,5 @@ def _module(cupy: Any) -> Any:
         return work / "kernels.cubin"
 
     key = content_hash(_ENGINE.iterdir(), options)
-    return cupy.RawModule(path=str(cached_library("radio-cuda", key, compile_in, ".cubin")))
+    path = cached_library("radio-cuda", key, compile_in, ".cubin")
+    return cupy.RawModule(path=str(path), enable_cooperative_groups=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,16 @@ from gpu.native import layout
 from teiden.build import cached_library, content_hash, require_tool, run_tool
 
 _FOLDER = Path(__file__).parent
-_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
+_FLAGS = ("-std=c++17", "-O2", "-pthread", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
 _More = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)
+LAUNCH = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int32
+)
+"""The type of `Runner.launch`."""
 
 
 class Runner:
-    """What a mesh that kernels run needs: regions of memory, and a launcher for one window of all tiles.
+    """What a mesh that kernels run needs: regions of memory, and a launcher for many windows of all tiles.
 
     Attributes
     ----------
@@ -26,19 +31,25 @@ class Runner:
     more : pointer
         Called with a number of bytes; returns a region that host and kernels know by one address.
     launch : pointer
-        Called with (heap, tiles, their count, start, end, next ticks, count of tiles that stopped, turns).
+        Called with (heap, windows, count of tiles, turns, threads, whether a run begins); returns 0 when the windows
+        pause, or what failed.
+    regions : list
+        The owners of the regions given out so far.
+    problem : exception or None
+        Why the launcher failed, if it can tell.
     """
 
     def __init__(self, region_bytes: int):
         self.region_bytes = region_bytes
-        self._regions: list[object] = []
+        self.regions: list[Any] = []
+        self.problem: BaseException | None = None
         self._more = _More(self._add_region)
         self.more = ctypes.cast(self._more, ctypes.c_void_p)
         self.launch = self.launcher()
 
     def launcher(self) -> ctypes.c_void_p:
-        """Return the function that runs a window."""
-        return ctypes.cast(_stand_in().run_tiles, ctypes.c_void_p)
+        """Return the function that runs windows."""
+        return ctypes.cast(_stand_in().run_windows, ctypes.c_void_p)
 
     def region(self, size: int) -> tuple[object, int]:
         """Return the owner of a new region and its address, a multiple of 64."""
@@ -50,7 +61,7 @@ class Runner:
             memory, address = self.region(size)
         except Exception:  # nothing may be raised through the engine: no region, and Mesh.run_until tells
             return None
-        self._regions.append(memory)
+        self.regions.append(memory)
         return address
 
 

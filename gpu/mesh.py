@@ -45,6 +45,7 @@ _REGION_BYTES = 64 << 20  # of the first region that kernels work in
 NS_PER_TICK = 1000
 _MAX_CANDIDATES = 64
 _MAX_TILES = 4096
+_LAUNCHES = ("launches", "windows", "stops", "full_logs")
 _TILES_PER_THREAD = 4  # so that one is free when another has more to do
 
 DELIVERY = np.dtype([("frame", "i8"), ("node", "i4"), ("t_ns", "i8"), ("hops", "i4"), ("attempts", "i4")])
@@ -173,13 +174,14 @@ class Mesh:
             With ``radio.tree = "living"``: the network has long been formed along the ETX routes. False: every node
             is switched on at 0 and has yet to find its way; it holds no keys.
         backend : str
-            "cpu", or "cuda": form "kernels" on a device (not yet run on hardware). Same results.
+            "cpu", or "cuda": form "kernels" on a device (not yet run on hardware). Same results. Ctrl-C ends a run
+            there after at most 1,000 windows; the mesh is void then.
         form : str
             "cells" finds what is on air by grid cell; "plain", the specification, scans all of it; "kernels" is "cells"
-            through the entry points of the CUDA form, whose grid is a loop here (for tests). Same results.
+            through the kernel of the CUDA form, whose blocks take turns here or are threads (for tests). Same results.
         threads : int
             How many share the work; worth it from some 50,000 nodes on, and never more than cores that are free.
-            Same results.
+            With ``backend="cuda"`` 1: the device has its own. Same results.
         tiles, turns : int
             Into how many tiles the nodes are cut (0: by threads), and a seed for the order in which a single thread
             takes them in each window (0: as they are). For tests: same results.
@@ -204,8 +206,8 @@ class Mesh:
                 raise InputError(f"{where} = {value!r}, expected a whole number from {least} to {_MAX_TILES}")
         if backend == "cuda" and form == "plain":
             raise InputError('form = "plain", expected "cells" or "kernels" with backend "cuda"')
-        if (form == "kernels" or backend == "cuda") and threads > 1:
-            raise InputError(f"threads = {threads}, expected 1 where kernels run the tiles")
+        if backend == "cuda" and threads > 1:
+            raise InputError(f"threads = {threads}, expected 1 where a device runs the tiles")
         if form == "plain" and (threads > 1 or tiles > 1):
             raise InputError(f"threads = {threads}, tiles = {tiles}, expected 1: the plain form has one tile")
         plane = plane_arrays(xy_m, extra_loss_db, links)
@@ -508,10 +510,22 @@ class Mesh:
             raise InputError(f"run_until: t_ns = {t_ns!r}, expected whole nanoseconds, {self.now_ns} (now) or later")
         problem = self._engine.radio_run(self._handle, int(t_ns) // NS_PER_TICK)
         if problem:
-            reason = getattr(self._runner, "problem", None) or "no memory left"
+            reason = (self._runner and self._runner.problem) or "no memory left"
+            if isinstance(reason, KeyboardInterrupt):
+                raise reason
             raise MissingPart(f"run_until: the kernels failed ({reason}), this run is void; use more tiles")
         if self.radio.tree == "living":
             self._tree.clear()
+
+    def launches(self) -> dict[str, int]:
+        """Return what kernels did so far, all 0 where none run the tiles.
+
+        Launches, the windows in them, how often a tile waited for memory, how often a launch ended because a log was
+        full.
+        """
+        numbers = np.empty(len(_LAUNCHES), np.int64)
+        self._engine.radio_launches(self._handle, pointer(numbers))
+        return dict(zip(_LAUNCHES, numbers.tolist(), strict=True))
 
     # ------------------------------------------------------------------ what happened
 

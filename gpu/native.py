@@ -44,7 +44,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "radio_layout_names": (ctypes.c_char_p, ()),
     "radio_layout": (None, (_P,)),
     "radio_new": (_P, (_P, _P, _P, _P, _P, _I64, _P, _P, _P, _P, _I64, _P)),
-    "radio_heap_stops": (_I64, (_P,)),
+    "radio_launches": (None, (_P, _P)),
     "radio_free": (None, (_P,)),
     "radio_set_links": (None, (_P, _P, _P, _P)),
     "radio_start": (None, (_P, ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, ctypes.c_uint64)),
@@ -109,7 +109,7 @@ def engine() -> ctypes.CDLL:
 
 def layout() -> dict[str, int]:
     """Return the sizes in bytes of the records that kernels share with the engine."""
-    sizes = np.empty(8, np.int64)
+    sizes = np.empty(9, np.int64)
     engine().radio_layout(pointer(sizes))
     return dict(zip(names(engine().radio_layout_names()), sizes.tolist(), strict=True))
 

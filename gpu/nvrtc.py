@@ -9,13 +9,15 @@ from pathlib import Path
 from teiden.errors import MissingPart
 
 ARCHITECTURE = "sm_90"  # H100, H200
-KERNELS = ("radio_run_tiles",)
+KERNELS = ("radio_run_windows",)
+THREADS = 128  # a block: four warps, whose first lanes work
+BLOCKS = 4  # a multiprocessor holds at least so many: 128 registers a thread, of which the kernel would take all 255
 
 
 def options(layout: dict[str, int], architecture: str) -> list[str]:
     """Return the compiler's options: the sizes of the host's records are checked against the device's."""
     fixed = [f"--gpu-architecture={architecture}", "--std=c++17", "--device-as-default-execution-space"]
-    fixed += ["--device-int128", "-DTEIDEN_KERNEL=__global__"]
+    fixed += ["--device-int128", f"-DTEIDEN_KERNEL=__global__ __launch_bounds__({THREADS}, {BLOCKS})"]
     return fixed + [f"-DTEIDEN_{name.upper()}_BYTES={size}" for name, size in layout.items()]
 
 

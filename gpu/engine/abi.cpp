@@ -1,11 +1,10 @@
 // The engine as plain C functions over arrays; gpu/native.py declares them.
-#include <algorithm>
 #include <cstring>
-#include <tuple>
 
 #include "archive.h"
 #include "candidates.h"
 #include "events.h"
+#include "log_order.h"
 #include "mesh.h"
 
 using teiden::HostHeap;
@@ -33,10 +32,9 @@ void fill(const Mesh& mesh, void* out, Get get) {
   for (int32_t id = 0; id < mesh.plane.size(); ++id) to[id] = get(id);
 }
 
-// Move a log out, in the order of what key(row) returns.
-template <class T, class Key>
-void move_out(std::vector<T>& log, void* out, Key key) {
-  std::stable_sort(log.begin(), log.end(), [&](const T& a, const T& b) { return key(a) < key(b); });
+template <class T>
+void move_out(std::vector<T>& log, void* out) {
+  teiden::put_log_in_order(log.begin(), log.end());
   if (!log.empty()) std::memcpy(out, log.data(), log.size() * sizeof(T));
   log.clear();
 }
@@ -49,11 +47,12 @@ extern "C" {
 
 const char* radio_config_names() { return teiden::kConfigNames; }
 // The sizes of the records that kernels share with the host, in bytes: as kernels.cu checks them.
-const char* radio_layout_names() { return "tile,world,cells,plane,earshot,network,node,frame,"; }
-void radio_layout(int64_t out[8]) {
-  const size_t sizes[] = {sizeof(teiden::Tile),    sizeof(teiden::World),   sizeof(teiden::Cells), sizeof(teiden::Plane),
-                          sizeof(teiden::Earshot), sizeof(teiden::Network), sizeof(teiden::Node),  sizeof(teiden::Frame)};
-  for (int i = 0; i < 8; ++i) out[i] = static_cast<int64_t>(sizes[i]);
+const char* radio_layout_names() { return "tile,windows,world,cells,plane,earshot,network,node,frame,"; }
+void radio_layout(int64_t out[9]) {
+  const size_t sizes[] = {sizeof(teiden::Tile),    sizeof(teiden::Windows), sizeof(teiden::World),
+                          sizeof(teiden::Cells),   sizeof(teiden::Plane),   sizeof(teiden::Earshot),
+                          sizeof(teiden::Network), sizeof(teiden::Node),    sizeof(teiden::Frame)};
+  for (int i = 0; i < 9; ++i) out[i] = static_cast<int64_t>(sizes[i]);
 }
 const char* radio_counter_names() { return teiden::kCounterNames; }
 
@@ -97,8 +96,11 @@ void radio_free(Mesh* mesh) {
   const UseHeap use(mesh->heap);
   mesh->~Mesh();
 }
-// How often a tile waited for room in the heap.
-int64_t radio_heap_stops(const Mesh* mesh) { return mesh->heap == nullptr ? 0 : mesh->heap->stops; }
+// What kernels did so far: launches, windows, how often a tile waited for room in the heap, and a launch in a log.
+void radio_launches(const Mesh* mesh, int64_t out[4]) {
+  const teiden::Windows& done = mesh->windows();
+  out[0] = done.launches, out[1] = done.windows, out[2] = done.stops, out[3] = done.full_logs;
+}
 
 // Links sorted by (src, dst); first has one entry a node and one more.
 void radio_set_links(Mesh* mesh, const int64_t* first, const int32_t* dst, const int64_t* loss_lu) {
@@ -203,13 +205,11 @@ void radio_log_sizes(const Mesh* mesh, int64_t out[4]) {
   out[3] = static_cast<int64_t>(mesh->joinings.size());
 }
 
-// Logs in order of (tick, node, frame), whatever the tiles.
 void radio_drain(Mesh* mesh, void* deliveries, void* ends, void* deaths, void* joinings) {
-  const auto of_frame = [](const auto& row) { return std::make_tuple(row.tick, row.node, row.frame); };
-  move_out(mesh->deliveries, deliveries, of_frame);
-  move_out(mesh->ends, ends, of_frame);
-  move_out(mesh->deaths, deaths, [](const teiden::Dead& row) { return std::make_tuple(row.tick, row.node); });
-  move_out(mesh->joinings, joinings, [](const teiden::Joining& row) { return std::make_tuple(row.tick, row.id); });
+  move_out(mesh->deliveries, deliveries);
+  move_out(mesh->ends, ends);
+  move_out(mesh->deaths, deaths);
+  move_out(mesh->joinings, joinings);
 }
 
 void radio_frames(const Mesh* mesh, int64_t count, const int64_t* ids, FrameRow* out) {

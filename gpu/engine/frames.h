@@ -1,5 +1,5 @@
 // The life of a frame at a node: queues, relays, duplicates, offers. What happens to the frame as a whole is noted as
-// changes that commute and are applied at barriers (Mesh::apply), so that no node waits for another.
+// changes that commute and are applied at barriers (frame_changes.h), so that no node waits for another.
 #pragma once
 #include "tile.h"
 

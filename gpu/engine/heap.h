@@ -29,7 +29,6 @@ struct Heap {
   int32_t busy = 0;      // somebody takes or gives
   int32_t exhausted = 0;
   int64_t largest = 0;   // bytes of the largest block that a kernel took
-  int64_t stops = 0;     // how often a tile waited for a region
   char* free_blocks[kClasses] = {};
 
   bool is_low() const { return load_relaxed(&end) - load_relaxed(&next) < reserve; }
@@ -56,10 +55,10 @@ struct Heap {
       free_blocks[kind] = *reinterpret_cast<char**>(block + kTitle);
     } else if (end - next >= size_of(kind)) {
       block = next;
-      next += size_of(kind);
+      store_relaxed(&next, next + size_of(kind));
       *reinterpret_cast<int64_t*>(block) = kind;
     } else {
-      exhausted = 1;
+      store_relaxed(&exhausted, 1);
     }
     unlock();
     return block == nullptr ? nullptr : block + kTitle;
@@ -77,10 +76,10 @@ struct Heap {
  private:
   void lock() {
     while (!claim(&busy)) {
-    }
-#if defined(__CUDACC_RTC__)
-    __threadfence();
+#if defined(TEIDEN_DEVICE)  // the host has the heap to itself
+      let_others_run();
 #endif
+    }
   }
   void unlock() { store_release(&busy, 0); }
 };
@@ -91,11 +90,19 @@ struct Heap {
 #if defined(__CUDACC_RTC__)
 __device__ Heap* kernel_heap;
 #else
-static Heap* kernel_heap;
+static thread_local Heap* kernel_heap;
 #endif
 
+// What a thread does while it waits for another. On a device a thread that fails ends all of them.
+TEIDEN_FN void wait_for_others() {
+#if !defined(__CUDACC_RTC__)
+  if (load_relaxed(&kernel_heap->exhausted)) throw std::bad_alloc();
+#endif
+  let_others_run();
+}
+
 TEIDEN_CALL TEIDEN_FN void* grow_block(void* old, int64_t old_bytes, int64_t bytes) {
-  if (bytes > kernel_heap->largest) kernel_heap->largest = bytes;  // a guide, so a race does no harm
+  if (bytes > load_relaxed(&kernel_heap->largest)) store_relaxed(&kernel_heap->largest, bytes);  // about: a guide
   void* grown = kernel_heap->take(bytes);
   if (grown == nullptr) {  // one event needed more than the reserve
 #if defined(__CUDACC_RTC__)
@@ -122,6 +129,9 @@ class HostHeap : public Heap {
 
   explicit HostHeap(More more, int64_t region_bytes) : more_(more), region_(region_bytes) { reserve = region_bytes / 4; }
 
+  // Have room for an event of each tile: they may run at once.
+  void serve(int64_t tiles) { reserve = reserve < tiles * kEvent ? tiles * kEvent : reserve; }
+
   static HostHeap*& current() {
     static thread_local HostHeap* heap = nullptr;
     return heap;
@@ -132,7 +142,7 @@ class HostHeap : public Heap {
     if (reserve < 4 * largest) reserve = 4 * largest;
     const int64_t wanted = size_of(class_of(bytes)) + reserve;
     if (end - next >= wanted) return;
-    const int64_t size = wanted > region_ ? wanted : region_;
+    const int64_t size = wanted + reserve > region_ ? wanted + reserve : region_;
     void* region = more_(size);
     if (region == nullptr) throw std::bad_alloc();
     add_region(region, size);
@@ -140,6 +150,8 @@ class HostHeap : public Heap {
   }
 
  private:
+  static constexpr int64_t kEvent = 128 << 10;  // what one takes at most as a rule: blocks for signals, a longer array
+
   More more_;
   int64_t region_;
 };

@@ -1,8 +1,7 @@
-// The entry points of the CUDA form. NVRTC compiles them for a device (gpu/nvrtc.py); a host compiler does, with the
-// loops of gpu/engine/stand_in.h in place of a grid, for tests without one.
+// The entry point of the CUDA form. NVRTC compiles it for a device (gpu/nvrtc.py); a host compiler does, with what
+// gpu/engine/stand_in.h has in place of a grid, for tests without one.
 //
-// A kernel works on the very tiles of gpu/engine/mesh.cpp, which lie in memory that host and device share (heap.h). In a
-// window tiles need nothing of each other, so each thread runs one; the barrier that follows is the end of the kernel.
+// The kernel works on the very tiles of gpu/engine/mesh.cpp, which lie in memory that host and device share (heap.h).
 #include "aggregation.h"
 #include "cells.h"
 #include "config.h"
@@ -13,9 +12,11 @@
 #include "life.h"
 #include "mac.h"
 #include "network.h"
+#include "windows_work.h"
 
 // What the host compiler laid out must be what this compiler does: sizes come from radio_layout (abi.cpp).
 static_assert(sizeof(teiden::Tile) == TEIDEN_TILE_BYTES, "a tile has the host's layout");
+static_assert(sizeof(teiden::Windows) == TEIDEN_WINDOWS_BYTES, "windows have the host's layout");
 static_assert(sizeof(teiden::World) == TEIDEN_WORLD_BYTES, "the world has the host's layout");
 static_assert(sizeof(teiden::Cells) == TEIDEN_CELLS_BYTES, "the cells have the host's layout");
 static_assert(sizeof(teiden::Plane) == TEIDEN_PLANE_BYTES, "the plane has the host's layout");
@@ -26,19 +27,20 @@ static_assert(sizeof(teiden::Frame) == TEIDEN_FRAME_BYTES, "a frame has the host
 
 extern "C" {
 
-// Run each tile through a window [start, end). next[k]: the next event of tile k;
-// *stopped: how many tiles wait for room in the heap, with the window not yet done.
-TEIDEN_KERNEL void radio_run_tiles(teiden::Heap* heap, teiden::Tile* tiles, int32_t count, int64_t start, int64_t end,
-                                   int64_t* next, int32_t* stopped) {
-  const int32_t k = static_cast<int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (k >= count) return;
+// Run windows until the host is needed (windows.h). A warp's first lane takes tiles in turn, the others idle: tiles go
+// different ways, so the lanes of a warp would wait for each other.
+TEIDEN_KERNEL void radio_run_windows(teiden::Heap* heap, teiden::Windows* windows) {
   teiden::kernel_heap = heap;
-  teiden::Tile& tile = tiles[k];
-  if (next[k] < end) {
-    tile.begin_window(start);
-    if (!tile.run_until(end)) teiden::add_atomic(stopped, 1);
-  }
-  next[k] = tile.next_tick();
+  const int32_t lanes = warpSize;
+  const int32_t in_block = static_cast<int32_t>(blockDim.x) / lanes, place = static_cast<int32_t>(threadIdx.x);
+  const int32_t worker = static_cast<int32_t>(blockIdx.x) * in_block + place / lanes;
+  const int32_t workers = static_cast<int32_t>(gridDim.x) * in_block;
+  do {
+    if (place % lanes == 0) windows->work(worker, workers);
+    __syncthreads();
+    if (place == 0) windows->meeting.meet(static_cast<int32_t>(gridDim.x), [windows] { windows->decide(); });
+    __syncthreads();
+  } while (teiden::load_relaxed(&windows->pause) == teiden::kGoesOn);
 }
 
 }  // extern "C"

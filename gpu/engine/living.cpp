@@ -65,12 +65,7 @@ void Mesh::know_control_frames() {
 }
 
 void Mesh::seat(const Move& move) {
-  Seat& seat = seats_[move.node];
-  seat.earlier = seat.before;
-  seat.before_since = seat.since;
-  seat.before = seat.parent;
-  seat.parent = move.parent;
-  seat.since = move.tick;
+  seats_[move.node].take(move);
   parent[nodes_[move.node].id] = id_of(move.parent);
 }
 

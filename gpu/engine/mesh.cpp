@@ -8,8 +8,10 @@
 
 #include "aggregation.h"
 #include "events.h"
+#include "frame_changes.h"
 #include "frames.h"
 #include "life.h"
+#include "log_order.h"
 #include "mac.h"
 #include "network.h"
 
@@ -66,6 +68,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   const int32_t count = plane.size();
   const uint64_t seed = static_cast<uint64_t>(config().seed);
   fast_ = fast;
+  threads_ = threads;
   turns_ = turns;
   world_.plane = &plane;
   plane.shadow_key = draw_key(seed, kShadow);
@@ -106,7 +109,12 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   is_sink.assign(count, 0);
   cut_into_tiles(fast ? std::max(tiles, 1) : 1);
   world_.nodes = nodes_.begin(), world_.spots = spots_.begin();
-  if (fast && threads > 1) {
+  if (launch) {
+    heap->serve(static_cast<int64_t>(tiles_.size()));
+    standings_.fill(static_cast<int64_t>(tiles_.size()), Standing{});
+    for (size_t k = 0; k < tiles_.size(); ++k) standings_[k].first = tile_first_[k];
+    frame_locks_.fill(Windows::kFrameLocks, 0);
+  } else if (fast && threads > 1) {
     crew_ = std::make_unique<Crew>(threads);
     run_ahead_ = std::make_unique<RunAhead>(crew_.get(), &tiles_, &world_, &cells_, &tile_first_, count);
   }
@@ -244,12 +252,8 @@ bool Mesh::next_window(int64_t tick) {
   for (Tile& tile : tiles_) next = std::min(next, tile.next_tick());
   if (next >= tick) return false;
   const int64_t ticks = window_ticks();
-  window_start_ = next;
-  window_end_ = std::min(tick, next + ticks);
-  if (ahead_) run_ahead_->begin(window_start_, window_end_, shortest_);
-  const bool sweeps = window_end_ - air_forgotten_ > config().lock_history_us;
-  if (sweeps) air_forgotten_ = window_end_;
-  sweep_before_ = sweeps ? window_end_ - config().lock_history_us - 2 * world_.longest : INT64_MIN;
+  window_.open(next, std::min(tick, next + ticks), config().lock_history_us, world_.longest);
+  if (ahead_) run_ahead_->begin(window_.start, window_.end, shortest_);
   return true;
 }
 
@@ -262,7 +266,7 @@ int64_t Mesh::window_ticks() {
   ahead_ = crew_ && !living() && is_calm();
   calm_turnarounds_ = ahead_ ? std::min(2 * calm_turnarounds_, kLongest) : 1;
   if (ahead_) return calm_turnarounds_ * turnaround;
-  return fast_ && !living() && !launch && tiles_.size() == 1 ? turnaround + shortest_ : turnaround;
+  return fast_ && !living() && tiles_.size() == 1 ? turnaround + shortest_ : turnaround;
 }
 
 // Return whether so little happens that meeting after every turnaround would cost members more than it.
@@ -272,13 +276,13 @@ bool Mesh::is_calm() {
   for (const Tile& tile : tiles_) events += tile.counters.events;
   const int64_t recent = events - events_before_;
   events_before_ = events;
-  const int64_t ticks = std::max<int64_t>(window_end_ - window_start_, 1);
+  const int64_t ticks = std::max<int64_t>(window_.end - window_.start, 1);
   return recent * config().turnaround_us < kCalm * crew_->size() * ticks;
 }
 
 void Mesh::run_tile(int32_t k) {
-  tiles_[k].begin_window(window_start_);
-  tiles_[k].run_until(window_end_);
+  tiles_[k].begin_window(window_.start);
+  tiles_[k].run_until(window_.end);
 }
 
 void Mesh::run_until(int64_t tick) {
@@ -292,30 +296,71 @@ void Mesh::run_until(int64_t tick) {
     while (next_window(tick)) {
       for (const int32_t k : turn_) run_tile(k);
       barrier();
-      if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
+      if (window_.sweeps()) forget_air(window_.sweep_before, 0, tiles_.size());
     }
   }
   now = std::max(now, tick);
 }
 
-// Run all windows before a tick by kernels; barriers are as ever.
+// Run all windows before a tick by kernels. Between launches the host touches a few words only, or what is logged.
 void Mesh::run_by_kernels(int64_t tick) {
-  const int64_t count = static_cast<int64_t>(tiles_.size());
-  next_ticks_.resize(count), stopped_.resize(1);
-  while (next_window(tick)) {
-    for (int64_t k = 0; k < count; ++k) next_ticks_[k] = tiles_[k].next_tick();
-    do {
-      heap->make_room(0);
-      stopped_[0] = 0;
-      failed = launch(heap, tiles_.begin(), static_cast<int32_t>(count), window_start_, window_end_,
-                      next_ticks_.begin(), stopped_.begin(), turns_);
-      if (heap->exhausted) failed = -1;
-      if (failed) return;
-      heap->stops += stopped_[0];
-    } while (stopped_[0] > 0);
-    barrier();
-    if (sweep_before_ > INT64_MIN) forget_air(sweep_before_, 0, tiles_.size());
+  refresh_windows(tick);
+  const size_t logged[] = {deliveries.size(), ends.size(), deaths.size(), joinings.size()};
+  bool begins = true;
+  do {
+    heap->make_room(0);
+    windows_.pause = kGoesOn;
+    windows_.left = Windows::kEnoughWindows;
+    ++windows_.launches;
+    failed = launch(heap, &windows_, windows_.count, turns_, threads_, begins);
+    if (heap->exhausted) failed = -1;
+    if (failed) return;
+    begins = false;
+    if (windows_.pause == kLogsFull || windows_.pause == kDone) take_logs();
+  } while (windows_.pause != kDone);
+  const auto put_in_order = [](auto& log, size_t from) {
+    put_log_in_order(log.begin() + static_cast<int64_t>(from), log.end());
+  };
+  put_in_order(deliveries, logged[0]), put_in_order(ends, logged[1]);
+  put_in_order(deaths, logged[2]), put_in_order(joinings, logged[3]);
+  take_totals();
+}
+
+// Bring up to date what the grid reads.
+void Mesh::refresh_windows(int64_t tick) {
+  windows_.tiles = tiles_.begin(), windows_.standings = standings_.begin(), windows_.count = tiles_.size();
+  windows_.frames = frames_.begin(), windows_.frame_locks = frame_locks_.begin();
+  windows_.seats = seats_.begin();
+  windows_.first_frame = first_frame_;
+  windows_.until = tick;
+  windows_.turnaround = config().turnaround_us, windows_.history = config().lock_history_us;
+  windows_.longest = world_.longest;
+  windows_.phase = kLook;
+}
+
+// Move out what the grid has logged, and make the room that the window under way wants.
+void Mesh::take_logs() {
+  const auto take = [](const auto& log, auto& to) { to.insert(to.end(), log.rows.begin(), log.rows.begin() + log.size); };
+  take(windows_.deliveries, deliveries), take(windows_.ends, ends);
+  take(windows_.deaths, deaths), take(windows_.joinings, joinings);
+  for (int64_t i = 0; i < windows_.moves.size; ++i) {
+    const Move& move = windows_.moves.rows[i];
+    parent[nodes_[move.node].id] = id_of(move.parent);
   }
+  windows_.full_logs += windows_.pause == kLogsFull;
+  windows_.each_log([](auto& log) {
+    constexpr int64_t kFewest = 1024;  // rows
+    const bool was_full = log.is_full();
+    log.size = 0;
+    if (was_full) log.rows.resize(std::max({2 * log.wanted, 2 * log.rows.size(), kFewest}));
+  });
+}
+
+void Mesh::take_totals() {
+  totals_.delivered += windows_.totals.delivered, totals_.resolved += windows_.totals.resolved;
+  totals_.access_verdicts += windows_.totals.access_verdicts, totals_.no_ack_verdicts += windows_.totals.no_ack_verdicts;
+  windows_.totals = Counters{};
+  for (int i = 0; i < kOutcomes; ++i) outcome_counts_[i] += windows_.outcomes[i], windows_.outcomes[i] = 0;
 }
 
 // Take part in all windows before a tick. Tiles are taken by whoever is free.
@@ -329,11 +374,11 @@ void Mesh::work(int member, int64_t tick) {
     if (!at_work_) return;
     if (ahead_) run_ahead_->run(member);
     for (int32_t k; !ahead_ && (k = taken_tiles_.fetch_add(1, std::memory_order_relaxed)) < static_cast<int32_t>(tiles_.size());)
-      if (tiles_[turn_[k]].next_tick() < window_end_) run_tile(turn_[k]);
-    const int64_t sweep_before = sweep_before_;  // of this window
+      if (tiles_[turn_[k]].next_tick() < window_.end) run_tile(turn_[k]);
+    const Window window = window_;  // this one
     crew_->meet();
-    if (sweep_before > INT64_MIN)
-      forget_air(sweep_before, crew_->share(tiles_.size(), member), crew_->share(tiles_.size(), member + 1));
+    if (window.sweeps())
+      forget_air(window.sweep_before, crew_->share(tiles_.size(), member), crew_->share(tiles_.size(), member + 1));
     if (member != 0) continue;
     if (ahead_) run_ahead_->finish();
     barrier();
@@ -353,7 +398,7 @@ void Mesh::barrier() {
     for (const Delta& d : tile.deltas) apply(d);
   for (Tile& tile : tiles_) {
     for (const Delta& d : tile.deltas)
-      if (d.change == kEnded) end_if_gone(d.frame);
+      if (d.change == kEnded) end(d.frame);
     tile.deltas.clear();
     for (const Dead& dead : tile.deaths) deaths.push_back(dead);
     tile.deaths.clear();
@@ -395,72 +440,24 @@ std::vector<Signal> Mesh::signals() const {
 // The first arrival by (tick, id) is the delivery; each arrival of a broadcast is one.
 void Mesh::take_arrivals(const Delta& d) {
   Frame& f = frames_[d.frame - first_frame_];
-  if (f.first_rx < 0 || f.dst == kEverybody) deliveries.push_back({d.frame, d.tick, d.id, d.value, 0, 0});
-  if (f.first_rx < 0) {
-    ++totals_.delivered;
-  } else {
-    if (f.first_rx < d.tick || (f.first_rx == d.tick && f.sink <= d.id)) return;
-    for (size_t i = deliveries.size(); f.dst != kEverybody && i-- > static_cast<size_t>(first_new_delivery_);)
+  const Arrival arrival = note_arrival(f, d);
+  totals_.delivered += arrival == kFirst;
+  if (arrival == kFirst || f.dst == kEverybody) {
+    deliveries.push_back({d.frame, d.tick, d.id, d.value, 0, 0});
+  } else if (arrival == kEarlier) {
+    for (size_t i = deliveries.size(); i-- > static_cast<size_t>(first_new_delivery_);)
       if (deliveries[i].frame == d.frame) deliveries[i] = {d.frame, d.tick, d.id, d.value, 0, 0};
   }
-  f.first_rx = d.tick;
-  f.sink = d.id;
-  f.hops = static_cast<int16_t>(d.value);
 }
-
-namespace {
-
-// Return whether (tick, id) is not before what is kept, and keep it then.
-bool latest(const Delta& d, int64_t* tick, int32_t* id) {
-  if (d.tick < *tick || (d.tick == *tick && d.id < *id)) return false;
-  *tick = d.tick;
-  *id = d.id;
-  return true;
-}
-
-}  // namespace
 
 void Mesh::apply(const Delta& d) {
-  Frame& f = frames_[d.frame - first_frame_];
-  const int64_t start = d.tick + config().turnaround_us;
-  switch (d.change) {
-    case kHeld:
-      ++f.copies;
-      break;
-    case kOffered:
-      ++f.offers;
-      break;
-    case kSent:
-      if (f.first_tx < 0 || start < f.first_tx) f.first_tx = start;
-      ++f.attempts;
-      f.attempts_rx += f.first_rx < 0 || d.tick <= f.first_rx;
-      f.copies += d.value;
-      break;
-    case kEnded:
-      --f.copies;
-      latest(d, &f.ended, &f.ended_at);
-      if (d.value == kAcked || d.value == kPending) break;
-      [[fallthrough]];
-    case kRefused:
-      f.gave_up = 1;
-      if (latest(d, &f.failed, &f.failed_at)) f.last_reason = static_cast<uint8_t>(d.value);
-      break;
-    case kVerdict: {
-      uint8_t& verdict = d.value == kNoAck ? f.ack_verdict : f.access_verdict;
-      (d.value == kNoAck ? totals_.no_ack_verdicts : totals_.access_verdicts) += !verdict;
-      verdict = 1;
-      break;
-    }
-    default:
-      break;
-  }
+  if (change_frame(frames_[d.frame - first_frame_], d, config().turnaround_us))
+    ++(d.value == kNoAck ? totals_.no_ack_verdicts : totals_.access_verdicts);
 }
 
-// With its last copy a frame has its outcome. What is gone at a barrier never comes back: copies are made of copies.
-void Mesh::end_if_gone(int64_t id) {
+void Mesh::end(int64_t id) {
   Frame& f = frames_[id - first_frame_];
-  if (f.copies > 0 || f.outcome != kPending) return;
-  f.outcome = f.first_rx < 0 ? f.last_reason : uint8_t{f.gave_up ? kUnackedDelivered : kAcked};
+  if (!end_if_gone(f)) return;
   ++outcome_counts_[f.outcome];
   ++totals_.resolved;
   ends.push_back({id, f.ended, f.ended_at, f.outcome});

@@ -21,6 +21,8 @@
 #include "state.h"
 #include "tile.h"
 #include "tiles.h"
+#include "window.h"
+#include "windows.h"
 
 namespace teiden {
 
@@ -44,13 +46,13 @@ class Mesh {
   std::vector<Dead> deaths;
   std::vector<Joining> joinings;
 
-  // Run windows by kernels instead of here: `launch` runs every tile through one and returns 0, or what failed; before
-  // anything is filled.
-  using Launch = int32_t (*)(Heap* heap, Tile* tiles, int32_t count, int64_t start, int64_t end, int64_t* next,
-                             int32_t* stopped, uint64_t turns);
+  // Run windows by kernels instead of here: `launch` runs a grid until the windows pause and returns 0, or what failed; to be
+  // set before anything is filled. `begins`: this is a run's first launch.
+  using Launch = int32_t (*)(Heap* heap, Windows* windows, int32_t tiles, uint64_t turns, int32_t threads, int32_t begins);
   HostHeap* heap = nullptr;
   Launch launch = nullptr;
   int32_t failed = 0;  // what launch returned, -1: the heap was exhausted; the run is void
+  const Windows& windows() const { return windows_; }
 
   // Once, after the plane is filled. Threads, tiles and the turns in which one thread takes them (0: in order) change
   // no result.
@@ -124,6 +126,9 @@ class Mesh {
   bool next_window(int64_t tick);
   void run_tile(int32_t k);
   void run_by_kernels(int64_t tick);
+  void refresh_windows(int64_t tick);
+  void take_logs();
+  void take_totals();
   void work(int member, int64_t tick);
   int64_t window_ticks();
   bool is_calm();
@@ -133,7 +138,7 @@ class Mesh {
   void barrier();
   void take_arrivals(const Delta& d);
   void apply(const Delta& d);
-  void end_if_gone(int64_t id);
+  void end(int64_t id);
   void forget_air(int64_t before, size_t from, size_t to);
   void recount();
   std::vector<Signal> signals() const;
@@ -149,15 +154,17 @@ class Mesh {
   bool fast_ = false;
   std::vector<int32_t> tile_first_;  // first node of each tile
   std::vector<int32_t> turn_;        // tiles in the order they are taken
-  int64_t window_start_ = 0, window_end_ = 0;
+  Window window_;
   bool at_work_ = false;
   bool ahead_ = false;            // this window is one in which members run ahead
   int64_t calm_turnarounds_ = 1;  // as many as it had, if so
   int64_t shortest_ = INT64_MAX;  // no transmission lasts shorter
   int64_t events_before_ = 0;     // this window
   uint64_t turns_ = 0;
-  Array<int64_t> next_ticks_;  // of tiles, where kernels run them
-  Array<int32_t> stopped_;     // one number
+  int32_t threads_ = 1;
+  Windows windows_;             // where kernels run the tiles
+  Array<Standing> standings_;   // the same
+  Array<int32_t> frame_locks_;  // the same
   std::atomic<int32_t> taken_tiles_{0};
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
@@ -179,8 +186,6 @@ class Mesh {
   Counters totals_;             // of frames as wholes
   int64_t outcome_counts_[kOutcomes] = {};
   int64_t first_new_delivery_ = 0;
-  int64_t air_forgotten_ = 0;
-  int64_t sweep_before_ = INT64_MIN;  // after this window, what is on air is dropped up to here; or not
 
   World world_;
   Earshot earshot_;  // laid before the first broadcast

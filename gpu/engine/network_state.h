@@ -47,16 +47,24 @@ struct Network {
   uint8_t failures = 0, tries = 0, acks = 0, step = 0;
 };
 
+struct Move {
+  int64_t tick;
+  int32_t node, parent;  // as nodes
+};
+
 // A node's parents as others get to know them: one turnaround after it took them. Within one turnaround there are at
 // most two changes, a parent taken and lost again.
 struct Seat {
   int64_t since = INT64_MIN / 2, before_since = INT64_MIN / 2;
   int32_t parent = -1, before = -1, earlier = -1, pad = 0;  // nodes
-};
 
-struct Move {
-  int64_t tick;
-  int32_t node, parent;  // as nodes
+  void take(const Move& move) {
+    earlier = before;
+    before_since = since;
+    before = parent;
+    parent = move.parent;
+    since = move.tick;
+  }
 };
 
 // A line of the log.

@@ -23,6 +23,8 @@ using size_t = unsigned long;
 #define INT64_MIN (-INT64_MAX - 1)
 #define UINT64_MAX 18446744073709551615UL
 #else
+#include <sched.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -56,8 +58,12 @@ TEIDEN_FN T load_relaxed(const T* from) {
 }
 template <class T>
 TEIDEN_FN T load_acquire(const T* from) {
-  const T value = load_relaxed(from);
-  __threadfence();
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8, "a word");
+  T value;
+  if constexpr (sizeof(T) == 8)
+    asm volatile("ld.acquire.gpu.u64 %0, [%1];" : "=l"(*reinterpret_cast<uint64_t*>(&value)) : "l"(from) : "memory");
+  else
+    asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(*reinterpret_cast<uint32_t*>(&value)) : "l"(from) : "memory");
   return value;
 }
 template <class T>
@@ -66,13 +72,32 @@ TEIDEN_FN void store_relaxed(T* to, T value) {
 }
 template <class T>
 TEIDEN_FN void store_release(T* to, T value) {
-  __threadfence();
-  store_relaxed(to, value);
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8, "a word");
+  if constexpr (sizeof(T) == 8)
+    asm volatile("st.release.gpu.u64 [%0], %1;" : : "l"(to), "l"(*reinterpret_cast<uint64_t*>(&value)) : "memory");
+  else
+    asm volatile("st.release.gpu.u32 [%0], %1;" : : "l"(to), "r"(*reinterpret_cast<uint32_t*>(&value)) : "memory");
 }
 TEIDEN_FN int32_t add_atomic(int32_t* to, int32_t value) { return atomicAdd(to, value); }  // these return what was there
+TEIDEN_FN int64_t add_atomic(int64_t* to, int64_t value) {
+  return atomicAdd(reinterpret_cast<unsigned long long*>(to), static_cast<unsigned long long>(value));
+}
+TEIDEN_FN void min_atomic(int64_t* to, int64_t value) { atomicMin(reinterpret_cast<long long*>(to), value); }
 TEIDEN_FN void or_atomic(uint64_t* to, uint64_t bits) { atomicOr(reinterpret_cast<unsigned long long*>(to), bits); }
 TEIDEN_FN void and_atomic(uint64_t* to, uint64_t bits) { atomicAnd(reinterpret_cast<unsigned long long*>(to), bits); }
-TEIDEN_FN bool claim(int32_t* flag) { return atomicExch(flag, 1) == 0; }
+// Add and tell what was there: after all this thread did before, and before all that it does next.
+TEIDEN_FN int32_t add_in_order(int32_t* to, int32_t value) {
+  __threadfence();
+  const int32_t before = atomicAdd(to, value);
+  __threadfence();
+  return before;
+}
+TEIDEN_FN bool claim(int32_t* flag) {
+  if (atomicExch(flag, 1) != 0) return false;
+  __threadfence();
+  return true;
+}
+TEIDEN_FN void let_others_run() { __nanosleep(64); }
 
 #else
 
@@ -97,9 +122,17 @@ TEIDEN_FN void store_release(T* to, T value) {
   __atomic_store_n(to, value, __ATOMIC_RELEASE);
 }
 TEIDEN_FN int32_t add_atomic(int32_t* to, int32_t value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
+TEIDEN_FN int64_t add_atomic(int64_t* to, int64_t value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
+TEIDEN_FN void min_atomic(int64_t* to, int64_t value) {
+  int64_t there = load_relaxed(to);
+  while (value < there && !__atomic_compare_exchange_n(to, &there, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
+TEIDEN_FN int32_t add_in_order(int32_t* to, int32_t value) { return __atomic_fetch_add(to, value, __ATOMIC_ACQ_REL); }
 TEIDEN_FN void or_atomic(uint64_t* to, uint64_t bits) { __atomic_fetch_or(to, bits, __ATOMIC_RELAXED); }
 TEIDEN_FN void and_atomic(uint64_t* to, uint64_t bits) { __atomic_fetch_and(to, bits, __ATOMIC_RELAXED); }
 TEIDEN_FN bool claim(int32_t* flag) { return __atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE) == 0; }
+TEIDEN_FN void let_others_run() { sched_yield(); }
 
 #endif
 

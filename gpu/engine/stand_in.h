@@ -1,6 +1,5 @@
-// A grid of threads for a host compiler: the kernels of kernels.cu as loops, their blocks in an order of the caller's.
-// For tests on machines without a device; as on one, arrays come from the heap only, lists are put in order by our own
-// sort, and tiles stop when the heap runs low. What it cannot show is what happens when blocks really run at once.
+// A grid for a host compiler, for tests on machines without a device: blocks of one thread. As on a device, arrays come from
+// the heap only, lists are put in order by our own sort, and tiles stop when the heap runs low.
 #pragma once
 #include "portable.h"
 
@@ -10,4 +9,6 @@ struct Index {
   uint32_t x;
 };
 static thread_local Index blockIdx, threadIdx;
-static thread_local Index blockDim{1};
+static thread_local Index blockDim{1}, gridDim{1};
+constexpr int32_t warpSize = 1;
+inline void __syncthreads() {}

@@ -30,7 +30,7 @@ struct Kind {
 };
 
 // One frame handed to a MAC; copies of it may live at several nodes until the last one ends. The first lines never
-// change and may be read by every node; the rest is changed at barriers only (Mesh::apply).
+// change and may be read by every node; the rest is changed at barriers only (frame_changes.h).
 struct Frame {
   int64_t injected;            // tick
   int32_t src, dst;            // nodes; or kNearestSink, kEverybody

@@ -7,7 +7,7 @@
 //
 // Files: mac.h (CSMA/CA, ACK), frames.h (queues, relays, offers), life.h (stored energy), hearing.cpp and
 // hearing_cells.cpp (what a node hears, plainly and by cells), events.h (what is next), fetch_ahead.h (what comes after
-// that), mesh.cpp (windows, barriers).
+// that), mesh.cpp (windows, barriers), windows_work.h (the same where kernels run the tiles).
 #pragma once
 #include "air.h"
 #include "arena.h"
@@ -96,6 +96,7 @@ class Tile {
   Array<Move> moves;        // of parents
   Array<Joining> joinings;
   Array<Reception> outbox;  // at nodes of other tiles
+  Array<Reception> inbox;   // from other tiles, where kernels run them
 
   void start(World* world, Air* air, Cells* cells, int32_t first, int32_t last) {
     world_ = world, air_ = air, cells_ = cells, first_ = first, last_ = last;

@@ -126,3 +126,4 @@ def test_random_rules_in_random_fields(seeds):
         expected = random_run(radio, seed, "plain")
         assert random_run(radio, seed, "cells") == expected, (seed, radio)
         assert random_run(radio, seed, "cells", tiles=5, turns=seed) == expected, (seed, radio)
+        assert random_run(radio, seed, "kernels", tiles=5, threads=3) == expected, (seed, radio)

@@ -84,6 +84,7 @@ def test_threads_and_tiles_give_one_result(about):
         {"tiles": 40, "turns": k} for k in (1, 2)
     ]
     first, *others = (result(field("cells", cut=cut, **about), 6 * 10**9) for cut in cuts)
+    others.append(result(field("kernels", cut={"threads": 4, "tiles": 30}, **about), 6 * 10**9))
     assert all(other == first for other in others)
 
 
