@@ -314,7 +314,7 @@ class Collection:
             wait([self._ahead[1]])  # nobody looks at the mesh while it runs
 
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
-        """Return where the pieces of a window end; the last is short where the radio has to wait for the office then."""
+        """Return where the pieces of a window end; the last is short where the radio has to wait for the office."""
         last_ns = end_ns if self._may_pass(begin_ns, end_ns) else max(end_ns - LAST_PIECE_NS, begin_ns)
         cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
         return sorted({cut for cut in cuts if cut > begin_ns})
