@@ -334,7 +334,8 @@ class Collection:
         """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
         if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
             self._air = self.plan.mesh.counters()
-            self.plan.mesh.forget_ended()
+        if end_ns % CHECKPOINT_NS == 0:
+            self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
         if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
             self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
