@@ -37,7 +37,7 @@ class RootLoad:
 
 
 def service_us(radio: gpu.Radio, psdu_bytes: int) -> int:
-    """Return how long one message takes a half-duplex root: frame, turnaround, ACK, pause (DOMAIN 2.3)."""
+    """Return how long one message takes a half-duplex root [us]: frame, turnaround, ACK, pause (DOMAIN 2.3)."""
     return radio.air_us(psdu_bytes) + radio.turnaround_us + radio.air_us(radio.ack_bytes) + radio.lifs_us
 
 

@@ -75,7 +75,7 @@ def _switched_kw(run: Collection) -> float:
 
 
 def openings(run: Collection) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return (K,) meters whose switch opened, when, and until when, by the meters' own account."""
+    """Return (K,) meters whose switch opened, when, and until when [ns], by the meters' own account."""
     found = []
     for meter, agent in sorted(run.dialogue.agents.items()):
         opened = [t_ns for t_ns, closed in agent.switch if not closed]
@@ -87,7 +87,7 @@ def openings(run: Collection) -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
 
 
 def _limits_begun(run: Collection) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return (K,) meters whose limit began to hold within the run, when, and the run's end."""
+    """Return (K,) meters whose limit began to hold within the run, when, and the run's end [ns]."""
     found = []
     for kind in ("limit", "reserve"):
         for errand in run.office.errands.of(kind):
@@ -99,7 +99,7 @@ def _limits_begun(run: Collection) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def _begun_ns(run: Collection, errand: Errand) -> int | None:
-    """Return when a limit began to hold: at once, or when a reservation that was not cancelled came due."""
+    """Return when a limit began to hold [ns]: at once, or when a reservation that was not cancelled came due."""
     if errand.reached_ns is None or errand.kind == "limit":
         return errand.reached_ns
     spans = run.dialogue.agents[errand.meter].limit.reservations

@@ -122,7 +122,7 @@ class Silence:
                 self._spans[c].append((int(begin_ns[c]), int(end_ns[c])))
 
     def wait_ns(self, concentrator: int, now_ns: int) -> int:
-        """Return how long a concentrator is silent from now on; 0 if it is not."""
+        """Return how long a concentrator is silent from now on [ns]; 0 if it is not."""
         until_ns = now_ns
         for begin_ns, end_ns in self._spans[concentrator]:
             if begin_ns <= now_ns < end_ns:

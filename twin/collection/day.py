@@ -304,11 +304,14 @@ class Collection:
         self.office.concentrators.begin_window(in_pieces)
         cuts = self._cuts(begin_ns, end_ns) if in_pieces else [end_ns]
         for place, until_ns in enumerate(cuts):
-            self._hear_radio(until_ns)
+            self._catch_up_radio(until_ns)
+            drained = self.plan.mesh.drain()
+            ended = self.plan.mesh.frames(drained.ends["frame"])
             if until_ns < end_ns:
                 self._go_ahead(cuts[place + 1])
             else:
                 self._finish_window(begin_ns, end_ns)
+            self._take_up(until_ns, drained.deliveries, drained.ends, ended)
             self.office.run_until(until_ns)
         if self._ahead is not None:
             wait([self._ahead[1]])  # nobody looks at the mesh while it runs
@@ -319,13 +322,11 @@ class Collection:
         cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
         return sorted({cut for cut in cuts if cut > begin_ns})
 
-    def _hear_radio(self, until_ns: int) -> None:
-        """Take up what happened on the links up to a moment."""
-        self._catch_up_radio(until_ns)
-        drained = self.plan.mesh.drain()
+    def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any], ended: NDArray[Any]) -> None:
+        """Take up what happened on radio and links up to a moment; the radio may be ahead already."""
         beside, failed = self.links.run_until(until_ns)
-        self._take_deliveries(drained.deliveries, beside)
-        self._take_ends(drained.ends)
+        self._take_deliveries(deliveries, beside)
+        self._take_ends(ends, ended)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
 
@@ -333,7 +334,8 @@ class Collection:
         """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
         if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
             self._air = self.plan.mesh.counters()
-            self.plan.mesh.forget_ended()
+        if end_ns % CHECKPOINT_NS == 0:
+            self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
         if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
             self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
@@ -377,14 +379,14 @@ class Collection:
         self.ledger.move(rows, At.CONCENTRATOR)
         self.office.concentrators.take(Reception(times, rows, table["values"][rows]), concentrators, urgent)
 
-    def _take_ends(self, ends: NDArray[Any]) -> None:
+    def _take_ends(self, ends: NDArray[Any], ended: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
         if not frames.size:
             return
         for frame in frames[self.ledger.rows_of(frames) == NEVER].tolist():
             self._downlinks.pop(frame, None)
             self._answers.pop(frame, None)
-        self._count_air(frames)
+        self._count_air(frames, ended)
         arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
@@ -398,9 +400,8 @@ class Collection:
         self.ledger.fail(rows[final], cause, final=True)
         self.ledger.fail(rows[~final], cause, final=False)
 
-    def _count_air(self, frames: NDArray[np.int64]) -> None:
+    def _count_air(self, frames: NDArray[np.int64], told: NDArray[Any]) -> None:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
-        told = self.plan.mesh.frames(frames)
         rows = self.ledger.rows_of(frames)
         kinds = np.full(rows.size, len(self.classes))  # then come errands, and blocks of an image
         kinds[rows >= 0] = self.ledger.rows["kind"][rows[rows >= 0]]

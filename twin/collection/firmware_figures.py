@@ -44,12 +44,12 @@ def firmware_figures(run: Collection) -> dict[str, Any] | None:
 
 
 def activations_ns(run: Collection) -> dict[int, int]:
-    """Return when each meter's activation was confirmed."""
+    """Return when each meter's activation was confirmed [ns]."""
     return {e.meter: e.answered_ns for e in run.office.errands.of("image_activate") if e.answered_ns is not None}
 
 
 def last_ns(run: Collection) -> int:
-    """Return when the last request or broadcast of the image was answered or given, or its beginning."""
+    """Return when the last request or broadcast of the image was answered or given, or its beginning [ns]."""
     image = run.firmware
     assert image is not None
     repairs = [e.answered_ns or e.asked_ns for kind in REPAIRS for e in run.office.errands.of(kind)]

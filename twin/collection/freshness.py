@@ -46,7 +46,7 @@ def freshness(rows: Messages, end_ns: int) -> dict[str, Any] | None:
 
 
 def _spans(rows: Messages, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return from when until when each value was a meter's newest, and the end of its interval."""
+    """Return from when until when each value was a meter's newest, and the end of its interval [ns]."""
     rows = rows[(rows["stored_ns"] != NEVER) & (rows["stored_ns"] < end_ns)]
     rows = rows[np.lexsort((rows["interval_ns"], rows["stored_ns"], rows["meter"]))]
     meter, interval_ns = rows["meter"].astype(np.int64), rows["interval_ns"]

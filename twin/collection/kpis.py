@@ -28,7 +28,7 @@ def share_within(rows: Messages, limit_s: float, end_ns: int) -> float | None:
 
 
 def curve(rows: Messages, grid_s: NDArray[np.float64] = AGES_S) -> NDArray[np.float64]:
-    """Return the share of messages stored at each age or before."""
+    """Return (G,) the share of messages stored at each age (G,) [s] or before."""
     ages = np.sort(ages_s(rows))
     return np.searchsorted(ages, grid_s, side="right") / max(ages.size, 1)
 

@@ -117,7 +117,7 @@ class Ledger:
 
     @property
     def bytes_per_message(self) -> int:
-        """Return what a message takes."""
+        """Return what a message takes [B]."""
         return ROW.itemsize
 
     def values(self, rows: NDArray[np.int64]) -> int:

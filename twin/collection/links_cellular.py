@@ -78,7 +78,7 @@ class CellularCells(Medium):
         self._at(-(-ready_ns // self._slot_ns) * self._slot_ns, cell, _ACCESS, sending)
 
     def _registered(self, meter: int, t_ns: int) -> int:
-        """Return when a modem is registered; one that had lost its supply begins to register now."""
+        """Return when a modem is registered [ns]; one that had lost its supply begins to register now."""
         back_ns = int(self._blackout.on_ns[meter])
         if self._registered_ns[meter] < back_ns <= t_ns:
             self.registrations += 1

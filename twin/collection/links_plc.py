@@ -97,7 +97,7 @@ class PlcCells(Medium):
         return parts * sendings if sendings <= self._tries else None
 
     def duration_ns(self, psdu_bytes: int, frames: int) -> int:
-        """Return how long a message takes its line when so many frames are sent for it."""
+        """Return how long a message takes its line [ns] when so many frames are sent for it."""
         parts = -(-psdu_bytes // self._most)
         data_ms = psdu_bytes * 8 / self._rate_kbps * frames / parts
         return ms_ns(data_ms) + frames * self._frame_ns

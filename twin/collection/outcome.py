@@ -54,7 +54,7 @@ class Outcome:
         return self.rows[self.rows["kind"] == code]
 
     def limit_s(self, name: str) -> float:
-        """Return within which age a class's values are due."""
+        """Return within which age a class's values are due [s]."""
         return self._limits_s.get(name, 60 * self.scenario.service_levels.half_hour_min)
 
     @cached_property

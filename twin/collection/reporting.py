@@ -60,7 +60,7 @@ class Reporting:
         }
 
     def end_intervals(self, t_ns: int) -> None:
-        """Let every class one of whose intervals ends at ``t_ns`` report."""
+        """Let every class one of whose intervals ends at ``t_ns`` [ns] report."""
         due = [c for c in self._classes if t_ns % c.period_ns == 0]
         for kind in due:
             if not kind.rides:

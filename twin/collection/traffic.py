@@ -61,7 +61,7 @@ class TrafficClass:
         return INTERVAL_NS[self.series] * self.records
 
     def offers_ns(self, seed: int, interval_end_ns: int) -> NDArray[np.int64]:
-        """Return when each member offers its message of this interval to the radio."""
+        """Return (M,) when each member offers its message of this interval to the radio [ns]."""
         occasion = self.code << 40 | interval_end_ns // MINUTE_NS
         first_ns = interval_end_ns + 1
         return between_ns(seed, self.members, occasion, Purpose.REPORT_START, first_ns, first_ns + self.spread_ns)
