@@ -37,17 +37,17 @@ RunAhead::RunAhead(Crew* crew, Tiles* tiles, const World* world, const Cells* ce
 // Mark the nodes from which cells of another member's tiles are in reach.
 void RunAhead::mark_borders(int32_t nodes) {
   at_border_.fill(nodes, 0);
-  const Spot* spots = world_->spots;
+  const auto cell = [this](int32_t node) { return world_->nodes[node].spot.cell; };
   for (int member = 0; member < size(); ++member) {
     const size_t from = first_tile_of(member), to = first_tile_of(member + 1);
     if (from == to) continue;
     const int32_t first = (*tile_first_)[from], last = to < tiles_->size() ? (*tile_first_)[to] : nodes;
-    const int32_t first_cell = first > 0 ? spots[first].cell : 0;
-    const int32_t end_cell = last < nodes ? spots[last].cell : INT32_MAX;
+    const int32_t first_cell = first > 0 ? cell(first) : 0;
+    const int32_t end_cell = last < nodes ? cell(last) : INT32_MAX;
     for (int32_t node = first; node < last; ++node)
-      at_border_[node] = node > first && spots[node].cell == spots[node - 1].cell
+      at_border_[node] = node > first && cell(node) == cell(node - 1)
                              ? at_border_[node - 1]
-                             : !cells_->keeps_within(spots[node].cell, first_cell, end_cell);
+                             : !cells_->keeps_within(cell(node), first_cell, end_cell);
   }
 }
 
@@ -184,7 +184,7 @@ bool RunAhead::look_round(int member) {
 
 // Return whether something that others have not done yet may be heard by an event: decided before a tick.
 bool RunAhead::awaits(const Outlook& mine, const Event& event, int64_t before) const {
-  const Spot& here = world_->spots[event.node];
+  const Spot& here = world_->nodes[event.node].spot;
   const int32_t id = world_->nodes[event.node].id;
   for (const Notice& n : mine.notices) {
     if (n.tick >= before || n.tick < mine.clocks[n.owner]) continue;
@@ -221,7 +221,7 @@ void RunAhead::pass_on(int member, Tile& tile) {
 
 // Tell all but the owner that something is to come at a node.
 void RunAhead::tell(int member, int owner, int64_t tick, int32_t node) {
-  const Spot& spot = world_->spots[node];
+  const Spot& spot = world_->nodes[node].spot;
   const Notice notice{tick, owner, world_->nodes[node].id, spot.x_mm, spot.y_mm, spot.extra_lu};
   for (int other = 0; other < size(); ++other) {
     if (other == owner) continue;

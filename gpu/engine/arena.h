@@ -27,7 +27,7 @@ class Array {
     swap(other);
     return *this;
   }
-  ~Array() { free_block(data_); }
+  ~Array() { free_block(block_); }
 
   int64_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -54,7 +54,12 @@ class Array {
 
   void reserve(int64_t capacity) {
     if (capacity <= capacity_) return;
-    data_ = static_cast<T*>(grow_block(data_, size_ * int64_t{sizeof(T)}, capacity * int64_t{sizeof(T)}));
+    if (alignof(T) <= kBlockAlignment) {
+      block_ = grow_block(block_, size_ * int64_t{sizeof(T)}, capacity * int64_t{sizeof(T)});
+      data_ = static_cast<T*>(block_);
+    } else {
+      move_to_lines(capacity);
+    }
     capacity_ = capacity;
   }
   void copy(const T* from, int64_t size) {
@@ -72,6 +77,7 @@ class Array {
     size_ = size;
   }
   void swap(Array& other) {
+    exchange(block_, other.block_);
     exchange(data_, other.data_);
     exchange(size_, other.size_);
     exchange(capacity_, other.capacity_);
@@ -79,6 +85,18 @@ class Array {
   int64_t bytes() const { return capacity_ * static_cast<int64_t>(sizeof(T)); }
 
  private:
+  // Grow items that begin at cache lines; a block may not.
+  void move_to_lines(int64_t capacity) {
+    void* block = grow_block(nullptr, 0, capacity * int64_t{sizeof(T)} + int64_t{alignof(T)});
+    const uint64_t line = (reinterpret_cast<uint64_t>(block) + alignof(T) - 1) / alignof(T);
+    T* data = reinterpret_cast<T*>(line * alignof(T));
+    for (int64_t i = 0; i < size_; ++i) data[i] = data_[i];
+    free_block(block_);
+    block_ = block;
+    data_ = data;
+  }
+
+  void* block_ = nullptr;  // of the heap; the items lie in it
   T* data_ = nullptr;
   int64_t size_ = 0, capacity_ = 0;
 };

@@ -34,13 +34,7 @@ constexpr int32_t kBlockRecords = 3;
 struct alignas(64) Block {
   Block* older;  // in its chain, or among the free ones; nullptr: none
   int64_t count;
-  Record records[kBlockRecords];
-};
-
-// Where a node is, for looks.
-struct Spot {
-  int32_t x_mm, y_mm, extra_lu;
-  int32_t cell;
+  alignas(32) Record records[kBlockRecords];  // none of them in two cache lines
 };
 
 constexpr int kSteps = 8;   // a look goes no further
@@ -83,7 +77,7 @@ class Cells {
     rows_ = static_cast<int32_t>((height / edge_) / 8 + 3);
     for (int k = 0; k < kFields; ++k) field_offset_[k] = (k / 3 - 1) * columns_ + k % 3 - 1;
     const int64_t fields = int64_t{columns_} * rows_ * channels_;
-    slots_.fill(fields * 64, Slot{});
+    slots_.fill(fields * 64, Slot(copies_newest_));
     used_.fill(fields, 0);
     for (Array<uint64_t>& words : used_since_) words.fill(fields, 0);
     late_in_field_.fill(fields, 0);
@@ -95,6 +89,7 @@ class Cells {
 
   bool laid() const { return columns_ > 0; }
   void share(bool shared) { shared_ = shared; }  // by tiles
+  void copy_newest(bool copies) { copies_newest_ = copies; }  // of a cell's records where looks find it first; before lay
 
   int32_t cell_of(int64_t x_mm, int64_t y_mm) const {
     const int32_t column = static_cast<int32_t>((x_mm - x0_) / edge_) + 8;
@@ -123,7 +118,7 @@ class Cells {
   // Add a record to a cell of the caller's; *free is its list of free blocks.
   void add(int64_t slot, const Record& record, Block** free) {
     Slot& s = slots_[slot];
-    Block* newest = s.newest;
+    Block* newest = s.chain;
     if (newest == nullptr || newest->count == kBlockRecords) {
       if (*free == nullptr) *free = new_blocks();
       Block* fresh = *free;
@@ -132,11 +127,12 @@ class Cells {
       fresh->older = newest;
       fresh->records[0] = record;
       fresh->count = 1;
-      store_release(&s.newest, fresh);
+      store_release(&s.chain, fresh);
     } else {
       newest->records[newest->count] = record;
       store_release(&newest->count, newest->count + 1);
     }
+    if (copies_newest_) s.show(record);
     set_bit(used_[slot >> 6], slot & 63);
     count(slot);
   }
@@ -167,7 +163,7 @@ class Cells {
 
   // Free the blocks of a slot of which nothing starts at a tick or later.
   void drop_before(int64_t slot, int64_t tick, Block** free) {
-    Block** link = &slots_[slot].newest;
+    Block** link = &slots_[slot].chain;
     while (*link != nullptr && newest_start(**link) >= tick) link = &(*link)->older;
     while (*link != nullptr) {
       Block* gone = *link;
@@ -175,13 +171,19 @@ class Cells {
       gone->older = *free;
       *free = gone;
     }
-    if (slots_[slot].newest == nullptr) clear_bit(used_[slot >> 6], slot & 63);
+    if (slots_[slot].chain != nullptr) return;
+    clear_bit(used_[slot >> 6], slot & 63);
+    if (copies_newest_) slots_[slot].show_none();
   }
 
   // Bring near what looks are going to need.
   void fetch_slot(int64_t slot) const { prefetch(&slots_[slot]); }
   void fetch_signals(int64_t slot) const {
-    if (const Block* newest = load_relaxed(&slots_[slot].newest)) prefetch(newest);
+    if (const Block* newest = load_relaxed(&slots_[slot].chain)) prefetch(newest);
+  }
+  // The same where a look goes further back than the newest signal: after a tick.
+  void fetch_signals(int64_t slot, int64_t after_start) const {
+    if (load_relaxed(&slots_[slot].second_start) > after_start) fetch_signals(slot);
   }
   void fetch_field(int64_t field) const {
     for (uint64_t word = load_relaxed(&used_[field]); word; word &= word - 1)
@@ -200,9 +202,11 @@ class Cells {
 
   // Move the end of a signal that is known to be here.
   void move_end(int64_t slot, int64_t start, int32_t id, int64_t end) {
-    for (Block* b = slots_[slot].newest; b != nullptr; b = b->older)
+    for (Block* b = slots_[slot].chain; b != nullptr; b = b->older)
       for (Record* r = b->records; r != b->records + b->count; ++r)
         if (r->start == start && r->id == id) r->ticks = static_cast<int32_t>(end - start);
+    Record& newest = slots_[slot].newest;
+    if (newest.start == start && newest.id == id) newest.ticks = static_cast<int32_t>(end - start);
   }
 
   // Return about how many signals that may have been on air a frame ago there are on a channel in the fields around a cell.
@@ -253,11 +257,9 @@ class Cells {
     return count;
   }
 
-  // Bring near such signals: all slots first, then what they point to, so that none waits for another.
+  // Bring near the slots with such signals, so that none waits for another.
   void fetch_around(int32_t cell, int32_t channel, Since since) const {
-    int32_t slots[48];
-    const int32_t count = list_around(cell, channel, since, slots, 48);
-    for (int32_t i = 0; i < count; ++i) fetch_signals(slots[i]);
+    each_slot_around(cell, channel, since, [&](int64_t slot) { fetch_slot(slot); });
   }
 
   // Visit the slots on a channel, in one ring around a cell, that have such signals.
@@ -293,11 +295,24 @@ class Cells {
   // Visit the records of a slot, newest first, that start before a tick and after another one.
   template <class Visit>
   void each_record(int64_t slot, int64_t after_start, int64_t before, Visit visit) const {
-    for (const Block* b = load_acquire(&slots_[slot].newest); b != nullptr; b = b->older)
+    const Slot& s = slots_[slot];
+    Record newest;
+    bool whole = false;
+    if (!kOnDevice) {  // there other warps hide what a load waits for
+      const uint32_t changes = load_acquire(&s.changes);
+      newest = {load_acquire(&s.newest.start), load_acquire(&s.newest.ticks), load_acquire(&s.newest.id),
+                load_acquire(&s.newest.x_mm),  load_acquire(&s.newest.y_mm),  load_acquire(&s.newest.extra_lu), 0};
+      const int64_t second_start = load_acquire(&s.second_start);
+      if (newest.start <= after_start) return;
+      whole = changes % 2 == 0 && load_relaxed(&s.changes) == changes;
+      if (whole && newest.start < before) visit(newest);
+      if (whole && second_start <= after_start) return;
+    }
+    for (const Block* b = load_acquire(&s.chain); b != nullptr; b = b->older)
       for (const Record* r = b->records + load_acquire(&b->count); r-- != b->records;) {
         if (r->start >= before) continue;
         if (r->start <= after_start) return;
-        visit(*r);
+        if (!whole || r->start != newest.start || r->id != newest.id) visit(*r);
       }
   }
 
@@ -327,10 +342,37 @@ class Cells {
   static constexpr int32_t kLeastBlocks = 256, kMostBlocks = 1 << 16;  // of a chunk
   static constexpr int32_t kMaxChunks = 1 << 20;
 
-  struct Slot {  // a cell on a channel: what a transmission changes lies together
-    Block* newest = nullptr;
+  // A cell on a channel, a cache line: what a transmission changes, and a copy of the newest record, so that a look at a
+  // quiet cell reads nothing else. All records are in the chain; a reader in another thread takes the copy only if nobody
+  // has changed it meanwhile.
+  struct alignas(64) Slot {
+    Record newest;
+    int64_t second_start = INT64_MIN;  // of the record before the newest
+    Block* chain = nullptr;
     int32_t signals[kAll] = {};  // how many end since then
+    uint32_t changes;            // of the copy; odd while it is changed, or if there is none
+
+    explicit Slot(bool copies)
+        : newest{copies ? INT64_MIN : INT64_MAX, 0, -1, 0, 0, 0, 0}, changes(copies ? 0 : 1) {}
+
+    // Copy a record; the one that was copied before comes second.
+    void show(const Record& record) { change(record, newest.start); }
+    void show_none() { change({INT64_MIN, 0, -1, 0, 0, 0, 0}, INT64_MIN); }
+
+   private:
+    void change(const Record& record, int64_t second) {
+      store_relaxed(&changes, changes + 1);
+      store_release(&newest.start, record.start);
+      store_release(&newest.ticks, record.ticks);
+      store_release(&newest.id, record.id);
+      store_release(&newest.x_mm, record.x_mm);
+      store_release(&newest.y_mm, record.y_mm);
+      store_release(&newest.extra_lu, record.extra_lu);
+      store_release(&second_start, second);
+      store_release(&changes, changes + 1);
+    }
   };
+  static_assert(sizeof(Slot) == 64, "one cache line");
   struct Ring {  // the cells of a ring, field by field
     int32_t parts;
     int32_t field[kFields];
@@ -466,6 +508,7 @@ class Cells {
   int64_t x0_ = 0, y0_ = 0, edge_ = 1;
   int32_t columns_ = 0, rows_ = 0, channels_ = 1;
   bool shared_ = true;
+  bool copies_newest_ = true;
   void** chunk_ = nullptr;
   int32_t chunks_ = 0, blocks_ = 0;
 };

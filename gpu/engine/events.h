@@ -108,7 +108,7 @@ TEIDEN_FN int64_t Tile::next_tick() {
 }
 
 TEIDEN_FN void Tile::put_on_air(int32_t node, int64_t start, int64_t end, int32_t channel) {
-  const Spot& from = world_->spots[node];
+  const Spot& from = at(node).spot;
   const Signal signal{start, end, from.x_mm, from.y_mm, from.extra_lu, at(node).id, channel, 0};
   if (cells_->laid()) restore(signal, from.cell);
   else air_->add(signal);
@@ -158,7 +158,7 @@ TEIDEN_FN void Tile::sweep(int64_t before) {
 template <class Visit>
 TEIDEN_FN void Tile::each_own_slot(Visit visit) {
   if (first_ == last_) return;
-  const int32_t first = world_->spots[first_].cell, last = world_->spots[last_ - 1].cell;
+  const int32_t first = at(first_).spot.cell, last = at(last_ - 1).spot.cell;
   for (int32_t channel = 0; channel < larger<int64_t>(config().channels, 1); ++channel)
     for (int32_t field = first >> 6; field <= last >> 6; ++field) {
       if (large_ && field < last >> 6) cells_->fetch_field(cells_->slot((field + 1) << 6, channel) >> 6);

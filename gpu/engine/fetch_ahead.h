@@ -14,7 +14,9 @@ TEIDEN_FN void Tile::fetch_ahead(int64_t tick) {
   if (past_coming_ < end_coming_ && coming(past_coming_).event.tick == tick) ++past_coming_;
   const auto list = [this](const Event& event) {
     if (end_coming_ - past_coming_ == kComing) return false;
-    coming(end_coming_++) = {event, 0, {}};
+    Coming& next = coming(end_coming_++);
+    next.event = event;
+    next.count = 0;
     fetch_records(event);
     return true;
   };
@@ -34,7 +36,6 @@ TEIDEN_FN void Tile::fetch_ahead(int64_t tick) {
 
 TEIDEN_FN void Tile::fetch_records(const Event& event) const {
   prefetch_all(&at(event.node));
-  prefetch(&world_->spots[event.node]);
   if (event.type == kReceiveEnd) prefetch_all(&receptions_[event.arg]);
   if (event.type != kInject) return;
   prefetch_all(&frame(event.arg));
@@ -46,12 +47,10 @@ TEIDEN_FN void Tile::fetch_further(const Event& event) const {
   const Node& n = at(event.node);
   if (n.queue >= 0) prefetch(&copies_[n.queue]);
   if (event.type == kInject) taken_.fetch(TakenSet::key(event.arg, event.node - first_, n.life));
-  if (event.type == kTimer) cells_->fetch(world_->spots[event.node].cell);
+  if (looks(event)) cells_->fetch(at(event.node).spot.cell);
   if (event.type != kReceiveEnd) return;
-  cells_->fetch(world_->spots[event.node].cell);
   const Reception& what = receptions_[event.arg];
-  prefetch(&at(what.src).id);
-  prefetch(&world_->spots[what.src]);
+  prefetch(&at(what.src).spot);
   if (what.is_ack || is_control(what.frame)) return;
   prefetch_all(&frame(what.frame));
   taken_.fetch(TakenSet::key(what.frame, event.node - first_, n.life));
@@ -70,14 +69,16 @@ TEIDEN_FN void Tile::fetch_cells(Coming& coming) const {
   const bool receives = event.type == kReceiveEnd;
   const int32_t queue = at(event.node).queue;
   if (!receives && queue >= 0 && !is_control(copies_[queue].frame)) prefetch_all(&frame(copies_[queue].frame));
-  const int32_t cell = world_->spots[event.node].cell, channel = receives ? receptions_[event.arg].channel : 0;
+  const int32_t cell = at(event.node).spot.cell, channel = receives ? receptions_[event.arg].channel : 0;
   coming.slots[0] = static_cast<int32_t>(cells_->slot(cell, channel));  // where it may put a signal
   const Since since = receives && !receptions_[event.arg].is_ack ? kLate : kLive;  // as far as most looks go
+  coming.after = event.tick - world_->longest - (since == kLate ? world_->longest : world_->live);
   coming.count = 1 + cells_->list_around(cell, channel, since, coming.slots + 1, kComingSlots - 1);
 }
 
 TEIDEN_FN void Tile::fetch_signals(const Coming& coming) const {
-  for (int32_t i = 0; i < coming.count; ++i) cells_->fetch_signals(coming.slots[i]);
+  if (coming.count > 0) cells_->fetch_signals(coming.slots[0]);
+  for (int32_t i = 1; i < coming.count; ++i) cells_->fetch_signals(coming.slots[i], coming.after);
 }
 
 }  // namespace teiden

@@ -18,6 +18,8 @@
 
 namespace teiden {
 
+constexpr size_t kBlockAlignment = 16;
+
 struct Heap {
   static constexpr int kClasses = 44;  // of 32 B to 2^48
   static constexpr int64_t kTitle = 16;

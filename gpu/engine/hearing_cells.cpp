@@ -17,7 +17,7 @@ constexpr int32_t kFew = 48;  // signals in the nine fields around: up to so man
 template <class Visit>
 void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, int64_t upto, int64_t before,
                         Visit visit) const {
-  const Spot& here = world_->spots[node];
+  const Spot& here = at(node).spot;
   const int32_t id = at(node).id;
   const int64_t oldest = after - world_->longest;
   cells_->each_slot(here.cell, channel, ring, since(after), [&](int64_t slot) {
@@ -34,7 +34,7 @@ void Tile::each_audible(int32_t node, int32_t channel, int ring, int64_t after, 
 template <class Visit>
 void Tile::each_audible_around(int32_t node, int32_t channel, int64_t after, int64_t upto, int64_t before,
                                Visit visit) const {
-  const Spot& here = world_->spots[node];
+  const Spot& here = at(node).spot;
   const int32_t id = at(node).id;
   const int64_t oldest = after - world_->longest;
   cells_->each_slot_around(here.cell, channel, since(after), [&](int64_t slot) {
@@ -48,7 +48,7 @@ void Tile::each_audible_around(int32_t node, int32_t channel, int64_t after, int
 }
 
 bool Tile::few_around(int32_t node, int32_t channel) const {
-  return cells_->signals_around(world_->spots[node].cell, channel) <= kFew;
+  return cells_->signals_around(at(node).spot.cell, channel) <= kFew;
 }
 
 // Return among which signals all is that ends after a tick.
@@ -117,7 +117,7 @@ void Tile::recall_further(Ear& e) {
   const auto keep = [&](const Record& r, uint64_t power) {
     heard_.push({r.start, r.start + r.ticks, power, r.id, e.channel});
   };
-  if (e.at_once && large_) cells_->fetch_around(world_->spots[ears_node_].cell, e.channel, since(ears_from_));
+  if (e.at_once && large_) cells_->fetch_around(at(ears_node_).spot.cell, e.channel, since(ears_from_));
   if (e.at_once) each_audible_around(ears_node_, e.channel, ears_from_, ears_near_, ears_until_, keep);
   else each_audible(ears_node_, e.channel, e.past_rings, ears_from_, ears_near_, ears_until_, keep);
   e.past_rings = e.at_once ? kRings : e.past_rings + 1;
@@ -133,7 +133,7 @@ void Tile::recall(int rings) {
 void Tile::bound_rings(const Ear& e, int64_t after, uint64_t* bound) const {
   constexpr uint64_t kBeyond = 1ULL << 60;
   Wide power[kRings] = {};
-  cells_->bound_rings(world_->spots[ears_node_], e.channel, since(after), power);
+  cells_->bound_rings(at(ears_node_).spot, e.channel, since(after), power);
   Wide sum = 0;
   bound[kRings] = 0;
   for (int ring = kRings; ring-- > kNearRings;) {
@@ -198,10 +198,10 @@ bool Tile::wins(const Heard& wanted) {
 
 // Return whether a reception wins the lock of an idle radio: Tile::would_lock.
 bool Tile::could_lock(const Reception& what, Heard* wanted, bool new_start) {
-  const Spot& from = world_->spots[what.src];
+  const Spot& from = at(what.src).spot;
   const int32_t id = at(what.src).id;
   const Record r{what.start, static_cast<int32_t>(what.end - what.start), id, from.x_mm, from.y_mm, from.extra_lu, 0};
-  const uint64_t power = cells_->power(*world_->plane, r, at(what.dst).id, world_->spots[what.dst]);
+  const uint64_t power = cells_->power(*world_->plane, r, at(what.dst).id, at(what.dst).spot);
   *wanted = {what.start, what.end, power, id, what.channel};
   if (power == 0) return false;
   if (!new_start) return true;
@@ -374,7 +374,7 @@ bool Tile::gather_past_at_once(int32_t node, int64_t first) {
     if (!few_around(node, channel)) return false;
   past_.clear();
   for (const int32_t channel : channels_) {
-    if (large_) cells_->fetch_around(world_->spots[node].cell, channel, since(first));
+    if (large_) cells_->fetch_around(at(node).spot.cell, channel, since(first));
     each_audible_around(node, channel, first, kNever, ears_until_, [&](const Record& r, uint64_t power) {
       past_.push({r.start, r.start + r.ticks, power, r.id, channel});
     });

@@ -80,6 +80,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   world_.longest = airtime_us(config(), std::max(config().ack_bytes, aggregate));
   shortest_ = airtime_us(config(), config().ack_bytes);
   world_.live = std::max(config().cca_us, shortest_);
+  cells_.copy_newest(!launch);  // on a device other warps hide what a look waits for
   if (fast) cells_.lay(plane);
   std::vector<int32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
@@ -89,7 +90,6 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return cell[a] < cell[b]; });
   }
   nodes_.fill(count, Node{});
-  spots_.fill(count, Spot{});
   accounts_.fill(count, Account{});
   if (config().pause_us || config().airtime_limit_us) air_accounts_.fill(count, AirAccount{});
   place_of_.resize(count);
@@ -98,9 +98,9 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
     nodes_[place].backed = backed.empty() ? 0 : backed[order[place]];
     place_of_[order[place]] = place;
     const int32_t id = order[place];
-    spots_[place] = {static_cast<int32_t>(plane.x_mm[id]), static_cast<int32_t>(plane.y_mm[id]),
-                     static_cast<int32_t>(plane.extra_lu[id]),
-                     fast ? cells_.cell_of(plane.x_mm[id], plane.y_mm[id]) : 0};
+    nodes_[place].spot = {static_cast<int32_t>(plane.x_mm[id]), static_cast<int32_t>(plane.y_mm[id]),
+                          static_cast<int32_t>(plane.extra_lu[id]),
+                          fast ? cells_.cell_of(plane.x_mm[id], plane.y_mm[id]) : 0};
   }
   parent.assign(count, -1);
   hops.assign(count, -1);
@@ -108,7 +108,7 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   etx.assign(count, -1);
   is_sink.assign(count, 0);
   cut_into_tiles(fast ? std::max(tiles, 1) : 1);
-  world_.nodes = nodes_.begin(), world_.spots = spots_.begin();
+  world_.nodes = nodes_.begin();
   if (launch) {
     heap->serve(static_cast<int64_t>(tiles_.size()));
     standings_.fill(static_cast<int64_t>(tiles_.size()), Standing{});
@@ -130,7 +130,6 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
 void Mesh::refresh_world() {
   world_.nodes = nodes_.begin();
   world_.accounts = accounts_.begin();
-  world_.spots = spots_.begin();
   world_.frames = frames_.begin();
   world_.kinds = kinds_.begin();
   world_.first_frame = first_frame_;
@@ -225,7 +224,7 @@ void Mesh::change_supply(int64_t count, const int32_t* ids, const int64_t* ticks
       continue;
     }
     for (int32_t channel = 0; channel < std::max<int64_t>(config().channels, 1); ++channel)
-      cells_.move_end(cells_.slot(spots_[m.src].cell, channel), m.start, m.id, m.new_end);
+      cells_.move_end(cells_.slot(nodes_[m.src].spot.cell, channel), m.start, m.id, m.new_end);
   }
 }
 
@@ -237,7 +236,7 @@ void Mesh::cut_into_tiles(int32_t wanted) {
   tile_first_.assign(1, 0);
   for (int32_t k = 1; k < wanted; ++k) {
     int32_t first = static_cast<int32_t>(int64_t{count} * k / wanted);
-    while (first < count && first > 0 && spots_[first].cell == spots_[first - 1].cell) ++first;
+    while (first < count && first > 0 && nodes_[first].spot.cell == nodes_[first - 1].spot.cell) ++first;
     if (first < count && first > tile_first_.back()) tile_first_.push_back(first);
   }
   tiles_.make(tile_first_.size());

@@ -107,7 +107,7 @@ class Mesh {
       const bool reading = kept.empty();  // a mesh that is read is new
       a(kept);
       if (reading)
-        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s, spots_[place_of_[s.id]].cell);
+        for (const Signal& s : kept) tile_of(place_of_[s.id]).restore(s, nodes_[place_of_[s.id]].spot.cell);
     } else {
       air_.archive(a);
     }
@@ -168,7 +168,6 @@ class Mesh {
   std::atomic<int32_t> taken_tiles_{0};
   Array<Node> nodes_;             // in order of place
   Array<Account> accounts_;       // the same
-  Array<Spot> spots_;             // the same
   Array<AirAccount> air_accounts_;  // the same, where sending is regulated
   Array<Network> networks_;         // the same, where the tree is alive
   Array<Seat> seats_;               // the same

@@ -28,6 +28,7 @@ using size_t = unsigned long;
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #endif
 
 #if defined(__CUDACC__) && !defined(__CUDACC_RTC__)
@@ -44,6 +45,12 @@ using size_t = unsigned long;
 #endif
 
 namespace teiden {
+
+#if defined(TEIDEN_DEVICE)
+constexpr bool kOnDevice = true;
+#else
+constexpr bool kOnDevice = false;
+#endif
 
 #if defined(__CUDACC_RTC__)
 
@@ -103,7 +110,10 @@ TEIDEN_FN void let_others_run() { __nanosleep(64); }
 
 TEIDEN_FN int leading_zeros(uint64_t word) { return __builtin_clzll(word); }
 TEIDEN_FN int trailing_zeros(uint64_t word) { return __builtin_ctzll(word); }
-TEIDEN_FN void prefetch(const void* at) { __builtin_prefetch(at); }
+TEIDEN_FN void prefetch(const void* at) {
+  __builtin_prefetch(at);
+  asm volatile("");  // or g++ takes a function that only prefetches for one that does nothing, and drops it
+}
 
 template <class T>
 TEIDEN_FN T load_relaxed(const T* from) {
@@ -141,7 +151,7 @@ template <class T>
 TEIDEN_FN void prefetch_all(const T* record) {
   const char* first = reinterpret_cast<const char*>(record);
   for (size_t i = 0; i < sizeof(T); i += 64) prefetch(first + i);
-  if (sizeof(T) % 64 != 1) prefetch(first + sizeof(T) - 1);
+  if (alignof(T) < 64 && sizeof(T) % 64 != 1) prefetch(first + sizeof(T) - 1);
 }
 
 struct Ascending {

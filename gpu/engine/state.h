@@ -86,31 +86,43 @@ constexpr int64_t kPowerOn = -1;
 
 enum MacState : uint8_t { kIdle, kCsma, kSending, kAcking, kPause };
 
-struct Node {
-  // hearing
-  int64_t heard_until = 0;  // every start before this tick is resolved: locked on or missed for good
-  int64_t lock_end = 0;     // of the transmission the radio is locked on, known by sender and end
-  int64_t away_until = 0;   // listens on away_channel for starts before this tick (waiting for its ACK)
-  // medium access
-  int64_t ready_at = 0;      // no new attempt before this tick (turnaround, pause between frames)
-  int64_t timer_at = -1;     // the one timer that counts
-  int64_t tx_from = 0, tx_to = 0;  // its latest transmission, on air in [tx_from, tx_to)
-  int64_t airtime = 0;
+// Where a node is, for looks.
+struct Spot {
+  int32_t x_mm, y_mm, extra_lu;
+  int32_t cell;
+};
+
+// Two cache lines: what nearly every event reads, and what sending changes.
+struct alignas(128) Node {
+  Spot spot = {};            // never changes, as its id; other tiles read both
   int32_t id = -1;
-  int32_t lock_id = -1;      // sender of what it is locked on, -1: none
   int32_t next_hop = -1;     // node
-  int32_t tx_ticks = 0;      // what its latest transmission lasts if the node lives
-  int32_t queue = -1, parked = -1, queued = 0;  // copies: the MAC's, head first; given up, to be offered again
-  int32_t planned = -1;      // changes of the supply to come
-  int16_t away_channel = 0;
-  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0, channel_retries = 0;
+  int32_t queue = -1;        // copies: the MAC's, head first
+  int32_t lock_id = -1;      // sender of what it is locked on, -1: none
+  // hearing
+  int64_t heard_until = 0;   // every start before this tick is resolved: locked on or missed for good
+  int64_t lock_end = 0;      // of the transmission the radio is locked on, known by sender and end
+  int64_t timer_at = -1;     // the one timer that counts
+  uint8_t state = kIdle, be = 0, backoffs = 0, retries = 0;
   uint8_t serving = 0;       // the head of the queue is being sent
   uint8_t alive = 1, stored = 0;
+  uint8_t life = 0;          // counts deaths, modulo 256
+
+  int64_t ready_at = 0;      // no new attempt before this tick (turnaround, pause between frames)
+  int64_t away_until = 0;    // listens on away_channel for starts before this tick (waiting for its ACK)
+  int64_t tx_from = 0, tx_to = 0;  // its latest transmission, on air in [tx_from, tx_to)
+  int64_t airtime = 0;
+  int32_t tx_ticks = 0;      // what its latest transmission lasts if the node lives
+  int32_t queued = 0;
+  int32_t parked = -1;       // copies given up, to be offered again
+  int32_t planned = -1;      // changes of the supply to come
+  int16_t away_channel = 0;
+  uint8_t channel_retries = 0;
   uint8_t sleeper = 0, asleep = 0;  // on stored energy: sleeps whenever it has nothing to send; does so now
   uint8_t backed = 0;        // has a battery: losing the mains leaves it on
-  uint8_t life = 0;          // counts deaths, modulo 256
   uint8_t cut = 0;           // the latest transmission ends with the sender's death
 };
+static_assert(sizeof(Node) == 128, "two cache lines");
 
 // A node's stored energy (nJ).
 struct Account {

@@ -20,14 +20,14 @@ class TakenSet {
 
   bool has(uint64_t key) const {
     if (slots_.empty()) return false;
-    for (uint64_t at = splitmix64(key) & mask();; at = (at + 1) & mask()) {
+    for (uint64_t at = home(key);; at = (at + 1) & mask()) {
       if (slots_[at] == key) return true;
       if (slots_[at] == kEmpty) return false;
     }
   }
 
   void fetch(uint64_t key) const {
-    if (!slots_.empty()) prefetch(&slots_[splitmix64(key) & mask()]);
+    if (!slots_.empty()) prefetch(&slots_[home(key)]);
   }
 
   // Add a key that is not in the set; ended(low 32 bits of a frame) says which entries may go,
@@ -51,10 +51,12 @@ class TakenSet {
   static constexpr int64_t kAhead = 16;  // entries fetched before their turn
 
   static uint32_t frame_of(uint64_t key) { return static_cast<uint32_t>(key >> 32); }
+  // All entries of a frame lie together: who takes it over next finds them in the cache.
+  uint64_t home(uint64_t key) const { return splitmix64(frame_of(key)) & mask(); }
   uint64_t mask() const { return static_cast<uint64_t>(slots_.size()) - 1; }
 
   void place(uint64_t key) {
-    uint64_t at = splitmix64(key) & mask();
+    uint64_t at = home(key);
     while (slots_[at] != kEmpty) at = (at + 1) & mask();
     slots_[at] = key;
   }

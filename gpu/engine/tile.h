@@ -29,9 +29,8 @@ namespace teiden {
 // What all tiles read and only barriers change.
 struct World {
   const Plane* plane = nullptr;
-  Node* nodes = nullptr;          // (N,) a tile touches its own only; ids never change
+  Node* nodes = nullptr;          // (N,) a tile touches its own only; spots and ids never change
   Account* accounts = nullptr;    // (N,)
-  const Spot* spots = nullptr;    // (N,)
   const Frame* frames = nullptr;  // from first_frame on
   const Kind* kinds = nullptr;
   const int32_t* parent = nullptr;  // (N,) node; -1: none
@@ -194,6 +193,7 @@ class Tile {
   static constexpr int kComingSteps = 3;  // after an event is listed
   struct Coming {
     Event event;
+    int64_t after;  // signals that start earlier do not matter
     int32_t count;
     int32_t slots[kComingSlots];  // with signals, around its node
   };
