@@ -127,6 +127,7 @@ class Mesh {
   void work(int member, int64_t tick);
   int64_t window_ticks();
   bool is_calm();
+  void put_busy_tiles_first();
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
@@ -149,6 +150,8 @@ class Mesh {
   bool fast_ = false;
   std::vector<int32_t> tile_first_;  // first node of each tile
   std::vector<int32_t> turn_;        // tiles in the order they are taken
+  std::vector<int64_t> events_of_;   // each tile, up to this window
+  std::vector<int64_t> busy_;        // each tile's events of late
   int64_t window_start_ = 0, window_end_ = 0;
   bool at_work_ = false;
   bool ahead_ = false;            // this window is one in which members run ahead
