@@ -23,11 +23,12 @@ RunAhead::RunAhead(Crew* crew, Tiles* tiles, const World* world, const Cells* ce
   for (int member = 0; member < size(); ++member) {
     Outlook& mine = outlooks_[member];
     mine.clocks.resize(static_cast<size_t>(size()));
-    mine.watch.nodes = at_border_.begin();
+    mine.watch.nodes = &at_border_;
     for (size_t k = first_tile_of(member); k < first_tile_of(member + 1); ++k) {
       const int32_t last = k + 1 < tiles_->size() ? (*tile_first_)[k + 1] : nodes;
-      const auto first = at_border_.begin() + (*tile_first_)[k];
-      if (std::find(first, at_border_.begin() + last, 1) == at_border_.begin() + last) continue;
+      int32_t node = (*tile_first_)[k];
+      while (node < last && !at_border_.has(node)) ++node;
+      if (node == last) continue;
       mine.border_tiles.push_back(k);
       (*tiles_)[k].watch(&mine.watch);
     }
@@ -36,7 +37,7 @@ RunAhead::RunAhead(Crew* crew, Tiles* tiles, const World* world, const Cells* ce
 
 // Mark the nodes from which cells of another member's tiles are in reach.
 void RunAhead::mark_borders(int32_t nodes) {
-  at_border_.fill(nodes, 0);
+  at_border_.make(nodes);
   const auto cell = [this](int32_t node) { return world_->nodes[node].spot.cell; };
   for (int member = 0; member < size(); ++member) {
     const size_t from = first_tile_of(member), to = first_tile_of(member + 1);
@@ -44,10 +45,11 @@ void RunAhead::mark_borders(int32_t nodes) {
     const int32_t first = (*tile_first_)[from], last = to < tiles_->size() ? (*tile_first_)[to] : nodes;
     const int32_t first_cell = first > 0 ? cell(first) : 0;
     const int32_t end_cell = last < nodes ? cell(last) : INT32_MAX;
-    for (int32_t node = first; node < last; ++node)
-      at_border_[node] = node > first && cell(node) == cell(node - 1)
-                             ? at_border_[node - 1]
-                             : !cells_->keeps_within(cell(node), first_cell, end_cell);
+    bool borders = false;
+    for (int32_t node = first; node < last; ++node) {
+      if (node == first || cell(node) != cell(node - 1)) borders = !cells_->keeps_within(cell(node), first_cell, end_cell);
+      if (borders) at_border_.put(node);
+    }
   }
 }
 
@@ -70,7 +72,7 @@ void RunAhead::begin(int64_t start, int64_t end, int64_t shortest) {
   for (int member = 0; member < size(); ++member) {
     Outlook& mine = outlooks_[member];
     crew_->reach(member, start - reach_);  // nobody begins before all have told what they plan
-    std::fill(mine.clocks.begin(), mine.clocks.end(), start - reach_);
+    for (Moment& clock : mine.clocks) clock.tick = start - reach_;
     mine.slowest = start - reach_;
     mine.limit = start;
     mine.watch.until = Wheel::page_start(start);
@@ -143,12 +145,22 @@ void RunAhead::plan(int member, int64_t tick) {
   const int64_t old = std::min(mine.slowest, tick);  // no look is earlier, at nobody's nodes
   for (size_t k = first_tile_of(member); k < first_tile_of(member + 1) && old > start_; ++k) (*tiles_)[k].grow_old(old);
   while (tick + reach_ > mine.watch.until) {
-    for (const size_t k : mine.border_tiles)
-      (*tiles_)[k].each_in_page(mine.watch.until, [&](int64_t at, int32_t node) {
-        if (at_border_[node]) tell(member, member, at, node);
-      });
+    tell_page(member, mine.watch.until);
     mine.watch.until += Wheel::kPageTicks;
   }
+}
+
+// Tell what is to come at this member's border in a page; first bring near which nodes that are.
+void RunAhead::tell_page(int member, int64_t start) {
+  Outlook& mine = outlooks_[member];
+  mine.upcoming.clear();
+  for (const size_t k : mine.border_tiles)
+    (*tiles_)[k].each_in_page(start, [&](int64_t tick, int32_t node) {
+      if (!at_border_.has(node)) return;
+      prefetch(&world_->nodes[node]);
+      mine.upcoming.push_back({tick, node});
+    });
+  for (const Upcoming& event : mine.upcoming) tell(member, member, event.tick, event.node);
 }
 
 // See how far the others are and take what they have sent; return whether more is possible than before.
@@ -159,8 +171,8 @@ bool RunAhead::look_round(int member) {
   for (int other = 0; other < size(); ++other) {
     if (other == member) continue;
     const int64_t clock = crew_->clock(other);  // before what it has told: that is complete up to here
-    moved |= clock > mine.clocks[other];
-    mine.clocks[other] = clock;
+    moved |= clock > mine.clocks[other].tick;
+    mine.clocks[other].tick = clock;
     slowest = std::min(slowest, clock);
   }
   if (!moved) return false;
@@ -168,12 +180,12 @@ bool RunAhead::look_round(int member) {
   mine.limit = slowest + reach_;
   size_t kept = 0;
   for (const Notice& n : mine.notices)
-    if (n.tick >= mine.clocks[n.owner]) mine.notices[kept++] = n;
+    if (n.tick >= mine.clocks[n.owner].tick) mine.notices[kept++] = n;
   mine.notices.resize(kept);
   for (int other = 0; other < size(); ++other) {
     if (other == member) continue;
     notices(other, member).drain([&](const Notice& n) {
-      if (n.tick >= mine.clocks[n.owner]) mine.notices.push_back(n);
+      if (n.tick >= mine.clocks[n.owner].tick) mine.notices.push_back(n);
     });
     posts(other, member).drain([&](const Reception& what) { post(member, what); });
   }
@@ -187,7 +199,7 @@ bool RunAhead::awaits(const Outlook& mine, const Event& event, int64_t before) c
   const Spot& here = world_->nodes[event.node].spot;
   const int32_t id = world_->nodes[event.node].id;
   for (const Notice& n : mine.notices) {
-    if (n.tick >= before || n.tick < mine.clocks[n.owner]) continue;
+    if (n.tick >= before || n.tick < mine.clocks[n.owner].tick) continue;
     if (cells_->power(*world_->plane, {0, 0, n.id, n.x_mm, n.y_mm, n.extra_lu, 0}, id, here)) return true;
   }
   return false;
@@ -195,7 +207,7 @@ bool RunAhead::awaits(const Outlook& mine, const Event& event, int64_t before) c
 
 // Wait until all that an event may hear is on air.
 void RunAhead::await(int member, const Event& event) {
-  if (!at_border_[event.node]) return;
+  if (!at_border_.has(event.node)) return;
   const Outlook& mine = outlooks_[member];
   const int64_t before = event.tick - turnaround_;
   if (before <= mine.slowest) return;
@@ -211,7 +223,7 @@ void RunAhead::pass_on(int member, Tile& tile) {
       continue;
     }
     posts(member, owner).push(what);
-    if (at_border_[what.dst]) tell(member, owner, what.end, what.dst);  // before its owner can
+    if (at_border_.has(what.dst)) tell(member, owner, what.end, what.dst);  // before its owner can
   }
   tile.outbox.clear();
   Watch& watch = outlooks_[member].watch;

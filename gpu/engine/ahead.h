@@ -99,12 +99,20 @@ class RunAhead {
     int32_t owner;  // member
     int32_t id, x_mm, y_mm, extra_lu;
   };
+  struct alignas(64) Moment {  // a cache line, since what two members write may lie side by side
+    int64_t tick = 0;
+  };
+  struct Upcoming {
+    int64_t tick;
+    int32_t node;
+  };
   // What a member knows of the others, and they of it.
   struct alignas(64) Outlook {
-    std::vector<int64_t> clocks;  // as last seen
+    std::vector<Moment> clocks;   // as last seen
     int64_t slowest = 0;          // of the other clocks
     int64_t limit = 0;            // before this tick everything that others send to its nodes is in its wheels
     std::vector<Notice> notices;  // of all others' events to come
+    std::vector<Upcoming> upcoming;  // scratch
     Watch watch;                  // for events that others have to know of
     std::vector<size_t> border_tiles;  // those of its tiles that have nodes at the border
     std::vector<int64_t> next;    // when the next event of each of its tiles is
@@ -120,6 +128,7 @@ class RunAhead {
   size_t earliest(int member, int64_t* tick) const;
   void post(int member, const Reception& what);
   void plan(int member, int64_t tick);
+  void tell_page(int member, int64_t start);
   bool look_round(int member);
   bool awaits(const Outlook& mine, const Event& event, int64_t before) const;
   void await(int member, const Event& event);
@@ -134,7 +143,7 @@ class RunAhead {
   int64_t start_ = 0, end_ = 0;
   int64_t turnaround_ = 0;
   int64_t reach_ = 0;          // an event brings about none elsewhere earlier than this later
-  Array<uint8_t> at_border_;   // (N,) by place: cells of another member are in reach
+  NodeSet at_border_;          // by place: cells of another member are in reach
   std::vector<Outlook> outlooks_;
   std::vector<std::unique_ptr<Pipe<Notice>>> notice_pipes_;  // from a member to another
   std::vector<std::unique_ptr<Pipe<Reception>>> post_pipes_;

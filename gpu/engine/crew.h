@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "portable.h"
+
 namespace teiden {
 
 // How to wait for another thread: spin for some microseconds, then let others have the core.
@@ -16,10 +18,11 @@ class Patience {
  public:
   void wait() {
     if (++spins_ >= kSpins) std::this_thread::yield();
+    else rest_a_moment();
   }
 
  private:
-  static constexpr int kSpins = 2000;
+  static constexpr int kSpins = 500;
   int spins_ = 0;
 };
 
@@ -44,8 +47,11 @@ class Crew {
     return count * static_cast<Count>(member) / static_cast<Count>(size_);
   }
 
-  // Say that a member has done everything before a tick.
-  void reach(int member, int64_t tick) { clocks_[member].tick.store(tick, std::memory_order_release); }
+  // Say that a member has done everything before a tick. Who says so again does not take the line from those who read it.
+  void reach(int member, int64_t tick) {
+    std::atomic<int64_t>& clock = clocks_[member].tick;
+    if (clock.load(std::memory_order_relaxed) != tick) clock.store(tick, std::memory_order_release);
+  }
 
   // Return how far a member is.
   int64_t clock(int member) const { return clocks_[member].tick.load(std::memory_order_acquire); }

@@ -97,7 +97,7 @@ TEIDEN_FN void Tile::schedule(const Event& event) {
   }
 #endif
   wheel_.push(event, ties);
-  if (watch_ != nullptr && event.tick < watch_->until && watch_->nodes[event.node]) watch_->events.push(event);
+  if (watch_ != nullptr && event.tick < watch_->until && watch_->nodes->has(event.node)) watch_->events.push(event);
 }
 
 TEIDEN_FN int64_t Tile::next_tick() {

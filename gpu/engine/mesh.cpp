@@ -120,6 +120,8 @@ void Mesh::start(bool fast, int32_t threads, int32_t tiles, uint64_t turns) {
   }
   turn_.resize(tiles_.size());
   std::iota(turn_.begin(), turn_.end(), 0);
+  events_of_.assign(tiles_.size(), 0);
+  busy_.assign(tiles_.size(), 0);
   if (turns)
     std::sort(turn_.begin(), turn_.end(), [&](int32_t a, int32_t b) { return splitmix64(a ^ turns) < splitmix64(b ^ turns); });
   refresh_tree();
@@ -362,12 +364,23 @@ void Mesh::take_totals() {
   for (int i = 0; i < kOutcomes; ++i) outcome_counts_[i] += windows_.outcomes[i], windows_.outcomes[i] = 0;
 }
 
+// Let the tiles in which most has happened lately be taken first, so that nobody is left with a large one at the end.
+void Mesh::put_busy_tiles_first() {
+  for (size_t k = 0; k < tiles_.size(); ++k) {
+    busy_[k] += tiles_[k].counters.events - events_of_[k] - busy_[k] / 8;
+    events_of_[k] = tiles_[k].counters.events;
+  }
+  std::sort(turn_.begin(), turn_.end(),
+            [&](int32_t a, int32_t b) { return busy_[a] != busy_[b] ? busy_[a] > busy_[b] : a < b; });
+}
+
 // Take part in all windows before a tick. Tiles are taken by whoever is free.
 void Mesh::work(int member, int64_t tick) {
   for (;;) {
     if (member == 0) {
       taken_tiles_.store(0, std::memory_order_relaxed);
       at_work_ = next_window(tick);
+      if (!turns_ && at_work_ && !ahead_) put_busy_tiles_first();
     }
     crew_->meet();
     if (!at_work_) return;

@@ -132,6 +132,7 @@ class Mesh {
   void work(int member, int64_t tick);
   int64_t window_ticks();
   bool is_calm();
+  void put_busy_tiles_first();
   void refresh_world();
   void refresh_tree();
   int32_t kind(const Given& given);
@@ -155,6 +156,8 @@ class Mesh {
   std::vector<int32_t> tile_first_;  // first node of each tile
   std::vector<int32_t> turn_;        // tiles in the order they are taken
   Window window_;
+  std::vector<int64_t> events_of_;   // each tile, up to this window
+  std::vector<int64_t> busy_;        // each tile's events of late
   bool at_work_ = false;
   bool ahead_ = false;            // this window is one in which members run ahead
   int64_t calm_turnarounds_ = 1;  // as many as it had, if so

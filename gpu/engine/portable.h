@@ -115,6 +115,15 @@ TEIDEN_FN void prefetch(const void* at) {
   asm volatile("");  // or g++ takes a function that only prefetches for one that does nothing, and drops it
 }
 
+// Leave the core to a thread beside this one for some cycles.
+TEIDEN_FN void rest_a_moment() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 template <class T>
 TEIDEN_FN T load_relaxed(const T* from) {
   return __atomic_load_n(from, __ATOMIC_RELAXED);

@@ -75,14 +75,25 @@ struct Recut {
 
 class EventQueue;
 
+// Some of the nodes, a bit each, so that a million of them fit into a cache.
+class NodeSet {
+ public:
+  void make(int32_t nodes) { words_.fill(nodes / 64 + 1, 0); }
+  void put(int32_t node) { words_[node >> 6] |= 1ULL << (node & 63); }
+  bool has(int32_t node) const { return words_[node >> 6] >> (node & 63) & 1; }
+
+ private:
+  Array<uint64_t> words_;
+};
+
 // Which events others have to be told of: those before a tick at some nodes.
 struct Watch {
-  const uint8_t* nodes = nullptr;  // (N,)
+  const NodeSet* nodes = nullptr;
   int64_t until = INT64_MIN;
   Array<Event> events;             // that were scheduled since they were last told
 };
 
-class Tile {
+class alignas(64) Tile {  // no line in common with the next one, which another thread may run
  public:
   Tile() = default;
   Tile(const Tile&) = delete;

@@ -15,10 +15,12 @@ class Tiles {
   Tiles& operator=(const Tiles&) = delete;
   ~Tiles() {
     for (Tile& tile : *this) tile.~Tile();
-    free_block(first_);
+    free_block(block_);
   }
   void make(size_t count) {  // once
-    first_ = static_cast<Tile*>(grow_block(nullptr, 0, static_cast<int64_t>(count * sizeof(Tile))));
+    block_ = grow_block(nullptr, 0, static_cast<int64_t>(count * sizeof(Tile) + alignof(Tile)));
+    const uint64_t line = (reinterpret_cast<uint64_t>(block_) + alignof(Tile) - 1) / alignof(Tile);
+    first_ = reinterpret_cast<Tile*>(line * alignof(Tile));
     for (; size_ < count; ++size_) new (first_ + size_) Tile;
   }
   size_t size() const { return size_; }
@@ -27,6 +29,7 @@ class Tiles {
   Tile& operator[](size_t i) const { return first_[i]; }
 
  private:
+  void* block_ = nullptr;  // of the heap; they lie in it
   Tile* first_ = nullptr;
   size_t size_ = 0;
 };
