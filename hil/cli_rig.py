@@ -82,6 +82,8 @@ def source(
         with server, PacedSource(simulated):
             click.echo(server.resource_name)
             _wait(seconds)
+    except KeyboardInterrupt:  # how this command is meant to end
+        click.echo("teiden: source ended", err=True)
     except TeidenError as error:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)
@@ -240,13 +242,10 @@ def check(station: Path, out: Path, arm: bool, as_json: bool) -> None:
 
 
 def _wait(seconds: float | None) -> None:
-    """Wait so long, or until Ctrl-C, which is how this command is meant to end."""
+    """Wait so long, or until somebody interrupts."""
     until_s = float("inf") if seconds is None else time.monotonic() + seconds
-    try:
-        while (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 3600))
-    except KeyboardInterrupt:
-        click.echo("teiden: source ended", err=True)
+    while (left_s := until_s - time.monotonic()) > 0:
+        time.sleep(min(left_s, 3600))
 
 
 @rig.command("keys")
