@@ -247,7 +247,7 @@ class _Bench:
                 found.append(onset(volts, at, hz / SECOND, ONSET_SEEN * math.sqrt(2) * supply.nominal_v))
                 bound_us = trigger.bound * SAMPLE_US
         behind = narrowest(found)
-        seen_us, half_us = behind.middle * SAMPLE_US, behind.bound * SAMPLE_US
+        seen_us, half_us = float(behind.middle) * SAMPLE_US, float(behind.bound) * SAMPLE_US
         known_us = bound_us + FALL_US + stated.trigger_delay_bound_us
         within_us = max(half_us, 0.0) + known_us
         yield compare("change of the output, after the trigger edge", seen_us, stated.trigger_delay_us, within_us, "us")

@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.clock import Interval
+
 NEAR = 16  # samples before and behind the edge in which the change is looked for: 2 ms
 BEFORE_CYCLES = 2  # of steady supply, which say how it would have gone on
+NOT_SEEN = Interval(np.asarray(math.nan), np.asarray(math.nan))
 
 
-class Behind(NamedTuple):
-    """Earliest and latest moment of a change, in samples after the edge; NaN where none was seen."""
-
-    low: float
-    high: float
-
-    @property
-    def middle(self) -> float:
-        """Return the best single value."""
-        return (self.low + self.high) / 2
-
-    @property
-    def bound(self) -> float:
-        """Return how far the change may be from `middle`; negative where changes did not keep to one delay."""
-        return (self.high - self.low) / 2
-
-
-def onset(volts: NDArray[np.float64], at: float, cycles_per_sample: float, seen_v: float) -> Behind:
+def onset(volts: NDArray[np.float64], at: float, cycles_per_sample: float, seen_v: float) -> Interval:
     """Return between which samples a sine changed, near a trigger edge.
 
     Parameters
@@ -43,11 +28,16 @@ def onset(volts: NDArray[np.float64], at: float, cycles_per_sample: float, seen_
         Frequency over sample rate.
     seen_v : float
         How far a sample must be from the sine before to tell a change [V].
+
+    Returns
+    -------
+    Interval
+        Earliest and latest moment of the change, in samples after the edge; NaN where none was seen.
     """
     end = math.floor(at) - NEAR
     begin = end - round(BEFORE_CYCLES / cycles_per_sample)
     if begin < 0 or end + 2 * NEAR > volts.size:
-        return Behind(math.nan, math.nan)
+        return NOT_SEEN
     turns = 2 * np.pi * cycles_per_sample * np.arange(begin, end + 2 * NEAR)
     basis = np.column_stack([np.sin(turns), np.cos(turns), np.ones(turns.size)])
     steady = end - begin
@@ -55,13 +45,16 @@ def onset(volts: NDArray[np.float64], at: float, cycles_per_sample: float, seen_
     apart = np.abs(volts[end : end + 2 * NEAR] - basis[steady:] @ parts)
     changed = np.flatnonzero(apart > seen_v)
     if not changed.size:
-        return Behind(math.nan, math.nan)
+        return NOT_SEEN
     first = end + int(changed[0])
-    return Behind(first - 1 - at, first - at)
+    return Interval(np.asarray(first - 1 - at), np.asarray(first - at))
 
 
-def narrowest(found: Sequence[Behind]) -> Behind:
-    """Return where all changes can have been if they have one delay; NaN if there is none, or one was not seen."""
-    if not found or any(math.isnan(one.low) for one in found):
-        return Behind(math.nan, math.nan)
-    return Behind(max(one.low for one in found), min(one.high for one in found))
+def narrowest(found: Sequence[Interval]) -> Interval:
+    """Return where all changes can have been if they have one delay; NaN if there is none, or one was not seen.
+
+    Its bound is negative where they did not keep to one delay.
+    """
+    if not found:
+        return NOT_SEEN
+    return Interval(np.max([one.low for one in found]), np.min([one.high for one in found]))  # of NaN: NaN

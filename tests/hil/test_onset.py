@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from hil.onset import Behind, narrowest, onset
+from hil.clock import Interval
+from hil.onset import narrowest, onset
 
 STEP = 50 / 8000  # cycles a sample
 PEAK_V = 141.4
@@ -50,9 +51,9 @@ def test_changes_at_other_parts_of_a_sample_narrow_it_down(delay):
 def test_what_is_not_seen_is_not_a_number(volts, edge):
     found = onset(volts, edge, STEP, 0.02 * PEAK_V)
     assert math.isnan(found.middle)
-    assert math.isnan(narrowest([Behind(0.0, 1.0), found]).middle)
+    assert math.isnan(narrowest([Interval(0.0, 1.0), found]).middle)
     assert math.isnan(narrowest([]).middle)
 
 
 def test_changes_without_one_delay_are_told_by_a_negative_bound():
-    assert narrowest([Behind(0.0, 1.0), Behind(3.0, 4.0)]).bound == -1.0
+    assert narrowest([Interval(0.0, 1.0), Interval(3.0, 4.0)]).bound == -1.0
