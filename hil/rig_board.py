@@ -45,7 +45,7 @@ class BoardOnSource(ABC):
         link: RigSide,
         source: AcSource,
         port: BoardPort,
-        delay: TriggerDelay = TriggerDelay(),  # noqa: B008 (frozen)
+        delay: TriggerDelay,
     ):
         self._delay = delay
         self._set = configure

@@ -35,7 +35,7 @@ class Rig(BoardOnSource):
         source: AcSource,
         wiring: Wiring,
         port: FedPort,
-        delay: TriggerDelay = TriggerDelay(),  # noqa: B008 (frozen)
+        delay: TriggerDelay,
     ):
         super().__init__(configure, link, source, port, delay)
         self._wiring = wiring

@@ -119,11 +119,11 @@ class Lab:
     def pass_time(self, samples):
         self._wiring.run(samples)
 
-    def rig(self, seconds, messages=None, **options):
+    def rig(self, seconds, messages=None, delay=None):
         """Return a rig that is prepared, and its link."""
         self.pass_time(RATE_HZ)
         link = Script(self.pass_time, seconds, messages or {})
-        made = HardwareRig(CONFIGURE, link, self.source, self.board, **options)
+        made = HardwareRig(CONFIGURE, link, self.source, self.board, delay or TriggerDelay())
         made.prepare()
         self.pass_time(RATE_HZ)
         return made, link
