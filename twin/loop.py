@@ -134,8 +134,8 @@ class Loop:
         """Run on to ``until_ns``, at most to the scenario's end."""
         started = time.monotonic()
         windows = list(self._windows(min(until_ns, self.end_ns)))
-        for number, (begin_ns, end_ns) in enumerate(windows):
-            self._window(begin_ns, end_ns, windows[number + 1 : number + 2])
+        for (begin_ns, end_ns), following in zip(windows, [*windows[1:], None], strict=False):
+            self._window(begin_ns, end_ns, following)
             self.now_ns = end_ns
             if end_ns % SECOND_NS == 0 or end_ns == self.end_ns:
                 self._sample_air(end_ns)
@@ -190,7 +190,7 @@ class Loop:
                 yield begin_ns, until_ns
                 begin_ns = until_ns
 
-    def _window(self, begin_ns: int, end_ns: int, following: list[tuple[int, int]]) -> None:
+    def _window(self, begin_ns: int, end_ns: int, following: tuple[int, int] | None) -> None:
         """Live through a window; ``following`` is the next one, if its supply is known."""
         for stage in self._stages_at(begin_ns):
             self._change_supply(stage)
@@ -202,9 +202,8 @@ class Loop:
         self.plan.mesh.run_until(end_ns)
         self._take_mesh()
         for meter, rig in zip(self.plan.boards, self.rigs, strict=True):
-            if rig.ahead:
-                for window in following:
-                    self._grant(meter, rig, *window)
+            if rig.ahead and following is not None:
+                self._grant(meter, rig, *following)
         for meter, board, rig in zip(self.plan.boards, self.record.boards, self.rigs, strict=True):
             for event in rig.collect():
                 self._take_board(meter, board, event)
