@@ -53,10 +53,10 @@ def _judge_detection(measure: Measures, dip: DipTest, played: Played, hz: int) -
 
 
 def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz: int) -> None:
-    """Compare what the voltage-quality events say with what was commanded; with a load, take it down only.
+    """Compare what the voltage-quality events say with what was commanded; with a load, from one side only.
 
     The load's capacitor draws its inrush when the supply returns, and the source's current limit then lets the voltage
-    come back later.
+    come back later and lower: a dip may be deeper and longer than commanded, not less deep and not shorter.
     """
     loaded = bench.station.load.power_w > 0
     nominal_v, end = bench.station.supply.nominal_v, played.first("dip_end")
@@ -71,7 +71,7 @@ def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz
         end.extreme_v,
         "V",
         low=None if loaded else residual_v - allowed_v,
-        high=None if loaded else residual_v + allowed_v,
+        high=residual_v + allowed_v,
         uncertainty=uncertainty,
     )
     start = played.first("dip_start")
@@ -83,6 +83,6 @@ def _judge_dip(bench: Bench, measure: Measures, dip: DipTest, played: Played, hz
         "duration of the dip",
         lasted_s,
         "s",
-        low=None if loaded else dip.duration_s - cycle_s,
+        low=dip.duration_s - cycle_s,
         high=None if loaded else dip.duration_s + cycle_s,
     )
