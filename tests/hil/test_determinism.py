@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 
 import zmq
 
@@ -110,22 +111,26 @@ def test_windows_do_not_matter(make_small, tmp_path):
 def test_a_rig_that_has_its_next_grant_early_sees_what_one_does_that_waits(make_small, tmp_path, monkeypatch):
     """The board's meter goes dark, is polled and comes back, so that supply and downlinks both cross the link."""
     scenario = make_small("time.duration_s=40", "policy.kind=polling", "policy.poll_round_s=1")
-    outstanding, most = 0, {}
+    outstanding, most, crossed = 0, {}, Counter()
+    grant, collect = BoardRig.grant, BoardRig.collect
 
-    def count(name, change):
-        asked = getattr(BoardRig, name)
+    def counted_grant(self, until_ns, supply, downlinks):
+        nonlocal outstanding
+        outstanding += 1
+        most[self.ahead] = max(most.get(self.ahead, 0), outstanding)
+        crossed.update(supply=len(supply), downlinks=len(downlinks))
+        return grant(self, until_ns, supply, downlinks)
 
-        def counted(self, *arguments):
-            nonlocal outstanding
-            outstanding += change
-            most[self.ahead] = max(most.get(self.ahead, 0), outstanding)
-            return asked(self, *arguments)
+    def counted_collect(self):
+        nonlocal outstanding
+        outstanding -= 1
+        return collect(self)
 
-        monkeypatch.setattr(BoardRig, name, counted)
-
-    count("grant", 1)
-    count("collect", -1)
+    monkeypatch.setattr(BoardRig, "grant", counted_grant)
+    monkeypatch.setattr(BoardRig, "collect", counted_collect)
     early = run_scenario(scenario, tmp_path / "early")
+    assert crossed["supply"] >= 2
+    assert crossed["downlinks"] >= 1
     monkeypatch.setattr(BoardRig, "ahead", False)
     waits = run_scenario(scenario, tmp_path / "waits")
     assert most == {True: 2, False: 1}
