@@ -62,7 +62,9 @@ def draw_histogram(path: Path, title: str, unit: str, values: Sequence[float], l
     with style.styled():
         figure = style.new_figure(HISTOGRAM_HEIGHT_IN)
         axes = figure.subplots()
-        axes.hist(values, bins=BINS, color=style.KNOWN, edgecolor="white", linewidth=0.5)
+        drawn = [*values, *limits]  # bins of all of it, so that a bar can be seen
+        ends = min(drawn), max(drawn)
+        axes.hist(values, bins=BINS, range=ends, color=style.KNOWN, edgecolor="white", linewidth=0.5)
         axes.locator_params(axis="y", integer=True)
         for limit in limits:
             axes.axvline(limit, color=style.FAULT, linewidth=1.5)
