@@ -131,8 +131,8 @@ def test_a_run_by_the_wall_clock_on_a_board_that_nobody_paces(lab, served, make_
     assert board["link"]["real_time"]["clock_readings"] >= 1
     assert lab.instrument.switched_on == 1
     seen = done.summary["board"]
-    if lab.behind_s > LATE_S:  # this machine was too busy for the lab to keep up; the run says so
-        assert done.manifest["valid"] is False
+    if not done.manifest["valid"]:  # only where this machine was too busy for the lab to keep up
+        assert lab.behind_s > LATE_S, done.manifest["flags"]
         return
     assert seen["t0_source"] == "trigger"
     # 1.5 to 1.88 ms (HDL.md section 7), at most a sample more: a difference of counts, whatever the host was busy with
