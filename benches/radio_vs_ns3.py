@@ -1,8 +1,8 @@
 """Compare the engine with ns-3's lr-wpan: same layouts, same frames, same constants, paired by seed.
 
-Pairs that hear each other or not, stars lightly loaded to saturated, dense fields of up to 1,000 nodes with and without
-a cut at 120 dB; capture as in ns-3, and hard. Every seed is a layout of its own; --first-seed takes others. Needs the
-ns-3 wheel, which is no dependency: see radio_ns3.py. ::
+Pairs that hear each other or not, stars lightly loaded to saturated, lines, clusters, rings of exposed senders, dense
+and wide fields of up to 1,000 nodes with and without a cut; capture as in ns-3, and hard. Every seed is a layout of its
+own; --first-seed takes others. Needs the ns-3 wheel, which is no dependency: see radio_ns3.py. ::
 
     python benches/radio_vs_ns3.py --ns3 ENV/lib/python3.11/site-packages/ns3 --out benches/results/radio_vs_ns3.json
 """
@@ -91,6 +91,44 @@ def busy_field(count: int, window_s: float, seed: int) -> Plan:
     return xy, t_ns, src, dst[src]
 
 
+def in_line(count: int, window_s: float, seed: int) -> Plan:
+    """Return a line of nodes 25 to 55 m apart, each sending 6 frames to the one before it in the window."""
+    draw = np.random.default_rng(seed)
+    xy = np.column_stack([np.cumsum(draw.uniform(25, 55, count)), draw.uniform(-5, 5, count)])
+    src = np.tile(np.arange(1, count), 6)
+    return xy, np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000, src, src - 1
+
+
+def clusters(count: int, window_s: float, seed: int) -> Plan:
+    """Return four clusters within 150 m, 8 m wide, whose nodes send 4 frames each to their first one in the window."""
+    draw = np.random.default_rng(seed)
+    xy = draw.uniform(0, 150, (4, 2))[np.arange(count) % 4] + draw.normal(0, 8, (count, 2))
+    src = draw.permutation(np.repeat(np.arange(4, count), 4))
+    return xy, np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000, src, src % 4
+
+
+def exposed_ring(count: int, window_s: float, seed: int) -> Plan:
+    """Return senders on a ring of 60 m, each with a receiver 20 to 45 m outside; 5 frames a pair in the window."""
+    draw = np.random.default_rng(seed)
+    pairs = count // 2
+    angle = np.linspace(0, 2 * math.pi, pairs, endpoint=False)
+    around_it = np.column_stack([np.cos(angle), np.sin(angle)])
+    xy = np.vstack([60 * around_it, (60 + draw.uniform(20, 45, (pairs, 1))) * around_it])
+    src = np.tile(np.arange(pairs), 5)
+    return xy, np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000, src, src + pairs
+
+
+def wide_field(count: int, window_s: float, seed: int) -> Plan:
+    """Return nodes uniform in 250 m x 250 m, each sending 3 frames to one of its five nearest in the window."""
+    draw = np.random.default_rng(seed)
+    xy = draw.uniform(0, 250, (count, 2))
+    src = draw.permutation(np.repeat(np.arange(count), 3))
+    apart = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    nearest = np.argsort(apart, axis=1)[:, 1:6]
+    dst = nearest[src, draw.integers(0, 5, src.size)]
+    return xy, np.sort(draw.integers(0, int(window_s * 1e6), src.size)) * 1000, src, dst
+
+
 @dataclass(frozen=True)
 class Setting:
     """A case: its layout and what both engines are told."""
@@ -126,6 +164,14 @@ CASES = (
     Setting("field", rb.field_plan, 300, 0.25, 30, max_loss_db=120.0),
     Setting("field, busy", busy_field, 60, 3.0, 30),
     Setting("field, busy", busy_field, 60, 1.0, 30),
+    Setting("field, wide", wide_field, 150, 1.0, 30),
+    Setting("field, wide", wide_field, 150, 0.4, 30, hard=True),
+    Setting("line", in_line, 15, 0.5, 60),
+    Setting("line", in_line, 15, 0.5, 60, hard=True),
+    Setting("clusters", clusters, 60, 1.0, 30),
+    Setting("clusters", clusters, 60, 0.3, 30, max_loss_db=115.0),
+    Setting("ring, exposed", exposed_ring, 24, 0.5, 60),
+    Setting("ring, exposed", exposed_ring, 24, 0.2, 60, hard=True),
     Setting("field", rb.field_plan, 1000, 1.0, 4),
     Setting("field", rb.field_plan, 1000, 0.25, 6, max_loss_db=120.0),
 )
