@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teiden.errors import TeidenError
+from teiden.errors import INTERRUPTED, TeidenError
 from twin.link.heartbeat import HEARTBEAT_MS
 
 if TYPE_CHECKING:
     from hil.evidence.record import TestRecord
-
-INTERRUPTED = 130
 
 
 @click.group()
