@@ -62,6 +62,17 @@ def test_power_read_back_is_what_load_and_losses_take(dialect):
         assert source.measure_power_w() < source.measure_voltage_v() * source.measure_current_a()
 
 
+@pytest.mark.parametrize(("dialect", "dead_s"), [("681x", 0.5), ("kikusui-le", 0.5), ("chroma", 3.0)])
+def test_nothing_takes_effect_for_a_while_after_a_reset(dialect, dead_s):
+    """0.5 s are assumed; 3 s are what drivers of others wait with a Chroma 61600."""
+    sim = simulate(dialect)
+    with SourceServer(sim) as server, open_source(server.resource_name, dialect, 5) as source:
+        source.reset()
+        energise(source)
+        assert not sim.play(int(dead_s * RATE), RATE).volts.any()
+        assert np.abs(sim.play(RATE // 10, RATE).volts).max() == pytest.approx(100 * math.sqrt(2), rel=0.01)
+
+
 def test_dip_begins_at_its_angle_and_lasts_as_long_as_asked(bench):
     sim, source = bench
     energise(source)
