@@ -9,6 +9,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff check .
 ruff format --check .
 mypy
+mypy benches
 lint-imports
 select=(-m "not slow and not pynq and not synth")
 [ "${TEIDEN_SLOW:-0}" = 1 ] && select=(-m "not pynq and not synth")

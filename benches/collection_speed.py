@@ -11,7 +11,7 @@ import argparse
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Stages:
     """CPU seconds by stage, each without the stages inside it."""
 
     def __init__(self) -> None:
-        self.cpu_s: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = defaultdict(float)
         self._local = threading.local()
 
     def watch(self, owner: Any, name: str, stage: str) -> None:
@@ -98,12 +98,13 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
             TableRows(outcome, None).write(Path(folder))
             Summary(outcome).content()
         values = run.office.head_end.stored_values
-    stages.cpu_s["the rest"] = clock.cpu_s - stages.cpu_s.total()
+    stages.cpu_s["the rest"] = clock.cpu_s - sum(stages.cpu_s.values())
+    by_time = sorted(stages.cpu_s.items(), key=lambda one: one[1], reverse=True)
     return {
         "meters": meters, "hours": hours, "wall_s": round(clock.wall_s, 2), "cpu_s": round(clock.cpu_s, 2),
         "main_thread_cpu_s": round(main_s, 2), "beside_cpu_s": round(clock.cpu_s - main_s, 2),
         "windows": run.record.windows, "runs_ahead": run.record.runs_ahead,
-        "cpu_s_by_stage": {name: round(spent_s, 2) for name, spent_s in stages.cpu_s.most_common()},
+        "cpu_s_by_stage": {name: round(spent_s, 2) for name, spent_s in by_time},
         "plan_cpu_s": round(planning.cpu_s, 2), "tables_cpu_s": round(telling.cpu_s, 2),
         "times_real_time": round(hours * 3600 / clock.wall_s, 1), "batches": run.office.concentrators.batches,
         "values_stored": values, "us_cpu_per_value": round(clock.cpu_s / values * 1e6, 2),

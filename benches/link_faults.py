@@ -71,7 +71,7 @@ def event(number: int) -> wire.BoardEvent:
 
 def board(endpoint: str, seed: int, kind: str, at: int) -> None:
     """Answer grants with the events of a seed; in real time, count and say what the fault wants."""
-    link = RigEnd(endpoint, patience_s=60.0, heartbeat_ms=100)
+    link = RigEnd(endpoint, patience_s=60.0)
     link.allow(64)
     link.send(wire.Hello(wire.PROTO))
     link.state = State.INITIALISED
@@ -128,7 +128,7 @@ class Trial:
         return "" if right else f"seed {self.seed}, {self.kind}: ended {ended!r}, expected {expected!r}"
 
     def _run(self) -> str:
-        end = TwinEnd(heartbeat_ms=100)
+        end = TwinEnd()
         relay = CuttingWire(end.endpoint)
         process = multiprocessing.get_context("forkserver").Process(
             target=board, args=(relay.endpoint, self.seed, self.kind, self.at)

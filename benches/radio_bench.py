@@ -62,8 +62,10 @@ def build(
 
 # ---------------------------------------------------------------------------------------------- validation field
 
+Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # xy_m, t_ns, src, dst
 
-def field_plan(nodes: int, window_s: float, seed: int) -> tuple[np.ndarray, ...]:
+
+def field_plan(nodes: int, window_s: float, seed: int) -> Plan:
     """Return (xy_m, t_ns, src, dst): a frame a node to a random neighbour within 60 m, else to the nearest node."""
     draw = np.random.default_rng(seed)
     xy = np.round(draw.uniform(0, math.sqrt(nodes * math.pi * 60**2 / 25), (nodes, 2)), 3)
@@ -78,7 +80,7 @@ def field_plan(nodes: int, window_s: float, seed: int) -> tuple[np.ndarray, ...]
     return xy, draw.integers(0, int(window_s * 1e6), nodes) * 1000, np.arange(nodes), dst
 
 
-def field_mesh(plan: tuple[np.ndarray, ...], seed: int, cut_dbm: float = -120.0, **more: Any) -> gpu.Mesh:
+def field_mesh(plan: Plan, seed: int, cut_dbm: float = -120.0, **more: Any) -> gpu.Mesh:
     """Return a mesh of a plan with its frames injected."""
     xy, t_ns, src, dst = plan
     radio = gpu.profile("oqpsk-250k-2450", interference_cut_dbm=cut_dbm, queue_frames=1000)

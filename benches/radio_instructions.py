@@ -38,7 +38,10 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
             command = ["valgrind", "--tool=callgrind", "--toggle-collect=teiden::Mesh::run_until*",
                        f"--callgrind-out-file={work}/out", sys.executable, "-c", script]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-        collected, frames = int(re.search(r"Collected : (\d+)", done.stderr)[1]), int(done.stdout.split()[-1])
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        if found is None:
+            raise SystemExit(f"valgrind counted nothing: {done.stderr}")
+        collected, frames = int(found[1]), int(done.stdout.split()[-1])
         cases.append({"nodes": nodes, "instructions": collected, "on_air_frames": frames,
                       "per_frame": round(collected / frames)})  # fmt: skip
     value = next((case["per_frame"] for case in cases if case["nodes"] == 10_000), None)

@@ -35,7 +35,7 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     cases: list[dict[str, Any]] = []
     gains = []
     for load, nodes, seconds in loads:
-        runs = {threads: [] for threads in (1, 2)}
+        runs: dict[int, list[dict[str, Any]]] = {threads: [] for threads in (1, 2)}
         for _ in range(1 if given.quick else given.rounds):
             for threads, done in runs.items():
                 done.append(rb.apart(__file__, "measure", load=load, nodes=nodes, threads=threads, seconds=seconds))

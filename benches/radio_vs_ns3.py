@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import radio_bench as rb
 import radio_ns3 as peer
+from radio_bench import Plan
 
 import gpu
 
 PSDU_BYTES = 100  # 9 header, 89 payload, 2 FCS
-Plan = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # xy_m, t_ns, src, dst
 
 
 def star(count: int, window_s: float, seed: int) -> Plan:

@@ -13,6 +13,7 @@ import random
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 import msgspec
 from radio_bench import RESULTS, head
@@ -64,7 +65,7 @@ def ask(link: socket.socket, request: Request) -> None:
         raise RunFailed(reply.why)
 
 
-def play(link: socket.socket, play_simulated: object) -> None:
+def play(link: socket.socket, play_simulated: Callable[[], None]) -> None:
     """Switch on, play two interruptions, and ask at the end for errors, as a campaign's test does."""
     limits = {"voltage_v": 100.0, "frequency_hz": 50.0, "current_limit_a": 5.0, "voltage_limit_v": 120.0}
     ask(link, Request("call", "energise", limits=limits))

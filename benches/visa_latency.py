@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyvisa
+from pyvisa.resources import MessageBasedResource
 from radio_bench import RESULTS, head
 
 from hil.source.dialects import simulate
@@ -38,6 +39,7 @@ def plain(resource_name: str, repeats: int) -> float:
     with pyvisa.ResourceManager("@py").open_resource(
         resource_name, read_termination="\n", write_termination="\n"
     ) as session:
+        assert isinstance(session, MessageBasedResource)
 
         def talk() -> None:
             session.write("VOLT 100")

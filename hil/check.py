@@ -204,8 +204,10 @@ class _Bench:
         if self._station.board.kind == "model":
             self.not_looked_at.append("current: the integer model has no current channel")
             return
-        seen, given_a = self._front_end.power(), source.measure_current_a()
-        yield compare("RMS current", seen.i_rms_half_a, given_a, self._limits.current_pu * given_a, "A")
+        seen, limits = self._front_end.power(), self._limits
+        given_a, given_w = source.measure_current_a(), source.measure_power_w()
+        yield compare("RMS current", seen.i_rms_half_a, given_a, limits.current_pu * given_a, "A")
+        yield compare("active power", abs(seen.p_w), given_w, (limits.voltage_pu + limits.current_pu) * given_w, "W")
         yield same("way of the load's power", "forward" if seen.p_w > 0 else "reverse", "forward")
 
     def _trigger(self, source: AcSource) -> Iterator[Finding]:

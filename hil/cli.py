@@ -22,9 +22,7 @@ from hil.cli_cosim import cosim
 from hil.cli_rig import rig
 from hil.cli_store import store
 from teiden import __version__
-from teiden.errors import TeidenError
-
-INTERRUPTED = 130
+from teiden.errors import INTERRUPTED, TeidenError
 
 
 def _friendly(command: Callable[..., Any]) -> Callable[..., Any]:

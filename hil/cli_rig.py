@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teiden.errors import TeidenError
+from teiden.errors import INTERRUPTED, TeidenError
+from twin.link.heartbeat import HEARTBEAT_MS
 
 if TYPE_CHECKING:
     from hil.evidence.record import TestRecord
-
-INTERRUPTED = 130
 
 
 @click.group()
@@ -157,7 +156,9 @@ def replay(evidence: Path, as_json: bool) -> None:
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder with rig.key_secret and twin.key.")
 @click.option("--once", is_flag=True, help="End after one run.")
 @click.option("--arm", is_flag=True, help="Consent to energise a real instrument in every run that calls.")
-def serve(station: Path, address: str, port: int, keys: Path | None, once: bool, arm: bool) -> None:
+@click.option("--heartbeat-ms", type=click.IntRange(10, 60_000), default=HEARTBEAT_MS, show_default=True,
+              help="A frozen twin is seen after four of these.")  # fmt: skip
+def serve(station: Path, address: str, port: int, keys: Path | None, once: bool, arm: bool, heartbeat_ms: int) -> None:
     """Serve the bench that STATION describes to runs that call, one after the other, until Ctrl-C.
 
     It prints its endpoint, then what becomes of each call. The output is on during a run only.
@@ -175,7 +176,7 @@ def serve(station: Path, address: str, port: int, keys: Path | None, once: bool,
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # through every with block
     try:
-        serve_station(load_station(station), address, port, keys, click.echo, once, arm)
+        serve_station(load_station(station), address, port, keys, click.echo, once, arm, heartbeat_ms)
     except TeidenError as error:
         click.echo(f"teiden: {error}", err=True)
         sys.exit(error.exit_code)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from teiden.errors import PartFailed
 from twin.link.caller import Caller
-from twin.link.end import HEARTBEAT_MS, POLL_MS, End
+from twin.link.end import POLL_MS, End
+from twin.link.heartbeat import HEARTBEAT_MS
 from twin.link.keys import Keys
 from twin.link.listener import Listener
 from twin.link.telemetry import Publisher
-from twin.link.twin_end import GRACE_S
 from twin.wire import PROTO, Call, Hello, Message
 
 PATIENCE_S = 600.0  # longest silence of the twin: a window of a million meters may take a while
@@ -76,11 +77,17 @@ class RigSide(End):
         return message
 
     def flush(self) -> None:
-        """Wait until the twin has acknowledged everything, but no longer than `FLUSH_S`."""
+        """Wait until the twin has acknowledged everything or is lost, but no longer than `FLUSH_S`."""
         deadline_s = time.monotonic() + FLUSH_S
-        while self.channel.unacknowledged and time.monotonic() < deadline_s:
-            if not self._read():
-                self._wait(POLL_MS / 1000)
+        with suppress(TwinLost):
+            while self.channel.unacknowledged and time.monotonic() < deadline_s:
+                if not self._read():
+                    self._wait(POLL_MS / 1000)
+
+    def _look_after_twin(self) -> None:
+        """Raise TwinLost if the twin is gone."""
+        if self.lost_for_good:
+            raise TwinLost(f"twin ({self.state}): {self.loss}")
 
     @abstractmethod
     def open_telemetry(self, port: int) -> Publisher:
@@ -118,6 +125,10 @@ class RigEnd(RigSide, Caller):
         self.publisher.meet()
         return self.publisher
 
+    def _look(self) -> None:
+        Caller._look(self)
+        self._look_after_twin()
+
 
 class ServedRig(RigSide, Listener):
     """Talk to the first twin that calls.
@@ -138,6 +149,7 @@ class ServedRig(RigSide, Listener):
 
     begins_with = Call
     taken = "link: this rig is in another run; wait for its end"
+    heartbeat_setting = "--heartbeat-ms"
 
     def __init__(
         self,
@@ -161,6 +173,4 @@ class ServedRig(RigSide, Listener):
         return self.publisher
 
     def _look(self) -> None:
-        """Raise TwinLost if the twin that called is gone."""
-        if self._peer is not None and self.lost_s is not None and time.monotonic() - self.lost_s > GRACE_S:
-            raise TwinLost(f"twin: connection lost or frozen ({self.state})")
+        self._look_after_twin()

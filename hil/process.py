@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from twin.link.end import HEARTBEAT_MS
+from twin.link.heartbeat import HEARTBEAT_MS
 
 ENDING_S = 5.0  # for the rig to switch its source off before it is killed; its source's supervisor then does
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

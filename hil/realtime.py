@@ -21,7 +21,6 @@ from twin.link.end import wait_for_any
 from twin.link.lockstep import meet, take_stopped
 from twin.link.twin_end import TwinSide
 
-HEARTBEAT_MS = 100  # a frozen rig is seen after 0.4 s: what it missed cannot be made good, unlike in lockstep
 BURST = 8  # readings of the counter, of which the one with the shortest round trip counts
 BURST_EVERY_NS = 10**9
 NEAR_NS = 10**9  # after a trigger, whose time is then as good for what follows: 0.1 ms at 100 ppm
@@ -80,7 +79,7 @@ class RealTime:
     Parameters
     ----------
     end : TwinSide
-        The twin's socket, with `HEARTBEAT_MS`.
+        The twin's socket.
     timeout_s : float
         Longest wait for what the rig recorded, at the end.
     limit_ms : float

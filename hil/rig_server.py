@@ -12,6 +12,7 @@ from hil.source.dialects import find_kind
 from hil.station import Station
 from teiden.errors import InputError, MissingPart, PartFailed, TeidenError
 from twin import wire
+from twin.link.heartbeat import HEARTBEAT_MS
 from twin.link.keys import load_keys, require_keys
 
 LOOK_S = 1.0  # how often a wait for a call tells of those who were not let in
@@ -25,6 +26,7 @@ def serve_station(
     tell: Callable[[str], None],
     once: bool,
     armed: bool = False,
+    heartbeat_ms: int = HEARTBEAT_MS,
 ) -> None:
     """Serve runs until the program is ended, or one of them; the output is off between them.
 
@@ -42,6 +44,8 @@ def serve_station(
         End after the first run, with its error if it failed.
     armed : bool
         Consent to energise a real instrument in every run that calls.
+    heartbeat_ms : int
+        Of the rig's end of the link, see `twin.link.end.End`.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def serve_station(
     require_keys(address, keys)
     told = False
     while True:
-        link = ServedRig(port, address, keys)
+        link = ServedRig(port, address, keys, heartbeat_ms)
         port = int(link.endpoint.rpartition(":")[2])
         if not told:
             tell(link.endpoint)

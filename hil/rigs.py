@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hil.process import RigProcess
-from hil.realtime import HEARTBEAT_MS as REAL_TIME_HEARTBEAT_MS
 from hil.realtime import INVALID, RealTime, WallClock
 from teiden.errors import MissingPart, PartFailed, TeidenError
 from twin import wire
-from twin.link.end import HEARTBEAT_MS
 from twin.link.keys import load_keys
 from twin.link.lockstep import Lockstep
 from twin.link.report import link_counts, link_flags
@@ -20,7 +18,6 @@ from twin.link.twin_end import CallingTwin, TwinEnd, TwinSide
 from twin.scenario import Board, Link, Scenario
 
 RIG_LOG = "rig{}.log"
-HEARTBEATS_MS = {"lockstep": HEARTBEAT_MS, "real-time": REAL_TIME_HEARTBEAT_MS}
 ENDING_S = 5.0
 
 
@@ -129,7 +126,7 @@ def open_rigs(scenario: Scenario, folder: Path, start_rig: Callable[..., RigProc
             process = None
             if not board.rig:
                 log = folder / RIG_LOG.format(f"_{board.id}" if several else "")
-                process = start_rig(end.endpoint, log, keys=link.keys, heartbeat_ms=HEARTBEATS_MS[link.mode])
+                process = start_rig(end.endpoint, log, keys=link.keys, heartbeat_ms=link.heartbeat_ms)
                 end.alive = stack.enter_context(process).ended
             rigs.append(BoardRig(link, end, process, f"board {board.id}" if several else "", wall))
         yield rigs
@@ -138,7 +135,6 @@ def open_rigs(scenario: Scenario, folder: Path, start_rig: Callable[..., RigProc
 def _open_link(link: Link, board: Board, place: int) -> TwinEnd | CallingTwin:
     """Return the twin's end: listening for a rig of its own, or calling one that is served."""
     keys = load_keys(Path(link.keys), "twin") if link.keys else None
-    heartbeat_ms = HEARTBEATS_MS[link.mode]
     if board.rig:
-        return CallingTwin(board.rig, keys, heartbeat_ms)
-    return TwinEnd(link.port and link.port + place, address=link.address, keys=keys, heartbeat_ms=heartbeat_ms)
+        return CallingTwin(board.rig, keys, link.heartbeat_ms)
+    return TwinEnd(link.port and link.port + place, address=link.address, keys=keys, heartbeat_ms=link.heartbeat_ms)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it
+
 
 class TeidenError(Exception):
     """Base of every error Teiden raises on purpose; the message says where, what came, what would do."""

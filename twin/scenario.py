@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import gpu
 from teiden.errors import InputError, ScenarioError
+from twin.link.heartbeat import HEARTBEAT_MS
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -250,6 +251,9 @@ class Link(Table):
     ] = "127.0.0.1"
     port: Annotated[Port, Field(description="TCP port, the next ones for further boards; 0: any free")] = 0
     keys: Annotated[str, Field(description='Folder of keys made by "teiden rig keys DIR"; empty: none')] = ""
+    heartbeat_ms: Annotated[
+        int, Field(ge=10, le=60_000, description="A frozen rig or twin is seen after four of these")
+    ] = HEARTBEAT_MS
     timeout_s: Annotated[Positive, Field(description="Longest wait for the rig's answer in a running lockstep")] = 20.0
     credits: Annotated[int, Field(ge=1, le=10_000, description="Events the rig may have unacknowledged")] = 64
 

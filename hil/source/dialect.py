@@ -151,11 +151,12 @@ class LevelCommands:
         )
 
     def add_readings(self, verbs: Sequence[str]) -> None:
-        """Add RMS voltage, RMS current and frequency under each verb."""
+        """Add RMS voltage, RMS current, active power and frequency under each verb."""
         readback = self._machine.readback
         for verb in verbs:
             self._tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: reading(readback.rms_v()))
             self._tree.add(f"{verb}[:SCALar]:CURRent:AC", query=lambda p: reading(readback.rms_a()))
+            self._tree.add(f"{verb}[:SCALar]:POWer:AC[:REAL]", query=lambda p: reading(readback.power_w()))
             self._tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: reading(readback.frequency_hz()))
 
     def check_limit(self, volts: Sequence[Decimal]) -> None:

@@ -216,6 +216,7 @@ class Dialect681x:
             self.tree.add(f"{verb}[:SCALar]:VOLTage:AC", query=lambda p: reading(self._machine.readback.rms_v()))
             self.tree.add(f"{verb}[:SCALar]:FREQuency", query=lambda p: reading(self._machine.readback.frequency_hz()))
             self.tree.add(f"{verb}[:SCALar]:CURRent:AC", query=lambda p: reading(self._machine.readback.rms_a()))
+            self.tree.add(f"{verb}[:SCALar]:POWer:AC[:REAL]", query=lambda p: reading(self._machine.readback.power_w()))
         self.tree.add("STATus:QUEStionable:CONDition", query=lambda p: str(questionable(self._machine.protection)))
 
     def _numbers(self) -> dict[str, Number]:

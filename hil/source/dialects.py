@@ -11,7 +11,7 @@ from hil.source.dialect_kikusui import DialectKikusuiLe
 from hil.source.driver import AcSource681x
 from hil.source.driver_chroma import AcSourceChroma
 from hil.source.driver_kikusui import AcSourceKikusuiLe
-from hil.source.instrument import Instrument, Timing
+from hil.source.instrument import CHROMA_TIMING, Instrument, Timing
 from hil.source.link import Transcript
 from hil.source.load import Impedance, RectifierLoad
 from hil.source.scpi_source import ScpiSource
@@ -25,6 +25,7 @@ class Kind:
 
     driver: type[ScpiSource]
     simulated: MakeDialect
+    timing: Timing
 
     @property
     def instrument(self) -> Instrument:
@@ -33,9 +34,9 @@ class Kind:
 
 
 KINDS = {
-    "681x": Kind(AcSource681x, Dialect681x),
-    "kikusui-le": Kind(AcSourceKikusuiLe, DialectKikusuiLe),
-    "chroma": Kind(AcSourceChroma, DialectChroma),
+    "681x": Kind(AcSource681x, Dialect681x, Timing()),
+    "kikusui-le": Kind(AcSourceKikusuiLe, DialectKikusuiLe, Timing()),
+    "chroma": Kind(AcSourceChroma, DialectChroma, CHROMA_TIMING),
 }
 
 
@@ -66,12 +67,17 @@ def simulate(
     dialect: str,
     seed: int = 0,
     *,
-    timing: Timing = Timing(),  # noqa: B008 (frozen)
+    timing: Timing | None = None,
     load: RectifierLoad | None = None,
     impedance: Impedance = Impedance(),  # noqa: B008 (frozen)
 ) -> SimulatedSource:
-    """Return a simulated source of a dialect, with the limits of its usual model."""
+    """Return a simulated source of a dialect, with the limits of its usual model; with its times, or others."""
     kind = find_kind(dialect)
     return SimulatedSource(
-        seed, instrument=kind.instrument, timing=timing, dialect=kind.simulated, load=load, impedance=impedance
+        seed,
+        instrument=kind.instrument,
+        timing=timing or kind.timing,
+        dialect=kind.simulated,
+        load=load,
+        impedance=impedance,
     )

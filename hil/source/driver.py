@@ -38,6 +38,7 @@ class AcSource681x(ScpiSource):
         "measured voltage": "MEAS:VOLT:AC?",
         "measured frequency": "MEAS:FREQ?",
         "measured current": "MEAS:CURR:AC?",
+        "measured power": "MEAS:POW:AC:REAL?",
     }
 
     peak_current_limit_a = Quantity("Peak current limit [A].", "A", lambda instrument: (0.0, instrument.peak_current_a))

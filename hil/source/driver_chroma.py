@@ -22,6 +22,7 @@ class AcSourceChroma(ScpiSource):
 
     default_instrument = CHROMA_61602
     unverified = (
+        "the header of measured power",
         "that LIST:DEGR of the first step is waited for",
         "that the output stays on when OUTP:MODE LIST is selected",
     )
@@ -34,6 +35,7 @@ class AcSourceChroma(ScpiSource):
         "measured voltage": "MEAS:VOLT:AC?",
         "measured frequency": "MEAS:FREQ?",
         "measured current": "MEAS:CURR:AC?",
+        "measured power": "MEAS:POW:AC:REAL?",
     }
 
     _start_deg = 0.0

@@ -21,7 +21,7 @@ class AcSourceKikusuiLe(ScpiSource):
 
     default_instrument = KIKUSUI_PCR2000LE
     unverified = (
-        "the headers of voltage, frequency, limits and measured frequency",
+        "the headers of voltage, frequency, limits, measured frequency and measured power",
         "that sequence 5 waits for the start angle",
         "bit 5 of STAT:OPER:COND? for waiting",
     )
@@ -34,6 +34,7 @@ class AcSourceKikusuiLe(ScpiSource):
         "measured voltage": "MEAS:VOLT:AC?",
         "measured frequency": "MEAS:FREQ?",
         "measured current": "MEAS:CURR:AC?",
+        "measured power": "MEAS:POW:AC?",
     }
 
     def _program_commands(self, program: Sequence[Step], starts_v: Sequence[float]) -> list[str]:

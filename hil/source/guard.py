@@ -196,6 +196,10 @@ class GuardedSource(OffAtEnd):
         """Return the measured RMS current [A]."""
         return float(self.ask(Request("call", "measure_current_a")))
 
+    def measure_power_w(self) -> float:
+        """Return the measured active power [W]."""
+        return float(self.ask(Request("call", "measure_power_w")))
+
     def arm(self, program: Sequence[Step]) -> None:
         """Load a program and wait for `fire`."""
         angle = program.start_angle_deg if isinstance(program, Program) else None

@@ -130,7 +130,7 @@ class Timing:
     relay_ns : int
         From the output command to the relay's contact.
     reset_ns : int
-        Time after ``*RST`` in which nothing takes effect.
+        Time after ``*RST`` in which nothing takes effect; not assumed for `CHROMA_TIMING`.
     blank_ns : int
         How long a change of range interrupts the output.
     """
@@ -141,3 +141,6 @@ class Timing:
     relay_ns: int = 10_000_000
     reset_ns: int = 500_000_000
     blank_ns: int = 20_000_000
+
+
+CHROMA_TIMING = Timing(reset_ns=3_000_000_000)  # what drivers of others wait with a 61600; 7 s with a 61500

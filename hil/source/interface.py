@@ -50,6 +50,9 @@ class AcSource(Protocol):
     def measure_current_a(self) -> float:
         """Return the measured RMS current [A]."""
 
+    def measure_power_w(self) -> float:
+        """Return the measured active power [W]."""
+
     def arm(self, program: Sequence[Step]) -> None:
         """Load a program and wait for `fire`.
 

@@ -1,4 +1,4 @@
-"""Read-back of a simulated source: RMS and frequency of the last samples it really played."""
+"""Read-back of a simulated source: RMS, power and frequency of the last samples it really played."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ class Readback:
         """
         return _rms(self._volts)
 
+    def power_w(self) -> float | None:
+        """Return the mean power of voltage and current without their means [W], or None before anything was played."""
+        return _mean_product(self._volts, self._amps)
+
     def frequency_hz(self) -> float | None:
         """Return the frequency from the first to the last rising zero [Hz], or None with fewer than two."""
         low, high = self._volts[:-1], self._volts[1:]
@@ -55,9 +59,14 @@ class Readback:
 
 def _rms(values: NDArray[np.float64]) -> float | None:
     """Return the RMS without the mean under a Hann window."""
-    if values.size < 2:
+    square = _mean_product(values, values)
+    return None if square is None else math.sqrt(square)
+
+
+def _mean_product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Return the mean of the product of two quantities without their means under a Hann window."""
+    if a.size < 2:
         return None
-    window = np.hanning(values.size + 2)[1:-1]
+    window = np.hanning(a.size + 2)[1:-1]
     weight = window / window.sum()
-    alternating = values - float(weight @ values)
-    return math.sqrt(float(weight @ alternating**2))
+    return float(weight @ ((a - float(weight @ a)) * (b - float(weight @ b))))

@@ -221,6 +221,10 @@ class ScpiSource(OffAtEnd):
         """Return the RMS current, averaged over about 0.1 s [A]; nan if there is nothing to measure."""
         return self._measure(self.headers["measured current"])
 
+    def measure_power_w(self) -> float:
+        """Return the active power, averaged over about 0.1 s [W]; nan if there is nothing to measure."""
+        return self._measure(self.headers["measured power"])
+
     def arm(self, program: Sequence[Step]) -> None:
         """Load a program and wait for `fire`.
 

@@ -30,7 +30,7 @@ _PAUSE_S = 0.2  # for an instrument to notice that its last client is gone
 _READ_BYTES = 65536
 SIMULATED = "TEIDEN,SIMULATED"
 _CALLS = ("reset", "errors", "check", "fire", "abort", "energise")
-_MEASUREMENTS = ("measure_voltage_v", "measure_frequency_hz", "measure_current_a")
+_MEASUREMENTS = ("measure_voltage_v", "measure_frequency_hz", "measure_current_a", "measure_power_w")
 
 
 class Interlock:

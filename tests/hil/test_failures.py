@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -154,10 +155,12 @@ sys.exit(rig.main(sys.argv[1:]))
     [
         lambda rig, end: rig.kill(),
         lambda rig, end: rig.terminate(),
+        lambda rig, end: rig.suspend(),
+        lambda rig, end: end.close(),
         lambda rig, end: end.send(wire.Failed("the twin gives up")),
         lambda rig, end: end.send(wire.Stop()),
     ],
-    ids=["killed", "terminated", "failed", "stopped"],
+    ids=["killed", "terminated", "frozen", "left", "failed", "stopped"],
 )
 def test_the_output_is_off_however_the_rig_ends(hurt, tmp_path):
     """The rig's source stands outside its process, as a real one does; nobody plays it, as nothing needs that."""
@@ -252,6 +255,19 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_to_the_same_result(tmp_path):
     clean = runner.invoke(main, ["run", "feeder_fault", "--out", str(tmp_path / "clean"), *changes])
     assert clean.exit_code == 0
     assert json.loads((tmp_path / "clean" / "run.json").read_text())["digest"] == manifest["digest"]
+
+
+def test_a_twin_that_freezes_ends_its_rig(tmp_path):
+    process, _ = start_run(tmp_path)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: not any(lives(child) for child in children), "the rig waits for ever", limit_s=60.0)
+    finally:
+        process.kill()
+        process.wait()
+    log = (tmp_path / "run.partial" / "rig.log").read_text()
+    assert re.search(r"rig: twin \(running\): connection lost or frozen \(.* link.heartbeat_ms = 100", log), log
 
 
 def test_a_resumed_run_that_differs_is_refused(tmp_path):

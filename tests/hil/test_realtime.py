@@ -84,7 +84,7 @@ def bench():
     made = []
 
     def start(limit_ms=1000.0, wall=None, **options):
-        end = TwinEnd(heartbeat_ms=1000)
+        end = TwinEnd()
         board = Board(end.endpoint, **options)
         board.start()
         assert end.take(20.0) == wire.Hello(wire.PROTO)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -27,6 +28,21 @@ CONFIGURE = partial(
     handoff_ns=20_000_000, answer_ns=60_000_000, holdup_nj=10**9, listen_nw=10**8, sends_notices=True, credits=64,
     telemetry_port=0, real_time=False,
 )  # fmt: skip
+
+
+TWIN = f"""
+import sys, time
+from twin import wire
+from twin.link.lockstep import Lockstep
+from twin.link.twin_end import CallingTwin
+
+end = CallingTwin(sys.argv[1])
+lockstep = Lockstep(end, 20.0)
+print(lockstep.start(wire.decode({wire.encode(CONFIGURE())!r})).board, flush=True)
+time.sleep(1)
+lockstep.stop()
+end.close()
+"""
 
 
 class Served:
@@ -114,8 +130,10 @@ def test_a_run_on_a_served_rig_is_the_same_each_time(served, keys, make_small, t
 
 def test_a_run_on_a_served_rig_is_that_of_a_run_with_a_rig_of_its_own(served, keys, make_small, tmp_path):
     own = run_scenario(make_small(*SHORT, "board.adapter=model"), tmp_path / "own")
-    there = run_scenario(make_small(*SHORT, f"board.rig={served.endpoint}", f"link.keys={keys}"), tmp_path / "there")
+    patient = (f"board.rig={served.endpoint}", f"link.keys={keys}", "link.heartbeat_ms=2000")
+    there = run_scenario(make_small(*SHORT, *patient), tmp_path / "there")
     assert there.manifest["digest"] == own.manifest["digest"]
+    assert [run.manifest["link"]["heartbeat_ms"] for run in (own, there)] == [100, 2000]
     served.wait_for("the run is over")
     for table in sorted((tmp_path / "own").glob("*.parquet")):
         assert (tmp_path / "there" / table.name).read_bytes() == table.read_bytes(), table.name
@@ -125,11 +143,29 @@ def test_a_twin_that_goes_away_leaves_the_rig_to_the_next(served, call):
     end = call()
     Lockstep(end, 20.0).start(CONFIGURE())
     end.close()
-    served.wait_for("run failed: twin: connection lost or frozen")
+    served.wait_for("connection lost or frozen")
     lockstep = Lockstep(call(), 20.0)
     assert lockstep.start(CONFIGURE()).board == "model"
     lockstep.stop()
     served.wait_for("the run is over")
+
+
+def test_a_served_rig_is_as_patient_as_it_is_told_to_be(tmp_path):
+    """Frozen for 3.5 s: more than the 0.4 s and 2 s of grace that it has by itself, less than four times 1.5 s."""
+    served = Served(tmp_path, "--heartbeat-ms", "1500", "--once")
+    twin = subprocess.Popen([sys.executable, "-c", TWIN, served.endpoint], stdout=subprocess.PIPE, text=True)
+    try:
+        assert twin.stdout.readline() == "model\n"
+        twin.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)
+        twin.send_signal(signal.SIGCONT)
+        served.wait_for("the run is over")
+        assert twin.wait(30) == 0
+    finally:
+        twin.kill()
+        twin.wait()
+        twin.stdout.close()
+        served.end()
 
 
 def test_a_second_twin_is_refused_and_harms_nobody(served, call):
@@ -202,6 +238,7 @@ def test_an_endpoint_that_is_none_is_refused(endpoint):
         ("", ["--address", "0.0.0.0"], "link.address = 0.0.0.0 is not loopback, expected link.keys"),
         ("", ["--address", "localhost"], "expected an IPv4 address"),
         ("", ["--keys", "nowhere"], "rig.key_secret: "),
+        ("", ["--heartbeat-ms", "5"], "5 is not in the range 10<=x<=60000"),
         ('[source]\ndialect = "chroma"\n', [], "source.dialect = 'chroma' marks no step"),
         ('[board]\nkind = "fpga"\n', [], "board.kind = 'fpga'"),
     ],

@@ -34,6 +34,7 @@ class Caller(End):
         super().__init__(zmq.DEALER, heartbeat_ms)
         self.endpoint = endpoint
         self._names = peer, own
+        self._connected = False
         self._socket.setsockopt(zmq.ROUTING_ID, uuid.uuid4().bytes)  # stays the same when the connection is made anew
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         if keys is not None:
@@ -49,6 +50,13 @@ class Caller(End):
             return self._socket.recv(zmq.NOBLOCK)
         except zmq.Again:
             return None
+
+    def _watch(self, event: int) -> None:
+        super()._watch(event)
+        self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+
+    def _reaches_peer(self) -> bool:
+        return self._connected or not self.connections
 
     def _look(self) -> None:
         """Raise PartFailed if the other end does not let this one in."""

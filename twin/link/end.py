@@ -6,35 +6,36 @@ noticed by ZeroMQ's heartbeats, a peer that is refused by the handshake's own ev
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq
 import zmq.utils.monitor
 
 from teiden.errors import MissingPart, PartFailed
 from twin.link.channel import Channel
+from twin.link.heartbeat import GRACE_S, UNANSWERED
 from twin.link.states import State, next_state
 from twin.wire import MAX_BYTES, Failed, Message, Telemetry, decode, encode
 
-HEARTBEAT_MS = 1000  # a frozen peer is dropped after three of these; generous on a loaded machine
+LOG = logging.getLogger(__name__)
 POLL_MS = 50  # how often a wait looks at what no socket tells
 RESEND_S, RESEND_MOST_S = 1.0, 16.0  # unacknowledged for so long: sent again, then after twice the time
 CUT_BYTES = 2 * MAX_BYTES  # a frame longer than this is not even read: ZeroMQ cuts the connection
 UNKNOWN_KEY = "unknown key"
 WATCHED = (
-    zmq.EVENT_ACCEPTED
-    | zmq.EVENT_CONNECTED
-    | zmq.EVENT_DISCONNECTED
+    zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 )
+HANDSHAKE_FAILED = (zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
 
 class End(ABC):
@@ -45,14 +46,17 @@ class End(ABC):
     kind : int
         zmq.ROUTER or zmq.DEALER.
     heartbeat_ms : int
-        How often the peer is asked for a sign of life; it is given up after three without one.
+        How often the peer is asked for a sign of life; it is lost after `UNANSWERED` such times without one.
     """
 
+    heartbeat_setting: ClassVar[str] = "link.heartbeat_ms"  # where a user changes it
+
     def __init__(self, kind: int, heartbeat_ms: int):
+        self.heartbeat_ms = heartbeat_ms
         self.channel = Channel()
         self.state = State.OFFLINE
         self.connections = 0
-        self.lost_s: float | None = None  # when the last connection broke; None while there is one, or was none yet
+        self.lost_s: float | None = None  # since when the peer is lost; None while it is there, or was not yet
         self.refused: list[str] = []  # why each peer that was not let in was not
         self.refused_s = 0.0  # when the last handshake failed
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -62,12 +66,11 @@ class End(ABC):
         self._socket.setsockopt(zmq.SNDHWM, 0)  # credits bound what is on its way; a full ROUTER would drop
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
-        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * heartbeat_ms)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, UNANSWERED * heartbeat_ms)
         self._monitor = self._socket.get_monitor_socket(WATCHED)
         self._with_it: list[Callable[[], None]] = []  # closes what else is in the context
         self._poller = zmq.Poller()
         self.watch(self._poller)
-        self._open: set[int] = set()  # file descriptors of connections
         self._inbox: deque[Message] = deque()
         self._credits = self._owes_at_most = 1
         self._settle_at_s = 0.0
@@ -156,31 +159,50 @@ class End(ABC):
         self._settle_at_s = time.monotonic() + POLL_MS / 1000
         self.acknowledge()
         while self._monitor.poll(0):
-            self._watch(zmq.utils.monitor.recv_monitor_message(self._monitor))
+            self._watch(zmq.utils.monitor.recv_monitor_message(self._monitor)["event"])
+        news = self._look_for_peer()
         if self.channel.acknowledged != self._acknowledged:
             self._be_patient()
         elif self.channel.unacknowledged and time.monotonic() > self._resend_at_s:
             self._send_again()
         self._look()
+        if news:
+            LOG.warning("link: %s", news)
 
-    def _watch(self, event: Any) -> None:
-        kind, value = event["event"], int(event["value"])
-        if kind in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
-            self._open.add(value)
-        elif kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+    def _look_for_peer(self) -> str:
+        """Keep since when the peer is lost, and return what is new about that; nothing if nothing is."""
+        if self._reaches_peer():
+            back, self.lost_s = self.lost_s is not None, None
+            return "the peer is back" if back else ""
+        if self.lost_s is not None:
+            return ""
+        self.lost_s = time.monotonic()
+        return f"the peer is gone or gives no sign of life; it has {GRACE_S:g} s to come back"
+
+    def _watch(self, event: int) -> None:
+        """Take what happened to a connection."""
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.connections += 1
-            self.lost_s = None
             if self.connections > 1:
                 self._send_again()
-        elif kind == zmq.EVENT_DISCONNECTED:
-            self._open.discard(value)
-            if self.connections and not self._open and self.lost_s is None:
-                self.lost_s = time.monotonic()
-        elif kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self.refused.append(UNKNOWN_KEY)
-        else:
+        elif event in HANDSHAKE_FAILED:
             self.refused_s = time.monotonic()
             self.refused.append("the handshake failed; keys on one side only, or another program?")
+
+    @property
+    def lost_for_good(self) -> bool:
+        """Whether the peer is lost and has had its time to come back."""
+        return self.lost_s is not None and time.monotonic() - self.lost_s > GRACE_S
+
+    @property
+    def loss(self) -> str:
+        """What is said of a peer that is lost for good, with the setting that gives it more time."""
+        return (
+            f"connection lost or frozen (no sign of life for {UNANSWERED} times {self.heartbeat_setting} = "
+            f"{self.heartbeat_ms}, not back within {GRACE_S:g} s)"
+        )
 
     def _be_patient(self) -> None:
         """Give the peer the full time to acknowledge: there is something new to acknowledge, or it just did."""
@@ -201,6 +223,10 @@ class End(ABC):
     @abstractmethod
     def _get(self) -> bytes | None:
         """Return the peer's next frame, None if none is there."""
+
+    @abstractmethod
+    def _reaches_peer(self) -> bool:
+        """Return whether there is a connection to the peer; true too before there was one."""
 
     @abstractmethod
     def _look(self) -> None:

@@ -44,6 +44,7 @@ class Listener(End):
         self.strangers = 0
         self._peer: bytes | None = None
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a peer that comes back takes its name over
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # who is not connected is told apart, not dropped in silence
         if keys is not None:
             self._with_it.append(admit_only(self._context, keys).stop)
             guard_server(self._socket, keys)
@@ -66,7 +67,7 @@ class Listener(End):
             self.strangers += 1
             kind = self.begins_with.__name__.lower()
             reason = Failed(self.taken if self._peer else f"link: no {kind} of this protocol")
-            self._socket.send_multipart([peer, HEADER.pack(1, 0) + encode(reason)])
+            self._give(peer, HEADER.pack(1, 0) + encode(reason))
 
     def _welcome(self, peer: bytes, frame: bytes) -> bool:
         """Take the sender of the first right message as the peer."""
@@ -81,4 +82,18 @@ class Listener(End):
     def _put(self, frame: bytes) -> None:
         if self._peer is None:
             raise PartFailed("link: nobody has connected yet")
-        self._socket.send_multipart([self._peer, frame])
+        self._give(self._peer, frame)  # without a connection: what is unacknowledged is sent again when there is one
+
+    def _reaches_peer(self) -> bool:
+        """Ask by an acknowledgement: connections of others say nothing of the peer."""
+        return self._peer is None or self._give(self._peer, self.channel.acknowledgement())
+
+    def _give(self, peer: bytes, frame: bytes) -> bool:
+        """Send a frame to somebody, and return whether there is a connection to it."""
+        try:
+            self._socket.send_multipart([peer, frame])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True

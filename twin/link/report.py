@@ -11,6 +11,7 @@ def link_counts(end: TwinSide) -> dict[str, Any]:
     """Return the state and the counters of a link that is over."""
     return {
         "state": str(end.state),
+        "heartbeat_ms": end.heartbeat_ms,
         "connections": end.connections,
         "messages_sent": end.channel.sent,
         "messages_taken": end.channel.taken,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from teiden.errors import MissingPart, PartFailed
 from twin.link.caller import Caller
-from twin.link.end import HEARTBEAT_MS, End
+from twin.link.end import End
+from twin.link.heartbeat import HEARTBEAT_MS
 from twin.link.keys import Keys, host_of, require_keys
 from twin.link.listener import Listener
 from twin.link.telemetry import Subscriber
 from twin.wire import PROTO, Call, Hello
 
-GRACE_S = 2.0  # for a lost rig to come back, or for its dying process to end, before it is called lost or frozen
 ANSWER_S = 15.0  # for a served rig to say hello
 
 
@@ -63,8 +62,8 @@ class TwinSide(End):
         ended = self.alive()
         if ended is not None and not self._socket.poll(0):
             raise RigLost(f"rig ({self.state}): {ended}")
-        if self.connections and self.lost_s is not None and time.monotonic() - self.lost_s > GRACE_S:
-            raise RigLost(f"rig ({self.state}): connection lost or frozen")
+        if self.lost_for_good:
+            raise RigLost(f"rig ({self.state}): {self.loss}")
 
 
 class TwinEnd(TwinSide, Listener):
