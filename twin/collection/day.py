@@ -143,6 +143,7 @@ class Collection:
         self._reported_ns = 0
         self._reads_beside = self.island is None and scenario.commands.kind == "none"  # memories follow nobody
         self._air = self._last_air = plan.mesh.counters()
+        self._looked_at = "", 0  # at the last checkpoint: the mesh's digest, and the messages there were
         self._urgent = np.array([c.urgent for c in self.classes])
         self._final = np.array([not c.asked_again for c in self.classes])
 
@@ -156,14 +157,20 @@ class Collection:
                     self._sample(end_ns)
                 if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
                     self._checkpoint(end_ns)
+                if self._ahead is not None:
+                    wait([self._ahead[1]])  # nobody looks at the mesh while it runs
                 watch(end_ns, self)
         self.record.wall_s = time.monotonic() - started
         return self.record
 
     def digest(self) -> str:
         """Return the SHA-256 of all that has happened so far in radio, ledger, store and errands; free of windows."""
-        total = hashlib.sha256(self.plan.mesh.digest().encode())
-        total.update(f"{self.ledger.digest():016x}".encode())
+        return self._digest(self.plan.mesh.digest(), self.ledger.size)
+
+    def _digest(self, mesh_digest: str, messages: int) -> str:
+        """Return the digest with the mesh's and so many messages of the ledger."""
+        total = hashlib.sha256(mesh_digest.encode())
+        total.update(f"{self.ledger.digest(messages):016x}".encode())
         receipt = self.office.head_end.receipt
         total.update(f"{receipt.stored} {receipt.duplicates} {receipt.conflicts}".encode())
         for errand in self.office.errands.all:
@@ -277,10 +284,10 @@ class Collection:
     def _may_pass(self, begin_ns: int, end_ns: int) -> bool:
         """Return whether the radio may go beyond a window's end before the office is there.
 
-        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and nothing is looked at then but counts of
-        the air: no digest of the mesh is made, and what interval is over can be reported before the office is there.
+        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and what interval is over can be reported
+        before the office is there.
         """
-        if not self._may_go_ahead or self._somebody_waits() or end_ns == self.end_ns or end_ns % CHECKPOINT_NS == 0:
+        if not self._may_go_ahead or self._somebody_waits() or end_ns == self.end_ns:
             return False
         starts = self.office.start_times_ns
         begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)
@@ -313,8 +320,6 @@ class Collection:
                 self._finish_window(begin_ns, end_ns)
             self._take_up(until_ns, drained.deliveries, drained.ends, ended)
             self.office.run_until(until_ns)
-        if self._ahead is not None:
-            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
 
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
         """Return where the pieces of a window end; the last is short where the radio has to wait for the office."""
@@ -334,6 +339,8 @@ class Collection:
         """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
         if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
             self._air = self.plan.mesh.counters()
+        if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+            self._looked_at = self.plan.mesh.digest(), self.ledger.size
         if end_ns % CHECKPOINT_NS == 0:
             self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
         if self._may_pass(begin_ns, end_ns):
@@ -480,8 +487,9 @@ class Collection:
         self._last_air = now
 
     def _checkpoint(self, t_ns: int) -> None:
-        self.record.checkpoints.append((t_ns, self.digest()))
-        self.record.balance = balance(self)
+        mesh_digest, messages = self._looked_at
+        self.record.checkpoints.append((t_ns, self._digest(mesh_digest, messages)))
+        self.record.balance = balance(self, self._air, messages)
         self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
 
     def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> Callable[[], pa.Table]:

@@ -116,6 +116,11 @@ class Ledger:
         return Rows({name: column[: self._count] for name, column in self._columns.items()})
 
     @property
+    def size(self) -> int:
+        """Return how many messages there are so far."""
+        return self._count
+
+    @property
     def bytes_per_message(self) -> int:
         """Return what a message takes [B]."""
         return ROW.itemsize
@@ -124,12 +129,12 @@ class Ledger:
         """Return the values in some messages."""
         return int(self._columns["values"][rows].sum())
 
-    def values_by_place(self, kinds: int) -> NDArray[np.int64]:
-        """Return (kinds, 8) the values of each class at each place."""
+    def values_by_place(self, kinds: int, messages: int) -> NDArray[np.int64]:
+        """Return (kinds, 8) the values of each class at each place, of the first so many messages."""
         rows, places = self.rows, len(At)
         found = np.zeros(kinds * places)
-        for start in range(0, rows.size, _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
+        for start in range(0, messages, _AT_ONCE):
+            some = slice(start, min(start + _AT_ONCE, messages))
             where = rows["kind"][some].astype(np.int64) * places + rows["at"][some]
             found += np.bincount(where, rows["values"][some], kinds * places)
         return found.astype(np.int64).reshape(kinds, places)
@@ -199,18 +204,19 @@ class Ledger:
             self.causes.append(name)
         return self.causes.index(name)
 
-    def digest(self) -> int:
-        """Return a sum over all rows that any change of a message changes; 64 bits.
+    def digest(self, messages: int) -> int:
+        """Return a sum over the first so many messages that any change of one changes; 64 bits.
 
-        A message that is stored and has the times of all stages does not change any more: it is added once.
+        A message that is stored and has the times of all stages does not change any more: it is added once. Each time
+        there are as many messages as the time before, or more.
         """
         rows = self.rows
-        which = np.concatenate([self._open, np.arange(self._seen, self._count)])
+        which = np.concatenate([self._open, np.arange(self._seen, messages)])
         done = rows["at"][which] == At.STORED
         for stage in _PASSED:
             done &= rows[stage][which] != NEVER
         self._digested += self._digest_of(which[done])
-        self._open, self._seen = which[~done], self._count
+        self._open, self._seen = which[~done], messages
         return (self._digested + self._digest_of(self._open)) & ((1 << 64) - 1)
 
     def _digest_of(self, which: NDArray[np.int64]) -> int:
