@@ -26,8 +26,7 @@ from twin.collection.office import Office
 from twin.collection.outcome import Outcome
 from twin.collection.plan import make_plan
 from twin.collection.reporting import Reporting
-from twin.collection.summary import Summary
-from twin.collection.table_rows import TableRows
+from twin.collection.telling import tell
 from twin.collection.verification import Verification
 from twin.store.store import Store
 
@@ -94,9 +93,7 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
         peak = rb.memory_bytes("VmHWM")
         with rb.Clock() as telling:
             store.compact()
-            outcome = Outcome(run)
-            TableRows(outcome, None).write(Path(folder))
-            Summary(outcome).content()
+            tell(Outcome(run), Path(folder))
         values = run.office.head_end.stored_values
     stages.cpu_s["the rest"] = clock.cpu_s - stages.cpu_s.total()
     return {

@@ -56,11 +56,14 @@ class Rows:
     columns : dict of str to (M,) arrays
     chosen : (R,) int, optional
         Places in the columns; all by default.
+    final : bool
+        Whether columns do not change any more: each is gathered once.
     """
 
-    def __init__(self, columns: dict[str, NDArray], chosen: NDArray[np.int64] | None = None):
+    def __init__(self, columns: dict[str, NDArray], chosen: NDArray[np.int64] | None = None, final: bool = False):
         self._columns = columns
         self._chosen = chosen
+        self._gathered: dict[str, NDArray] | None = {} if final else None
 
     @property
     def size(self) -> int:
@@ -73,10 +76,20 @@ class Rows:
     @overload
     def __getitem__(self, key: NDArray[Any] | slice) -> Rows: ...
 
+    def final(self) -> Rows:
+        """Return the same messages, for when nothing of them changes any more."""
+        return Rows(self._columns, self._chosen, final=True)
+
     def __getitem__(self, key: str | NDArray[Any] | slice) -> NDArray[Any] | Rows:
         if isinstance(key, str):
             column = self._columns[key]
-            return column if self._chosen is None else column[self._chosen]
+            if self._chosen is None:
+                return column
+            if self._gathered is None:
+                return column[self._chosen]
+            if key not in self._gathered:
+                self._gathered[key] = column[self._chosen]
+            return self._gathered[key]
         if self._chosen is not None:
             return Rows(self._columns, self._chosen[key])
         if isinstance(key, slice):
