@@ -1,8 +1,9 @@
 """A time of collection: meters report, the mesh carries, the office stores, in windows of simulated time.
 
-A window is as long as the look-ahead while errands are on their way to meters, else long: what a window brings acts on
-the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take that long. A long
-window is gone through in pieces, and the radio runs the next piece as the office works on this one.
+A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
+window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
+that long. While nobody waits, a window is gone through in pieces, and the radio runs the next piece as the office works
+on this one.
 """
 
 from __future__ import annotations
@@ -266,8 +267,7 @@ class Collection:
         return min(begin_ns + width_ns, next_tick_ns, next_ns, self.end_ns)
 
     def _somebody_waits(self) -> bool:
-        """Return whether an errand is on its way to a meter or may still be sent; answers give the radio no work."""
-        return bool(self.office.errands.to_send or self._downlinks or self._sendings)
+        return bool(self.office.errands.open or self._downlinks or self._sendings)
 
     def _run_radio(self, end_ns: int) -> None:
         started = time.monotonic()
@@ -305,11 +305,9 @@ class Collection:
         """Return whether the office may go through a window piece by piece: nobody waits, and nothing can become full.
 
         A concentrator counts what a window brings as kept from the window's beginning. If that could be more than it
-        can keep, or values come in answers too, the whole window is known to the office before it begins.
+        can keep, the whole window is known to the office before it begins.
         """
-        if not self._may_go_ahead or not self._mesh_alone or self._somebody_waits():
-            return False
-        if any(errand.rows.size for errand in self._answers.values()):
+        if not self._may_go_ahead or not self._mesh_alone or self._somebody_waits() or self._answers:
             return False
         return self.office.concentrators.room() >= self._most_values
 
