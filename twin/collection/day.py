@@ -143,6 +143,8 @@ class Collection:
         self._reported_ns = 0
         self._reads_beside = self.island is None and scenario.commands.kind == "none"  # memories follow nobody
         self._air = self._last_air = plan.mesh.counters()
+        self._ended: list[NDArray[np.int64]] = []  # frames, since the last sample
+        self._told = plan.mesh.frames(np.empty(0, np.int64))  # of those, at the last sample
         self._looked_at = "", 0  # at the last checkpoint: the mesh's digest, and the messages there were
         self._urgent = np.array([c.urgent for c in self.classes])
         self._final = np.array([not c.asked_again for c in self.classes])
@@ -321,12 +323,12 @@ class Collection:
         for place, until_ns in enumerate(cuts):
             self._catch_up_radio(until_ns)
             drained = self.plan.mesh.drain()
-            ended = self.plan.mesh.frames(drained.ends["frame"])
+            self._ended.append(drained.ends["frame"])
             if until_ns < end_ns:
                 self._go_ahead(cuts[place + 1])
             else:
                 self._finish_window(begin_ns, end_ns)
-            self._take_up(until_ns, drained.deliveries, drained.ends, ended)
+            self._take_up(until_ns, drained.deliveries, drained.ends)
             self.office.run_until(until_ns)
 
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
@@ -335,11 +337,11 @@ class Collection:
         cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
         return sorted({cut for cut in cuts if cut > begin_ns})
 
-    def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any], ended: NDArray[Any]) -> None:
+    def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any]) -> None:
         """Take up what happened on radio and links up to a moment; the radio may be ahead already."""
         beside, failed = self.links.run_until(until_ns)
         self._take_deliveries(deliveries, beside)
-        self._take_ends(ends, ended)
+        self._take_ends(ends)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
 
@@ -347,6 +349,8 @@ class Collection:
         """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
         if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
             self._air = self.plan.mesh.counters()
+            self._told = self.plan.mesh.frames(np.concatenate(self._ended))
+            self._ended = []
         if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
             self._looked_at = self.plan.mesh.digest(), self.ledger.size
         if end_ns % CHECKPOINT_NS == 0:
@@ -394,14 +398,13 @@ class Collection:
         self.ledger.move(rows, At.CONCENTRATOR)
         self.office.concentrators.take(Reception(times, rows, table["values"][rows]), concentrators, urgent)
 
-    def _take_ends(self, ends: NDArray[Any], ended: NDArray[Any]) -> None:
+    def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
         if not frames.size:
             return
         for frame in frames[self.ledger.rows_of(frames) == NEVER].tolist():
             self._downlinks.pop(frame, None)
             self._answers.pop(frame, None)
-        self._count_air(frames, ended)
         arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
@@ -415,9 +418,9 @@ class Collection:
         self.ledger.fail(rows[final], cause, final=True)
         self.ledger.fail(rows[~final], cause, final=False)
 
-    def _count_air(self, frames: NDArray[np.int64], told: NDArray[Any]) -> None:
+    def _count_air(self, told: NDArray[Any]) -> None:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
-        rows = self.ledger.rows_of(frames)
+        rows = self.ledger.rows_of(told["frame"])
         kinds = np.full(rows.size, len(self.classes))  # then come errands, and blocks of an image
         kinds[rows >= 0] = self.ledger.rows["kind"][rows[rows >= 0]]
         kinds[rows <= FIRST_ROW] = len(self.classes) + 1
@@ -493,6 +496,7 @@ class Collection:
         work = (head_end.waiting, head_end.busy_ns, head_end.commits)
         self.record.air.append(AirSample(t_ns, data_us, ack_us, data_frames, ack_frames, *work))
         self._last_air = now
+        self._count_air(self._told)
 
     def _checkpoint(self, t_ns: int) -> None:
         mesh_digest, messages = self._looked_at
