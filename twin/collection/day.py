@@ -351,10 +351,10 @@ class Collection:
             self._air = self.plan.mesh.counters()
             self._told = self.plan.mesh.frames(np.concatenate(self._ended))
             self._ended = []
-        if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
-            self._looked_at = self.plan.mesh.digest(), self.ledger.size
         if end_ns % CHECKPOINT_NS == 0:
             self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
+        if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+            self._looked_at = self.plan.mesh.digest(), self.ledger.size
         if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
             self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
