@@ -14,7 +14,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,7 +42,6 @@ from twin.collection.targets import customers_who_adapt, drawn_meters
 from twin.collection.traffic import TrafficClass, traffic_classes
 from twin.collection.values import contents
 from twin.collection.verification import Verification
-from twin.collection.verification_beside import WORTH_IT, VerificationBeside
 from twin.metering.readings import join
 from twin.scenario import ms_ns, ns
 from twin.store.schema import MINUTE_NS, SECOND_NS
@@ -107,7 +105,9 @@ class Collection:
         self.classes = traffic_classes(scenario)
         self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
         self.blackout.plan_supply(plan.mesh, plan.memory, plan.fleet.on_mesh)
-        self.verification = self._new_verification()
+        self.verification = Verification(
+            scenario.seed, scenario.head_end.verified_share, plan.meters, scenario.meter.profile
+        )
         self.firmware = self._new_image()
         self.dialogue = Dialogue(scenario, plan.memory, self.classes, self.ledger, self.firmware)
         self.links = Links(scenario, plan.fleet, self.ledger, self.blackout, self.dialogue.reach, self._take_answer)
@@ -152,7 +152,7 @@ class Collection:
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
         """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
-        with seldom_searched(), closing(self.verification), self._radio, self.office.head_end.writer:
+        with seldom_searched(), self._radio, self.office.head_end.writer:
             for begin_ns, end_ns in self._windows():
                 self._window(begin_ns, end_ns)
                 if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
@@ -203,14 +203,6 @@ class Collection:
             scenario.meter.contract_a, scenario.seed,
         )  # fmt: skip
         return island, island.alone()
-
-    def _new_verification(self) -> Verification:
-        """Return what verifies the sample of messages, in a process of its own if they are many."""
-        scenario, span_ns = self.plan.scenario, ns(self.plan.scenario.time.duration_h * 3600)
-        share = scenario.head_end.verified_share
-        many = share * sum(c.members.size * (span_ns // c.period_ns) for c in self.classes) > WORTH_IT
-        kind = VerificationBeside if many else Verification
-        return kind(scenario.seed, share, self.plan.meters, scenario.meter.profile)
 
     def _new_image(self) -> Firmware | None:
         """Return the image that meters are to get, if the scenario has one."""

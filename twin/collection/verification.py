@@ -6,13 +6,13 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.chance import Purpose, uniform
 from twin.collection.values import Contents
 from twin.metering.payload import Receiver, encode, size_bytes
 from twin.metering.readings import Readings
 from twin.metering.security import PayloadRefused, meter_keys, seal
-from twin.store.schema import Series
 
 
 class Verification:
@@ -46,26 +46,18 @@ class Verification:
 
     def check(self, held: Contents) -> None:
         """Send the sample of these messages as bytes."""
-        for readings in self.sample(held):
-            self.send(held.kind.series, readings)
+        for place in np.flatnonzero(self._chosen(held.rows)).tolist():
+            readings = held.of(place)
+            meter = int(readings.meter[0])
+            self._sent[meter] += 1
+            apdu = encode(readings, self._sent[meter])
+            data = seal(apdu, meter, self._sent[meter], meter_keys(self._seed, meter))
+            self.counts[self._judge(held, data, readings)] += 1
 
-    def sample(self, held: Contents) -> list[Readings]:
-        """Return the readings of each message of the sample."""
-        chosen = np.asarray(uniform(self._seed, held.rows, 0, Purpose.VERIFIED) < self._share)
-        return [held.of(place) for place in np.flatnonzero(chosen).tolist()]
+    def _chosen(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(uniform(self._seed, rows, 0, Purpose.VERIFIED) < self._share)
 
-    def send(self, series: Series, readings: Readings) -> None:
-        """Send one message as bytes, and count what the head end makes of it."""
-        meter = int(readings.meter[0])
-        self._sent[meter] += 1
-        apdu = encode(readings, self._sent[meter])
-        data = seal(apdu, meter, self._sent[meter], meter_keys(self._seed, meter))
-        self.counts[self._judge(series, data, readings)] += 1
-
-    def close(self) -> None:
-        """Do nothing: `counts` are those of all messages already."""
-
-    def _judge(self, series: Series, data: bytes, readings: Readings) -> str:
+    def _judge(self, held: Contents, data: bytes, readings: Readings) -> str:
         try:
             opened = self._receiver.open(data)
         except PayloadRefused:
@@ -73,5 +65,5 @@ class Verification:
         if not opened.same_as(readings):
             return "other_values"
         plain = not readings.mark.any()  # a mark is one more value in a push
-        right = len(data) == size_bytes(series, len(readings), self._profile) or not plain
+        right = len(data) == size_bytes(held.kind.series, held.kind.records, self._profile) or not plain
         return "right" if right else "other_size"

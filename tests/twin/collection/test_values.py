@@ -1,12 +1,9 @@
 """What messages hold is what the meters remember, as bytes too."""
 
 import numpy as np
-import pytest
 
-from teiden.errors import PartFailed
 from twin.collection.traffic import TrafficClass
 from twin.collection.values import contents
-from twin.collection.verification_beside import VerificationBeside
 from twin.store.schema import HOUR_NS, MINUTE_NS, Series
 
 BUSY = ("time.duration_h=1.0", "time.after_h=0.5", "history.share=0.3", "gas_water.gas_share=0.1")
@@ -33,23 +30,6 @@ def test_every_message_passes_as_sealed_bytes_when_all_are_tried(play):
     sent = (run.ledger.rows["stored_ns"] >= 0).sum()
     assert right["right"] == sent > 2000
     assert set(right) == {"right"}
-
-
-def test_messages_verified_in_a_process_of_its_own_are_counted_alike(play, monkeypatch):
-    share = "head_end.verified_share=0.5"
-    here = play(*BUSY, share)
-    monkeypatch.setattr("twin.collection.day.WORTH_IT", 0)
-    there = play(*BUSY, share)
-    assert isinstance(there.verification, VerificationBeside)
-    assert there.verification.counts == here.verification.counts
-    assert there.digest() == here.digest()
-
-
-def test_a_run_whose_verification_ended_fails_and_says_so(play, monkeypatch):
-    monkeypatch.setattr("twin.collection.day.WORTH_IT", 0)
-    monkeypatch.setattr("twin.collection.verification_beside.sys.executable", "/bin/false")
-    with pytest.raises(PartFailed, match="verification: its process ended with 1"):
-        play("time.duration_h=0.5", "time.after_h=0.5")
 
 
 def test_a_wrong_key_is_refused_and_counted(play):
