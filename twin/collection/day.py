@@ -263,6 +263,10 @@ class Collection:
     def _somebody_waits(self) -> bool:
         return bool(self.office.errands.open or self._downlinks or self._sendings)
 
+    def _may_send(self) -> bool:
+        """Return whether an errand is on its way to a meter or may still be sent; an answer gives the radio no work."""
+        return bool(self.office.errands.to_send or self._downlinks or self._sendings)
+
     def _run_radio(self, end_ns: int) -> None:
         started = time.monotonic()
         self.plan.mesh.run_until(end_ns)
@@ -286,10 +290,10 @@ class Collection:
     def _may_pass(self, begin_ns: int, end_ns: int) -> bool:
         """Return whether the radio may go beyond a window's end before the office is there.
 
-        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and what interval is over can be reported
-        before the office is there.
+        Nothing is sent to a meter, no errand begins from ``begin_ns`` up to ``end_ns``, and what interval is over can
+        be reported before the office is there.
         """
-        if not self._may_go_ahead or self._somebody_waits() or end_ns == self.end_ns:
+        if not self._may_go_ahead or self._may_send() or end_ns == self.end_ns:
             return False
         starts = self.office.start_times_ns
         begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)

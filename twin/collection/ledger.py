@@ -70,15 +70,15 @@ class Rows:
         """Return R."""
         return self._columns["at"].size if self._chosen is None else self._chosen.size
 
+    def final(self) -> Rows:
+        """Return the same messages, for when nothing of them changes any more."""
+        return Rows(self._columns, self._chosen, final=True)
+
     @overload
     def __getitem__(self, key: str) -> NDArray[Any]: ...
 
     @overload
     def __getitem__(self, key: NDArray[Any] | slice) -> Rows: ...
-
-    def final(self) -> Rows:
-        """Return the same messages, for when nothing of them changes any more."""
-        return Rows(self._columns, self._chosen, final=True)
 
     def __getitem__(self, key: str | NDArray[Any] | slice) -> NDArray[Any] | Rows:
         if isinstance(key, str):
