@@ -101,8 +101,9 @@ class Collection:
         self.plan = plan
         self.store = store
         self.record = Record()
-        self.ledger = Ledger()
         self.classes = traffic_classes(scenario)
+        self.generated_until_ns = ns(scenario.time.duration_h * 3600)
+        self.ledger = Ledger(sum(c.members.size * (self.generated_until_ns // c.period_ns) for c in self.classes))
         self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
         self.blackout.plan_supply(plan.mesh, plan.memory, plan.fleet.on_mesh)
         self.verification = Verification(
@@ -114,7 +115,6 @@ class Collection:
         self.reporting = Reporting(
             scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout, self.links
         )
-        self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self._static_lanes = np.where(plan.fleet.on_mesh, plan.concentrator_of, plan.fleet.lane)
         self.island, self.supply = self._cut_off()

@@ -106,14 +106,19 @@ class Ledger:
 
     Where messages go is noted and written into the columns when these are next looked at: many small moves at once.
 
+    Parameters
+    ----------
+    room : int
+        Messages that are expected: columns that have the room need not be copied into larger ones.
+
     Attributes
     ----------
     causes : list of str
         Names of the codes in ``cause``; 0 is none.
     """
 
-    def __init__(self) -> None:
-        self._columns = {name: np.zeros(1024, ROW[name]) for name in ROW.names or ()}
+    def __init__(self, room: int = 1024) -> None:
+        self._columns = {name: np.zeros(room, ROW[name]) for name in ROW.names or ()}
         self._count = 0
         self._frame_row = np.zeros(1024, np.int32)
         self._noted: list[tuple[NDArray[np.int64], int, int]] = []  # messages, place, time at the head end or NEVER
