@@ -330,8 +330,9 @@ class Collection:
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
         """Return where the pieces of a window end; the last is short where the radio has to wait for the office."""
         last_ns = end_ns if self._may_pass(begin_ns, end_ns) else max(end_ns - LAST_PIECE_NS, begin_ns)
+        first_ns = begin_ns + 1 if self._ahead is None else self._ahead[0]  # the radio may be there already
         cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
-        return sorted({cut for cut in cuts if cut > begin_ns})
+        return sorted({cut for cut in cuts if cut >= first_ns})
 
     def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any]) -> None:
         """Take up what happened on radio and links up to a moment; the radio may be ahead already."""

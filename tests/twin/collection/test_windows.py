@@ -71,6 +71,16 @@ def test_the_radio_goes_ahead_while_an_answer_is_on_its_way_but_not_a_question(p
     assert any(asked_again for _, _, asked_again, _ in seen)
 
 
+def test_the_radio_may_be_further_than_the_first_piece_of_the_next_window(play):
+    # An answer arrives as the radio is ahead by a short window, and a read begins some five seconds later.
+    def stay(run):
+        run._may_go_ahead = False
+
+    often = ("time.duration_h=0.5", "time.after_h=0.1", "on_demand.reads_per_h=500")
+    ahead, beside = play(*often), play(*often, prepare=stay)
+    assert ahead.record.checkpoints == beside.record.checkpoints
+
+
 def test_what_concentrators_keep_is_counted_alike_in_pieces_and_whole(play):
     # Batches go after five seconds: many are acknowledged within the window that brought them.
     asking = [change for change in ASKING if not change.startswith("commands")]  # with them all is read at once
