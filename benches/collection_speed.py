@@ -2,7 +2,8 @@
 
 An hour is run and the day told from it: the day is 48 equal half hours. CPU seconds are those of the process and of its
 threads, so that a loaded machine spoils them less. Radio and store work beside the office where they may: what the main
-thread does is what a day lasts on free cores, if it never has to wait for them.
+thread does is what a day lasts on free cores, if it never has to wait for them. With ``--whole`` the day itself is run
+too, as ``teiden run`` runs it, in seconds of wall time: for a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import radio_bench as rb
 
 import gpu
+from hil.collect import run_collection
 from twin import scenario as scenarios
 from twin.collection import day
 from twin.collection.day import Collection
@@ -26,13 +28,13 @@ from twin.collection.office import Office
 from twin.collection.outcome import Outcome
 from twin.collection.plan import make_plan
 from twin.collection.reporting import Reporting
-from twin.collection.summary import Summary
-from twin.collection.table_rows import TableRows
+from twin.collection.telling import tell
 from twin.collection.verification import Verification
 from twin.store.store import Store
 
 DAY_ROW = rb.Row("a day of 1 M meters, all classes, told from an hour", "CPU s", 1200, 600, smaller_is_better=True)
 MAIN_ROW = rb.Row("... of these on the main thread", "CPU s", 600, 400, smaller_is_better=True)
+WHOLE_ROW = rb.Row("a day of 1 M meters, all classes, plan to report", "s", 900, 600, smaller_is_better=True)
 MEMORY_ROW = rb.Row("peak memory of a day, per million meters", "GB", 24, 12, smaller_is_better=True)
 HOURS = 24
 STAGES: list[tuple[Any, str, str]] = [
@@ -94,9 +96,7 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
         peak = rb.memory_bytes("VmHWM")
         with rb.Clock() as telling:
             store.compact()
-            outcome = Outcome(run)
-            TableRows(outcome, None).write(Path(folder))
-            Summary(outcome).content()
+            tell(Outcome(run), Path(folder))
         values = run.office.head_end.stored_values
     stages.cpu_s["the rest"] = clock.cpu_s - sum(stages.cpu_s.values())
     by_time = sorted(stages.cpu_s.items(), key=lambda one: one[1], reverse=True)
@@ -115,8 +115,17 @@ def measure(meters: int, hours: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def measure_whole(meters: int) -> dict[str, Any]:
+    """Return what a whole day costs, from the plan to the report."""
+    scenario = scenarios.load("collection_day", [f"population.meters={meters}"])
+    with tempfile.TemporaryDirectory() as folder, rb.Clock() as clock:
+        done = run_collection(scenario, Path(folder) / "day")
+    told = {key: done.manifest[key] for key in ("digest", "flags", "wall_s", "times_real_time", "peak_memory_mb")}
+    return {"meters": meters, "whole_wall_s": round(clock.wall_s, 1), "whole_cpu_s": round(clock.cpu_s, 1)} | told
+
+
 def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, Any]]]:
-    """Measure an hour of two sizes."""
+    """Measure an hour of each size, and a whole day if asked for."""
     sizes = (2_000,) if given.quick else tuple(given.meters)
     cases = [rb.apart(__file__, "measure", meters=meters, hours=1.0) for meters in sizes]
     largest = cases[-1]
@@ -130,11 +139,18 @@ def main(given: argparse.Namespace) -> tuple[list[rb.Measured], list[dict[str, A
     beside = (f"{from_what}: {largest['main_thread_cpu_s']} CPU s, and {largest['beside_cpu_s']} of radio, store and "
               "real bytes beside it")  # fmt: skip
     note = "the hour's peak scaled by meters, and the ledger of the other 23 hours with the room it grows into"
-    return [(DAY_ROW, day_s, remark), (MAIN_ROW, main_s, beside), (MEMORY_ROW, memory_gb, note)], cases
+    rows = [(DAY_ROW, day_s, remark), (MAIN_ROW, main_s, beside), (MEMORY_ROW, memory_gb, note)]
+    if given.whole:
+        cases.append(rb.apart(__file__, "measure_whole", meters=largest["meters"]))
+        seconds = cases[-1]["whole_wall_s"]
+        what = f"{largest['meters']:,} meters: {seconds} s, of these simulated time {cases[-1]['wall_s']} s"
+        rows.append((WHOLE_ROW, seconds if scale == 1 else None, what))
+    return rows, cases
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the sizes."""
+    parser.add_argument("--whole", action="store_true", help="run the day of the largest size too")
     parser.add_argument("--meters", type=int, nargs="+", default=[20_000, 100_000], help="sizes; the last is scaled")
 
 

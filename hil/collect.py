@@ -18,8 +18,7 @@ from twin.collection.outcome import Outcome
 from twin.collection.plan import CollectionPlan, make_plan
 from twin.collection.report import render
 from twin.collection.settings import CollectionScenario
-from twin.collection.summary import Summary
-from twin.collection.table_rows import TableRows
+from twin.collection.telling import tell
 from twin.store.store import Store
 from twin.study import folder as folders
 
@@ -71,11 +70,8 @@ def run_collection(
             run = _play(plan, store, folder, watch)
             watch.stage("tables and report")
             store.compact()
-            outcome = Outcome(run)
-            TableRows(outcome, traced).write(folder.path)
-            told = Summary(outcome)
-            summary = told.content()
-        manifest |= _end_manifest(run, told.flags() + warnings, folder)
+            summary, told_flags = tell(Outcome(run), folder.path, traced)
+        manifest |= _end_manifest(run, told_flags + warnings, folder)
         folders.write_json(folder.path / "summary.json", summary)
         folder.manifest(manifest)
         render(folder.path)

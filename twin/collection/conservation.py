@@ -69,11 +69,21 @@ class Balance:
     broken: list[str] = field(default_factory=list)
 
 
-def balance(run: Collection) -> Balance:
-    """Return the sums of a run as it is now."""
-    places = run.ledger.values_by_place(len(run.classes))
+def balance(run: Collection, radio: dict[str, int] | None = None, messages: int | None = None) -> Balance:
+    """Return the sums of a run as it is now.
+
+    Parameters
+    ----------
+    run : Collection
+    radio : dict, optional
+        The mesh's counters where it has gone ahead; those it has now by default.
+    messages : int, optional
+        Of the ledger's messages the first so many, where others are of an interval that ends now; all by default.
+    """
+    radio = run.plan.mesh.counters() if radio is None else radio
+    places = run.ledger.values_by_place(len(run.classes), run.ledger.size if messages is None else messages)
     accounts = [_account(run, code, at) for code, at in enumerate(places)]
-    stages = _stages(run, accounts)
+    stages = _stages(run, accounts, radio)
     broken = [f"{a.text}: {a.generated - a.sum:+,} missing" for a in accounts if a.generated != a.sum]
     broken += [f"{s.text}: {s.left:,} is not {s.right:,}" for s in stages if s.left != s.right]
     return Balance(accounts, stages, broken)
@@ -96,8 +106,8 @@ def _account(run: Collection, code: int, at: NDArray[np.int64]) -> ClassAccount:
     )
 
 
-def _stages(run: Collection, accounts: list[ClassAccount]) -> list[Stage]:
-    radio, concentrators, head_end = run.plan.mesh.counters(), run.office.concentrators, run.office.head_end
+def _stages(run: Collection, accounts: list[ClassAccount], radio: dict[str, int]) -> list[Stage]:
+    concentrators, head_end = run.office.concentrators, run.office.head_end
     resolved = sum(run.record.outcomes.values())
     return [
         Stage("radio: frames handed over = ended + on their way", radio["injected"], resolved + radio["alive"]),

@@ -101,8 +101,9 @@ class Collection:
         self.plan = plan
         self.store = store
         self.record = Record()
-        self.ledger = Ledger()
         self.classes = traffic_classes(scenario)
+        self.generated_until_ns = ns(scenario.time.duration_h * 3600)
+        self.ledger = Ledger(sum(c.members.size * (self.generated_until_ns // c.period_ns) for c in self.classes))
         self.blackout = Blackout(scenario.blackout, plan.population, scenario.seed)
         self.blackout.plan_supply(plan.mesh, plan.memory, plan.fleet.on_mesh)
         self.verification = Verification(
@@ -114,7 +115,6 @@ class Collection:
         self.reporting = Reporting(
             scenario.seed, self.classes, scenario.delivery, plan.mesh, self.ledger, self.blackout, self.links
         )
-        self.generated_until_ns = ns(scenario.time.duration_h * 3600)
         self.end_ns = self.generated_until_ns + ns(scenario.time.after_h * 3600)
         self._static_lanes = np.where(plan.fleet.on_mesh, plan.concentrator_of, plan.fleet.lane)
         self.island, self.supply = self._cut_off()
@@ -143,6 +143,9 @@ class Collection:
         self._reported_ns = 0
         self._reads_beside = self.island is None and scenario.commands.kind == "none"  # memories follow nobody
         self._air = self._last_air = plan.mesh.counters()
+        self._ended: list[NDArray[np.int64]] = []  # frames, since the last sample
+        self._told = plan.mesh.frames(np.empty(0, np.int64))  # of those, at the last sample
+        self._looked_at = "", 0  # at the last checkpoint: the mesh's digest, and the messages there were
         self._urgent = np.array([c.urgent for c in self.classes])
         self._final = np.array([not c.asked_again for c in self.classes])
 
@@ -156,14 +159,20 @@ class Collection:
                     self._sample(end_ns)
                 if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
                     self._checkpoint(end_ns)
+                if self._ahead is not None:
+                    wait([self._ahead[1]])  # nobody looks at the mesh while it runs
                 watch(end_ns, self)
         self.record.wall_s = time.monotonic() - started
         return self.record
 
     def digest(self) -> str:
         """Return the SHA-256 of all that has happened so far in radio, ledger, store and errands; free of windows."""
-        total = hashlib.sha256(self.plan.mesh.digest().encode())
-        total.update(f"{self.ledger.digest():016x}".encode())
+        return self._digest(self.plan.mesh.digest(), self.ledger.size)
+
+    def _digest(self, mesh_digest: str, messages: int) -> str:
+        """Return the digest with the mesh's and so many messages of the ledger."""
+        total = hashlib.sha256(mesh_digest.encode())
+        total.update(f"{self.ledger.digest(messages):016x}".encode())
         receipt = self.office.head_end.receipt
         total.update(f"{receipt.stored} {receipt.duplicates} {receipt.conflicts}".encode())
         for errand in self.office.errands.all:
@@ -254,6 +263,10 @@ class Collection:
     def _somebody_waits(self) -> bool:
         return bool(self.office.errands.open or self._downlinks or self._sendings)
 
+    def _may_send(self) -> bool:
+        """Return whether an errand is on its way to a meter or may still be sent; an answer gives the radio no work."""
+        return bool(self.office.errands.to_send or self._downlinks or self._sendings)
+
     def _run_radio(self, end_ns: int) -> None:
         started = time.monotonic()
         self.plan.mesh.run_until(end_ns)
@@ -277,10 +290,10 @@ class Collection:
     def _may_pass(self, begin_ns: int, end_ns: int) -> bool:
         """Return whether the radio may go beyond a window's end before the office is there.
 
-        Nobody waits, no errand begins from ``begin_ns`` up to ``end_ns``, and nothing is looked at then but counts of
-        the air: no digest of the mesh is made, and what interval is over can be reported before the office is there.
+        Nothing is sent to a meter, no errand begins from ``begin_ns`` up to ``end_ns``, and what interval is over can
+        be reported before the office is there.
         """
-        if not self._may_go_ahead or self._somebody_waits() or end_ns == self.end_ns or end_ns % CHECKPOINT_NS == 0:
+        if not self._may_go_ahead or self._may_send() or end_ns == self.end_ns:
             return False
         starts = self.office.start_times_ns
         begins = bisect_right(starts, end_ns) > bisect_left(starts, begin_ns)
@@ -306,27 +319,26 @@ class Collection:
         for place, until_ns in enumerate(cuts):
             self._catch_up_radio(until_ns)
             drained = self.plan.mesh.drain()
-            ended = self.plan.mesh.frames(drained.ends["frame"])
+            self._ended.append(drained.ends["frame"])
             if until_ns < end_ns:
                 self._go_ahead(cuts[place + 1])
             else:
                 self._finish_window(begin_ns, end_ns)
-            self._take_up(until_ns, drained.deliveries, drained.ends, ended)
+            self._take_up(until_ns, drained.deliveries, drained.ends)
             self.office.run_until(until_ns)
-        if self._ahead is not None:
-            wait([self._ahead[1]])  # nobody looks at the mesh while it runs
 
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
         """Return where the pieces of a window end; the last is short where the radio has to wait for the office."""
         last_ns = end_ns if self._may_pass(begin_ns, end_ns) else max(end_ns - LAST_PIECE_NS, begin_ns)
+        first_ns = begin_ns + 1 if self._ahead is None else self._ahead[0]  # the radio may be there already
         cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
-        return sorted({cut for cut in cuts if cut > begin_ns})
+        return sorted({cut for cut in cuts if cut >= first_ns})
 
-    def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any], ended: NDArray[Any]) -> None:
+    def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any]) -> None:
         """Take up what happened on radio and links up to a moment; the radio may be ahead already."""
         beside, failed = self.links.run_until(until_ns)
         self._take_deliveries(deliveries, beside)
-        self._take_ends(ends, ended)
+        self._take_ends(ends)
         for row, cause in failed:
             self._fail(np.array([row]), cause)
 
@@ -334,8 +346,12 @@ class Collection:
         """Look at the mesh as it is at a window's end, and let it go ahead if it may."""
         if end_ns % TICK_NS == 0 or end_ns == self.end_ns:
             self._air = self.plan.mesh.counters()
+            self._told = self.plan.mesh.frames(np.concatenate(self._ended))
+            self._ended = []
         if end_ns % CHECKPOINT_NS == 0:
             self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
+        if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
+            self._looked_at = self.plan.mesh.digest(), self.ledger.size
         if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
             self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
@@ -379,14 +395,13 @@ class Collection:
         self.ledger.move(rows, At.CONCENTRATOR)
         self.office.concentrators.take(Reception(times, rows, table["values"][rows]), concentrators, urgent)
 
-    def _take_ends(self, ends: NDArray[Any], ended: NDArray[Any]) -> None:
+    def _take_ends(self, ends: NDArray[Any]) -> None:
         frames, outcome = ends["frame"].astype(np.int64), ends["outcome"]
         if not frames.size:
             return
         for frame in frames[self.ledger.rows_of(frames) == NEVER].tolist():
             self._downlinks.pop(frame, None)
             self._answers.pop(frame, None)
-        self._count_air(frames, ended)
         arrived = np.isin(outcome, [gpu.OUTCOMES.index(name) for name in ARRIVED])
         for code in np.unique(outcome[~arrived]).tolist():
             rows = self.ledger.rows_of(frames[outcome == code])
@@ -400,9 +415,9 @@ class Collection:
         self.ledger.fail(rows[final], cause, final=True)
         self.ledger.fail(rows[~final], cause, final=False)
 
-    def _count_air(self, frames: NDArray[np.int64], told: NDArray[Any]) -> None:
+    def _count_air(self, told: NDArray[Any]) -> None:
         """Add up attempts times length by class; riders of an aggregate count whole, so only shares mean something."""
-        rows = self.ledger.rows_of(frames)
+        rows = self.ledger.rows_of(told["frame"])
         kinds = np.full(rows.size, len(self.classes))  # then come errands, and blocks of an image
         kinds[rows >= 0] = self.ledger.rows["kind"][rows[rows >= 0]]
         kinds[rows <= FIRST_ROW] = len(self.classes) + 1
@@ -478,10 +493,12 @@ class Collection:
         work = (head_end.waiting, head_end.busy_ns, head_end.commits)
         self.record.air.append(AirSample(t_ns, data_us, ack_us, data_frames, ack_frames, *work))
         self._last_air = now
+        self._count_air(self._told)
 
     def _checkpoint(self, t_ns: int) -> None:
-        self.record.checkpoints.append((t_ns, self.digest()))
-        self.record.balance = balance(self)
+        mesh_digest, messages = self._looked_at
+        self.record.checkpoints.append((t_ns, self._digest(mesh_digest, messages)))
+        self.record.balance = balance(self, self._air, messages)
         self.record.broken += [(t_ns, text) for text in self.record.balance.broken]
 
     def _readings_of(self, rows: NDArray[np.int64], stored_ns: int) -> Callable[[], pa.Table]:

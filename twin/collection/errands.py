@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ COMMANDS = ("limit", "lift", "reserve", "cancel", "open", "close")
 
 REPAIRS = ("image_status", "image_block", "image_activate")
 """Which blocks of a new image are there, one of them, and to use it."""
+FOLLOWED = ("missing", *REPAIRS)
+"""Kinds whose answer may make the head end send the next errand."""
 
 
 @dataclass
@@ -111,6 +114,12 @@ class Errands:
         self._pace = simpy.PriorityResource(env, capacity=1)
         self.all: list[Errand] = []
         self.open = 0
+        self._to_send: set[int] = set()  # numbers
+
+    @property
+    def to_send(self) -> bool:
+        """Whether any errand may still be sent, for the first time or again, or be followed by one."""
+        return bool(self._to_send)
 
     def of(self, kind: str) -> list[Errand]:
         """Return the errands of a kind, in the order in which they began."""
@@ -126,6 +135,7 @@ class Errands:
         errand.block = block
         self.all.append(errand)
         self.open += 1
+        self._to_send.add(errand.number)
         errand.process = self._env.process(self._run(errand, tries, rate_per_s or self._settings.rate_per_s))
         return errand
 
@@ -143,6 +153,13 @@ class Errands:
                 errand.tries += 1
                 errand.sent_ns = int(self._env.now) if errand.sent_ns is None else errand.sent_ns
                 errand.done = self._env.event()
-                self._wan.carry(lambda: self._transmit(errand, self._env.now + self._turnaround_ns), lambda: None)
+                self._wan.carry(partial(self._pass_on, errand, errand.tries == tries), lambda: None)
                 yield errand.done | self._env.timeout(ns(self._settings.timeout_s))
         self.open -= 1
+        self._to_send.discard(errand.number)
+
+    def _pass_on(self, errand: Errand, last: bool) -> None:
+        """Let an errand's concentrator send it; after its last try nothing of it is to come but its answer."""
+        self._transmit(errand, int(self._env.now) + self._turnaround_ns)
+        if last and errand.kind not in FOLLOWED:
+            self._to_send.discard(errand.number)

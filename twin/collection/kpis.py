@@ -18,7 +18,8 @@ def ages_s(rows: Messages) -> NDArray[np.float64]:
 
 def due(rows: Messages, limit_s: float, end_ns: int) -> Messages:
     """Return the messages whose time limit lies within the run; others cannot be judged."""
-    return rows[rows["interval_ns"] + round(limit_s * 1e9) <= end_ns]
+    there = rows["interval_ns"] + round(limit_s * 1e9) <= end_ns
+    return rows if there.all() else rows[there]
 
 
 def share_within(rows: Messages, limit_s: float, end_ns: int) -> float | None:

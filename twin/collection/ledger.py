@@ -56,16 +56,23 @@ class Rows:
     columns : dict of str to (M,) arrays
     chosen : (R,) int, optional
         Places in the columns; all by default.
+    final : bool
+        Whether columns do not change any more: each is gathered once.
     """
 
-    def __init__(self, columns: dict[str, NDArray], chosen: NDArray[np.int64] | None = None):
+    def __init__(self, columns: dict[str, NDArray], chosen: NDArray[np.int64] | None = None, final: bool = False):
         self._columns = columns
         self._chosen = chosen
+        self._gathered: dict[str, NDArray] | None = {} if final else None
 
     @property
     def size(self) -> int:
         """Return R."""
         return self._columns["at"].size if self._chosen is None else self._chosen.size
+
+    def final(self) -> Rows:
+        """Return the same messages, for when nothing of them changes any more."""
+        return Rows(self._columns, self._chosen, final=True)
 
     @overload
     def __getitem__(self, key: str) -> NDArray[Any]: ...
@@ -76,7 +83,13 @@ class Rows:
     def __getitem__(self, key: str | NDArray[Any] | slice) -> NDArray[Any] | Rows:
         if isinstance(key, str):
             column = self._columns[key]
-            return column if self._chosen is None else column[self._chosen]
+            if self._chosen is None:
+                return column
+            if self._gathered is None:
+                return column[self._chosen]
+            if key not in self._gathered:
+                self._gathered[key] = column[self._chosen]
+            return self._gathered[key]
         if self._chosen is not None:
             return Rows(self._columns, self._chosen[key])
         if isinstance(key, slice):
@@ -93,14 +106,19 @@ class Ledger:
 
     Where messages go is noted and written into the columns when these are next looked at: many small moves at once.
 
+    Parameters
+    ----------
+    room : int
+        Messages that are expected: columns that have the room need not be copied into larger ones.
+
     Attributes
     ----------
     causes : list of str
         Names of the codes in ``cause``; 0 is none.
     """
 
-    def __init__(self) -> None:
-        self._columns = {name: np.zeros(1024, ROW[name]) for name in ROW.names or ()}
+    def __init__(self, room: int = 1024) -> None:
+        self._columns = {name: np.zeros(room, ROW[name]) for name in ROW.names or ()}
         self._count = 0
         self._frame_row = np.zeros(1024, np.int32)
         self._noted: list[tuple[NDArray[np.int64], int, int]] = []  # messages, place, time at the head end or NEVER
@@ -116,6 +134,11 @@ class Ledger:
         return Rows({name: column[: self._count] for name, column in self._columns.items()})
 
     @property
+    def size(self) -> int:
+        """Return how many messages there are so far."""
+        return self._count
+
+    @property
     def bytes_per_message(self) -> int:
         """Return what a message takes [B]."""
         return ROW.itemsize
@@ -124,12 +147,12 @@ class Ledger:
         """Return the values in some messages."""
         return int(self._columns["values"][rows].sum())
 
-    def values_by_place(self, kinds: int) -> NDArray[np.int64]:
-        """Return (kinds, 8) the values of each class at each place."""
+    def values_by_place(self, kinds: int, messages: int) -> NDArray[np.int64]:
+        """Return (kinds, 8) the values of each class at each place, of the first so many messages."""
         rows, places = self.rows, len(At)
         found = np.zeros(kinds * places)
-        for start in range(0, rows.size, _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
+        for start in range(0, messages, _AT_ONCE):
+            some = slice(start, min(start + _AT_ONCE, messages))
             where = rows["kind"][some].astype(np.int64) * places + rows["at"][some]
             found += np.bincount(where, rows["values"][some], kinds * places)
         return found.astype(np.int64).reshape(kinds, places)
@@ -199,18 +222,19 @@ class Ledger:
             self.causes.append(name)
         return self.causes.index(name)
 
-    def digest(self) -> int:
-        """Return a sum over all rows that any change of a message changes; 64 bits.
+    def digest(self, messages: int) -> int:
+        """Return a sum over the first so many messages that any change of one changes; 64 bits.
 
-        A message that is stored and has the times of all stages does not change any more: it is added once.
+        A message that is stored and has the times of all stages does not change any more: it is added once. Each time
+        there are as many messages as the time before, or more.
         """
         rows = self.rows
-        which = np.concatenate([self._open, np.arange(self._seen, self._count)])
+        which = np.concatenate([self._open, np.arange(self._seen, messages)])
         done = rows["at"][which] == At.STORED
         for stage in _PASSED:
             done &= rows[stage][which] != NEVER
         self._digested += self._digest_of(which[done])
-        self._open, self._seen = which[~done], self._count
+        self._open, self._seen = which[~done], messages
         return (self._digested + self._digest_of(self._open)) & ((1 << 64) - 1)
 
     def _digest_of(self, which: NDArray[np.int64]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twin.store.delivery import bills, by_retailer
-from twin.store.estimation import estimate
+from twin.store.estimation import estimates_from
 from twin.store.retention import bytes_a_reading, sizing
 from twin.store.schema import INTERVAL_NS, MINUTE_NS, Series
 from twin.store.store import Store
 from twin.store.validation import validate
 
 METERS_AT_ONCE = 20_000
+THREADS = 2  # some 250 MB each
 
 
 @dataclass
@@ -102,29 +105,42 @@ def manage(
     contract_a : float
         Everybody's, for validation.
     """
-    deliveries, billed, estimated, findings = [], [], 0, Counter[str]()
-    for some in _blocks(retailer.size):
-        readings = store.readings(series, 0, until_ns, some)
-        deliveries.append(by_retailer(readings, series, some, retailer[some], 0, until_ns, limit_ns))
-        for entry in pc.value_counts(validate(readings, series, some, np.full(some.size, contract_a))["finding"]):
-            findings[entry["values"].as_py()] += entry["counts"].as_py()
-        estimates = estimate(store, series, some, 0, until_ns)
-        estimated += estimates.num_rows
-        if estimates.num_rows:
-            store.keep_estimates(estimates)
-        billed.append(bills(readings, estimates, series, some, retailer[some], 0, until_ns))
+    ask = partial(_of_block, store, series, retailer, until_ns, limit_ns, contract_a)
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(ask, _blocks(retailer.size)))
+    deliveries, billed, estimates, findings = zip(*found, strict=True)
+    estimated = pa.concat_tables(estimates)
+    if estimated.num_rows:
+        store.keep_estimates(estimated)
     delivered = _summed(deliveries, ["interval_end_ns", "retailer"], ["expected", "in_time", "late", "missing"])
     return Management(
         delivered,
         _summed(billed, ["retailer"], ["meters", "measured", "estimated", "open"]),
         _breach_min(delivered, series, due_share),
-        estimated,
-        findings,
+        estimated.num_rows,
+        sum(findings, Counter()),
         sizing(bytes_a_reading(store)).to_pylist(),
     )
 
 
-def _summed(parts: list[pa.Table], keys: list[str], counts: list[str]) -> pa.Table:
+def _of_block(
+    store: Store, series: Series, retailer: NDArray[np.int64], until_ns: int, limit_ns: int, contract_a: float,
+    some: NDArray[np.int64],
+) -> tuple[pa.Table, pa.Table, pa.Table, Counter[str]]:  # fmt: skip
+    """Return what some meters' retailers got, their bills, estimates and what validation found."""
+    readings = store.readings(series, 0, until_ns, some)  # none is older: a run begins at 0
+    estimates = estimates_from(readings, series, some, 0, until_ns)
+    wrong = validate(readings, series, some, np.full(some.size, contract_a))["finding"]
+    findings = Counter({entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(wrong)})
+    return (
+        by_retailer(readings, series, some, retailer[some], 0, until_ns, limit_ns),
+        bills(readings, estimates, series, some, retailer[some], 0, until_ns),
+        estimates,
+        findings,
+    )
+
+
+def _summed(parts: Sequence[pa.Table], keys: list[str], counts: list[str]) -> pa.Table:
     """Return the parts' counts added up by key, sorted."""
     added = pa.concat_tables(parts).group_by(keys).aggregate([(name, "sum") for name in counts])
     added = added.select([*keys, *(f"{name}_sum" for name in counts)]).rename_columns([*keys, *counts])

@@ -44,6 +44,7 @@ class Outcome:
         nominal = run.plan.population.meter_concentrator
         routed = np.where(run.plan.concentrator_of >= 0, run.plan.concentrator_of, nominal)
         self.home = np.where(run.plan.fleet.link == Link.CELLULAR, -1, routed)
+        self._of: dict[int, Messages] = {}
         self._limits_s = {
             "history": 86_400 * self.scenario.service_levels.history_days,
             "real_time": 60 * self.scenario.service_levels.real_time_min,
@@ -51,7 +52,9 @@ class Outcome:
 
     def of(self, code: int) -> Messages:
         """Return the messages of a class."""
-        return self.rows[self.rows["kind"] == code]
+        if code not in self._of:
+            self._of[code] = self.rows[self.rows["kind"] == code].final()
+        return self._of[code]
 
     def limit_s(self, name: str) -> float:
         """Return within which age a class's values are due [s]."""

@@ -121,12 +121,17 @@ class Summary:
     def _by_stage(rows: Messages) -> dict[str, dict[str, float | None]]:
         """Return percentiles of the time from stage to stage [s]; their medians add up only roughly."""
         steps = (
-            ("in_the_meter", "interval_ns", "offered_ns"),
-            ("on_the_radio", "offered_ns", "radio_ns"),
-            ("concentrator_and_wan", "radio_ns", "head_end_ns"),
-            ("into_the_store", "head_end_ns", "stored_ns"),
+            ("in_the_meter", "offered_ns"),
+            ("on_the_radio", "radio_ns"),
+            ("concentrator_and_wan", "head_end_ns"),
+            ("into_the_store", "stored_ns"),
         )
-        return {name: kpis.percentiles((rows[end] - rows[start]) / 1e9, (50, 99)) for name, start, end in steps}
+        found, before = {}, rows["interval_ns"]
+        for name, stage in steps:
+            there = rows[stage]
+            found[name] = kpis.percentiles((there - before) / 1e9, (50, 99))
+            before = there
+        return found
 
     def _worst(self) -> dict[str, Any]:
         served = self.outcome.served

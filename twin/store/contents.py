@@ -140,7 +140,7 @@ class Contents:
         tail = [run.rows.filter(wanted) for at in asked for run in self._tail.get(at, ())]
         found = [parts_of.read(self._root, parts, wanted), *tail]
         rows = parts_of.joined(found)
-        return rows if _in_order(rows) else rows.sort_by([("meter", "ascending"), ("interval_end_ns", "ascending")])
+        return rows if _in_order(rows) else rows.take(pa.array(_order(rows)))
 
 
 def _of_meters(meters: np.ndarray) -> pc.Expression:
@@ -153,6 +153,16 @@ def _of_meters(meters: np.ndarray) -> pc.Expression:
         return listed
     inside = (pc.field("meter") >= int(meters[0])) & (pc.field("meter") <= int(meters[-1]))
     return inside if int(meters[-1]) - int(meters[0]) + 1 == meters.size else inside & listed
+
+
+def _order(rows: pa.Table) -> np.ndarray:
+    """Return (N,) the order by meter and interval; of sorted parts as one number each, runs for a merge sort."""
+    meter, end = rows["meter"].to_numpy().astype(np.int64), rows["interval_end_ns"].to_numpy()
+    span = int(end.max()) - int(end.min()) + 1
+    least, most = int(meter.min()), int(meter.max())
+    if (most - least + 1) * span >= 1 << 63:
+        return np.lexsort((end, meter))
+    return np.argsort((meter - least) * span + (end - int(end.min())), kind="stable")
 
 
 def _in_order(rows: pa.Table) -> bool:

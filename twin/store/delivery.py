@@ -49,9 +49,9 @@ def by_retailer(
     ends = interval_ends(series, from_ns, to_ns)
     names, which = np.unique(retailer, return_inverse=True)
     counts = {}
+    cell = which[:, None] * ends.size + np.arange(ends.size)
     for name, of in (("in_time", ages <= after_ns), ("missing", ages == NEVER)):
-        counts[name] = np.zeros((names.size, ends.size), np.int64)
-        np.add.at(counts[name], which, of)
+        counts[name] = np.bincount(cell[of], minlength=names.size * ends.size).reshape(names.size, ends.size)
     expected = np.repeat(np.bincount(which, minlength=names.size)[:, None], ends.size, axis=1)
     columns = {
         "interval_end_ns": np.broadcast_to(ends, expected.shape),

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from twin.store.gaps import interval_ends, places
 from twin.store.registers import Registers, ends_of, registers
 from twin.store.schema import DAY_NS, INTERVAL_NS, MEASURED, SCHEMA, Mark, Series
 from twin.store.store import Store
@@ -49,20 +51,46 @@ def estimate(
     InputError
         If the series has no registers.
     """
-    back_ns = max(shape_days, default=0) * DAY_NS + INTERVAL_NS[series]  # the first energy needs the register before it
-    ends = ends_of(series, from_ns - back_ns, to_ns)
-    shifts = [days * DAY_NS // INTERVAL_NS[series] for days in shape_days]
     meters = np.unique(meters)
     made = [SCHEMA.empty_table()]
     for start in range(0, meters.size, METERS_AT_ONCE):
         some = meters[start : start + METERS_AT_ONCE]
-        readings = store.readings(series, from_ns - back_ns, to_ns, some)
-        grids = [registers(readings, some, ends, name) for name in ("import_wh", "export_wh")]
-        lacking = np.flatnonzero((~grids[0].known & (ends > from_ns)).any(axis=1))  # nearly everybody lacks nothing
-        imported, exported = (_filled(Registers(grid.wh[lacking], grid.known[lacking]), shifts) for grid in grids)
-        row, at = np.nonzero(imported.known & (ends > from_ns))
-        made.append(_rows(series, some[lacking[row]], ends[at], imported.wh[row, at], exported, (row, at), to_ns))
+        readings = store.readings(series, from_ns - looked_back_ns(series, shape_days), to_ns, some)
+        made.append(estimates_from(readings, series, some, from_ns, to_ns, shape_days))
     return pa.concat_tables(made)
+
+
+def looked_back_ns(series: Series, shape_days: Sequence[int] = SHAPE_DAYS) -> int:
+    """Return from how long before what is missing readings are looked at [ns]."""
+    return max(shape_days, default=0) * DAY_NS + INTERVAL_NS[series]  # the first energy needs the register before it
+
+
+def estimates_from(
+    readings: pa.Table,
+    series: Series,
+    meters: np.ndarray,
+    from_ns: int,
+    to_ns: int,
+    shape_days: Sequence[int] = SHAPE_DAYS,
+) -> pa.Table:
+    """Return what `estimate` does, from readings (N,) that go back as far as `looked_back_ns`; meters (M,) rise."""
+    ends = ends_of(series, from_ns - looked_back_ns(series, shape_days), to_ns)
+    lacking = _lacking(readings, series, meters, from_ns, to_ns)
+    some = readings.filter(pc.is_in(readings["meter"], pa.array(lacking.astype(np.uint32))))
+    imported, exported = (
+        _filled(registers(some, lacking, ends, name), [days * DAY_NS // INTERVAL_NS[series] for days in shape_days])
+        for name in ("import_wh", "export_wh")
+    )
+    row, at = np.nonzero(imported.known & (ends > from_ns))
+    return _rows(series, lacking[row], ends[at], imported.wh[row, at], exported, (row, at), to_ns)
+
+
+def _lacking(readings: pa.Table, series: Series, meters: np.ndarray, from_ns: int, to_ns: int) -> np.ndarray:
+    """Return the meters of which a register is missing; nearly everybody lacks nothing."""
+    ends = interval_ends(series, from_ns, to_ns)
+    row, _, number = places(readings, meters, ends)
+    carried = readings["import_wh"].is_valid().to_numpy()[number]
+    return meters[np.bincount(row[carried], minlength=meters.size) < ends.size]
 
 
 def _rows(

@@ -29,11 +29,23 @@ def places(readings: pa.Table, meters: np.ndarray, ends: np.ndarray) -> tuple[np
     """
     if np.any(np.diff(meters.astype(np.int64)) <= 0):
         raise InputError("meters are expected to be distinct and to rise")
-    meter, end = readings["meter"].to_numpy(), readings["interval_end_ns"].to_numpy()
-    row, column = np.searchsorted(meters, meter), np.searchsorted(ends, end)
-    inside = (row < meters.size) & (column < ends.size)
-    inside[inside] = (meters[row[inside]] == meter[inside]) & (ends[column[inside]] == end[inside])
+    row, of_these = _among(meters, readings["meter"].to_numpy())
+    column, in_time = _among(ends, readings["interval_end_ns"].to_numpy())
+    inside = of_these & in_time
     return row[inside], column[inside], np.flatnonzero(inside)
+
+
+def _among(rising: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the place of each value among rising ones and whether it is one; by division if they are even."""
+    if not rising.size:
+        return np.zeros(values.size, np.int64), np.zeros(values.size, bool)
+    first, last = int(rising[0]), int(rising[-1])
+    step = (last - first) // max(rising.size - 1, 1) or 1
+    if np.array_equal(rising, np.arange(first, first + rising.size * step, step)):
+        place = (values.astype(np.int64) - first) // step
+        return place, (place >= 0) & (place < rising.size) & (place * step + first == values)
+    place = np.minimum(np.searchsorted(rising, values), rising.size - 1)
+    return place, rising[place] == values
 
 
 def absent(readings: pa.Table, series: Series, meters: np.ndarray, from_ns: int, to_ns: int) -> pa.Table:

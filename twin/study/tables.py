@@ -5,7 +5,7 @@ Times ``*_s`` are simulated seconds from the start of the run; null means it nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,18 +165,16 @@ def write_table(
         Of this kind of run.
     """
     schema = schemas[name]
-    arrays = [pa.array(_plain(columns[field.name]), type=field.type, from_pandas=True) for field in schema]
+    arrays = [_array(columns[field.name], field.type) for field in schema]
     with written_whole(folder / f"{name}.parquet") as beside:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), beside)
 
 
-def _plain(values: Any) -> Sequence[Any] | np.ndarray:
-    """Return what pyarrow takes: masked entries become nulls."""
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Return a column as Arrow's: masked entries and NaN become nulls."""
     if isinstance(values, np.ma.MaskedArray):
-        return [
-            None if hidden else value for value, hidden in zip(values.data, np.ma.getmaskarray(values), strict=True)
-        ]
-    return values if isinstance(values, np.ndarray) else list(values)
+        return pa.array(values.data, type=kind, mask=np.ma.getmaskarray(values), from_pandas=True)
+    return pa.array(values if isinstance(values, np.ndarray) else list(values), type=kind, from_pandas=True)
 
 
 def read_table(folder: Path, name: str, schemas: Mapping[str, pa.Schema] = SCHEMAS) -> pa.Table:

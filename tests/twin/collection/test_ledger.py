@@ -36,7 +36,7 @@ def test_moves_written_down_late_are_those_made_one_by_one(monkeypatch):
         at, head_end_ns = moved_one_by_one(moves, messages)
         assert ledger.rows["at"].tolist() == at
         assert ledger.rows["head_end_ns"].tolist() == head_end_ns
-        assert ledger.values_by_place(2).tolist() == [[at.count(place) for place in At], [0] * len(At)]
+        assert ledger.values_by_place(2, messages).tolist() == [[at.count(place) for place in At], [0] * len(At)]
 
 
 def digested_anew(ledger):
@@ -58,7 +58,7 @@ def test_a_digest_kept_up_to_date_is_that_made_anew():
             fresh = some[ledger.rows[stage][some] == NEVER]
             ledger.rows[stage][fresh] = t_ns
         ledger.move(rows, At(int(draw.integers(1, 8))))
-        assert ledger.digest() == digested_anew(ledger)
+        assert ledger.digest(ledger.size) == digested_anew(ledger)
 
 
 def test_chosen_messages_are_what_indexing_the_columns_gives():

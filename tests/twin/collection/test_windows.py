@@ -54,6 +54,33 @@ def test_same_digest_whether_or_not_the_radio_goes_ahead(play):
     assert ahead.record.windows == beside.record.windows
 
 
+def test_the_radio_goes_ahead_while_an_answer_is_on_its_way_but_not_a_question(play):
+    seen = []
+
+    def look(now_ns, run):
+        errands = run.office.errands
+        waiting = [errand for errand in errands.all if errand.process.is_alive]
+        asked_again = any(errand.kind == "missing" for errand in waiting)
+        seen.append((len(waiting), errands.to_send, asked_again, run._ahead is not None))
+
+    play("time.duration_h=0.5", "time.after_h=0.75", "on_demand.reads_per_h=40", "radio.overrides.background_load=0.3",
+         "delivery.offers=1", watch=look)  # fmt: skip
+    assert any(waiting and not to_send and ahead for waiting, to_send, _, ahead in seen)
+    assert not any(to_send and ahead for _, to_send, _, ahead in seen)
+    assert all(to_send for _, to_send, asked_again, _ in seen if asked_again)
+    assert any(asked_again for _, _, asked_again, _ in seen)
+
+
+def test_the_radio_may_be_further_than_the_first_piece_of_the_next_window(play):
+    # An answer arrives as the radio is ahead by a short window, and a read begins some five seconds later.
+    def stay(run):
+        run._may_go_ahead = False
+
+    often = ("time.duration_h=0.5", "time.after_h=0.1", "on_demand.reads_per_h=500")
+    ahead, beside = play(*often), play(*often, prepare=stay)
+    assert ahead.record.checkpoints == beside.record.checkpoints
+
+
 def test_what_concentrators_keep_is_counted_alike_in_pieces_and_whole(play):
     # Batches go after five seconds: many are acknowledged within the window that brought them.
     asking = [change for change in ASKING if not change.startswith("commands")]  # with them all is read at once

@@ -9,6 +9,7 @@ from teiden.errors import InputError
 from twin.store.completeness import NEVER, age_of_share_s, ages_ns, completeness, missing_map
 from twin.store.delivery import bills, by_retailer, delivered
 from twin.store.estimation import estimate
+from twin.store.gaps import places
 from twin.store.rerequest import rerequests
 from twin.store.retention import METERS, bytes_a_reading, sizing
 from twin.store.schema import DAY_NS, HOUR_NS, MINUTE_NS, Series
@@ -244,3 +245,32 @@ def test_bytes_a_reading_are_those_of_the_files(store):
     [path] = (store.root / "readings").rglob("*.parquet")
     assert bytes_a_reading(store) == {HALF: path.stat().st_size / (30 * 48)}
     assert isinstance(store.readings(HALF, 0, DAY_NS), pa.Table)
+
+
+@pytest.mark.parametrize("meters", [[3], [3, 4, 5], [2, 4, 6], [1, 2, 9], []])
+@pytest.mark.parametrize("steps", [[1, 2, 3, 5], [1, 2, 3], [5]])
+def test_readings_have_the_places_that_a_search_one_by_one_finds(meters, steps):
+    ends = [step * STEP for step in steps]
+    asked = [(meter, step * STEP) for meter in range(10) for step in range(7)]
+    ids, times = zip(*asked, strict=True)
+    readings = pa.table({"meter": pa.array(ids, pa.uint32()), "interval_end_ns": pa.array(times, pa.int64())})
+    found = places(readings, np.array(meters, int), np.array(ends))
+    assert list(zip(*(part.tolist() for part in found), strict=True)) == [
+        (meters.index(meter), ends.index(end), number)
+        for number, (meter, end) in enumerate(asked)
+        if meter in meters and end in ends
+    ]
+
+
+def test_readings_of_several_parts_are_sorted_whatever_their_span(store):
+    draw = np.random.default_rng(3)
+    keys = sorted({(int(meter), int(step)) for meter, step in draw.integers(0, 60, (400, 2))})
+    meters = [meter if meter < 50 else meter << 26 for meter, _ in keys]  # a span too wide for one number a key
+    for some in np.array_split(draw.permutation(len(keys)), 5):
+        store.ingest(table([row(meters[k], keys[k][1] + 1, 7) for k in some]), str(some[0]))
+        store.compact()
+    for most in (49, 59 << 26):
+        found = store.readings(HALF, 0, 100 * STEP, np.array([meter for meter in set(meters) if meter <= most]))
+        told = list(zip(found["meter"].to_pylist(), found["interval_end_ns"].to_pylist(), strict=True))
+        assert told == sorted(set(told))
+        assert len(told) == sum(meter <= most for meter in meters)
