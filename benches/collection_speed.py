@@ -119,7 +119,7 @@ def measure_whole(meters: int) -> dict[str, Any]:
     """Return what a whole day costs, from the plan to the report."""
     scenario = scenarios.load("collection_day", [f"population.meters={meters}"])
     with tempfile.TemporaryDirectory() as folder, rb.Clock() as clock:
-        done = run_collection(scenario, Path(folder) / "day")
+        done = run_collection(scenario, Path(folder) / "day")  # type: ignore[arg-type]
     told = {key: done.manifest[key] for key in ("digest", "flags", "wall_s", "times_real_time", "peak_memory_mb")}
     return {"meters": meters, "whole_wall_s": round(clock.wall_s, 1), "whole_cpu_s": round(clock.cpu_s, 1)} | told
 
