@@ -69,6 +69,7 @@ TEIDEN_FN void Tile::fetch_cells(Coming& coming) const {
   const bool receives = event.type == kReceiveEnd;
   const int32_t queue = at(event.node).queue;
   if (!receives && queue >= 0 && !is_control(copies_[queue].frame)) prefetch_all(&frame(copies_[queue].frame));
+  if (!receives && config().channels > 1) return;  // to work out the channels costs as much as the steps save
   const int32_t cell = at(event.node).spot.cell, channel = receives ? receptions_[event.arg].channel : 0;
   coming.slots[0] = static_cast<int32_t>(cells_->slot(cell, channel));  // where it may put a signal
   const Since since = receives && !receptions_[event.arg].is_ack ? kLate : kLive;  // as far as most looks go
