@@ -2,8 +2,8 @@
 
 A window is long while nobody waits for a meter's answer, and as long as the look-ahead while somebody does: what a
 window brings acts on the radio no earlier than in the next, since a concentrator's turnaround and a meter's answer take
-that long. While nobody waits, a window is gone through in pieces, and the radio runs ahead on a thread of its own,
-piece by piece, up to the next tick or the next errand, as the office works on what was heard.
+that long. While nobody waits, a window is gone through in pieces, and the radio runs the next piece as the office works
+on this one.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import time
 from bisect import bisect_left, bisect_right
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -135,7 +135,7 @@ class Collection:
         self._repairs_begin = False  # whether the window that comes is the first of a repair
         self._answers: dict[int, Errand] = {}  # engine frame -> errand on its way back
         self._radio = ThreadPoolExecutor(1, "radio")
-        self._ahead: deque[tuple[int, Future[gpu.Drained]]] = deque()  # pieces the radio runs already, by their ends
+        self._ahead: tuple[int, Future[None]] | None = None  # the radio's run of what comes, and its end
         # An image's repair begins errands of its own accord, and a device belongs to the thread that opened it.
         self._may_go_ahead = self.firmware is None and plan.backend == "cpu"
         self._mesh_alone = not plan.fleet.mixed and not scenario.handy.crews and self.island is None
@@ -150,11 +150,7 @@ class Collection:
         self._final = np.array([not c.asked_again for c in self.classes])
 
     def run(self, watch: Callable[[int, Collection], None]) -> Record:
-        """Run to the end.
-
-        ``watch(now_ns, collection)`` is called after every window; the mesh is not to be looked at then, since the
-        radio may be running ahead.
-        """
+        """Run to the end; ``watch(now_ns, collection)`` is called after every window."""
         started = time.monotonic()
         with seldom_searched(), self._radio, self.office.head_end.writer:
             for begin_ns, end_ns in self._windows():
@@ -163,6 +159,8 @@ class Collection:
                     self._sample(end_ns)
                 if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
                     self._checkpoint(end_ns)
+                if self._ahead is not None:
+                    wait([self._ahead[1]])  # nobody looks at the mesh while it runs
                 watch(end_ns, self)
         self.record.wall_s = time.monotonic() - started
         return self.record
@@ -274,40 +272,20 @@ class Collection:
         self.plan.mesh.run_until(end_ns)
         self.record.radio_wall_s += time.monotonic() - started
 
-    def _run_piece(self, end_ns: int) -> gpu.Drained:
-        self._run_radio(end_ns)
-        return self.plan.mesh.drain()
+    def _catch_up_radio(self, until_ns: int) -> None:
+        """Let the radio be at a moment, where it has not gone ahead to."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead_ns, run = ahead
+            run.result()
+            assert ahead_ns <= until_ns, f"the radio went ahead to {ahead_ns} ns, beyond {until_ns} ns"
+        if ahead is None or ahead_ns < until_ns:
+            self._run_radio(until_ns)
 
-    def _heard_until(self, until_ns: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return deliveries and ends up to a moment, to which the radio runs now where it has not yet."""
-        parts = []
-        reached_ns = -1
-        while self._ahead and self._ahead[0][0] <= until_ns:
-            reached_ns, piece = self._ahead.popleft()
-            parts.append(piece.result())
-        if reached_ns < until_ns:
-            assert not self._ahead, f"the radio went ahead to {self._ahead[0][0]} ns, beyond {until_ns} ns"
-            parts.append(self._run_piece(until_ns))
-        return np.concatenate([part.deliveries for part in parts]), np.concatenate([part.ends for part in parts])
-
-    def _go_ahead(self, cuts: list[int]) -> None:
-        """Let the radio run piece by piece already; nobody looks at the mesh before these are heard."""
-        for until_ns in cuts:
-            self._ahead.append((until_ns, self._radio.submit(self._run_piece, until_ns)))
-        self.record.runs_ahead += len(cuts)
-
-    def _go_on(self, begin_ns: int) -> None:
-        """Let the radio go through the window that begins at a moment, and those after it as far as it may.
-
-        It stops at the next tick, where the mesh is looked at, and behind a window in which an answer is waited for:
-        how long that window is turns out when it begins.
-        """
-        while True:
-            end_ns = self._window_end(begin_ns)
-            self._go_ahead(self._cuts(begin_ns, end_ns))
-            if self._somebody_waits() or end_ns % TICK_NS == 0 or not self._may_pass(begin_ns, end_ns):
-                return
-            begin_ns = end_ns
+    def _go_ahead(self, until_ns: int) -> None:
+        """Let the radio run to a moment already; nobody looks at the mesh meanwhile."""
+        self._ahead = until_ns, self._radio.submit(self._run_radio, until_ns)
+        self.record.runs_ahead += 1
 
     def _may_pass(self, begin_ns: int, end_ns: int) -> bool:
         """Return whether the radio may go beyond a window's end before the office is there.
@@ -337,28 +315,24 @@ class Collection:
         self._send_errands()
         in_pieces = self._in_pieces()
         self.office.concentrators.begin_window(in_pieces)
-        for until_ns in self._pieces(begin_ns, end_ns) if in_pieces else [end_ns]:
-            deliveries, ends = self._heard_until(until_ns)
-            self._ended.append(ends["frame"])
-            if until_ns == end_ns:
+        cuts = self._cuts(begin_ns, end_ns) if in_pieces else [end_ns]
+        for place, until_ns in enumerate(cuts):
+            self._catch_up_radio(until_ns)
+            drained = self.plan.mesh.drain()
+            self._ended.append(drained.ends["frame"])
+            if until_ns < end_ns:
+                self._go_ahead(cuts[place + 1])
+            else:
                 self._finish_window(begin_ns, end_ns)
-            self._take_up(until_ns, deliveries, ends)
+            self._take_up(until_ns, drained.deliveries, drained.ends)
             self.office.run_until(until_ns)
 
-    def _pieces(self, begin_ns: int, end_ns: int) -> list[int]:
-        """Return where the pieces of a window end, all of which the radio runs from now on, if it has not before."""
-        if not self._ahead:
-            self._go_on(begin_ns)
-        within = [until_ns for until_ns, _ in self._ahead if until_ns <= end_ns]
-        left = [until_ns for until_ns in self._cuts(begin_ns, end_ns) if until_ns > within[-1]]
-        self._go_ahead(left)
-        return within + left
-
     def _cuts(self, begin_ns: int, end_ns: int) -> list[int]:
-        """Return where to cut a window; the last piece is short where the radio has to wait for the office."""
+        """Return where the pieces of a window end; the last is short where the radio has to wait for the office."""
         last_ns = end_ns if self._may_pass(begin_ns, end_ns) else max(end_ns - LAST_PIECE_NS, begin_ns)
-        cuts = {*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns}
-        return sorted(cuts - {begin_ns})
+        first_ns = begin_ns + 1 if self._ahead is None else self._ahead[0]  # the radio may be there already
+        cuts = [*range(begin_ns + PIECE_NS, last_ns, PIECE_NS), last_ns, end_ns]
+        return sorted({cut for cut in cuts if cut >= first_ns})
 
     def _take_up(self, until_ns: int, deliveries: NDArray[Any], ends: NDArray[Any]) -> None:
         """Take up what happened on radio and links up to a moment; the radio may be ahead already."""
@@ -378,9 +352,9 @@ class Collection:
             self.plan.mesh.forget_ended()  # each time moves all that are left: fewest before the next half hour's come
         if end_ns % CHECKPOINT_NS == 0 or end_ns == self.end_ns:
             self._looked_at = self.plan.mesh.digest(), self.ledger.size
-        if not self._ahead and self._may_pass(begin_ns, end_ns):
+        if self._may_pass(begin_ns, end_ns):
             self._report(end_ns)
-            self._go_on(end_ns)
+            self._go_ahead(self._cuts(end_ns, self._window_end(end_ns))[0])
 
     def _report(self, t_ns: int) -> None:
         """Let the intervals that end at a moment be reported, once."""

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from twin.collection.day import WINDOW_NS, _most_values
+from twin.collection.day import _most_values
 
 ASKING = ("on_demand.reads_per_h=40", "commands.kind='limit'", "commands.at_h=0.7", "commands.meters=20",
           "delivery.offers=1", "radio.overrides.background_load=0.3")  # fmt: skip
@@ -47,13 +47,7 @@ def test_same_digest_whether_or_not_the_radio_goes_ahead(play):
     def stay(run):
         run._may_go_ahead = False
 
-    further_ns = []
-
-    def look(now_ns, run):
-        further_ns.extend(until_ns - now_ns for until_ns, _ in run._ahead)
-
-    ahead, beside = play(*ASKING, watch=look), play(*ASKING, prepare=stay)
-    assert max(further_ns) > 2 * WINDOW_NS  # over several windows
+    ahead, beside = play(*ASKING), play(*ASKING, prepare=stay)
     assert ahead.record.runs_ahead > 0
     assert beside.record.runs_ahead == 0
     assert ahead.record.checkpoints == beside.record.checkpoints
@@ -67,7 +61,7 @@ def test_the_radio_goes_ahead_while_an_answer_is_on_its_way_but_not_a_question(p
         errands = run.office.errands
         waiting = [errand for errand in errands.all if errand.process.is_alive]
         asked_again = any(errand.kind == "missing" for errand in waiting)
-        seen.append((len(waiting), errands.to_send, asked_again, bool(run._ahead)))
+        seen.append((len(waiting), errands.to_send, asked_again, run._ahead is not None))
 
     play("time.duration_h=0.5", "time.after_h=0.75", "on_demand.reads_per_h=40", "radio.overrides.background_load=0.3",
          "delivery.offers=1", watch=look)  # fmt: skip
